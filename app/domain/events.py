@@ -1,0 +1,363 @@
+"""Facts: past tense, frozen, integers and names only. The log is made of these and nothing else.
+
+State changes only by folding facts (execution/ledger.py), live and in replay. Whatever a decision used that replay
+needs is in its fact. Every fact may concern one account (`account` field) or none (shard-wide).
+Encoding: store/codec.py, canonical JSON in declared field order, with `KIND` and `V` on the envelope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.domain.enums import DoneReason, KillAction, KillScope, Liquidity, Mode, RefusalCode, Scope
+from app.domain.limits import Limits
+from app.domain.orders import ChildOrder, ParentOrder
+from app.domain.plan import RoutePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all facts. `account` is empty for shard-wide facts."""
+
+    KIND: ClassVar[str] = ""
+    V: ClassVar[int] = 1
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOpened(Event):
+    """First fact of a log: the seed of every id."""
+
+    KIND: ClassVar[str] = "shard_opened"
+    shard: str
+    epoch: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStarted(Event):
+    """A process took the log over (recovery included)."""
+
+    KIND: ClassVar[str] = "engine_started"
+    release: str
+    mode: Mode
+    recovered_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCreated(Event):
+    KIND: ClassVar[str] = "key_created"
+    prefix: str
+    key_sha256: str
+    scopes: tuple[Scope, ...]
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRevoked(Event):
+    KIND: ClassVar[str] = "key_revoked"
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSet(Event):
+    KIND: ClassVar[str] = "limits_set"
+    limits: Limits
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceSet(Event):
+    """A paper balance, or what reconciliation proved."""
+
+    KIND: ClassVar[str] = "balance_set"
+    venue: str
+    currency: str
+    amount_nano: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchSet(Event):
+    KIND: ClassVar[str] = "kill_switch_set"
+    scope: KillScope
+    target: str
+    action: KillAction
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchCleared(Event):
+    KIND: ClassVar[str] = "kill_switch_cleared"
+    scope: KillScope
+    target: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSet(Event):
+    KIND: ClassVar[str] = "venue_set"
+    venue: str
+    is_enabled: bool
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted(Event):
+    """The acknowledgement is a pure function of this fact.
+
+    `price_cap_units`: the tightest raw price any child may trade at (limit and slippage cap together).
+    Four prices are stamped as twice the class mid: decision (0 if the client gave none), received, approved; the
+    fourth, first_sent, is in the first RoutePlanned. Times: decision (client), received, approved (this turn).
+    """
+
+    KIND: ClassVar[str] = "order_accepted"
+    order_id: str
+    order: ParentOrder
+    mode: Mode
+    limits_version: int
+    price_cap_units: int
+    arrival_bid_units: int
+    arrival_ask_units: int
+    received_mid_half_units: int
+    approved_mid_half_units: int
+    approved_ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused(Event):
+    """A well-formed order that a rule said no to. Not an order: the client id is not consumed."""
+
+    KIND: ClassVar[str] = "order_refused"
+    refusal_id: str
+    client_order_id: str
+    symbol: str
+    code: RefusalCode
+    limit: str
+    value: str
+    unit: str
+    limits_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalsAggregated(Event):
+    """Beyond ten refusals a second of one account: how many more there were of each code in that second."""
+
+    KIND: ClassVar[str] = "refusals_aggregated"
+    code: RefusalCode
+    n_refused: int
+    from_ts_ns: int
+    to_ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlanned(Event):
+    KIND: ClassVar[str] = "route_planned"
+    order_id: str
+    plan: RoutePlan
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSending(Event):
+    """Intent before effect: durable before the child leaves."""
+
+    KIND: ClassVar[str] = "child_sending"
+    child: ChildOrder
+    limits_version: int
+    mid_half_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildAcked(Event):
+    KIND: ClassVar[str] = "child_acked"
+    order_id: str
+    child_id: str
+    venue_order_id: str
+    venue_ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFilled(Event):
+    """One fill, counted once by (venue, account, symbol, venue_trade_id). `is_late`: the child was terminal already.
+
+    `money_nano` is the gross settlement money by the symbol's own rule.
+    """
+
+    KIND: ClassVar[str] = "child_filled"
+    order_id: str
+    child_id: str
+    exec_id: str
+    venue: str
+    symbol: str
+    venue_trade_id: str
+    price_units: int
+    qty_units: int
+    qty_lots: int
+    money_nano: int
+    notional_nano: int
+    fee_nano: int
+    fee_currency: str
+    liquidity: Liquidity
+    venue_ts_ns: int
+    received_ts_ns: int
+    venue_mid_half_units: int
+    class_mid_half_units: int
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCanceled(Event):
+    """The venue's evidence that nothing of it is left alive. `cum_qty_lots` is the venue's own total, -1 if untold."""
+
+    KIND: ClassVar[str] = "child_canceled"
+    order_id: str
+    child_id: str
+    cum_qty_lots: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildExpired(Event):
+    KIND: ClassVar[str] = "child_expired"
+    order_id: str
+    child_id: str
+    cum_qty_lots: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRejected(Event):
+    """The venue said no, or a query proved after the deadline that it never accepted (`not_accepted`)."""
+
+    KIND: ClassVar[str] = "child_rejected"
+    order_id: str
+    child_id: str
+    code: str
+    text: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildUnknown(Event):
+    """Nothing is proven; the child keeps its full exposure until the venue's own evidence."""
+
+    KIND: ClassVar[str] = "child_unknown"
+    order_id: str
+    child_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildResolved(Event):
+    """An operator closed an unknown child with evidence: nothing more will come of it beyond recorded fills."""
+
+    KIND: ClassVar[str] = "child_resolved"
+    order_id: str
+    child_id: str
+    actor: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Event):
+    KIND: ClassVar[str] = "cancel_requested"
+    order_id: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverfillRecorded(Event):
+    """The venue filled more than was asked: recorded and alarmed, never dropped."""
+
+    KIND: ClassVar[str] = "overfill_recorded"
+    order_id: str
+    child_id: str
+    excess_qty_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDone(Event):
+    KIND: ClassVar[str] = "order_done"
+    order_id: str
+    reason: DoneReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TcaReported(Event):
+    """Cost of a done parent by the declared waterfall, in nano of the symbol's money; positive is a cost.
+
+    delay = decision (or received) to approved mid; spread, impact and timing from approved mid to fills; fee; gas;
+    basis (own-venue mid against class mid); opportunity on what stayed unfilled, at the closing class mid.
+    The parts sum to `total_nano` exactly. `reference_money_nano` is the filled quantity at the reference mid.
+    """
+
+    KIND: ClassVar[str] = "tca_reported"
+    order_id: str
+    reference: str
+    reference_mid_half_units: int
+    decision_mid_half_units: int
+    received_mid_half_units: int
+    approved_mid_half_units: int
+    first_sent_mid_half_units: int
+    closing_mid_half_units: int
+    filled_qty_units: int
+    filled_money_nano: int
+    reference_money_nano: int
+    delay_nano: int
+    spread_nano: int
+    impact_nano: int
+    timing_nano: int
+    fee_nano: int
+    gas_nano: int
+    basis_nano: int
+    opportunity_nano: int
+    total_nano: int
+    fee_unconverted: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact in its place: `seq` is gapless per shard, `account_seq` gapless per account (0 for shard-wide facts)."""
+
+    seq: int
+    ts_ns: int
+    account_seq: int
+    event: Event
+
+    @property
+    def account(self) -> str:
+        return self.event.account
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    ShardOpened,
+    EngineStarted,
+    KeyCreated,
+    KeyRevoked,
+    LimitsSet,
+    BalanceSet,
+    KillSwitchSet,
+    KillSwitchCleared,
+    VenueSet,
+    OrderAccepted,
+    OrderRefused,
+    RefusalsAggregated,
+    RoutePlanned,
+    ChildSending,
+    ChildAcked,
+    ChildFilled,
+    ChildCanceled,
+    ChildExpired,
+    ChildRejected,
+    ChildUnknown,
+    ChildResolved,
+    CancelRequested,
+    OverfillRecorded,
+    OrderDone,
+    TcaReported,
+)

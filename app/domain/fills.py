@@ -1,0 +1,48 @@
+"""What venues say back, in our words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from app.domain.enums import Liquidity
+
+
+@unique
+class ReportKind(StrEnum):
+    ACKED = "acked"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"  # the request left, and nothing is proven
+    NOT_FOUND = "not_found"  # the venue answered a query: no such client id
+    CANCEL_REJECTED = "cancel_rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """One message about one child. Fill fields are zero unless `kind` is FILLED.
+
+    `price_ticks`, `qty_lots` in the venue's units; `fee_nano` of `fee_currency`, negative is a rebate.
+    `cum_qty_lots` is the venue's own running total (-1: not told). `evidence` identifies the venue's message.
+    `mid_half_units`: twice the venue's own mid when it filled, 0 if not told.
+    """
+
+    kind: ReportKind
+    venue: str
+    client_id: str
+    venue_order_id: str = ""
+    venue_trade_id: str = ""
+    price_ticks: int = 0
+    qty_lots: int = 0
+    cum_qty_lots: int = -1
+    fee_nano: int = 0
+    fee_currency: str = ""
+    liquidity: Liquidity = Liquidity.TAKER
+    venue_ts_ns: int = 0
+    received_ts_ns: int = 0
+    mid_half_units: int = 0
+    code: str = ""
+    text: str = ""
+    evidence: str = ""

@@ -1,0 +1,35 @@
+"""ULIDs without randomness: time plus 80 bits of a hash, so that a replay gives the same ids."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ULID_LENGTH: Final = 26
+
+
+def ulid(ts_ns: int, entropy80: int) -> str:
+    """26 Crockford characters: 48 bits of milliseconds, then 80 bits of `entropy80`."""
+    value = ((ts_ns // 1_000_000) & (2**48 - 1)) << 80 | (entropy80 & (2**80 - 1))
+    characters = []
+    for _ in range(ULID_LENGTH):
+        characters.append(_ALPHABET[value & 31])
+        value >>= 5
+    return "".join(reversed(characters))
+
+
+def hash80(*parts: object) -> int:
+    """80 bits of SHA-256 over the parts' texts, joined by a unit separator."""
+    text = "\x1f".join(str(part) for part in parts).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:10], "big")
+
+
+def prefixed_ulid(prefix: str, ts_ns: int, *parts: object) -> str:
+    """A public id: `prefix`_ULID, the same for the same time and parts."""
+    return f"{prefix}_{ulid(ts_ns, hash80(prefix, *parts))}"
+
+
+def venue_client_id(parent_ts_ns: int, order_id: str, child_number: int) -> str:
+    """The id a venue sees: 26 alphanumerics, deterministic, never used twice."""
+    return ulid(parent_ts_ns, hash80("child", order_id, child_number))

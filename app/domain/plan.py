@@ -1,0 +1,153 @@
+"""A decision and its proof: who gets how much, who does not and why, against what, and how far from the optimum.
+
+Laws: requested = allocated + unallocated, in the order's own unit. Every enabled venue appears exactly once, in
+`allocations` or in `excluded`. A RoutePlan needs a Certificate, and only routing/verify.py makes one.
+Money is nano of the symbol's money currency, signed as cost: a seller's proceeds are negative cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.enums import ExclusionCode, Side, SolveStatus, UnallocatedCode
+from app.domain.fees import FeeTier
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import Approved, ParentOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """One venue's share. `limit_ticks` is the child's IOC price; expected figures are a walk of the seen book."""
+
+    venue: str
+    qty_lots: int
+    qty_units: int
+    limit_ticks: int
+    worst_price_units: int
+    money_nano: int
+    fee_nano: int
+    fixed_nano: int
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """`limit` and `value` are the numbers behind the code (ages in ns, money in nano), 0 where none apply."""
+
+    venue: str
+    code: ExclusionCode
+    limit: int = 0
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Everything a planner may look at, besides the books.
+
+    Exactly one of `qty_units` and `notional_nano` is what still has to be placed. `price_cap_units` is the tightest
+    raw execution price (0 means none). `capacity_nano`: per venue, the most it may spend (buy: quote nano; contracts:
+    margin, quote nano) or, for a spot sale, the most base it may deliver in nano. `barred`: venues that the gate or the
+    reference check excludes, with their numbers. `mid_half_units`: twice the class mid, the benchmark.
+    `fees` and `instruments` hold every enabled venue that lists the symbol.
+    """
+
+    approved: Approved[ParentOrder]
+    symbol: Symbol
+    route_id: str
+    wave: int
+    now_ns: int
+    qty_units: int | None
+    notional_nano: int | None
+    price_cap_units: int
+    instruments: Mapping[str, Instrument]
+    fees: Mapping[str, FeeTier]
+    max_book_age_ns: Mapping[str, int]
+    capacity_nano: Mapping[str, int]
+    barred: Mapping[str, Exclusion]
+    mid_half_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A verified rival plan on the same books. `cost_nano` is comparable only where `qty_units` equals the plan's."""
+
+    name: str
+    qty_units: int
+    cost_nano: int
+    n_venues: int
+    venue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BookUse:
+    """Which book of a venue was seen: its sequence and its age when decided."""
+
+    venue: str
+    book_seq: int
+    age_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Recomputed in integers by routing/verify.py. Words: optimal for this model on these books, nothing more.
+
+    `objective_nano` = money + fee + fixed, signed as cost. `bound_nano` is the relaxation's lower bound on it.
+    `gap_ubps` = (objective - bound) / notional in 1e-6 bps. `certified_terms` were recomputed; `estimated_terms`
+    (name, 1e-6 bps) were believed, and are empty while nothing is estimated.
+    """
+
+    objective_nano: int
+    bound_nano: int
+    gap_ubps: int
+    status: SolveStatus
+    solver: str
+    books: tuple[BookUse, ...]
+    certified_terms: tuple[str, ...]
+    estimated_terms: tuple[tuple[str, int], ...]
+    receipt_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostSplit:
+    """Expected cost against the benchmark mid, in nano; the parts sum to `total_nano` exactly."""
+
+    spread_nano: int
+    impact_nano: int
+    fee_nano: int
+    gas_nano: int
+    total_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """One wave's decision. `best_bid_units`/`best_ask_units` are consolidated over valid venues (may cross)."""
+
+    route_id: str
+    order_id: str
+    wave: int
+    symbol: str
+    side: Side
+    requested_qty_units: int | None
+    requested_notional_nano: int | None
+    allocated_qty_units: int
+    allocated_notional_nano: int
+    unallocated_qty_units: int | None
+    unallocated_notional_nano: int | None
+    unallocated_code: UnallocatedCode | None
+    mid_half_units: int  # twice the arrival mid, so that a half tick stays an integer
+    best_bid_units: int
+    best_ask_units: int
+    allocations: tuple[Allocation, ...]
+    excluded: tuple[Exclusion, ...]
+    alternatives: tuple[Alternative, ...]
+    cost: CostSplit
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with its receipt: the compact bytes from which a stranger recomputes it (format: docs/receipts.md)."""
+
+    plan: RoutePlan
+    receipt: bytes

@@ -1,0 +1,137 @@
+"""Orders as they stand after a fold of facts: the rows that memory holds, Postgres stores and the API shows.
+
+Mutable on purpose, and touched by one function only: `evolve` in execution/ledger.py.
+`PARENT_COLUMNS`, `CHILD_COLUMNS`, `FILL_COLUMNS` are the integer and text columns that the state hash covers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, child_status, parent_status
+from app.domain.events import ChildFilled, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.orders import ChildOrder
+
+
+@dataclass(slots=True)
+class FillRecord:
+    """A fill with its place in the log."""
+
+    seq: int
+    account_seq: int
+    ts_ns: int
+    fill: ChildFilled
+
+
+@dataclass(slots=True)
+class ChildRecord:
+    child: ChildOrder
+    state: ChildState
+    venue_order_id: str
+    cum_qty_units: int
+    cum_money_nano: int
+    is_canceling: bool
+    code: str
+    text: str
+    sent_ts_ns: int
+    acked_ts_ns: int
+    updated_ts_ns: int
+    last_seq: int
+    mid_half_units: int
+
+    @property
+    def leaves_qty_units(self) -> int:
+        """What may still fill: zero once terminal, the full remainder while sending, acked or unknown."""
+        return 0 if self.state.is_terminal else max(0, self.child.qty_units - self.cum_qty_units)
+
+    @property
+    def status(self) -> OrderStatus:
+        return child_status(self.state, is_canceling=self.is_canceling)
+
+
+@dataclass(slots=True)
+class ParentRecord:
+    accepted: OrderAccepted
+    mode: Mode
+    state: ParentState
+    done_reason: DoneReason | None
+    done_detail: str
+    cum_qty_units: int
+    cum_money_nano: int
+    cum_notional_nano: int
+    fees_nano: dict[str, int]
+    is_canceling: bool
+    n_waves: int
+    route_id: str
+    created_ts_ns: int
+    updated_ts_ns: int
+    accepted_account_seq: int
+    last_seq: int
+    last_account_seq: int
+    version: int
+    children: dict[str, ChildRecord] = field(default_factory=dict)
+    fills: list[FillRecord] = field(default_factory=list)
+    routes: list[tuple[int, RoutePlanned]] = field(default_factory=list)  # (seq, fact)
+    tca: TcaReported | None = None
+
+    @property
+    def order_id(self) -> str:
+        return self.accepted.order_id
+
+    @property
+    def account(self) -> str:
+        return self.accepted.account
+
+    @property
+    def status(self) -> OrderStatus:
+        live = [c for c in self.children.values() if not c.state.is_terminal]
+        return parent_status(
+            self.state,
+            self.done_reason,
+            has_fills=self.cum_qty_units > 0,
+            is_canceling=self.is_canceling,
+            is_unknown=bool(live) and all(c.state is ChildState.UNKNOWN for c in live),
+        )
+
+    @property
+    def in_flight_qty_units(self) -> int:
+        """`worst_case_fill_qty` beyond what is filled: everything that may still trade."""
+        return sum(c.leaves_qty_units for c in self.children.values())
+
+
+PARENT_COLUMNS: Final = (
+    "order_id",
+    "account",
+    "client_order_id",
+    "symbol",
+    "side",
+    "state",
+    "done_reason",
+    "cum_qty_units",
+    "cum_money_nano",
+    "cum_notional_nano",
+    "last_seq",
+)
+CHILD_COLUMNS: Final = (
+    "child_id",
+    "order_id",
+    "venue",
+    "state",
+    "price_ticks",
+    "qty_lots",
+    "cum_qty_units",
+    "cum_money_nano",
+    "last_seq",
+)
+FILL_COLUMNS: Final = (
+    "exec_id",
+    "order_id",
+    "child_id",
+    "venue",
+    "venue_trade_id",
+    "price_units",
+    "qty_units",
+    "fee_nano",
+    "seq",
+)

@@ -1,0 +1,182 @@
+"""What can enter a turn, what leaves it. Plain frozen values; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.domain.enums import KillAction, KillScope, Mode, Scope
+from app.domain.errors import BestexError
+from app.domain.events import Event, Fact, OrderAccepted
+from app.domain.fills import ExecutionReport
+from app.domain.limits import Limits
+from app.domain.orders import Approved, ChildOrder, ParentOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    order: ParentOrder
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    account: str
+    order_id: str
+    actor: str
+    reason: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    report: ExecutionReport
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed: deadlines, expiries, held remainders, unknown children to ask about."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    account: str
+    limits: Limits
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetKillSwitch:
+    """`account` is the actor's own, empty for the operator of the whole shard."""
+
+    account: str
+    scope: KillScope
+    target: str
+    action: KillAction
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearKillSwitch:
+    account: str
+    scope: KillScope
+    target: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVenue:
+    venue: str
+    is_enabled: bool
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateKey:
+    account: str
+    prefix: str
+    key_sha256: str
+    scopes: tuple[Scope, ...]
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    account: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetBalance:
+    account: str
+    venue: str
+    currency: str
+    amount_nano: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """An operator's word on an unknown child, with evidence."""
+
+    account: str
+    order_id: str
+    child_id: str
+    actor: str
+    evidence: str
+
+
+Input = (
+    Submit
+    | Cancel
+    | Report
+    | Tick
+    | SetLimits
+    | SetKillSwitch
+    | ClearKillSwitch
+    | SetVenue
+    | CreateKey
+    | RevokeKey
+    | SetBalance
+    | Resolve
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SendChild:
+    approved: Approved[ChildOrder]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelChild:
+    child: ChildOrder
+
+
+@dataclass(frozen=True, slots=True)
+class QueryChild:
+    child: ChildOrder
+
+
+Command = SendChild | CancelChild | QueryChild
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Reply to Submit: the fact whose pure function is the acknowledgement; `is_replay` for a repeated client id."""
+
+    fact: OrderAccepted
+    account_seq: int
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Reply to everything else: what happened, if anything had to."""
+
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Reply that raises `error` at the asker."""
+
+    error: BestexError
+
+
+Reply = Accepted | Done | Failed
+
+
+@dataclass(slots=True)
+class Turn:
+    """One step's outcome. Nothing of it leaves the process before `facts` are durable.
+
+    `replies[i]` answers input i. `receipts`: (sha256 hex, bytes) referenced from RoutePlanned facts of this turn.
+    """
+
+    facts: list[Fact] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    receipts: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+Inputs = Sequence[Input]
