@@ -1,0 +1,32 @@
+"""Everything that can be traded and where: the reference data of one process, checked when it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.errors import InvariantBroken
+from app.domain.fees import FeeTier
+from app.domain.instrument import Instrument, Symbol
+from app.domain.venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """`instruments` is keyed by (venue_id, symbol name); `fees` by venue_id."""
+
+    venues: Mapping[str, Venue]
+    symbols: Mapping[str, Symbol]
+    instruments: Mapping[tuple[str, str], Instrument]
+    fees: Mapping[str, FeeTier]
+
+    def __post_init__(self) -> None:
+        for (venue, symbol), instrument in self.instruments.items():
+            if venue not in self.venues or symbol not in self.symbols or venue not in self.fees:
+                raise InvariantBroken(venue=venue, symbol=symbol, reason="listing without venue, symbol or fee")
+            if instrument.fungible != self.symbols[symbol].fungible:
+                raise InvariantBroken(venue=venue, symbol=symbol, reason="listing of another fungibility class")
+
+    def listings(self, symbol: str) -> dict[str, Instrument]:
+        """Every venue's listing of `symbol`, by venue id."""
+        return {venue: i for (venue, name), i in self.instruments.items() if name == symbol}
