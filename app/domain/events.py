@@ -183,7 +183,8 @@ class ChildAcked(Event):
 class ChildFilled(Event):
     """One fill, counted once by (venue, account, symbol, venue_trade_id). `is_late`: the child was terminal already.
 
-    `money_nano` is the gross settlement money by the symbol's own rule.
+    `money_nano` is the gross settlement money by the symbol's own rule. `moves`: (currency, signed nano) that the
+    account's balances at the venue change by, fee included. `signed_qty_units`: change of the position there.
     """
 
     KIND: ClassVar[str] = "child_filled"
@@ -206,6 +207,8 @@ class ChildFilled(Event):
     venue_mid_half_units: int
     class_mid_half_units: int
     is_late: bool
+    signed_qty_units: int
+    moves: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,313 @@
+"""State as a function of the log: `evolve(ledger, fact)` is the only way anything here changes.
+
+The engine, the projector, the streams and a replay each fold the same facts and hold equal ledgers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.domain import events as ev
+from app.domain.enums import ChildState, KillScope, ParentState
+from app.domain.errors import InvariantBroken
+from app.domain.events import Event, Fact
+from app.domain.limits import Limits
+from app.domain.records import ChildRecord, FillRecord, ParentRecord
+from app.execution.machine import ChildStep, next_child, next_parent
+
+REFUSALS_KEPT: Final = 1_000
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything the facts add up to. Dictionaries keep the order of the log."""
+
+    shard: str = ""
+    epoch: str = ""
+    seq: int = 0
+    ts_ns: int = 0
+    account_seqs: dict[str, int] = field(default_factory=dict)
+    parents: dict[str, ParentRecord] = field(default_factory=dict)
+    open_parents: dict[str, ParentRecord] = field(default_factory=dict)
+    by_client_id: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    child_parent: dict[str, str] = field(default_factory=dict)
+    by_venue_client_id: dict[str, str] = field(default_factory=dict)
+    live_children: dict[str, ChildRecord] = field(default_factory=dict)
+    fill_keys: set[tuple[str, str, str, str]] = field(default_factory=set)
+    keys: dict[str, ev.KeyCreated] = field(default_factory=dict)
+    limits: dict[str, Limits] = field(default_factory=dict)
+    kills: dict[tuple[KillScope, str], ev.KillSwitchSet] = field(default_factory=dict)
+    disabled_venues: set[str] = field(default_factory=set)
+    balances: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    positions: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    refusals: dict[str, deque[Fact]] = field(default_factory=dict)
+    n_overfills: int = 0
+    n_late_fills: int = 0
+
+    def child(self, child_id: str) -> ChildRecord:
+        return self.parents[self.child_parent[child_id]].children[child_id]
+
+
+def fold(facts: Iterable[Fact]) -> Ledger:
+    """The ledger that `facts` add up to, from nothing."""
+    ledger = Ledger()
+    for fact in facts:
+        evolve(ledger, fact)
+    return ledger
+
+
+def evolve(ledger: Ledger, fact: Fact) -> None:
+    """Applies one fact in place. Raises InvariantBroken on a gap or on a step that the tables do not have."""
+    if fact.seq != ledger.seq + 1:
+        raise InvariantBroken(expected_seq=ledger.seq + 1, seq=fact.seq)
+    account = fact.event.account
+    if account:
+        expected = ledger.account_seqs.get(account, 0) + 1
+        if fact.account_seq != expected:
+            raise InvariantBroken(account=account, expected_account_seq=expected, account_seq=fact.account_seq)
+        ledger.account_seqs[account] = expected
+    ledger.seq = fact.seq
+    ledger.ts_ns = fact.ts_ns
+    _EVOLVE[type(fact.event)](ledger, fact, fact.event)
+
+
+def _shard_opened(ledger: Ledger, fact: Fact, event: ev.ShardOpened) -> None:
+    ledger.shard, ledger.epoch = event.shard, event.epoch
+
+
+def _nothing(ledger: Ledger, fact: Fact, event: Event) -> None:
+    """The fact is history only."""
+
+
+def _key_created(ledger: Ledger, fact: Fact, event: ev.KeyCreated) -> None:
+    ledger.keys[event.prefix] = event
+
+
+def _key_revoked(ledger: Ledger, fact: Fact, event: ev.KeyRevoked) -> None:
+    ledger.keys.pop(event.prefix, None)
+
+
+def _limits_set(ledger: Ledger, fact: Fact, event: ev.LimitsSet) -> None:
+    ledger.limits[event.account] = event.limits
+
+
+def _balance_set(ledger: Ledger, fact: Fact, event: ev.BalanceSet) -> None:
+    ledger.balances[(event.account, event.venue, event.currency)] = event.amount_nano
+
+
+def _kill_set(ledger: Ledger, fact: Fact, event: ev.KillSwitchSet) -> None:
+    ledger.kills[(event.scope, event.target)] = event
+
+
+def _kill_cleared(ledger: Ledger, fact: Fact, event: ev.KillSwitchCleared) -> None:
+    ledger.kills.pop((event.scope, event.target), None)
+
+
+def _venue_set(ledger: Ledger, fact: Fact, event: ev.VenueSet) -> None:
+    if event.is_enabled:
+        ledger.disabled_venues.discard(event.venue)
+    else:
+        ledger.disabled_venues.add(event.venue)
+
+
+def _order_accepted(ledger: Ledger, fact: Fact, event: ev.OrderAccepted) -> None:
+    key = (event.account, event.order.client_order_id)
+    if key in ledger.by_client_id or event.order_id in ledger.parents:
+        raise InvariantBroken(order_id=event.order_id, client_order_id=event.order.client_order_id)
+    parent = ParentRecord(
+        accepted=event,
+        mode=event.mode,
+        state=ParentState.ACCEPTED,
+        done_reason=None,
+        done_detail="",
+        cum_qty_units=0,
+        cum_money_nano=0,
+        cum_notional_nano=0,
+        fees_nano={},
+        is_canceling=False,
+        n_waves=0,
+        route_id="",
+        created_ts_ns=fact.ts_ns,
+        updated_ts_ns=fact.ts_ns,
+        accepted_account_seq=fact.account_seq,
+        last_seq=fact.seq,
+        last_account_seq=fact.account_seq,
+        version=1,
+    )
+    ledger.parents[event.order_id] = parent
+    ledger.open_parents[event.order_id] = parent
+    ledger.by_client_id[key] = (event.order_id, event.order.body_hash)
+
+
+def _refused(ledger: Ledger, fact: Fact, event: ev.OrderRefused | ev.RefusalsAggregated) -> None:
+    ledger.refusals.setdefault(event.account, deque(maxlen=REFUSALS_KEPT)).append(fact)
+
+
+def _touched(ledger: Ledger, fact: Fact, order_id: str) -> ParentRecord:
+    parent = ledger.parents[order_id]
+    parent.updated_ts_ns = fact.ts_ns
+    parent.last_seq = fact.seq
+    parent.last_account_seq = fact.account_seq
+    parent.version += 1
+    return parent
+
+
+def _route_planned(ledger: Ledger, fact: Fact, event: ev.RoutePlanned) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    parent.state = next_parent(parent.state, ParentState.WORKING)
+    parent.n_waves += 1
+    parent.route_id = parent.route_id or event.plan.route_id
+    parent.routes.append((fact.seq, event))
+
+
+def _child_sending(ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:
+    child = event.child
+    parent = _touched(ledger, fact, child.order_id)
+    if child.child_id in ledger.child_parent or child.client_id in ledger.by_venue_client_id:
+        raise InvariantBroken(child_id=child.child_id, reason="a child is sent once")
+    record = ChildRecord(
+        child=child,
+        state=ChildState.SENDING,
+        venue_order_id="",
+        cum_qty_units=0,
+        cum_money_nano=0,
+        is_canceling=False,
+        code="",
+        text="",
+        sent_ts_ns=fact.ts_ns,
+        acked_ts_ns=0,
+        updated_ts_ns=fact.ts_ns,
+        last_seq=fact.seq,
+        mid_half_units=event.mid_half_units,
+    )
+    parent.children[child.child_id] = record
+    ledger.child_parent[child.child_id] = child.order_id
+    ledger.by_venue_client_id[child.client_id] = child.child_id
+    ledger.live_children[child.child_id] = record
+
+
+def _step_child(ledger: Ledger, fact: Fact, order_id: str, child_id: str, step: ChildStep) -> ChildRecord:
+    parent = _touched(ledger, fact, order_id)
+    record = parent.children[child_id]
+    record.state = next_child(record.state, step)
+    record.updated_ts_ns = fact.ts_ns
+    record.last_seq = fact.seq
+    if record.state.is_terminal:
+        ledger.live_children.pop(child_id, None)
+    return record
+
+
+def _child_acked(ledger: Ledger, fact: Fact, event: ev.ChildAcked) -> None:
+    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.ACK)
+    record.venue_order_id = event.venue_order_id
+    record.acked_ts_ns = fact.ts_ns
+
+
+def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
+    key = (event.venue, event.account, event.symbol, event.venue_trade_id)
+    if key in ledger.fill_keys:
+        raise InvariantBroken(venue=event.venue, venue_trade_id=event.venue_trade_id, reason="a fill counts once")
+    ledger.fill_keys.add(key)
+    parent = _touched(ledger, fact, event.order_id)
+    record = parent.children[event.child_id]
+    record.cum_qty_units += event.qty_units
+    record.cum_money_nano += event.money_nano
+    if event.is_late:
+        ledger.n_late_fills += 1
+        record.updated_ts_ns, record.last_seq = fact.ts_ns, fact.seq
+    else:
+        is_full = record.cum_qty_units >= record.child.qty_units
+        step = ChildStep.FULL_FILL if is_full else ChildStep.PARTIAL_FILL
+        _step_child(ledger, fact, event.order_id, event.child_id, step)
+        parent.version -= 1  # the fill is one change, counted above
+    parent.cum_qty_units += event.qty_units
+    parent.cum_money_nano += event.money_nano
+    parent.cum_notional_nano += event.notional_nano
+    parent.fees_nano[event.fee_currency] = parent.fees_nano.get(event.fee_currency, 0) + event.fee_nano
+    parent.fills.append(FillRecord(fact.seq, fact.account_seq, fact.ts_ns, event))
+    for currency, change_nano in event.moves:
+        slot = (event.account, event.venue, currency)
+        ledger.balances[slot] = ledger.balances.get(slot, 0) + change_nano
+    place = (event.account, event.venue, event.symbol)
+    ledger.positions[place] = ledger.positions.get(place, 0) + event.signed_qty_units
+
+
+def _child_canceled(ledger: Ledger, fact: Fact, event: ev.ChildCanceled) -> None:
+    _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.CANCEL)
+
+
+def _child_expired(ledger: Ledger, fact: Fact, event: ev.ChildExpired) -> None:
+    _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.EXPIRE)
+
+
+def _child_rejected(ledger: Ledger, fact: Fact, event: ev.ChildRejected) -> None:
+    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.REJECT)
+    record.code, record.text = event.code, event.text
+
+
+def _child_unknown(ledger: Ledger, fact: Fact, event: ev.ChildUnknown) -> None:
+    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.LOSE)
+    record.code = event.reason
+
+
+def _child_resolved(ledger: Ledger, fact: Fact, event: ev.ChildResolved) -> None:
+    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.RESOLVE)
+    record.code, record.text = "resolved", event.evidence
+
+
+def _cancel_requested(ledger: Ledger, fact: Fact, event: ev.CancelRequested) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    parent.is_canceling = True
+    for record in parent.children.values():
+        if not record.state.is_terminal:
+            record.is_canceling = True
+
+
+def _overfill(ledger: Ledger, fact: Fact, event: ev.OverfillRecorded) -> None:
+    _touched(ledger, fact, event.order_id)
+    ledger.n_overfills += 1
+
+
+def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    parent.state = next_parent(parent.state, ParentState.DONE)
+    parent.done_reason, parent.done_detail = event.reason, event.detail
+    ledger.open_parents.pop(event.order_id, None)
+
+
+def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    parent.tca = event
+
+
+_Handler = Callable[[Ledger, Fact, Any], None]
+_EVOLVE: Final[dict[type[Event], _Handler]] = {
+    ev.ShardOpened: _shard_opened,
+    ev.EngineStarted: _nothing,
+    ev.KeyCreated: _key_created,
+    ev.KeyRevoked: _key_revoked,
+    ev.LimitsSet: _limits_set,
+    ev.BalanceSet: _balance_set,
+    ev.KillSwitchSet: _kill_set,
+    ev.KillSwitchCleared: _kill_cleared,
+    ev.VenueSet: _venue_set,
+    ev.OrderAccepted: _order_accepted,
+    ev.OrderRefused: _refused,
+    ev.RefusalsAggregated: _refused,
+    ev.RoutePlanned: _route_planned,
+    ev.ChildSending: _child_sending,
+    ev.ChildAcked: _child_acked,
+    ev.ChildFilled: _child_filled,
+    ev.ChildCanceled: _child_canceled,
+    ev.ChildExpired: _child_expired,
+    ev.ChildRejected: _child_rejected,
+    ev.ChildUnknown: _child_unknown,
+    ev.ChildResolved: _child_resolved,
+    ev.CancelRequested: _cancel_requested,
+    ev.OverfillRecorded: _overfill,
+    ev.OrderDone: _order_done,
+    ev.TcaReported: _tca_reported,
+}
