@@ -1,0 +1,82 @@
+# Bestex on a machine with Python 3.11+ and make. `make demo` and `make test` install what they need; a second call
+# finds it installed and starts at once. Nothing outside this folder is touched but ~/.bestex (BESTEX_HOME moves it).
+#
+#   PYTHON=python3.12 make test     another interpreter        make demo ARGS=--once     sample orders, then exit
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# Quiet, and deaf to a user's own pip configuration of targets; indexes and caches stay the user's.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 $(BIN)/python -m pip --quiet
+PYTEST := $(BIN)/python -m pytest
+VENV_STAMP := $(VENV)/.stamp-venv
+CORE_STAMP := $(VENV)/.stamp-core
+DEV_STAMP := $(VENV)/.stamp-dev
+PROJECT := pyproject.toml requirements/core.in requirements/replay.in
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test lint bench run migrate soak clean
+.DEFAULT_GOAL := help
+# A recipe that fails must not leave its target behind; two installs into one environment must not overlap.
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help:
+	@echo "make setup    everything that tests need, into .venv"
+	@echo "make demo     the service with simulated venues and sample orders (ARGS=--once exits afterwards)"
+	@echo "make run      the service without samples (bestex up)"
+	@echo "make test     lint, types, import contracts, tests"
+	@echo "make lint     lint, types, import contracts"
+	@echo "make bench    benchmarks against baselines and budgets"
+	@echo "make soak     the long campaigns: 300 kills, a minute without Postgres"
+	@echo "make migrate  brings the database (BESTEX_DATABASE_URL, or the embedded one) to the newest schema"
+
+$(VENV_STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Bestex needs Python 3.11 or newer; say which with PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The project itself comes last and without its dependencies: the lock has already installed them, hashes checked.
+$(CORE_STAMP): $(VENV_STAMP) requirements/core.lock $(PROJECT)
+	@echo "installing Bestex (once)"
+	@$(PIP) install --require-hashes -r requirements/core.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): $(VENV_STAMP) requirements/dev.lock $(PROJECT)
+	@echo "installing Bestex and what its tests need (once)"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(CORE_STAMP) $@
+
+setup: $(DEV_STAMP)
+
+demo: $(CORE_STAMP)
+	@exec $(BIN)/bestex demo $(ARGS)
+
+run: $(CORE_STAMP)
+	@exec $(BIN)/bestex up $(ARGS)
+
+migrate: $(CORE_STAMP)
+	@exec $(BIN)/bestex migrate $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(PYTEST) -n 2 --dist loadfile $(ARGS)
+
+soak: setup
+	$(PYTEST) -m soak --timeout 3600 $(ARGS)
+
+bench: setup
+	$(BIN)/bestex bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
