@@ -7,8 +7,8 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# Quiet, and deaf to a user's own pip configuration of targets; indexes and caches stay the user's.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 $(BIN)/python -m pip --quiet
+# Errors only, and deaf to what a user set up for his own environments; indexes and caches stay his.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 $(BIN)/python -m pip -qq
 PYTEST := $(BIN)/python -m pytest
 VENV_STAMP := $(VENV)/.stamp-venv
 CORE_STAMP := $(VENV)/.stamp-core
