@@ -39,17 +39,17 @@ $(VENV_STAMP):
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# The project itself comes last and without its dependencies: the lock has already installed them, hashes checked.
+# The project itself comes last and without its dependencies (the lock has installed them, hashes checked), as one path
 $(CORE_STAMP): $(VENV_STAMP) requirements/core.lock $(PROJECT)
 	@echo "installing Bestex (once)"
 	@$(PIP) install --require-hashes -r requirements/core.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
 $(DEV_STAMP): $(VENV_STAMP) requirements/dev.lock $(PROJECT)
 	@echo "installing Bestex and what its tests need (once)"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $(CORE_STAMP) $@
 
 setup: $(DEV_STAMP)
