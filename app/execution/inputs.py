@@ -14,6 +14,16 @@ from app.domain.orders import Approved, ChildOrder, ParentOrder
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A process took the log over: opens a new log, loses every live child until its venue speaks."""
+
+    shard: str
+    epoch: str
+    release: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     order: ParentOrder
     mode: Mode
@@ -107,7 +117,8 @@ class Resolve:
 
 
 Input = (
-    Submit
+    Start
+    | Submit
     | Cancel
     | Report
     | Tick

@@ -32,6 +32,7 @@ class Ledger:
     account_seqs: dict[str, int] = field(default_factory=dict)
     parents: dict[str, ParentRecord] = field(default_factory=dict)
     open_parents: dict[str, ParentRecord] = field(default_factory=dict)
+    open_by_account: dict[str, dict[str, ParentRecord]] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     child_parent: dict[str, str] = field(default_factory=dict)
     by_venue_client_id: dict[str, str] = field(default_factory=dict)
@@ -139,6 +140,7 @@ def _order_accepted(ledger: Ledger, fact: Fact, event: ev.OrderAccepted) -> None
     )
     ledger.parents[event.order_id] = parent
     ledger.open_parents[event.order_id] = parent
+    ledger.open_by_account.setdefault(event.account, {})[event.order_id] = parent
     ledger.by_client_id[key] = (event.order_id, event.order.body_hash)
 
 
@@ -189,19 +191,22 @@ def _child_sending(ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:
     ledger.live_children[child.child_id] = record
 
 
-def _step_child(ledger: Ledger, fact: Fact, order_id: str, child_id: str, step: ChildStep) -> ChildRecord:
-    parent = _touched(ledger, fact, order_id)
-    record = parent.children[child_id]
+def _touched_child(ledger: Ledger, fact: Fact, order_id: str, child_id: str, step: ChildStep) -> ChildRecord:
+    record = _touched(ledger, fact, order_id).children[child_id]
+    _step_child(ledger, fact, record, step)
+    return record
+
+
+def _step_child(ledger: Ledger, fact: Fact, record: ChildRecord, step: ChildStep) -> None:
     record.state = next_child(record.state, step)
     record.updated_ts_ns = fact.ts_ns
     record.last_seq = fact.seq
     if record.state.is_terminal:
-        ledger.live_children.pop(child_id, None)
-    return record
+        ledger.live_children.pop(record.child.child_id, None)
 
 
 def _child_acked(ledger: Ledger, fact: Fact, event: ev.ChildAcked) -> None:
-    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.ACK)
+    record = _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.ACK)
     record.venue_order_id = event.venue_order_id
     record.acked_ts_ns = fact.ts_ns
 
@@ -221,8 +226,7 @@ def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
     else:
         is_full = record.cum_qty_units >= record.child.qty_units
         step = ChildStep.FULL_FILL if is_full else ChildStep.PARTIAL_FILL
-        _step_child(ledger, fact, event.order_id, event.child_id, step)
-        parent.version -= 1  # the fill is one change, counted above
+        _step_child(ledger, fact, record, step)
     parent.cum_qty_units += event.qty_units
     parent.cum_money_nano += event.money_nano
     parent.cum_notional_nano += event.notional_nano
@@ -236,25 +240,25 @@ def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
 
 
 def _child_canceled(ledger: Ledger, fact: Fact, event: ev.ChildCanceled) -> None:
-    _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.CANCEL)
+    _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.CANCEL)
 
 
 def _child_expired(ledger: Ledger, fact: Fact, event: ev.ChildExpired) -> None:
-    _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.EXPIRE)
+    _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.EXPIRE)
 
 
 def _child_rejected(ledger: Ledger, fact: Fact, event: ev.ChildRejected) -> None:
-    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.REJECT)
+    record = _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.REJECT)
     record.code, record.text = event.code, event.text
 
 
 def _child_unknown(ledger: Ledger, fact: Fact, event: ev.ChildUnknown) -> None:
-    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.LOSE)
+    record = _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.LOSE)
     record.code = event.reason
 
 
 def _child_resolved(ledger: Ledger, fact: Fact, event: ev.ChildResolved) -> None:
-    record = _step_child(ledger, fact, event.order_id, event.child_id, ChildStep.RESOLVE)
+    record = _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.RESOLVE)
     record.code, record.text = "resolved", event.evidence
 
 
@@ -276,6 +280,7 @@ def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
     parent.state = next_parent(parent.state, ParentState.DONE)
     parent.done_reason, parent.done_detail = event.reason, event.detail
     ledger.open_parents.pop(event.order_id, None)
+    ledger.open_by_account[event.account].pop(event.order_id, None)
 
 
 def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:

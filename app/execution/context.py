@@ -1,0 +1,182 @@
+"""What one turn may look at and write to. Values in, facts and commands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
+from app.domain.events import Event, Fact, TcaReported
+from app.domain.ids import hash80, ulid
+from app.domain.instrument import Symbol
+from app.domain.orders import ParentOrder
+from app.domain.plan import Exclusion, Planned, PlanRequest
+from app.domain.records import ParentRecord
+from app.domain.universe import Universe
+from app.execution.inputs import Turn
+from app.execution.ledger import Ledger, evolve
+from app.risk.reference import Reference, read_reference
+from app.risk.throttle import Throttle
+from app.shm.books import SymbolBooks
+
+
+class Planner(Protocol):
+    """The door to routing: one parent and one market in, one verified plan out."""
+
+    def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned: ...
+
+
+class Board(Protocol):
+    """Where books are read: one private copy per call."""
+
+    def read(self, symbol: str) -> SymbolBooks: ...
+
+
+Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the engine waits, in nanoseconds. Each number bounds something that would otherwise hang or spin."""
+
+    answer_grace_ns: int = 1_000_000_000  # after a child's deadline, before its silence makes it unknown
+    clock_skew_ns: int = 500_000_000  # a venue's clock may lag ours by this when a miss is taken as proof
+    query_every_ns: int = 500_000_000
+    replan_every_ns: int = 100_000_000
+    max_working_ns: int = 10_000_000_000  # of an order that rests nowhere
+    max_waves: int = 5
+    reject_pause_ns: int = 1_000_000_000  # a venue that rejected a child of a parent is left alone for this long
+    refusal_facts_per_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What does not change while a process lives."""
+
+    universe: Universe
+    board: Board
+    planner: Planner
+    judge: Judge
+    mode: Mode
+    timing: Timing
+    max_book_age_ns: dict[str, int]
+
+
+@dataclass(slots=True)
+class Memory:
+    """Timers and counters of the running process: never facts, never needed by a replay."""
+
+    throttle: Throttle = field(default_factory=Throttle)
+    next_query_ns: dict[str, int] = field(default_factory=dict)
+    next_replan_ns: dict[str, int] = field(default_factory=dict)
+    rejected_until_ns: dict[tuple[str, str], int] = field(default_factory=dict)
+    refusal_window_ns: dict[str, int] = field(default_factory=dict)
+    n_refusals: dict[str, int] = field(default_factory=dict)
+    held_refusals: dict[tuple[str, RefusalCode], int] = field(default_factory=dict)
+    lookalikes: dict[tuple[object, ...], tuple[int, str]] = field(default_factory=dict)
+    unreachable: set[str] = field(default_factory=set)
+    n_duplicate_fills: int = 0
+    n_foreign_reports: int = 0
+    last_id_ms: int = 0
+    n_ids_in_ms: int = 0
+
+
+@dataclass(slots=True)
+class Context:
+    """One turn under way. `emit` is the only pen: it numbers a fact, folds it in, and queues it for the journal."""
+
+    world: World
+    ledger: Ledger
+    memory: Memory
+    now_ns: int
+    turn: Turn
+    _references: dict[str, tuple[SymbolBooks, Reference]] = field(default_factory=dict)
+
+    def emit(self, event: Event) -> Fact:
+        ledger = self.ledger
+        account_seq = ledger.account_seqs.get(event.account, 0) + 1 if event.account else 0
+        fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
+        evolve(ledger, fact)
+        self.turn.facts.append(fact)
+        return fact
+
+    def market(self, symbol: str) -> tuple[SymbolBooks, Reference]:
+        """Books and reference of `symbol`, read once per turn."""
+        seen = self._references.get(symbol)
+        if seen is None:
+            books = self.world.board.read(symbol)
+            seen = books, read_reference(books, self.world.max_book_age_ns, self.now_ns)
+            self._references[symbol] = seen
+        return seen
+
+    def mid_half_units(self, symbol: str, fallback: int = 0) -> int:
+        return self.market(symbol)[1].mid_half_units or fallback
+
+    def next_order_id(self, prefix: str) -> str:
+        """Ids of one engine rise: milliseconds, a counter within them, then a hash that hides the sequence."""
+        memory, ms = self.memory, self.now_ns // 1_000_000
+        memory.n_ids_in_ms = memory.n_ids_in_ms + 1 if ms == memory.last_id_ms else 0
+        memory.last_id_ms = ms
+        hidden = hash80(self.ledger.epoch, self.ledger.seq + 1, prefix) & (2**60 - 1)
+        return f"{prefix}_{ulid(self.now_ns, memory.n_ids_in_ms << 60 | hidden)}"
+
+    def barred(self, order: ParentOrder, mode: Mode, parent: ParentRecord | None = None) -> dict[str, Exclusion]:
+        """Why each listed venue may not be used by this order now; venues that may are absent."""
+        listings = self.world.universe.listings(order.symbol)
+        reference = self.market(order.symbol)[1]
+        pending = (
+            {c.child.venue for c in parent.children.values() if c.state.value == "unknown"} if parent else frozenset()
+        )
+        result: dict[str, Exclusion] = {}
+        for venue in listings:
+            code = self._bar_code(venue, order, mode)
+            if code is not None:
+                result[venue] = Exclusion(venue, code)
+            elif venue in pending:
+                result[venue] = Exclusion(venue, ExclusionCode.PENDING_UNKNOWN)
+            elif parent and self.memory.rejected_until_ns.get((parent.order_id, venue), 0) > self.now_ns:
+                result[venue] = Exclusion(venue, ExclusionCode.UNREACHABLE)
+            elif venue in reference.barred:
+                result[venue] = reference.barred[venue]
+        return result
+
+    def _bar_code(self, venue: str, order: ParentOrder, mode: Mode) -> ExclusionCode | None:
+        wanted = order.venues
+        if venue in self.ledger.disabled_venues or self.world.universe.venues[venue].mode is not mode:
+            return ExclusionCode.DISABLED
+        if (KillScope.VENUE, venue) in self.ledger.kills:
+            return ExclusionCode.KILLED
+        if wanted.include and venue not in wanted.include:
+            return ExclusionCode.NOT_INCLUDED
+        if venue in wanted.exclude:
+            return ExclusionCode.EXCLUDED_BY_ORDER
+        if venue in self.memory.unreachable:
+            return ExclusionCode.UNREACHABLE
+        return None
+
+
+def remaining_qty_units(parent: ParentRecord) -> int | None:
+    """What may still be sent of a quantity order: nothing in flight, known or unknown, is sent again."""
+    order = parent.accepted.order
+    if order.qty_units is None:
+        return None
+    return max(0, order.qty_units - parent.cum_qty_units - parent.in_flight_qty_units)
+
+
+def remaining_notional_nano(parent: ParentRecord, symbol: Symbol) -> int | None:
+    """What may still be spent of a notional order, with everything in flight at its worst price."""
+    order = parent.accepted.order
+    if order.notional_nano is None:
+        return None
+    flying_nano = sum(
+        symbol.notional_nano(c.child.price_units, c.leaves_qty_units)
+        for c in parent.children.values()
+        if not c.state.is_terminal
+    )
+    return max(0, order.notional_nano - parent.cum_notional_nano - flying_nano)
+
+
+def side_price(reference: Reference, side: Side) -> int:
+    """The consolidated far touch: what a taker would pay or get first; 0 when there is none."""
+    return reference.best_ask_units if side is Side.BUY else reference.best_bid_units

@@ -1,0 +1,320 @@
+"""A parent's decisions: accept, plan a wave, go on, end. Facts and commands only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.enums import (
+    ChildState,
+    DoneReason,
+    Mode,
+    OrderType,
+    ParentState,
+    Remainder,
+    Side,
+    Strategy,
+    TimeInForce,
+    UnallocatedCode,
+)
+from app.domain.enums import RefusalCode as Code
+from app.domain.errors import OrderRefused
+from app.domain.events import ChildSending, OrderAccepted, OrderDone, RoutePlanned
+from app.domain.ids import prefixed_ulid, venue_client_id
+from app.domain.orders import Approved, ChildOrder, ParentOrder
+from app.domain.plan import Allocation, Planned, PlanRequest
+from app.domain.records import ParentRecord
+from app.execution.context import Context, remaining_notional_nano, remaining_qty_units, side_price
+from app.execution.inputs import CancelChild, SendChild
+from app.execution.stakes import gate_view, lookalike_key
+from app.risk import gate
+from app.risk.exposure import GateView, capacity_nano, price_cap_units
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approved order with its first plan, before any fact is written."""
+
+    approved: Approved[ParentOrder]
+    planned: Planned
+    order_id: str
+    price_cap_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one wave is asked to place: exactly one of quantity and notional."""
+
+    order_id: str
+    wave: int
+    qty_units: int | None
+    notional_nano: int | None
+
+
+def approve_and_plan(ctx: Context, order: ParentOrder, mode: Mode, view: GateView) -> Approval:
+    """Gate, then plan; raises OrderRefused. Writes nothing."""
+    approved = gate.approve(view, ctx.ledger.seq + 1)
+    order_id = ctx.next_order_id("ord")
+    cap_units = price_cap_units(view)
+    wanted = Wanted(order_id, 1, order.qty_units, order.notional_nano)
+    request = plan_request(ctx, approved, view, cap_units, wanted)
+    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    if needs_single_venue(order) and not _fills_alone(planned):
+        code = Code.FOK_NO_SINGLE_VENUE if order.time_in_force is TimeInForce.FOK else Code.NOT_ATOMIC
+        pointer = "/time_in_force" if order.time_in_force is TimeInForce.FOK else "/require_full_fill"
+        raise OrderRefused(
+            code,
+            pointer=pointer,
+            hint="No single venue can fill it whole now; several venues are never atomic. Use ioc, or a smaller order.",
+        )
+    return Approval(approved, planned, order_id, cap_units)
+
+
+def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> OrderAccepted:
+    """Writes acceptance, plan and first intents: one turn, one commit."""
+    reference = ctx.market(order.symbol)[1]
+    accepted = OrderAccepted(
+        account=order.account,
+        order_id=approval.order_id,
+        order=order,
+        mode=mode,
+        limits_version=approval.approved.limits_version,
+        price_cap_units=approval.price_cap_units,
+        arrival_bid_units=reference.best_bid_units,
+        arrival_ask_units=reference.best_ask_units,
+        received_mid_half_units=reference.mid_half_units,
+        approved_mid_half_units=reference.mid_half_units,
+        approved_ts_ns=ctx.now_ns,
+    )
+    ctx.emit(accepted)
+    limits = ctx.ledger.limits[order.account]
+    if limits.duplicate_window_ns:
+        ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
+    parent = ctx.ledger.parents[approval.order_id]
+    _write_wave(ctx, parent, approval.planned)
+    if not parent.children:
+        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code, has_live=False)
+    return accepted
+
+
+def plan_request(
+    ctx: Context,
+    approved: Approved[ParentOrder],
+    view: GateView,
+    cap_units: int,
+    wanted: Wanted,
+) -> PlanRequest:
+    """What the planner may look at for one wave."""
+    universe = ctx.world.universe
+    return PlanRequest(
+        approved=approved,
+        symbol=view.symbol,
+        route_id=prefixed_ulid("rte", ctx.now_ns, wanted.order_id, wanted.wave),
+        wave=wanted.wave,
+        now_ns=ctx.now_ns,
+        qty_units=wanted.qty_units,
+        notional_nano=wanted.notional_nano,
+        price_cap_units=cap_units,
+        instruments=view.instruments,
+        fees={venue: universe.fees[venue] for venue in view.instruments},
+        max_book_age_ns=ctx.world.max_book_age_ns,
+        capacity_nano=capacity_nano(view),
+        barred=view.barred,
+        mid_half_units=view.reference.mid_half_units,
+    )
+
+
+def advance(ctx: Context, parent: ParentRecord) -> None:
+    """Goes on with a parent whose wave may be over: next wave, wait, or end."""
+    if parent.state is ParentState.DONE:
+        return
+    live = [c for c in parent.children.values() if not c.state.is_terminal]
+    if any(c.state is not ChildState.UNKNOWN for c in live):
+        return
+    if _is_filled(parent):
+        if not live:
+            finish(ctx, parent, DoneReason.FILLED, "")
+        return
+    ending = _ending(ctx, parent)
+    if ending is not None:
+        if not live:
+            finish(ctx, parent, *ending)
+        return
+    if ctx.memory.next_replan_ns.get(parent.order_id, 0) > ctx.now_ns and parent.n_waves:
+        return
+    _next_wave(ctx, parent, has_live=bool(live))
+
+
+def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None:
+    """Why nothing more may be sent for this parent, if so."""
+    order, timing = parent.accepted.order, ctx.world.timing
+    if parent.is_canceling:
+        return DoneReason.CANCELED, "cancel_requested"
+    if order.time_in_force is TimeInForce.GTD and ctx.now_ns >= order.expire_ts_ns:
+        return DoneReason.EXPIRED, "expire_at"
+    if parent.n_waves and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
+        return _exhausted(parent, "one_wave")
+    if is_held(order):
+        return None
+    if parent.n_waves >= timing.max_waves:
+        return _exhausted(parent, "max_waves")
+    if ctx.now_ns - parent.accepted.approved_ts_ns >= timing.max_working_ns:
+        return _exhausted(parent, "max_working_time")
+    return None
+
+
+def _exhausted(parent: ParentRecord, detail: str) -> tuple[DoneReason, str]:
+    children = parent.children.values()
+    if children and not parent.cum_qty_units and all(c.state is ChildState.REJECTED for c in children):
+        return DoneReason.REJECTED, next(iter(children)).code
+    return DoneReason.CANCELED, detail
+
+
+def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
+    order = parent.accepted.order
+    symbol = ctx.world.universe.symbols[order.symbol]
+    qty_units = remaining_qty_units(parent)
+    notional_nano = remaining_notional_nano(parent, symbol)
+    if not (qty_units or notional_nano):
+        return  # all of it is in flight at venues of which nothing is proven
+    view = gate_view(ctx, order, parent.mode, parent=parent)
+    cap_units = parent.accepted.price_cap_units
+    if view.account.limits is None or not view.eligible or not _crosses(view, cap_units):
+        _wait_or_end(ctx, parent, UnallocatedCode.BEYOND_LIMIT, has_live=has_live)
+        return
+    wanted = Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano)
+    request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
+    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    if not planned.plan.allocations:
+        _wait_or_end(ctx, parent, planned.plan.unallocated_code, has_live=has_live)
+        return
+    _write_wave(ctx, parent, planned)
+    _end_if_stuck(ctx, parent)
+
+
+def _crosses(view: GateView, cap_units: int) -> bool:
+    price_units = side_price(view.reference, view.order.side)
+    return bool(price_units) and (not cap_units or view.order.side.sign * (price_units - cap_units) <= 0)
+
+
+def _wait_or_end(ctx: Context, parent: ParentRecord, code: UnallocatedCode | None, *, has_live: bool) -> None:
+    """Held orders and good-till orders look again later; the rest end with what they have."""
+    order = parent.accepted.order
+    is_dust = code in (UnallocatedCode.BELOW_LOT, UnallocatedCode.BELOW_MINIMUM)
+    if is_dust and parent.cum_qty_units and order.notional_nano is not None:
+        if not has_live:
+            finish(ctx, parent, DoneReason.FILLED, "residual_below_lot")
+        return
+    waits = is_held(order) or (order.order_type is OrderType.MARKET and order.time_in_force is TimeInForce.GTC)
+    if waits and not is_dust:
+        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
+        return
+    if not has_live:
+        reason, detail = _exhausted(parent, code.value if code else "nothing_to_take")
+        finish(ctx, parent, reason, detail)
+
+
+def _end_if_stuck(ctx: Context, parent: ParentRecord) -> None:
+    """A wave whose every child was stopped at the last gate leaves nothing that could report."""
+    if all(c.state.is_terminal for c in parent.children.values()):
+        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
+
+
+def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
+    """RoutePlanned, then one ChildSending per allocation, each past the last gate."""
+    ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
+    ctx.turn.receipts.append((planned.plan.certificate.receipt_sha256, planned.receipt))
+    if is_held(parent.accepted.order):
+        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
+    limits = ctx.ledger.limits[parent.account]
+    killed = frozenset(ctx.ledger.kills)
+    for allocation in planned.plan.allocations:
+        child = _child(ctx, parent, allocation)
+        if child.qty_lots <= 0:
+            continue
+        try:
+            approved = gate.approve_child(child, parent, killed, limits.version, ctx.ledger.seq + 1)
+        except OrderRefused:
+            # The plan fact already says what was wanted; a child that may not leave is simply not born.
+            continue
+        ctx.emit(ChildSending(parent.account, child, approved.limits_version, planned.plan.mid_half_units))
+        ctx.turn.commands.append(SendChild(approved))
+
+
+def _child(ctx: Context, parent: ParentRecord, allocation: Allocation) -> ChildOrder:
+    order = parent.accepted.order
+    venue = ctx.world.universe.venues[allocation.venue]
+    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
+    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
+    return ChildOrder(
+        child_id=f"chd_{client_id}",
+        client_id=client_id,
+        order_id=parent.order_id,
+        account=parent.account,
+        wave=parent.n_waves,
+        venue=allocation.venue,
+        symbol=order.symbol,
+        side=order.side,
+        time_in_force=TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC,
+        price_ticks=allocation.limit_ticks,
+        qty_lots=_affordable_lots(ctx, parent, allocation, listing.tick_units, listing.lot_units),
+        tick_units=listing.tick_units,
+        lot_units=listing.lot_units,
+        deadline_ts_ns=ctx.now_ns + venue.request_deadline_ns,
+    )
+
+
+def _affordable_lots(
+    ctx: Context, parent: ParentRecord, allocation: Allocation, tick_units: int, lot_units: int
+) -> int:
+    """A buyer's notional is never exceeded, not even at each child's worst price."""
+    order = parent.accepted.order
+    if order.notional_nano is None or order.side is Side.SELL:
+        return allocation.qty_lots
+    symbol = ctx.world.universe.symbols[order.symbol]
+    left_nano = remaining_notional_nano(parent, symbol) or 0
+    lot_nano = max(1, symbol.notional_nano(allocation.limit_ticks * tick_units, lot_units))
+    return min(allocation.qty_lots, left_nano // lot_nano)
+
+
+def needs_single_venue(order: ParentOrder) -> bool:
+    return order.time_in_force is TimeInForce.FOK or order.is_full_fill_required
+
+
+def is_held(order: ParentOrder) -> bool:
+    return order.remainder is Remainder.HELD
+
+
+def _fills_alone(planned: Planned) -> bool:
+    plan = planned.plan
+    return len(plan.allocations) == 1 and not (plan.unallocated_qty_units or plan.unallocated_notional_nano)
+
+
+def _is_filled(parent: ParentRecord) -> bool:
+    order = parent.accepted.order
+    if order.qty_units is not None:
+        return parent.cum_qty_units >= order.qty_units
+    assert order.notional_nano is not None
+    return parent.cum_notional_nano >= order.notional_nano
+
+
+def finish(ctx: Context, parent: ParentRecord, reason: DoneReason, detail: str) -> None:
+    """Ends the parent and judges its cost in the same turn."""
+    ctx.emit(OrderDone(parent.account, parent.order_id, reason, detail))
+    ctx.memory.next_replan_ns.pop(parent.order_id, None)
+    judge(ctx, parent)
+
+
+def judge(ctx: Context, parent: ParentRecord) -> None:
+    """Writes (or, after a late fill, rewrites) the parent's cost."""
+    order = parent.accepted.order
+    symbol = ctx.world.universe.symbols[order.symbol]
+    closing = ctx.mid_half_units(order.symbol, parent.accepted.approved_mid_half_units)
+    ctx.emit(ctx.world.judge(parent, symbol, closing))
+
+
+def cancel(ctx: Context, parent: ParentRecord) -> None:
+    """Tells the venues of live children; a parent without any ends at once."""
+    for record in parent.children.values():
+        if not record.state.is_terminal:
+            ctx.turn.commands.append(CancelChild(record.child))
+    advance(ctx, parent)

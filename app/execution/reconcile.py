@@ -1,0 +1,64 @@
+"""What time alone asks for: silent children, unknown children, expiries, held remainders, counted refusals."""
+
+from __future__ import annotations
+
+from app.domain.enums import ChildState
+from app.domain.events import RefusalsAggregated
+from app.execution.child import ask, lose
+from app.execution.context import Context
+from app.execution.parent import advance
+
+_NS_PER_S = 1_000_000_000
+
+
+def on_tick(ctx: Context) -> None:
+    """One pass over everything that waits for time."""
+    _listen_for_silence(ctx)
+    for parent in list(ctx.ledger.open_parents.values()):
+        if ctx.memory.next_replan_ns.get(parent.order_id, 0) <= ctx.now_ns or parent.is_canceling:
+            advance(ctx, parent)
+    flush_refusals(ctx)
+    _forget(ctx)
+
+
+def _listen_for_silence(ctx: Context) -> None:
+    """A child past its deadline and grace without an end is unknown; unknown ones are asked about again."""
+    ledger, timing = ctx.ledger, ctx.world.timing
+    for record in list(ledger.live_children.values()):
+        child = record.child
+        if record.state is ChildState.UNKNOWN:
+            if ctx.memory.next_query_ns.get(child.child_id, 0) <= ctx.now_ns:
+                ask(ctx, record)
+        elif ctx.now_ns > child.deadline_ts_ns + timing.answer_grace_ns:
+            lose(ctx, ledger.parents[child.order_id], record, "no_answer")
+
+
+def on_start(ctx: Context) -> None:
+    """After a restart nothing is proven about any live child until its venue speaks."""
+    for record in list(ctx.ledger.live_children.values()):
+        lose(ctx, ctx.ledger.parents[record.child.order_id], record, "restart")
+
+
+def flush_refusals(ctx: Context) -> None:
+    """Writes how many refusals beyond the facts' rate there were, once their second is over."""
+    memory = ctx.memory
+    for account, from_ns in list(memory.refusal_window_ns.items()):
+        if ctx.now_ns - from_ns < _NS_PER_S:
+            continue
+        del memory.refusal_window_ns[account]
+        memory.n_refusals.pop(account, None)
+        for key in [k for k in memory.held_refusals if k[0] == account]:
+            n_refused = memory.held_refusals.pop(key)
+            ctx.emit(RefusalsAggregated(account, key[1], n_refused, from_ns, from_ns + _NS_PER_S))
+
+
+def _forget(ctx: Context) -> None:
+    """Timers of what is over, so that memory is bounded by what is open."""
+    memory, ledger = ctx.memory, ctx.ledger
+    for child_id in [c for c in memory.next_query_ns if c not in ledger.live_children]:
+        del memory.next_query_ns[child_id]
+    for key in [k for k, until_ns in memory.rejected_until_ns.items() if until_ns <= ctx.now_ns]:
+        del memory.rejected_until_ns[key]
+    if len(memory.lookalikes) > 10_000:
+        for look in [k for k, (ts_ns, _) in memory.lookalikes.items() if ctx.now_ns - ts_ns > 3600 * _NS_PER_S]:
+            del memory.lookalikes[look]

@@ -1,0 +1,268 @@
+"""The sans-I/O heart: `turn(inputs, now_ns)` gives facts, commands and replies, and nothing else happens.
+
+Decisions write facts with `Context.emit`; state changes only by folding them (execution/ledger.py). The driver makes
+the facts durable before any reply or command leaves, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.domain import events as ev
+from app.domain.enums import ChildState, KillAction, KillScope, Mode
+from app.domain.errors import BadRequest, OrderRefused
+from app.domain.events import Event
+from app.domain.ids import prefixed_ulid
+from app.domain.instrument import Symbol
+from app.domain.orders import ChildOrder, ParentOrder
+from app.domain.plan import Planned
+from app.domain.records import ParentRecord
+from app.execution import inputs as inp
+from app.execution.child import on_report
+from app.execution.context import Context, Memory, World
+from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
+from app.execution.ledger import Ledger
+from app.execution.parent import accept, approve_and_plan, cancel
+from app.execution.reconcile import flush_refusals, on_start, on_tick
+from app.execution.stakes import gate_view
+from app.risk import gate
+from app.risk.exposure import GateView
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would happen to an order now. `planned` is None where a check says no."""
+
+    symbol: Symbol
+    checks: tuple[gate.CheckResult, ...]
+    planned: Planned | None
+    price_cap_units: int
+    mid_half_units: int
+
+
+@dataclass(slots=True)
+class Core:
+    """One shard's mind. Single writer: nobody else folds into its ledger."""
+
+    world: World
+    ledger: Ledger = field(default_factory=Ledger)
+    memory: Memory = field(default_factory=Memory)
+
+    def turn(self, inputs: Sequence[Input], now_ns: int) -> Turn:
+        """Takes `inputs` in order at one instant. `now_ns` never runs backwards against the log."""
+        ctx = Context(self.world, self.ledger, self.memory, max(now_ns, self.ledger.ts_ns), Turn())
+        for item in inputs:
+            ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
+        return ctx.turn
+
+    def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
+        """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
+        ctx = Context(self.world, self.ledger, Memory(), max(now_ns, self.ledger.ts_ns), Turn())
+        view = gate_view(ctx, order, mode)
+        checks = gate.preview(view)
+        planned, cap_units = None, 0
+        if all(check.refusal is None for check in checks):
+            try:
+                approval = approve_and_plan(ctx, order, mode, view)
+                planned, cap_units = approval.planned, approval.price_cap_units
+            except OrderRefused as refusal:
+                checks = (*checks, gate.CheckResult(refusal.code, refusal))
+        return Preview(view.symbol, checks, planned, cap_units, view.reference.mid_half_units)
+
+    def may_leave(self, child: ChildOrder) -> bool:
+        """The last gate before the wire: no kill switch has come since the intent was written."""
+        return not any(target in self.ledger.kills for target in gate.kill_targets(child))
+
+
+def _start(ctx: Context, item: inp.Start) -> Reply:
+    if ctx.ledger.seq == 0:
+        ctx.emit(ev.ShardOpened("", item.shard, item.epoch, item.release))
+    recovered_seq = ctx.ledger.seq
+    ctx.emit(ev.EngineStarted("", item.release, item.mode, recovered_seq))
+    on_start(ctx)
+    return Done()
+
+
+def _submit(ctx: Context, item: inp.Submit) -> Reply:
+    order = item.order
+    known = ctx.ledger.by_client_id.get((order.account, order.client_order_id))
+    if known is not None:
+        return _replay(ctx, order, *known)
+    view = gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account))
+    try:
+        approval = approve_and_plan(ctx, order, item.mode, view)
+    except OrderRefused as refusal:
+        _record_refusal(ctx, order, view, refusal)
+        return Failed(refusal)
+    fact = accept(ctx, order, item.mode, approval)
+    return Accepted(fact, ctx.ledger.parents[fact.order_id].accepted_account_seq, is_replay=False)
+
+
+def _replay(ctx: Context, order: ParentOrder, order_id: str, body_hash: str) -> Reply:
+    if body_hash != order.body_hash:
+        detail = f"client_order_id {order.client_order_id} already names {order_id} with another body."
+        return Failed(BadRequest("client_order_id_conflict", detail, pointer="/client_order_id", hint="Use a new id."))
+    parent = ctx.ledger.parents[order_id]
+    return Accepted(parent.accepted, parent.accepted_account_seq, is_replay=True)
+
+
+def _take_token(ctx: Context, account: str) -> int:
+    limits = ctx.ledger.limits.get(account)
+    if limits is None:
+        return 0  # not_authorised answers
+    return ctx.memory.throttle.try_take(account, limits.message_rate_per_s, limits.message_burst, ctx.now_ns)
+
+
+def _record_refusal(ctx: Context, order: ParentOrder, view: GateView, refusal: OrderRefused) -> None:
+    """A fact for the first ten a second of an account; beyond that they are counted and written once a second."""
+    memory, account = ctx.memory, order.account
+    flush_refusals(ctx)
+    memory.refusal_window_ns.setdefault(account, ctx.now_ns)
+    memory.n_refusals[account] = memory.n_refusals.get(account, 0) + 1
+    if memory.n_refusals[account] > ctx.world.timing.refusal_facts_per_s:
+        slot = (account, refusal.code)
+        memory.held_refusals[slot] = memory.held_refusals.get(slot, 0) + 1
+        return
+    refusal_id = prefixed_ulid("ref", ctx.now_ns, ctx.ledger.epoch, ctx.ledger.seq + 1)
+    refusal.facts["refusal_id"] = refusal_id
+    ctx.emit(
+        ev.OrderRefused(
+            account,
+            refusal_id,
+            order.client_order_id,
+            order.symbol,
+            refusal.code,
+            refusal.limit,
+            refusal.value,
+            refusal.unit,
+            view.account.limits.version if view.account.limits else 0,
+        )
+    )
+
+
+def _cancel(ctx: Context, item: inp.Cancel) -> Reply:
+    parent = ctx.ledger.parents.get(item.order_id)
+    if parent is None or parent.account != item.account:
+        return Failed(BadRequest("not_found", "No such order.", hint="Check the id; see GET /v1/orders."))
+    return Done(_cancel_parent(ctx, parent, item.actor, item.reason))
+
+
+def _cancel_parent(ctx: Context, parent: ParentRecord, actor: str, reason: str) -> tuple[Event, ...]:
+    if parent.order_id not in ctx.ledger.open_parents:
+        return ()
+    n_before = len(ctx.turn.facts)
+    if not parent.is_canceling:
+        ctx.emit(ev.CancelRequested(parent.account, parent.order_id, actor, reason))
+    cancel(ctx, parent)
+    return tuple(fact.event for fact in ctx.turn.facts[n_before:])
+
+
+def _report(ctx: Context, item: inp.Report) -> Reply:
+    on_report(ctx, item.report)
+    return Done()
+
+
+def _tick(ctx: Context, item: inp.Tick) -> Reply:
+    on_tick(ctx)
+    return Done()
+
+
+def _emit_one(ctx: Context, event: Event) -> Reply:
+    ctx.emit(event)
+    return Done((event,))
+
+
+def _set_limits(ctx: Context, item: inp.SetLimits) -> Reply:
+    current = ctx.ledger.limits.get(item.account)
+    expected = current.version + 1 if current else 1
+    if item.limits.version != expected:
+        detail = f"limits version {item.limits.version} came, {expected} is next."
+        return Failed(BadRequest("version_conflict", detail, pointer="/version", hint="Read the limits again."))
+    return _emit_one(ctx, ev.LimitsSet(item.account, item.limits, item.actor))
+
+
+def _set_kill(ctx: Context, item: inp.SetKillSwitch) -> Reply:
+    """Blocks first; then cancels, if asked to."""
+    event = ev.KillSwitchSet(item.account, item.scope, item.target, item.action, item.reason, item.actor)
+    ctx.emit(event)
+    if item.action is KillAction.CANCEL:
+        for parent in list(ctx.ledger.open_parents.values()):
+            if _is_hit(parent, item.scope, item.target):
+                _cancel_parent(ctx, parent, item.actor, "kill_switch")
+    return Done((event,))
+
+
+def _is_hit(parent: ParentRecord, scope: KillScope, target: str) -> bool:
+    match scope:
+        case KillScope.GLOBAL:
+            return True
+        case KillScope.ACCOUNT:
+            return parent.account == target
+        case KillScope.SYMBOL:
+            return parent.accepted.order.symbol == target
+        case KillScope.VENUE:
+            return any(c.child.venue == target and not c.state.is_terminal for c in parent.children.values())
+
+
+def _clear_kill(ctx: Context, item: inp.ClearKillSwitch) -> Reply:
+    if (item.scope, item.target) not in ctx.ledger.kills:
+        return Failed(BadRequest("not_found", "No such kill switch is set.", hint="See GET /v1/kill-switch."))
+    return _emit_one(ctx, ev.KillSwitchCleared(item.account, item.scope, item.target, item.actor))
+
+
+def _set_venue(ctx: Context, item: inp.SetVenue) -> Reply:
+    if item.venue not in ctx.world.universe.venues:
+        return Failed(BadRequest("not_found", "No such venue.", hint="See GET /v1/venues."))
+    return _emit_one(ctx, ev.VenueSet("", item.venue, item.is_enabled, item.actor))
+
+
+def _create_key(ctx: Context, item: inp.CreateKey) -> Reply:
+    return _emit_one(ctx, ev.KeyCreated(item.account, item.prefix, item.key_sha256, item.scopes, item.mode))
+
+
+def _revoke_key(ctx: Context, item: inp.RevokeKey) -> Reply:
+    key = ctx.ledger.keys.get(item.prefix)
+    if key is None or key.account != item.account:
+        return Failed(BadRequest("not_found", "No such key.", hint="See GET /v1/api-keys."))
+    return _emit_one(ctx, ev.KeyRevoked(item.account, item.prefix))
+
+
+def _set_balance(ctx: Context, item: inp.SetBalance) -> Reply:
+    return _emit_one(ctx, ev.BalanceSet(item.account, item.venue, item.currency, item.amount_nano, item.reason))
+
+
+def _resolve(ctx: Context, item: inp.Resolve) -> Reply:
+    """An operator may close only what is unknown, and only with evidence."""
+    parent = ctx.ledger.parents.get(item.order_id)
+    record = parent.children.get(item.child_id) if parent and parent.account == item.account else None
+    if parent is None or record is None:
+        return Failed(BadRequest("not_found", "No such child order.", hint="See GET /v1/orders/{id}/children."))
+    if record.state is not ChildState.UNKNOWN:
+        detail = f"The child is {record.state.value}; only an unknown one can be resolved."
+        return Failed(BadRequest("not_unknown", detail, hint="Wait for the venue's own word."))
+    if not item.evidence.strip():
+        return Failed(BadRequest("evidence_missing", "Say what proves it.", pointer="/evidence"))
+    n_before = len(ctx.turn.facts)
+    ctx.emit(ev.ChildResolved(parent.account, parent.order_id, item.child_id, item.actor, item.evidence))
+    on_tick(ctx)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
+_Decide = Callable[[Context, Any], Reply]
+_DECIDE: Final[dict[type[Any], _Decide]] = {
+    inp.Start: _start,
+    inp.Submit: _submit,
+    inp.Cancel: _cancel,
+    inp.Report: _report,
+    inp.Tick: _tick,
+    inp.SetLimits: _set_limits,
+    inp.SetKillSwitch: _set_kill,
+    inp.ClearKillSwitch: _clear_kill,
+    inp.SetVenue: _set_venue,
+    inp.CreateKey: _create_key,
+    inp.RevokeKey: _revoke_key,
+    inp.SetBalance: _set_balance,
+    inp.Resolve: _resolve,
+}

@@ -1,0 +1,132 @@
+"""What an account has at stake, as the gate sees it: plain numbers, worst case, unknown at full leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.enums import KillScope, Mode, Side
+from app.domain.instrument import Instrument, Symbol
+from app.domain.limits import Limits
+from app.domain.orders import ParentOrder
+from app.domain.plan import Exclusion
+from app.domain.units import NANO_SCALE
+from app.risk.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """`free_nano`: (venue, currency) -> balance less what live children may still take.
+
+    `position_units`: venue -> signed quantity of this symbol. `open_buy_units`, `open_sell_units`: leaves of all open
+    parents in this symbol. `venue_exposure_nano`: venue -> notional of positions plus everything in flight there.
+    """
+
+    limits: Limits | None
+    killed: frozenset[tuple[KillScope, str]]
+    free_nano: Mapping[tuple[str, str], int]
+    position_units: Mapping[str, int]
+    open_buy_units: int
+    open_sell_units: int
+    n_open_orders: int
+    open_notional_nano: int
+    venue_exposure_nano: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """One order, its market and its account at one instant: everything a check may look at.
+
+    `eligible`: venues that list the symbol and that nothing bars. `wait_ns`: what the throttle says, 0 is go.
+    """
+
+    order: ParentOrder
+    mode: Mode
+    now_ns: int
+    symbol: Symbol
+    instruments: Mapping[str, Instrument]
+    taker_fee_ppm: Mapping[str, int]
+    barred: Mapping[str, Exclusion]
+    reference: Reference
+    account: AccountView
+    wait_ns: int
+    lookalike_id: str
+    eligible: tuple[str, ...]
+
+
+def price_cap_units(view: GateView) -> int:
+    """The tightest raw price any child may trade at: limit and slippage cap together; 0 when there is no bound."""
+    order, limits = view.order, view.account.limits
+    caps = [] if order.limit_price_units is None else [order.limit_price_units]
+    slippage_ppm = order.max_slippage_ppm
+    if slippage_ppm is None and order.limit_price_units is None and limits is not None:
+        slippage_ppm = limits.default_slippage_ppm
+    if slippage_ppm and view.reference.mid_half_units:
+        mid_half = view.reference.mid_half_units
+        if order.side is Side.BUY:
+            caps.append(mid_half * (1_000_000 + slippage_ppm) // 2_000_000)
+        else:
+            caps.append(-(-mid_half * (1_000_000 - slippage_ppm) // 2_000_000))
+    if not caps:
+        return 0
+    return max(min(caps) if order.side is Side.BUY else max(caps), 1)
+
+
+def worst_price_units(view: GateView) -> int:
+    """The price at which notional limits are judged: a buyer's cap; a seller is judged at no less than the mid."""
+    cap_units = price_cap_units(view)
+    mid_units = -(-view.reference.mid_half_units // 2)
+    return max(cap_units, mid_units) if view.order.side is Side.SELL else (cap_units or mid_units)
+
+
+def order_qty_units(view: GateView) -> int:
+    """The order's quantity; for a notional order, what it buys at the mid (rounded up)."""
+    order = view.order
+    if order.qty_units is not None:
+        return order.qty_units
+    assert order.notional_nano is not None
+    one_unit_nano = view.symbol.notional_nano(max(1, view.reference.mid_half_units // 2), 10**view.symbol.qty_scale)
+    return int(-(-order.notional_nano * 10**view.symbol.qty_scale // max(1, one_unit_nano)))
+
+
+def order_notional_nano(view: GateView) -> int:
+    """Quote notional of the order at its worst price."""
+    if view.order.notional_nano is not None:
+        return view.order.notional_nano
+    return view.symbol.notional_nano(max(1, worst_price_units(view)), view.order.qty_units or 0)
+
+
+def qty_nano(symbol: Symbol, qty_units: int) -> int:
+    """Symbol quantity units as nano of base (or contracts)."""
+    scale: int = 10 ** (NANO_SCALE - symbol.qty_scale)
+    return qty_units * scale
+
+
+def capacity_nano(view: GateView) -> dict[str, int]:
+    """Per eligible venue: quote nano it may spend (buy, contracts) or base nano it may deliver (spot sale).
+
+    The tighter of the free balance and the venue credit limit; fails closed to 0 without limits.
+    """
+    limits, order = view.account.limits, view.order
+    result: dict[str, int] = {}
+    for venue in view.eligible:
+        if limits is None:
+            result[venue] = 0
+            continue
+        fungible = view.symbol.fungible
+        is_spot_sale = fungible.kind == "spot" and order.side is Side.SELL
+        currency = fungible.base if is_spot_sale else fungible.settle
+        free = max(0, view.account.free_nano.get((venue, currency), 0))
+        if is_spot_sale:
+            result[venue] = free
+            continue
+        if fungible.is_inverse:
+            free = _coin_to_quote(view, free)
+        credit = max(0, limits.venue_credit_nano - view.account.venue_exposure_nano.get(venue, 0))
+        result[venue] = min(free, credit)
+    return result
+
+
+def _coin_to_quote(view: GateView, coin_nano: int) -> int:
+    """Coin collateral at the class mid, in quote nano."""
+    return int(coin_nano * view.reference.mid_half_units // (2 * 10**view.symbol.price_scale))

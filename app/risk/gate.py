@@ -1,0 +1,90 @@
+"""May this order exist? May this child leave? The only maker of `Approved`.
+
+Parent checks run cheap to dear in the catalogue's order; the children's checks are repeated at the turn that makes
+the intent, because the world may have changed since the parent was approved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.enums import KillScope, RefusalCode
+from app.domain.errors import OrderRefused
+from app.domain.events import ChildSending
+from app.domain.orders import Approved, ChildOrder, ParentOrder
+from app.domain.records import ParentRecord
+from app.risk.checks import CHECK_CODES, PARENT_CHECKS
+from app.risk.exposure import GateView
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of a preview: `refusal` is None where the check says yes."""
+
+    code: RefusalCode
+    refusal: OrderRefused | None
+
+
+def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
+    """The order, approved, or OrderRefused by the first check that says no."""
+    for check in PARENT_CHECKS:
+        refusal = check(view)
+        if refusal is not None:
+            raise refusal
+    assert view.account.limits is not None
+    return Approved(view.order, view.account.limits.version, decision_seq)
+
+
+def preview(view: GateView) -> tuple[CheckResult, ...]:
+    """Every check's answer, up to and including the first that says no (later ones may lack their inputs)."""
+    results: list[CheckResult] = []
+    for check in PARENT_CHECKS:
+        refusal = check(view)
+        results.append(CheckResult(CHECK_CODES[check.__name__], refusal))
+        if refusal is not None:
+            break
+    return tuple(results)
+
+
+def readopt(record: ParentRecord) -> Approved[ParentOrder]:
+    """An order that the log proves was approved: for its later waves, and after a restart."""
+    fact = record.accepted
+    return Approved(fact.order, fact.limits_version, record.accepted_account_seq)
+
+
+def approve_child(
+    child: ChildOrder, parent: ParentRecord, killed: frozenset[tuple[KillScope, str]], limits_version: int, seq: int
+) -> Approved[ChildOrder]:
+    """The child, approved, or OrderRefused: kill switches, price cap, and never more than the parent asked for.
+
+    `seq` is the sequence that its ChildSending fact will have.
+    """
+    for scope, target in kill_targets(child):
+        if (scope, target) in killed:
+            raise OrderRefused(RefusalCode.TRADING_HALTED, limit=scope.value, value=target or "all")
+    cap_units = parent.accepted.price_cap_units
+    if cap_units and child.side.sign * (child.price_units - cap_units) > 0:
+        raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(child.price_units))
+    order = parent.accepted.order
+    if order.qty_units is not None:
+        committed_units = parent.cum_qty_units + parent.in_flight_qty_units + child.qty_units
+        if committed_units > order.qty_units:
+            raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.qty_units), value=str(committed_units))
+    if child.qty_lots <= 0 or child.price_ticks <= 0 or child.side is not order.side:
+        raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(child.qty_lots), limit="1")
+    return Approved(child, limits_version, seq)
+
+
+def readopt_child(fact: ChildSending, seq: int) -> Approved[ChildOrder]:
+    """A child whose intent is durable: proof for asking about it or canceling it after a restart."""
+    return Approved(fact.child, fact.limits_version, seq)
+
+
+def kill_targets(child: ChildOrder) -> tuple[tuple[KillScope, str], ...]:
+    """Every kill switch that would stop this child."""
+    return (
+        (KillScope.GLOBAL, ""),
+        (KillScope.ACCOUNT, child.account),
+        (KillScope.VENUE, child.venue),
+        (KillScope.SYMBOL, child.symbol),
+    )

@@ -1,0 +1,70 @@
+"""Which venues' books may be believed now, and the class mid they give together.
+
+Stale, crossed, gapped and one-sided are properties of one venue's book; that venue is left out. A cross between
+venues is an opportunity and never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.enums import ExclusionCode
+from app.domain.plan import Exclusion
+from app.shm.books import SymbolBooks
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`mid_half_units`: median of valid venues' bid + ask (twice the mid), 0 when there is none.
+
+    `best_bid_units`, `best_ask_units`: consolidated over valid venues, 0 when none. `barred`: why a venue is out.
+    `venue_mids`: bid + ask of each valid venue.
+    """
+
+    mid_half_units: int
+    best_bid_units: int
+    best_ask_units: int
+    barred: Mapping[str, Exclusion]
+    venue_mids: Mapping[str, int]
+    has_any_book: bool
+
+
+def read_reference(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: int) -> Reference:
+    """Judges each venue's book at `now_ns`; a venue without an age limit is barred (fails closed)."""
+    barred: dict[str, Exclusion] = {}
+    mids: dict[str, int] = {}
+    best_bid_units, best_ask_units = 0, 0
+    n_levels = books.n_levels.tolist()
+    sequences = books.book_seq.tolist()
+    received = books.received_ts_ns.tolist()
+    gapped = books.is_gapped.tolist()
+    tops = books.price_units[:, :, 0].tolist()
+    for i, venue in enumerate(books.venues):
+        limit_ns = max_book_age_ns.get(venue, 0)
+        age_ns = now_ns - received[i]
+        bid_units, ask_units = tops[i]
+        if not sequences[i]:
+            barred[venue] = Exclusion(venue, ExclusionCode.NO_BOOK)
+        elif gapped[i]:
+            barred[venue] = Exclusion(venue, ExclusionCode.BOOK_GAP, value=sequences[i])
+        elif age_ns > limit_ns:
+            barred[venue] = Exclusion(venue, ExclusionCode.STALE_BOOK, limit=limit_ns, value=age_ns)
+        elif not n_levels[i][0] or not n_levels[i][1]:
+            barred[venue] = Exclusion(venue, ExclusionCode.EMPTY_SIDE)
+        elif bid_units >= ask_units:
+            barred[venue] = Exclusion(venue, ExclusionCode.CROSSED_BOOK, limit=ask_units, value=bid_units)
+        else:
+            mids[venue] = bid_units + ask_units
+            best_bid_units = max(best_bid_units, bid_units)
+            best_ask_units = min(best_ask_units or ask_units, ask_units)
+    return Reference(_median(sorted(mids.values())), best_bid_units, best_ask_units, barred, mids, any(sequences))
+
+
+def _median(ordered: list[int]) -> int:
+    if not ordered:
+        return 0
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) // 2
