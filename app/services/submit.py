@@ -1,0 +1,110 @@
+"""Places parent orders: canonical body hash, the engine's word, and the wait for an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from app.domain.enums import Mode, ParentState, RefusalCode
+from app.domain.errors import InvariantBroken, OrderRefused
+from app.domain.events import Fact, OrderDone
+from app.domain.orders import ParentOrder
+from app.execution.inputs import Accepted, Submit
+from app.services.engine import Engine
+
+MAX_WAIT_MS: Final = 10_000
+
+
+def body_hash(order: ParentOrder) -> str:
+    """SHA-256 of what the order asks for, re-encoded canonically: parsed values, defaults filled, no arrival data.
+
+    `"1.0"` equals `"1"` and `BTC-USDT` equals `BTC/USDT`; the time of arrival, the deadline and the wished form of the
+    answer are outside.
+    """
+    venues = order.venues
+    asked = [
+        1,
+        order.account,
+        order.client_order_id,
+        order.symbol,
+        order.side,
+        order.order_type,
+        order.time_in_force,
+        order.strategy,
+        order.remainder,
+        order.qty_units,
+        order.notional_nano,
+        order.limit_price_units,
+        order.max_slippage_ppm,
+        order.expire_ts_ns,
+        [sorted(venues.include), sorted(venues.exclude), venues.max_venues],
+        order.is_full_fill_required,
+        order.decision_ts_ns,
+        order.decision_price_units,
+        order.tags,
+    ]
+    return hashlib.sha256(json.dumps(asked, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+
+
+class SubmitService:
+    """One use case: place an order, and wait for it if the client wishes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+        engine.add_listener(self._on_durable)
+
+    async def place(self, order: ParentOrder, mode: Mode, *, deadline_ts_ns: int = 0) -> Accepted:
+        """Accepted once durable. Raises OrderRefused, BadRequest (409 of a reused id), Unavailable.
+
+        `deadline_ts_ns`: the client's own limit on this request, 0 for none; a late request is refused as stale.
+        """
+        now_ns = self._engine.now_ns()
+        if deadline_ts_ns and now_ns > deadline_ts_ns:
+            late_ms = (now_ns - deadline_ts_ns) // 1_000_000
+            raise OrderRefused(
+                RefusalCode.STALE_REQUEST,
+                limit="0",
+                value=str(late_ms),
+                unit="ms late",
+                pointer="/deadline",
+                hint="The deadline had passed on arrival. Send again with the same client_order_id and a later deadline.",
+            )
+        reply = await self._engine.ask(Submit(replace(order, body_hash=body_hash(order)), mode))
+        if not isinstance(reply, Accepted):
+            raise InvariantBroken(reply=type(reply).__name__, expected="Accepted")
+        return reply
+
+    async def wait_done(self, order_id: str, wait_ms: int) -> None:
+        """Returns when the order is done, or after `wait_ms`; the order lives on if the wait ends."""
+        if self._is_done(order_id) or wait_ms <= 0:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters.setdefault(order_id, set())
+        waiters.add(waiter)
+        try:
+            async with asyncio.timeout(min(wait_ms, MAX_WAIT_MS) / 1_000):
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            waiters.discard(waiter)
+            if not waiters:
+                self._waiters.pop(order_id, None)
+
+    def _is_done(self, order_id: str) -> bool:
+        parent = self._engine.ledger.parents.get(order_id)
+        return parent is None or parent.state is ParentState.DONE
+
+    def _on_durable(self, facts: Sequence[Fact]) -> None:
+        if not self._waiters:
+            return
+        for fact in facts:
+            if isinstance(fact.event, OrderDone):
+                for waiter in self._waiters.get(fact.event.order_id, ()):
+                    if not waiter.done():
+                        waiter.set_result(None)
