@@ -1,0 +1,199 @@
+"""`bestex order`: preview, buy, sell, cancel, show. Sent once; the client id makes a second try harmless."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client import Client, segment
+from app.cli.exits import CommandError, Exit
+from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
+from app.cli.output import console, show_fields, show_json, show_rows
+
+app = typer.Typer(help="preview, buy, sell, cancel, show.", no_args_is_help=True, rich_markup_mode=None)
+
+Symbol = Annotated[str, typer.Argument(help="as in BTC/USDT")]
+Qty = Annotated[str | None, typer.Argument(help="quantity, a plain decimal; or give --notional")]
+Notional = Annotated[str | None, typer.Option(help="gross amount in the quote currency instead of a quantity")]
+Limit = Annotated[str | None, typer.Option("--limit", help="limit price: makes it a limit order")]
+Tif = Annotated[str | None, typer.Option("--tif", help="gtc, ioc, fok or gtd")]
+Slippage = Annotated[str | None, typer.Option("--max-slippage-bps", help="worst price against the arrival mid")]
+Strategy = Annotated[str | None, typer.Option(help="sor or sweep")]
+Include = Annotated[list[str] | None, typer.Option("--venue", help="only these venues (repeat)")]
+Exclude = Annotated[list[str] | None, typer.Option("--not-venue", help="never these venues (repeat)")]
+ClientId = Annotated[str | None, typer.Option("--client-order-id", help="made up and shown if not given")]
+WaitMs = Annotated[int, typer.Option("--wait-ms", help="how long to wait for the result, 0-10000")]
+
+FIELDS = (
+    "order_id client_order_id status symbol side type qty notional limit_price time_in_force cum_qty leaves_qty "
+    "avg_price route_id created_at updated_at"
+).split()
+
+
+def order_body(
+    symbol: str,
+    side: str,
+    qty: str | None,
+    *,
+    notional: str | None = None,
+    limit_price: str | None = None,
+    tif: str | None = None,
+    max_slippage_bps: str | None = None,
+    strategy: str | None = None,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
+) -> dict[str, Any]:
+    """The body of an order: only what was given, the rest is the service's to default."""
+    if (qty is None) == (notional is None):
+        raise CommandError(Exit.USAGE, "give a quantity or --notional, one of the two")
+    body: dict[str, Any] = {"symbol": symbol, "side": side, "type": "limit" if limit_price else "market"}
+    body |= {"qty": qty} if qty is not None else {"notional": notional}
+    optional = {
+        "limit_price": limit_price,
+        "time_in_force": tif,
+        "max_slippage_bps": max_slippage_bps,
+        "strategy": strategy,
+    }
+    body |= {name: value for name, value in optional.items() if value}
+    if include or exclude:
+        body["venues"] = {"include": include or [], "exclude": exclude or []}
+    return body
+
+
+@app.command()
+def preview(
+    side: Annotated[str, typer.Argument(help="buy or sell")],
+    symbol: Symbol,
+    qty: Qty = None,
+    notional: Notional = None,
+    limit_price: Limit = None,
+    tif: Tif = None,
+    max_slippage_bps: Slippage = None,
+    strategy: Strategy = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Where the order would go and what it would cost, without sending anything."""
+    body = order_body(
+        symbol,
+        side,
+        qty,
+        notional=notional,
+        limit_price=limit_price,
+        tif=tif,
+        max_slippage_bps=max_slippage_bps,
+        strategy=strategy,
+        include=include,
+        exclude=exclude,
+    )
+    answer = Client(url, key_or_stored(key, home)).post("/v1/orders/preview", body).body
+    if output is Format.JSON:
+        show_json(answer)
+        return
+    from app.cli.route import show_plan
+
+    show_plan(console(), answer.get("route") or answer)
+    failed = [check for check in answer.get("checks") or () if not check.get("ok", True)]
+    show_rows(output, failed, ("code", "limit", "actual", "unit", "hint"), title="would be refused") if failed else None
+
+
+def _place(side: str, symbol: str, qty: str | None, options: dict[str, Any]) -> None:
+    output: Format = options.pop("output")
+    client = Client(options.pop("url"), key_or_stored(options.pop("key"), options.pop("home")))
+    wait_ms, client_id = options.pop("wait_ms"), options.pop("client_order_id")
+    body = order_body(symbol, side, qty, **options)
+    body["client_order_id"] = client_id or f"cli-{secrets.token_hex(10)}"
+    if wait_ms:
+        body |= {"response_type": "result", "wait_ms": wait_ms}
+    answer = client.post("/v1/orders", body).body
+    show_fields(output, answer, FIELDS)
+    if answer.get("status") == "unknown":
+        raise SystemExit(int(Exit.UNKNOWN))
+    if answer.get("status") == "rejected":
+        raise SystemExit(int(Exit.REJECTED))
+
+
+@app.command()
+def buy(
+    symbol: Symbol,
+    qty: Qty = None,
+    notional: Notional = None,
+    limit_price: Limit = None,
+    tif: Tif = None,
+    max_slippage_bps: Slippage = None,
+    strategy: Strategy = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    client_order_id: ClientId = None,
+    wait_ms: WaitMs = 2000,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Buys at the least all-in cost."""
+    options = dict(locals())
+    _place("buy", options.pop("symbol"), options.pop("qty"), options)
+
+
+@app.command()
+def sell(
+    symbol: Symbol,
+    qty: Qty = None,
+    notional: Notional = None,
+    limit_price: Limit = None,
+    tif: Tif = None,
+    max_slippage_bps: Slippage = None,
+    strategy: Strategy = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    client_order_id: ClientId = None,
+    wait_ms: WaitMs = 2000,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Sells at the best proceeds after all costs."""
+    options = dict(locals())
+    _place("sell", options.pop("symbol"), options.pop("qty"), options)
+
+
+@app.command()
+def cancel(
+    order_id: Annotated[str | None, typer.Argument(help="an order id or client:ID; or give --all")] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="every open order of the account")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Asks for the cancel; the event that confirms it comes from the venues."""
+    if (order_id is None) != is_all:
+        raise CommandError(Exit.USAGE, "give an order id or --all, one of the two")
+    client = Client(url, key_or_stored(key, home))
+    if order_id is not None:
+        show_fields(output, client.delete(f"/v1/orders/{segment(order_id)}").body, FIELDS)
+        return
+    answer = client.delete("/v1/orders").body
+    rows = answer if isinstance(answer, list) else answer["data"]
+    show_rows(output, rows, ("order_id", "status", "problem.code"))
+
+
+@app.command()
+def show(
+    order_id: Annotated[str, typer.Argument(help="an order id or client:ID")],
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """One order as it stands."""
+    answer = Client(url, key_or_stored(key, home)).get(f"/v1/orders/{segment(order_id)}").body
+    show_fields(output, answer, FIELDS)
