@@ -27,9 +27,23 @@ ClientId = Annotated[str | None, typer.Option("--client-order-id", help="made up
 WaitMs = Annotated[int, typer.Option("--wait-ms", help="how long to wait for the result, 0-10000")]
 
 FIELDS = (
-    "order_id client_order_id status symbol side type qty notional limit_price time_in_force cum_qty leaves_qty "
-    "avg_price route_id created_at updated_at"
-).split()
+    "order_id",
+    "client_order_id",
+    "status",
+    "symbol",
+    "side",
+    "type",
+    "qty",
+    "notional",
+    "limit_price",
+    "time_in_force",
+    "cum_qty",
+    "leaves_qty",
+    "avg_price",
+    "route_id",
+    "created_at",
+    "updated_at",
+)
 
 
 def order_body(
