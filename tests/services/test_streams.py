@@ -1,0 +1,249 @@
+"""Streams: live equals replayed, resume has no gap and no duplicate, restarts change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain import events as ev
+from app.domain.enums import DoneReason, KillAction, KillScope
+from app.domain.events import Fact
+from app.execution.ledger import fold
+from app.services.streams import StreamItem, Streams, read_orders
+from tests.services.fact_stories import FakeEngine, LogReader, Story
+
+
+def seen(items: list[StreamItem]) -> list[tuple[Fact, object]]:
+    return [(item.fact, item.order) for item in items]
+
+
+async def drain(streams: Streams, account: str, after_seq: int, limit: int = 1_000) -> list[StreamItem]:
+    cursor = streams.cursor(account, after_seq)
+    items: list[StreamItem] = []
+    while not cursor.is_at_head:
+        items += await cursor.page(limit)
+    return items
+
+
+class Live:
+    """Streams over a story, committed in batches; remembers what was published live."""
+
+    def __init__(self, story: Story, *, n_known: int = 0, ring_facts: int = 65_536) -> None:
+        self.engine = FakeEngine(fold(story.facts[:n_known]))
+        self.reader = LogReader(story.facts)
+        self.streams = Streams(self.engine, self.reader, ring_facts=ring_facts)
+        self.items: list[StreamItem] = []
+        self.system: list[Fact] = []
+        self.stop = self.streams.listen(self.items.extend, self.system.append)
+        for start in range(n_known, len(story.facts), 7):
+            self.engine.commit(story.facts[start : start + 7])
+
+    def of(self, account: str) -> list[StreamItem]:
+        return [item for item in self.items if item.fact.account == account]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([5, 60, 65_536]))
+async def test_replay_equals_live_from_every_point(seed: int, ring_facts: int) -> None:
+    story = Story(seed)
+    story.grow(180)
+    live = Live(story, ring_facts=ring_facts)
+    for account in story.accounts:
+        published = live.of(account)
+        assert [item.fact for item in published] == story.of(account)
+        assert [item.seq for item in published] == list(range(1, len(published) + 1))
+        for after_seq in range(0, len(published) + 1, 3):
+            assert seen(await drain(live.streams, account, after_seq, limit=13)) == seen(published[after_seq:])
+    live.streams.close()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 180))
+async def test_a_restart_anywhere_changes_nothing(seed: int, n_known: int) -> None:
+    story = Story(seed)
+    story.grow(180)
+    whole, restarted = Live(story), Live(story, n_known=n_known, ring_facts=40)
+    for account in story.accounts:
+        assert restarted.streams.last_seq(account) == whole.streams.last_seq(account)
+        n_old = sum(1 for fact in story.facts[:n_known] if fact.account == account)
+        assert seen(restarted.of(account)) == seen(whole.of(account)[n_old:])
+        assert seen(await drain(restarted.streams, account, 0, limit=50)) == seen(whole.of(account))
+        assert restarted.streams.open_orders(account) == whole.streams.open_orders(account)
+        assert restarted.streams.open_fills(account) == whole.streams.open_fills(account)
+    whole.streams.close()
+    restarted.streams.close()
+
+
+async def test_a_resume_joins_live_without_gap_or_duplicate_while_facts_keep_coming() -> None:
+    story = Story(11, accounts=("desk",))
+    story.grow(300)
+    live = Live(story, ring_facts=20)
+    cursor = live.streams.cursor("desk", 0)
+    received: list[int] = []
+    n_pages = 0
+    while not cursor.is_at_head:
+        page = asyncio.ensure_future(cursor.page(23))
+        await asyncio.sleep(0)
+        if n_pages % 2 == 0 and n_pages < 40:  # facts arrive before and while the page is read
+            live.engine.commit(story.grow(9))
+        received += [item.seq for item in await page]
+        n_pages += 1
+    assert n_pages > 10
+    assert received == list(range(1, live.streams.last_seq("desk") + 1))
+    live.streams.close()
+
+
+async def test_what_is_durable_but_not_published_waits_for_its_turn() -> None:
+    story = Story(12, accounts=("desk",))
+    story.grow(30)
+    engine = FakeEngine(fold(story.facts))
+    streams = Streams(engine, LogReader(story.facts))
+    n_published = streams.last_seq("desk")
+    unpublished = story.grow(10)  # the reader sees them already
+    assert [item.seq for item in await drain(streams, "desk", 0)] == list(range(1, n_published + 1))
+    engine.commit(unpublished)
+    assert (await drain(streams, "desk", n_published))[0].seq == n_published + 1
+    streams.close()
+
+
+async def test_facts_of_the_past_that_arrive_late_are_not_published_twice() -> None:
+    story = Story(13, accounts=("desk",))
+    story.grow(20)
+    engine = FakeEngine(fold(story.facts))
+    streams = Streams(engine, LogReader(story.facts))
+    items: list[StreamItem] = []
+    streams.listen(items.extend, lambda fact: None)
+    engine.commit(story.facts[-3:])
+    assert not items
+    streams.close()
+
+
+async def test_the_newest_are_read_from_memory_and_only_the_older_from_the_journal() -> None:
+    story = Story(14, accounts=("desk",))
+    story.grow(100)
+    live = Live(story, ring_facts=50)
+    last_seq = live.streams.last_seq("desk")
+    live.reader.n_reads = 0
+    assert len(await drain(live.streams, "desk", last_seq - 50)) == 50
+    assert live.reader.n_reads == 0
+    assert len(await drain(live.streams, "desk", last_seq - 51)) == 51
+    assert live.reader.n_reads > 0
+    live.streams.close()
+
+
+async def test_a_word_on_an_order_that_left_memory_is_told_as_if_it_had_not() -> None:
+    story = Story(15, accounts=("desk",))
+    order_id = story.accept("desk")
+    story.plan(order_id)
+    for child_id in list(story.ledger.parents[order_id].children):
+        story.tell(ev.ChildCanceled("desk", order_id, child_id, -1, "venue"))
+    story.tell(ev.OrderDone("desk", order_id, DoneReason.CANCELED, ""))
+    for _ in range(30):
+        story.tell(ev.BalanceSet("desk", "alpha", "USDT", 1, "noise"))
+    story.late_fill(order_id)
+    small, large = Live(story, ring_facts=10), Live(story)
+    assert seen(small.items) == seen(large.items)
+    assert small.reader.n_reads > 0
+    assert large.reader.n_reads == 0
+    small.streams.close()
+    large.streams.close()
+
+
+async def test_orders_are_read_backwards_only_as_far_as_their_acceptance() -> None:
+    story = Story(16, accounts=("desk",))
+    story.grow(100)
+    order_id = story.accept("desk")
+    accepted_seq = story.ledger.parents[order_id].accepted_account_seq
+    story.plan(order_id)
+    story.grow(50)
+    reader = LogReader(story.facts)
+    last_seq = story.ledger.account_seqs["desk"]
+    found = list(read_orders(reader, "desk", {order_id}, last_seq + 1))
+    assert found[0].account_seq == accepted_seq
+    assert [f.seq for f in found] == sorted(f.seq for f in found)
+    assert {f.account for f in found} == {"desk"}
+
+
+async def test_system_state_is_what_holds_for_everybody() -> None:
+    story = Story(17)
+    story.tell(ev.KillSwitchSet("", KillScope.GLOBAL, "", KillAction.BLOCK, "drill", "operator"))
+    story.tell(ev.KillSwitchSet("desk-a", KillScope.ACCOUNT, "desk-a", KillAction.BLOCK, "own", "desk-a"))
+    story.tell(ev.VenueSet("", "beta", False, "operator"))
+    for live in (Live(story), Live(story, n_known=len(story.facts))):
+        state = live.streams.system_state()
+        assert [kill.scope for kill in state.kills] == [KillScope.GLOBAL]
+        assert state.disabled_venues == ("beta",)
+        live.streams.close()
+    live = Live(story)
+    live.engine.commit([story.tell(ev.KillSwitchCleared("", KillScope.GLOBAL, "", "operator"))])
+    live.engine.commit([story.tell(ev.VenueSet("", "beta", True, "operator"))])
+    assert live.streams.system_state().kills == ()
+    assert live.streams.system_state().disabled_venues == ()
+    assert [fact.event.KIND for fact in live.system] == [
+        "kill_switch_set",
+        "venue_set",
+        "kill_switch_cleared",
+        "venue_set",
+    ]
+    live.streams.close()
+
+
+async def test_a_follower_gets_history_then_live_then_silence_and_ends_at_close() -> None:
+    story = Story(18, accounts=("desk",))
+    story.grow(50)
+    live = Live(story)
+    received: list[int] = []
+    silences = 0
+    n_first = live.streams.last_seq("desk")
+
+    async def read() -> None:
+        nonlocal silences
+        async for page in live.streams.follow("desk", 0, wait_s=0.01):
+            received.extend(item.seq for item in page)
+            silences += not page
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0.05)
+    assert received == list(range(1, n_first + 1))
+    assert silences >= 1
+    live.engine.commit(story.grow(20))
+    await asyncio.sleep(0.02)
+    assert received == list(range(1, live.streams.last_seq("desk") + 1))
+    live.streams.close()
+    await asyncio.wait_for(reading, 1)
+
+
+async def test_an_unknown_account_is_empty() -> None:
+    live = Live(Story(19))
+    assert live.streams.last_seq("nobody") == 0
+    assert await drain(live.streams, "nobody", 0) == []
+    assert live.streams.open_orders("nobody") == []
+    live.streams.close()
+
+
+async def test_a_listener_that_stopped_hears_nothing() -> None:
+    story = Story(20)
+    live = Live(story)
+    live.stop()
+    n_items = len(live.items)
+    live.engine.commit(story.grow(5))
+    assert len(live.items) == n_items
+    live.streams.close()
+
+
+@pytest.mark.parametrize("n_behind", [0, 1, 49, 50, 51])
+async def test_ring_pages_cover_exactly_what_the_ring_holds(n_behind: int) -> None:
+    story = Story(21, accounts=("desk",))
+    story.grow(120)
+    live = Live(story, ring_facts=50)
+    last_seq = live.streams.last_seq("desk")
+    page = live.streams.ring_page("desk", last_seq - n_behind, 1_000)
+    if n_behind > 50:
+        assert page is None
+    else:
+        assert page is not None
+        assert [item.seq for item in page] == list(range(last_seq - n_behind + 1, last_seq + 1))
+    live.streams.close()
