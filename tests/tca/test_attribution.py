@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.enums import (
@@ -286,6 +286,7 @@ def fills_of(symbol: Symbol, values: list[tuple[int, int, str, int, int, int, st
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS, ids=lambda s: s.fungible.kind.value)
+@settings(deadline=None)
 @given(
     side=st.sampled_from(Side),
     values=st.lists(fill_values, max_size=8),
@@ -325,6 +326,7 @@ def reflected(price: int, around: int) -> int:
 
 
 @pytest.mark.parametrize("symbol", [SPOT, LINEAR], ids=lambda s: s.fungible.kind.value)
+@settings(deadline=None)
 @given(values=st.lists(fill_values, min_size=1, max_size=6), received=mids, approved=mids, closing=mids)
 def test_a_sale_in_the_mirrored_market_costs_what_the_buy_costs(
     symbol: Symbol,
@@ -368,6 +370,7 @@ def test_a_sale_in_the_mirrored_market_costs_what_the_buy_costs(
         assert getattr(buy, f"{part}_nano") == getattr(sell, f"{part}_nano"), part
 
 
+@settings(deadline=None)
 @given(price_units=st.integers(450_000, 550_000), mid_units=st.integers(450_000, 550_000), qty=st.integers(1, 10**6))
 def test_paying_above_the_mid_costs_the_buyer_of_every_kind(price_units: int, mid_units: int, qty: int) -> None:
     for symbol in SYMBOLS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.enums import ContractKind
@@ -27,11 +27,13 @@ INVERSE = Symbol(
 
 
 @pytest.mark.parametrize("symbol", [SPOT, LINEAR, INVERSE], ids=lambda s: s.fungible.kind.value)
+@settings(deadline=None)
 @given(price_units=st.integers(1, 10**8), qty_units=st.integers(0, 10**9))
 def test_money_at_a_whole_mid_is_the_trades_own_money(symbol: Symbol, price_units: int, qty_units: int) -> None:
     assert mid_money_nano(symbol, 2 * price_units, qty_units) == symbol.money_nano(price_units, qty_units)
 
 
+@settings(deadline=None)
 @given(price_units=st.integers(1, 10**8), qty_units=st.integers(0, 10**9))
 def test_money_at_a_half_tick_lies_between_its_neighbours(price_units: int, qty_units: int) -> None:
     for symbol in (SPOT, LINEAR):
