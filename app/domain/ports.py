@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.book import BookDelta, BookSnapshot
@@ -57,5 +58,60 @@ class Journal(Protocol):
 
     @property
     def durable_seq(self) -> int: ...
+
+    @property
+    def free_facts(self) -> int:
+        """How many facts the queue still takes: ask before a turn, for a turn's facts have changed memory already."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class FactReader(Protocol):
+    """What the log holds durably, in order; usable from another thread or process. The journal's file, and memory."""
+
+    def read(self, after_seq: int, limit: int) -> list[Fact]: ...
+
+    def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]: ...
+
+    def receipts(self, sha256s: Sequence[str]) -> dict[str, bytes]:
+        """The receipts that are stored under these SHA-256 (hex); the others are absent from the answer."""
+        ...
+
+    def head(self) -> tuple[int, bytes]:
+        """The last durable seq and its chain hash; (0, genesis) of an empty log."""
+        ...
+
+    def hash_at(self, seq: int) -> bytes:
+        """The chain hash of record `seq` (0: genesis); empty where the log does not hold it."""
+        ...
+
+    def replay(self) -> Iterator[Fact]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFact:
+    """A durable record as stored: the event's canonical bytes, and the chain's hash up to and with it."""
+
+    seq: int
+    account: str
+    account_seq: int
+    ts_ns: int
+    kind: str
+    v: int
+    body: bytes
+    chain_hash: bytes
+
+
+class JournalReplica(Protocol):
+    """A second copy of the log. It is told of durable batches in order and never holds the first copy up.
+
+    `receive` runs on the journal's writer thread and must only note the batch. `copied_seq` may lag.
+    """
+
+    def receive(self, facts: Sequence[SealedFact], receipts: Sequence[tuple[str, bytes]]) -> None: ...
+
+    @property
+    def copied_seq(self) -> int: ...
 
     def close(self) -> None: ...

@@ -1,0 +1,97 @@
+"""Facts as bytes: canonical JSON in declared field order, integers and text only, UTF-8, one version per kind.
+
+A record is what the hash chain covers: the fact's place (`seq`, `ts_ns`, `account_seq`), its kind and version, and
+its event. Nothing is written that does not read back equal, so that a log can always be replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from app.domain.errors import InvariantBroken
+from app.domain.events import EVENT_TYPES, Event, Fact
+
+_encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
+
+# (kind, version) -> decoder. A type whose shape changes raises its V, and its old shape's decoder stays here.
+_DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
+    (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in EVENT_TYPES
+}
+
+
+class EncodedFact(NamedTuple):
+    """A fact ready for the log. `body` is the event; `record` is what is hashed. A tuple, for speed."""
+
+    seq: int
+    account: str
+    account_seq: int
+    ts_ns: int
+    kind: str
+    v: int
+    body: bytes
+    record: bytes
+
+
+def encode(event: Event) -> bytes:
+    """Canonical JSON of `event`. Raises InvariantBroken for an unknown type or a value that does not read back equal.
+
+    A float in an integer's place, a bool, a list for a tuple or a lone surrogate is refused here, before the log.
+    """
+    decoder = _DECODERS.get((event.KIND, event.V))
+    if decoder is None:
+        raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
+    try:
+        body = _encode(event)
+        restored = decoder(body)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
+    if restored != event:
+        raise InvariantBroken(reason="a fact that does not read back equal", kind=event.KIND)
+    return body
+
+
+def decode(kind: str, v: int, body: bytes) -> Event:
+    """The event of `body`, with enums, tuples and nested values restored.
+
+    Raises InvariantBroken for an unknown kind or version, and for bytes that are not this version's canonical form.
+    """
+    decoder = _DECODERS.get((kind, v))
+    if decoder is None:
+        raise InvariantBroken(reason="unknown kind or version of a fact", kind=kind, v=v)
+    try:
+        event = decoder(body)
+    except msgspec.MsgspecError as error:
+        raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
+    if _encode(event) != body:
+        raise InvariantBroken(reason="a fact that is not in canonical form", kind=kind, v=v)
+    return event
+
+
+def record_of(row: Sequence[Any]) -> bytes:
+    """The canonical record of a row (seq, account, account_seq, ts_ns, kind, v, body, ...): place, kind, event."""
+    return b'{"seq":%d,"ts_ns":%d,"account_seq":%d,"kind":"%b","v":%d,"event":%b}' % (
+        row[0],
+        row[3],
+        row[2],
+        row[4].encode(),
+        row[5],
+        row[6],
+    )
+
+
+def encode_fact(fact: Fact) -> EncodedFact:
+    """`fact` ready for the log; errors as `encode`."""
+    event = fact.event
+    row = (fact.seq, event.account, fact.account_seq, fact.ts_ns, event.KIND, event.V, encode(event))
+    return EncodedFact(*row, record_of(row))
+
+
+def decode_fact(row: Sequence[Any]) -> Fact:
+    """The fact of a row (seq, account, account_seq, ts_ns, kind, v, body, ...); errors as `decode`."""
+    event = decode(row[4], row[5], row[6])
+    if event.account != row[1]:
+        raise InvariantBroken(reason="a record of another account", seq=row[0], account=row[1])
+    return Fact(row[0], row[3], row[2], event)

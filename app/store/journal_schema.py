@@ -1,0 +1,103 @@
+"""The journal's SQLite file: its tables, its one insert statement, and how a connection to it is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from app.domain.errors import InvariantBroken
+
+APPLICATION_ID: Final = 0x42455854  # "BEXT"
+SCHEMA_VERSION: Final = 1
+COLUMNS: Final = "seq, account, account_seq, ts_ns, kind, v, body, hash"
+N_COLUMNS: Final = 8
+# A group is padded with empty rows to one of these sizes, so that a handful of prepared statements serve them all.
+# The largest stays under the 32,766 variables that one SQLite statement takes.
+GROUP_SIZES: Final = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+# One statement writes a group: facts and receipts enter through a view whose triggers sort them into their tables,
+# so that a commit is one step of the library and gives the interpreter's lock away once.
+_SCHEMA: Final = """
+create table facts (
+    seq integer primary key,
+    account text not null,
+    account_seq integer not null,
+    ts_ns integer not null,
+    kind text not null,
+    v integer not null,
+    body blob not null,
+    hash blob not null
+);
+create unique index facts_account on facts (account, account_seq) where account_seq > 0;
+create table receipts (sha256 text primary key, seq integer not null, body blob not null);
+create index receipts_seq on receipts (seq);
+create view records as
+    select 0 as seq, '' as account, 0 as account_seq, 0 as ts_ns, '' as kind, 0 as v, x'' as body, x'' as hash;
+create trigger records_fact instead of insert on records when new.v > 0 begin
+    insert into facts values
+        (new.seq, new.account, new.account_seq, new.ts_ns, new.kind, new.v, new.body, new.hash);
+end;
+create trigger records_receipt instead of insert on records when new.v = 0 begin
+    insert into receipts values (new.account, new.seq, new.body) on conflict (sha256) do nothing;
+end;
+"""
+
+
+def group_insert(n_rows: int) -> tuple[str, int]:
+    """The insert statement for at least `n_rows` rows, and the number of rows it takes."""
+    size = next(size for size in GROUP_SIZES if size >= n_rows)
+    return f"insert into records ({COLUMNS}) values {','.join(['(?,?,?,?,?,?,?,?)'] * size)}", size  # noqa: S608
+
+
+def receipt_row(sha256: str, seq: int, body: bytes) -> tuple[object, ...]:
+    """A receipt as a row of the view: version 0 sends it to its table."""
+    return (seq, sha256, 0, 0, "", 0, body, b"")
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A connection whose commits are synced; makes the file when there is none.
+
+    Raises InvariantBroken for a file that is not a journal of this schema.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+    try:
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=full")
+        connection.execute("pragma wal_autocheckpoint=0")
+        if connection.execute("select count(*) from sqlite_master").fetchone() == (0,):
+            connection.executescript(
+                f"begin; {_SCHEMA} pragma application_id={APPLICATION_ID};"
+                f" pragma user_version={SCHEMA_VERSION}; commit;"
+            )
+        check_schema(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection; it never blocks the writer. Raises InvariantBroken as `open_writer`."""
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+    try:
+        check_schema(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises InvariantBroken unless the file is a journal of this schema version."""
+    try:
+        application_id = connection.execute("pragma application_id").fetchone()[0]
+        version = connection.execute("pragma user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise InvariantBroken(reason="not a journal", path=str(path), error=str(error)) from error
+    if application_id != APPLICATION_ID or version != SCHEMA_VERSION:
+        raise InvariantBroken(
+            reason="not a journal of this version", path=str(path), application_id=application_id, version=version
+        )

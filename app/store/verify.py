@@ -1,0 +1,165 @@
+"""Is the journal what was written? Finds every changed, removed, reordered or cut-off record, and says where.
+
+Records are held by the chain, receipts by the SHA-256 that a record names, the end by exported heads: a loss or a
+rewriting of anything before the last exported head is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import InvariantBroken
+from app.domain.events import RoutePlanned
+from app.store.chain import GENESIS, link
+from app.store.codec import decode_fact, record_of
+from app.store.head import head_path, read_head
+from app.store.journal_schema import COLUMNS, open_reader
+
+
+@unique
+class FindingCode(StrEnum):
+    DAMAGED_FILE = "damaged_file"  # the file itself contradicts itself
+    UNREADABLE = "unreadable"  # a record is not a fact of a known kind and version
+    CHANGED = "changed"  # a record, or its hash, is not what was chained
+    REMOVED = "removed"  # a seq, or an account's seq, is missing
+    TRUNCATED = "truncated"  # an exported head knows of later records
+    REWRITTEN = "rewritten"  # an exported head knows another record at its seq
+    RECEIPT_CHANGED = "receipt_changed"
+    RECEIPT_MISSING = "receipt_missing"
+    RECEIPT_ORPHAN = "receipt_orphan"  # no record names it, or not the record it claims
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`seq` is the record concerned: the first missing one of a gap or a cut, 0 for the whole file."""
+
+    seq: int
+    code: FindingCode
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """`n_heads` exported heads were compared: with 0 a truncation would not have been seen."""
+
+    n_facts: int
+    n_receipts: int
+    head_seq: int
+    head_hash: bytes
+    n_heads: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_intact(self) -> bool:
+        return not self.findings
+
+
+def verify(path: Path, exported_head: tuple[int, bytes] | None = None) -> VerifyReport:
+    """Reads the whole journal at `path` and compares it with its own head file and with `exported_head`.
+
+    Damage is reported, not raised; raises FileNotFoundError where there is no journal.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    check = _Check()
+    try:
+        connection = open_reader(path)
+        try:
+            check.run(connection, path, exported_head)
+        finally:
+            connection.close()
+    except (sqlite3.Error, InvariantBroken) as error:
+        check.found(check.seq + 1, FindingCode.DAMAGED_FILE, str(error))
+    return VerifyReport(
+        check.n_facts, check.n_receipts, check.seq, check.chain_hash, check.n_heads, tuple(check.findings)
+    )
+
+
+class _Check:
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.n_facts = 0
+        self.n_receipts = 0
+        self.n_heads = 0
+        self.seq = 0
+        self.chain_hash = GENESIS
+        self._account_seqs: dict[str, int] = {}
+        self._receipt_seqs: dict[str, int] = {}
+        self._head_hashes: dict[int, bytes] = {0: GENESIS}
+
+    def found(self, seq: int, code: FindingCode, detail: str) -> None:
+        self.findings.append(Finding(seq, code, detail))
+
+    def run(self, connection: sqlite3.Connection, path: Path, exported_head: tuple[int, bytes] | None) -> None:
+        for (line,) in connection.execute("pragma integrity_check").fetchall():
+            if line != "ok":
+                self.found(0, FindingCode.DAMAGED_FILE, line)
+        heads = [head for head in (self._own_head(path), exported_head) if head is not None]
+        wanted = {seq for seq, _ in heads}
+        for row in connection.execute(f"select {COLUMNS} from facts order by seq"):  # noqa: S608
+            self._record(row)
+            if row[0] in wanted:
+                self._head_hashes[row[0]] = row[7]
+        for seq, chain_hash in heads:
+            self._head(seq, chain_hash)
+        self._receipts(connection)
+
+    def _own_head(self, path: Path) -> tuple[int, bytes] | None:
+        try:
+            return read_head(head_path(path))
+        except InvariantBroken as error:
+            self.found(0, FindingCode.DAMAGED_FILE, str(error))
+            return None
+
+    def _record(self, row: Any) -> None:
+        seq, chain_hash = row[0], row[7]
+        if seq != self.seq + 1:
+            self.found(self.seq + 1, FindingCode.REMOVED, f"records {self.seq + 1} to {seq - 1} are missing")
+        try:
+            computed = link(self.chain_hash, seq, record_of(row))
+            is_first_after_gap = seq != self.seq + 1
+            if computed != chain_hash and not is_first_after_gap:
+                self.found(seq, FindingCode.CHANGED, f"the chain says {computed.hex()}, the record {_hex(chain_hash)}")
+            self._content(row)
+        except (InvariantBroken, TypeError, AttributeError, OverflowError) as error:
+            self.found(seq, FindingCode.UNREADABLE, str(error))
+        self.n_facts += 1
+        self.seq = seq
+        self.chain_hash = chain_hash if isinstance(chain_hash, bytes) else GENESIS
+
+    def _content(self, row: Any) -> None:
+        fact = decode_fact(row)
+        if fact.account_seq:
+            expected = self._account_seqs.get(fact.account, 0) + 1
+            if fact.account_seq != expected:
+                self.found(fact.seq, FindingCode.REMOVED, f"account {fact.account} lacks its record {expected}")
+            self._account_seqs[fact.account] = fact.account_seq
+        if isinstance(fact.event, RoutePlanned):
+            self._receipt_seqs.setdefault(fact.event.plan.certificate.receipt_sha256, fact.seq)
+
+    def _head(self, seq: int, chain_hash: bytes) -> None:
+        self.n_heads += 1
+        if seq > self.seq:
+            self.found(self.seq + 1, FindingCode.TRUNCATED, f"an exported head proves {seq} records")
+        elif self._head_hashes.get(seq) != chain_hash:
+            self.found(seq, FindingCode.REWRITTEN, f"an exported head has {chain_hash.hex()}")
+
+    def _receipts(self, connection: sqlite3.Connection) -> None:
+        lacking = {sha256: seq for sha256, seq in self._receipt_seqs.items() if sha256}
+        for sha256, seq, body in connection.execute("select sha256, seq, body from receipts order by seq, sha256"):
+            self.n_receipts += 1
+            if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != sha256:
+                self.found(seq, FindingCode.RECEIPT_CHANGED, f"receipt {sha256}")
+            if lacking.pop(sha256, None) != seq:
+                self.found(seq, FindingCode.RECEIPT_ORPHAN, f"receipt {sha256}: not first named by {seq}")
+        for sha256, seq in lacking.items():
+            self.found(seq, FindingCode.RECEIPT_MISSING, f"receipt {sha256}")
+
+
+def _hex(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else repr(value)
