@@ -1,0 +1,27 @@
+"""Builds the ASGI app and its lifespan; no logic. Started by the string `app.main:create_app` (a factory)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.api.router import build_api
+from app.bootstrap import Process
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The gateway, complete; services appear on `app.state.services` when the lifespan has started."""
+    process = Process(settings or Settings())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = await process.open()
+        try:
+            yield
+        finally:
+            await process.close()
+
+    return build_api(lifespan=lifespan)

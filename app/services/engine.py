@@ -1,0 +1,330 @@
+"""The asyncio driver of the core: one queue in, one log, and nothing out before its facts are durable.
+
+Flow of one pass: inputs -> core.turn -> journal -> (writer thread syncs) -> replies, children and listeners, in
+sequence order. A reply that wrote nothing waits all the same until what it shows is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app import observe
+from app.domain.book import BookDelta, BookSnapshot
+from app.domain.enums import Mode
+from app.domain.errors import Unavailable
+from app.domain.events import Fact
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import ChildOrder, ParentOrder
+from app.domain.ports import Clock, Journal, VenuePort
+from app.domain.universe import Universe
+from app.execution.inputs import (
+    Accepted,
+    CancelChild,
+    Command,
+    Done,
+    Failed,
+    Input,
+    QueryChild,
+    Reply,
+    Report,
+    SendChild,
+    Start,
+    Submit,
+    Tick,
+    Turn,
+)
+from app.execution.ledger import Ledger
+from app.execution.step import Core, Preview
+from app.services.marketdata import MarketData
+from app.shm.books import SymbolBooks
+
+FactListener = Callable[[Sequence[Fact]], None]
+ReportListener = Callable[[ExecutionReport], None]
+BookListener = Callable[[BookSnapshot | BookDelta], None]
+
+# Bounds: what waits for a turn, what waits for the disk, how much one turn takes.
+MAX_WAITING_INPUTS: Final = 10_000
+MAX_UNDURABLE_TURNS: Final = 4_096
+MAX_TURN_INPUTS: Final = 64
+TICK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """What an operator sees first. Ages in ns; -1 is none yet."""
+
+    seq: int
+    durable_seq: int
+    n_open_orders: int
+    n_live_children: int
+    n_waiting_inputs: int
+    is_draining: bool
+    book_age_ns: Mapping[tuple[str, str], int]
+    n_duplicate_fills: int
+    n_foreign_reports: int
+    n_overfills: int
+    n_late_fills: int
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A turn that waits for the disk: it may leave once `seq` is durable."""
+
+    seq: int
+    turn: Turn
+    askers: list[asyncio.Future[Reply] | None]
+
+
+@dataclass(slots=True)
+class Engine:
+    """One shard, one writer. Every public method belongs to the event loop's thread."""
+
+    core: Core
+    clock: Clock
+    market: MarketData
+    venues: Mapping[str, VenuePort]
+    start: Start
+    journal: Journal | None = None
+    is_ready: bool = False
+    is_draining: bool = False
+    _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
+    _undurable: deque[_Waiting] = field(default_factory=deque)
+    _fact_listeners: list[FactListener] = field(default_factory=list)
+    _report_listeners: list[ReportListener] = field(default_factory=list)
+    _book_listeners: list[BookListener] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _is_scheduled: bool = False
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.core.ledger
+
+    @property
+    def universe(self) -> Universe:
+        return self.core.world.universe
+
+    @property
+    def mode(self) -> Mode:
+        return self.core.world.mode
+
+    def now_ns(self) -> int:
+        return self.clock.wall_ns()
+
+    async def open(self, journal: Journal) -> None:
+        """Takes the log over (first facts of this process), then lets venues and time in."""
+        self._loop = asyncio.get_running_loop()
+        self.journal = journal
+        await self.ask(self.start)
+        for venue in self.venues.values():
+            await venue.start(self.on_report, self.on_book)
+        self._spawn(self._tick_for_ever())
+        self.is_ready = True
+
+    async def close(self, drain_s: float) -> None:
+        """Refuses new orders, gives live children `drain_s` to end, then stops venues and the clock."""
+        self.is_draining = True
+        assert self._loop is not None
+        deadline_s = self._loop.time() + drain_s
+        while self.ledger.live_children and self._loop.time() < deadline_s:
+            await asyncio.sleep(TICK_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for venue in self.venues.values():
+            await venue.stop()
+        await self.durable()
+        self.is_ready = False
+
+    # in
+
+    async def ask(self, item: Input) -> Reply:
+        """`item` takes part in the next turn; returns once durable. Raises the BestexError of a refusal."""
+        if isinstance(item, Submit):
+            self._refuse_when_full()
+        assert self._loop is not None
+        asker: asyncio.Future[Reply] = self._loop.create_future()
+        self._put(item, asker)
+        reply = await asker
+        if isinstance(reply, Failed):
+            raise reply.error
+        return reply
+
+    def _refuse_when_full(self) -> None:
+        if self.is_draining or not self.is_ready:
+            raise Unavailable("shutting_down", "The service is starting or stopping; nothing was placed.")
+        if len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS:
+            raise Unavailable("storage_degraded", "The journal cannot keep up; nothing was placed.")
+
+    def on_report(self, report: ExecutionReport) -> None:
+        """A venue's word; venues call this on the loop."""
+        for listener in self._report_listeners:
+            listener(report)
+        self._put(Report(report), None)
+
+    def on_book(self, book: BookSnapshot | BookDelta) -> None:
+        """A venue's book; goes to the board at once."""
+        self.market.take(book)
+        for listener in self._book_listeners:
+            listener(book)
+
+    def _put(self, item: Input, asker: asyncio.Future[Reply] | None) -> None:
+        self._inbox.append((item, asker))
+        if not self._is_scheduled:
+            assert self._loop is not None
+            self._is_scheduled = True
+            self._loop.call_soon(self._run_turn)
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._put(Tick(), None)
+
+    # one turn
+
+    def _run_turn(self) -> None:
+        self._is_scheduled = False
+        n_taken = min(len(self._inbox), MAX_TURN_INPUTS)
+        taken = [self._inbox.popleft() for _ in range(n_taken)]
+        if self._inbox:
+            self._is_scheduled = True
+            assert self._loop is not None
+            self._loop.call_soon(self._run_turn)
+        turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
+        waiting = _Waiting(self.ledger.seq, turn, [asker for _, asker in taken])
+        assert self.journal is not None
+        if turn.facts:
+            self.journal.append(turn.facts, turn.receipts)
+        self._undurable.append(waiting)
+        self.on_durable(self.journal.durable_seq)
+
+    def on_durable(self, durable_seq: int) -> None:
+        """Lets out, in order, every turn whose facts are synced. Belongs to the loop's thread."""
+        while self._undurable and self._undurable[0].seq <= durable_seq:
+            waiting = self._undurable.popleft()
+            self._let_out(waiting)
+
+    def on_durable_from_thread(self, durable_seq: int) -> None:
+        """The journal's writer thread calls this."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.on_durable, durable_seq)
+
+    def _let_out(self, waiting: _Waiting) -> None:
+        turn = waiting.turn
+        for command in turn.commands:
+            self._perform(command)
+        for asker, reply in zip(waiting.askers, turn.replies, strict=True):
+            if asker is not None and not asker.done():
+                asker.set_result(reply)
+                if isinstance(reply, Accepted) and not reply.is_replay:
+                    observe.order_accepted(reply.fact)
+        if turn.facts:
+            for listener in self._fact_listeners:
+                listener(turn.facts)
+
+    # out
+
+    def _perform(self, command: Command) -> None:
+        if isinstance(command, SendChild):
+            child = command.approved.value
+            if not self.core.may_leave(child):
+                self._stop_at_gate(child)
+                return
+            self._spawn(self._send(command))
+        elif isinstance(command, CancelChild):
+            self._spawn(self._cancel(command.child))
+        else:
+            self._spawn(self._query(command))
+
+    def _stop_at_gate(self, child: ChildOrder) -> None:
+        """The child never left: our own proof that it is dead."""
+        observe.child_stopped_at_gate(child)
+        self.on_report(
+            ExecutionReport(
+                ReportKind.REJECTED, child.venue, child.client_id, code="not_sent", evidence="local:kill_switch"
+            )
+        )
+
+    async def _send(self, command: SendChild) -> None:
+        child = command.approved.value
+        try:
+            await self.venues[child.venue].send(command.approved)
+        except Exception as error:  # noqa: BLE001 - a process rim: whatever broke, the outcome is not proven
+            observe.venue_call_failed(child.venue, "send", error)
+            self.on_report(ExecutionReport(ReportKind.UNKNOWN, child.venue, child.client_id, code=type(error).__name__))
+
+    async def _cancel(self, child: ChildOrder) -> None:
+        try:
+            await self.venues[child.venue].cancel(child)
+        except Exception as error:  # noqa: BLE001 - a process rim: an unproven cancel is asked about again
+            observe.venue_call_failed(child.venue, "cancel", error)
+
+    async def _query(self, command: QueryChild) -> None:
+        child = command.child
+        try:
+            await self.venues[child.venue].query(child)
+        except Exception as error:  # noqa: BLE001 - a process rim: an unanswered question is asked again
+            observe.venue_call_failed(child.venue, "query", error)
+
+    def _spawn(self, work: object) -> None:
+        assert self._loop is not None
+        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # looking
+
+    def add_listener(self, listener: FactListener) -> None:
+        """`listener` gets every durable batch, in sequence order, on the loop."""
+        self._fact_listeners.append(listener)
+
+    def add_report_listener(self, listener: ReportListener) -> None:
+        self._report_listeners.append(listener)
+
+    def add_book_listener(self, listener: BookListener) -> None:
+        self._book_listeners.append(listener)
+
+    async def durable(self) -> None:
+        """Waits until everything decided so far is durable: at most one group commit."""
+        if self._undurable and self._loop is not None:
+            asker: asyncio.Future[Reply] = self._loop.create_future()
+            self._undurable.append(_Waiting(self.ledger.seq, Turn(replies=[Done()]), [asker]))
+            await asker
+
+    def preview(self, order: ParentOrder, mode: Mode) -> Preview:
+        """What would happen to `order` now; no fact, no venue call."""
+        return self.core.preview(order, mode, self.clock.wall_ns())
+
+    def books(self, symbol: str) -> SymbolBooks:
+        return self.market.board.read(symbol)
+
+    async def open_client_ids(self) -> dict[str, list[str] | None]:
+        """Each venue's own list of open client ids; None where it could not be asked."""
+        result: dict[str, list[str] | None] = {}
+        for venue_id, venue in self.venues.items():
+            try:
+                result[venue_id] = list(await asyncio.wait_for(venue.open_client_ids(), timeout=1.0))
+            except (Unavailable, TimeoutError):
+                result[venue_id] = None
+        return result
+
+    def health(self) -> EngineHealth:
+        memory, ledger = self.core.memory, self.ledger
+        return EngineHealth(
+            seq=ledger.seq,
+            durable_seq=self.journal.durable_seq if self.journal else 0,
+            n_open_orders=len(ledger.open_parents),
+            n_live_children=len(ledger.live_children),
+            n_waiting_inputs=len(self._inbox),
+            is_draining=self.is_draining,
+            book_age_ns=self.market.book_age_ns(self.clock.wall_ns()),
+            n_duplicate_fills=memory.n_duplicate_fills,
+            n_foreign_reports=memory.n_foreign_reports,
+            n_overfills=ledger.n_overfills,
+            n_late_fills=ledger.n_late_fills,
+        )

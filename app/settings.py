@@ -1,0 +1,60 @@
+"""The environment, typed, read once, passed down as values. Prefix BESTEX_; unknown names are errors where a file
+brings them (`bestex.toml`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+RELEASE = "0.1.0"
+
+
+class Settings(BaseSettings):
+    """One process's settings. Money limits here are hard ceilings that the API cannot raise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BESTEX_", env_nested_delimiter="__", extra="ignore", frozen=True, toml_file="bestex.toml"
+    )
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".bestex")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    mode: Literal["paper", "live"] = "paper"
+    market: Literal["sim"] = "sim"
+    shard: str = "s0"
+    seed: int = 7
+    database_url: str = ""
+    venues: str = "inline"
+    """`inline`, or tcp://HOST:PORT of a `bestex venues serve` process."""
+    replica_path: Path | None = None
+    """A second journal file, on another disk or host mount; every commit is copied there."""
+    journal_queue: int = Field(default=65_536, ge=64)
+    drain_s: float = Field(default=3.0, ge=0)
+    max_book_age_ms: int = Field(default=0, ge=0)
+    """Above 0: a ceiling on every venue's own book age limit."""
+    operator_key_file: Path | None = None
+    record_to: Path | None = None
+    """A directory: everything the gateway receives is recorded there."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.home / "journal.db"
+
+    @property
+    def venues_path(self) -> Path:
+        return self.home / "venues"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
