@@ -20,13 +20,14 @@ import msgspec
 from app.domain.enums import KillScope
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, VenueSet
 from app.domain.ports import FactReader
+from app.domain.records import FillRecord
 from app.execution.ledger import Ledger
-from app.services.order_views import FillView, OrderFolds, OrderView, order_id_of
+from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
 
 RING_FACTS: Final = 65_536
 PAGE_FACTS: Final = 1_000
 # A resume over a long history meets many orders; closed ones are dropped beyond this and read again if they reappear.
-FOLDED_ORDERS: Final = 4_096
+REPLICA_ORDERS: Final = 4_096
 
 
 class FactSource(Protocol):
@@ -57,7 +58,7 @@ class StreamItem(msgspec.Struct, gc=False):
 class OpenFill:
     """A fill of an open order, and that order as it stands now."""
 
-    record: FillView
+    record: FillRecord
     order: OrderView
 
 
@@ -87,7 +88,7 @@ class Streams:
         self._ring_facts = ring_facts
         self._base_seq = ledger.seq
         self._last_seqs = dict(ledger.account_seqs)
-        self._folds = OrderFolds(ledger.open_parents.values())
+        self._orders = OrderReplica(ledger.open_parents.values())
         self._kills = {key: kill for key, kill in ledger.kills.items() if key[0] is not KillScope.ACCOUNT}
         self._disabled_venues = set(ledger.disabled_venues)
         self._ring: deque[StreamItem] = deque()
@@ -124,13 +125,13 @@ class Streams:
 
     def open_orders(self, account: str) -> list[OrderView]:
         """Orders of `account` that are open at `last_seq`, oldest first."""
-        return [order.view() for order in self._folds.open_orders(account)]
+        return [order_view(order) for order in self._orders.open_orders(account)]
 
     def open_fills(self, account: str) -> list[OpenFill]:
         """Fills of the open orders, in log order; each with its order as it stands at `last_seq`."""
         fills = [
-            OpenFill(record, order.view(record.fill.child_id))
-            for order in self._folds.open_orders(account)
+            OpenFill(record, order_view(order, record.fill.child_id))
+            for order in self._orders.open_orders(account)
             for record in order.fills
         ]
         return sorted(fills, key=lambda fill: fill.record.account_seq)
@@ -205,11 +206,11 @@ class Streams:
                     waker.set()
 
     def _publish(self, fact: Fact) -> StreamItem:
-        if not self._folds.knows(fact):
+        if not self._orders.knows(fact):
             # A late word on an order that left memory long ago: rare, so it is read here and now.
             for past in read_orders(self._reader, fact.account, {order_id_of(fact.event)}, fact.account_seq):
-                self._folds.apply(past)
-        item = StreamItem(fact, self._folds.apply(fact))
+                self._orders.apply(past)
+        item = StreamItem(fact, self._orders.apply(fact))
         self._ring.append(item)
         self._rings.setdefault(fact.account, deque()).append(item)
         self._last_seqs[fact.account] = fact.account_seq
@@ -222,7 +223,7 @@ class Streams:
         if not ring:
             del self._rings[item.fact.account]
         if order_id := order_id_of(item.fact.event):
-            self._folds.forget_closed(order_id, item.fact.seq)
+            self._orders.forget_closed(order_id, item.fact.seq)
 
     def _is_for_all(self, fact: Fact) -> bool:
         """Whether `fact` belongs to the public system state; applies it."""
@@ -250,7 +251,7 @@ class Cursor:
         self._streams = streams
         self._reader = reader
         self._account = account
-        self._folds = OrderFolds()
+        self._orders = OrderReplica()
         self.seq = after_seq
 
     @property
@@ -274,13 +275,13 @@ class Cursor:
         accepted: set[str] = set()
         for fact in facts:
             order_id = order_id_of(fact.event)
-            if order_id not in accepted and not self._folds.knows(fact):
+            if order_id not in accepted and not self._orders.knows(fact):
                 unknown.add(order_id)
             accepted.add(order_id)
         for fact in read_orders(self._reader, self._account, unknown, after_seq + 1):
-            self._folds.apply(fact)
-        items = [StreamItem(fact, self._folds.apply(fact)) for fact in facts]
-        self._folds.shrink(FOLDED_ORDERS)
+            self._orders.apply(fact)
+        items = [StreamItem(fact, self._orders.apply(fact)) for fact in facts]
+        self._orders.shrink(REPLICA_ORDERS)
         return items
 
 
