@@ -1,0 +1,312 @@
+"""The order: what a desk sends, what it is told, and what became of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from app.api.schemas.base import Answer, Body, BodyInt, Bool, Dec, Page, QueryInt, SignedDec, Text, Time
+from app.api.schemas.problem import Problem
+from app.api.schemas.route import Route
+from app.domain.enums import (
+    DoneReason,
+    ExecType,
+    Liquidity,
+    Mode,
+    OrderStatus,
+    OrderType,
+    Remainder,
+    Side,
+    Strategy,
+    TimeInForce,
+)
+
+CLIENT_ORDER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+ClientOrderId = Annotated[str, StringConstraints(strict=True, pattern=CLIENT_ORDER_ID_PATTERN)]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
+TagKey = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._-]{1,32}$")]
+TagValue = Annotated[str, StringConstraints(strict=True, max_length=128)]
+
+
+@unique
+class ResponseType(StrEnum):
+    """How much the answer to a placed order says."""
+
+    ACK = "ack"
+    RESULT = "result"
+    FULL = "full"
+
+
+class VenueChoice(Body):
+    """Which venues an order may use."""
+
+    include: list[Name] = Field(default_factory=list, max_length=64, description="Empty means every venue.")
+    exclude: list[Name] = Field(default_factory=list, max_length=64)
+    max: Annotated[BodyInt, Field(ge=1, le=64)] | None = Field(default=None, description="At most so many at once.")
+
+
+class OrderBody(Body):
+    """A parent order. Decimals are strings; exactly one of `qty` and `notional`."""
+
+    model_config = Body.model_config | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "client_order_id": "desk-1.2026-01-31.17",
+                    "symbol": "BTC/USDT",
+                    "side": "buy",
+                    "type": "limit",
+                    "qty": "0.5",
+                    "limit_price": "64010.5",
+                    "time_in_force": "ioc",
+                }
+            ]
+        }
+    }
+
+    client_order_id: ClientOrderId | None = Field(
+        default=None, description="Unique per account for ever; made up if absent, which forgoes safe retries."
+    )
+    account: Name | None = Field(default=None, description="The key's own account.")
+    symbol: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)] = Field(
+        description="CCXT unified; `BTC-USDT` and `BTCUSDT` are understood where unique.", examples=["BTC/USDT"]
+    )
+    side: Side
+    type: OrderType
+    qty: Dec | None = Field(default=None, description="In the base currency, or contracts.")
+    notional: Dec | None = Field(default=None, description="Gross amount in the quote currency, fees apart.")
+    limit_price: Dec | None = Field(default=None, description="Binds every execution's raw price.")
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Time | None = Field(default=None, description="With `gtd` only.")
+    remainder: Remainder | None = Field(
+        default=None, description="`held` waits inside the engine: the default of gtc and gtd limit orders."
+    )
+    strategy: Strategy = Strategy.SOR
+    venues: VenueChoice | None = None
+    max_slippage_bps: Dec | None = Field(default=None, description="Against the arrival mid, in 0.01 steps.")
+    require_full_fill: Bool = False
+    decision_at: Time | None = Field(default=None, description="When the desk decided: the start of the delay cost.")
+    decision_price: Dec | None = None
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=16)
+    deadline: Time | None = Field(default=None, description="Refused as stale_request if it arrives later.")
+    response_type: ResponseType = ResponseType.ACK
+    wait_ms: Annotated[BodyInt, Field(ge=0, le=10_000)] = Field(
+        default=0, description="With `result` and `full`: how long to wait for the end. The order lives on."
+    )
+
+
+class OrderVenues(Answer):
+    """The order's venue filter as it stands."""
+
+    include: list[str]
+    exclude: list[str]
+    max: int | None
+
+
+class Fee(Answer):
+    currency: str
+    amount: SignedDec = Field(description="Negative is a rebate.")
+
+
+class Arrival(Answer):
+    """The market at acceptance, over all valid venues."""
+
+    bid: Dec | None
+    ask: Dec | None
+    mid: Dec | None
+    at: Time
+
+
+class Reject(Answer):
+    """Why an order ended without being filled."""
+
+    code: str
+    text: str
+
+
+class Order(Answer):
+    """A parent order: what was asked, and where it stands."""
+
+    order_id: str = Field(examples=["ord_01KAPZK3V9M3QG9Z5W8R7T6Y4X"])
+    client_order_id: str
+    account: str
+    symbol: str
+    side: Side
+    type: OrderType
+    qty: Dec | None
+    notional: Dec | None
+    limit_price: Dec | None
+    time_in_force: TimeInForce
+    expire_at: Time | None
+    remainder: Remainder
+    strategy: Strategy
+    venues: OrderVenues
+    max_slippage_bps: Dec | None
+    require_full_fill: bool
+    decision_at: Time | None
+    decision_price: Dec | None
+    tags: dict[str, str]
+    mode: Mode
+    status: OrderStatus
+    done_reason: DoneReason | None
+    reject: Reject | None
+    cum_qty: Dec
+    leaves_qty: Dec | None = Field(description="Null for an order by notional.")
+    cum_notional: Dec
+    leaves_notional: Dec | None = Field(description="Null for an order by quantity.")
+    avg_price: Dec | None
+    fees: list[Fee]
+    price_cap: Dec | None = Field(description="The tightest raw price that any child may trade at.")
+    arrival: Arrival
+    route_id: str | None
+    version: int
+    created_at: Time
+    updated_at: Time
+    last_seq: int = Field(description="The account's sequence number of its newest event.")
+    durability: Literal["local"] = Field(description="On this host's disk before the answer left.")
+
+
+class Execution(Answer):
+    """One fill."""
+
+    exec_id: str
+    order_id: str
+    child_id: str
+    account: str
+    symbol: str
+    side: Side
+    venue: str
+    venue_trade_id: str
+    venue_order_id: str | None
+    last_qty: Dec
+    last_price: Dec
+    last_notional: Dec
+    fee: SignedDec
+    fee_currency: str
+    fee_status: Literal["estimated", "final"]
+    liquidity: Liquidity
+    exec_type: ExecType
+    transact_time: Time = Field(description="When it became a fact of the log.")
+    venue_time: Time | None
+    received_at: Time | None
+    sent_at: Time | None
+    acked_at: Time | None
+    decision_at: Time | None
+    seq: int
+
+
+class PlacedOrder(Order):
+    """The answer to a placed order. `ack` is the order at acceptance, the same bytes for ever."""
+
+    executions: list[Execution] | None = Field(default=None, description="With `full` only.")
+    route: list[Route] | None = Field(default=None, description="With `full` only.")
+
+
+class ChildOrder(Answer):
+    """One order to one venue."""
+
+    child_id: str
+    order_id: str
+    client_id: str = Field(description="What the venue sees; used once ever.")
+    venue: str
+    venue_order_id: str | None
+    wave: int
+    symbol: str
+    side: Side
+    time_in_force: TimeInForce
+    price: Dec
+    qty: Dec
+    status: OrderStatus
+    cum_qty: Dec
+    leaves_qty: Dec
+    avg_price: Dec | None
+    reject: Reject | None
+    deadline: Time | None
+    sent_at: Time
+    acked_at: Time | None
+    updated_at: Time
+
+
+class CanceledOrder(Answer):
+    """One line of a cancel-all."""
+
+    order_id: str
+    client_order_id: str
+    status: OrderStatus
+    problem: Problem | None
+
+
+class OrderPage(Page[Order]):
+    pass
+
+
+class ExecutionPage(Page[Execution]):
+    pass
+
+
+class ChildList(Answer):
+    data: list[ChildOrder]
+
+
+class ExecutionList(Answer):
+    data: list[Execution]
+
+
+class CanceledList(Answer):
+    data: list[CanceledOrder]
+
+
+class ResolveBody(Body):
+    """An operator's word on a child whose state is unknown."""
+
+    evidence: Annotated[Text, StringConstraints(min_length=1, max_length=2_000)] = Field(
+        description="What proves it: the venue's message, statement or ticket.",
+        examples=["venue support ticket 4711: order never reached the book"],
+    )
+
+
+@unique
+class Openness(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@unique
+class Direction(StrEnum):
+    ASC = "asc"
+    DESC = "desc"
+
+
+class AccountQuery(Body):
+    """The operator's key names an account; any other key may only repeat its own."""
+
+    account: Name | None = Field(default=None, description="Needed with the operator's key, else the key's own.")
+
+
+class PageQuery(AccountQuery):
+    limit: Annotated[QueryInt, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128)] | None = Field(
+        default=None, description="`next_cursor` of the page before."
+    )
+    order: Direction = Direction.DESC
+
+
+class OrdersQuery(PageQuery):
+    status: Openness | None = None
+    symbol: Name | None = None
+
+
+class ExecutionsQuery(PageQuery):
+    symbol: Name | None = None
+    order_id: Name | None = None
+
+
+class CancelAllQuery(AccountQuery):
+    symbol: Name | None = None
+    side: Side | None = None
+    venue: Name | None = None
+    tag: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=161)] | None = Field(
+        default=None, description="`key` or `key=value`."
+    )

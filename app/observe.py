@@ -1,0 +1,193 @@
+"""What is told to people and machines: one function per meaningful event, its log line and its metric together.
+
+Nothing else in the project calls a logger or knows a metric. Lines go to stderr, JSON or pretty. Events that happen for
+every order or book are debug lines: the journal is the record of orders, this is for whoever watches the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from app.domain.events import OrderAccepted
+from app.domain.orders import ChildOrder
+
+METRICS_MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
+REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_requests = Counter("bestex_http_requests", "Requests answered", ("route", "status"), registry=REGISTRY)
+_seconds = Histogram("bestex_http_seconds", "Time to answer", ("route",), buckets=_SECONDS, registry=REGISTRY)
+_problems = Counter("bestex_problems", "Requests refused, by problem code", ("code",), registry=REGISTRY)
+_malformed = Counter("bestex_malformed", "Bodies that never became an order", ("code",), registry=REGISTRY)
+_orders = Counter("bestex_orders_accepted", "Parent orders accepted", ("symbol", "side"), registry=REGISTRY)
+_refusals = Counter("bestex_orders_refused", "Parent orders refused", ("code",), registry=REGISTRY)
+_stopped = Counter("bestex_children_stopped", "Children stopped at the last gate", ("venue",), registry=REGISTRY)
+_venue_errors = Counter("bestex_venue_call_errors", "Venue calls that broke", ("venue", "call"), registry=REGISTRY)
+_books = Counter("bestex_book_updates", "Book updates received", ("venue", "good"), registry=REGISTRY)
+_keys = Counter("bestex_key_changes", "API keys created or revoked", ("change",), registry=REGISTRY)
+_kills = Counter("bestex_kill_switch_changes", "Kill switches set or cleared", ("scope", "change"), registry=REGISTRY)
+_auth_failures = Counter("bestex_auth_failures", "Requests without a valid key", registry=REGISTRY)
+_history_misses = Counter("bestex_history_unavailable", "Reads that needed the database in vain", registry=REGISTRY)
+_engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=REGISTRY)
+_projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
+_book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
+
+
+def configure(*, level: str = "info", is_pretty: bool = False) -> None:
+    """Sets the lines' level and form; called once, by the process's main."""
+    render: Any = structlog.dev.ConsoleRenderer() if is_pretty else structlog.processors.JSONRenderer(_dumps)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def metrics() -> bytes:
+    """The exposition text of every metric."""
+    return generate_latest(REGISTRY)
+
+
+# the API
+
+
+def request_answered(route: str, status: int, elapsed_s: float) -> None:
+    _requests.labels(route, str(status)).inc()
+    _seconds.labels(route).observe(elapsed_s)
+
+
+def request_refused(route: str, code: str, status: int, request_id: str) -> None:
+    """A request that was answered with a problem."""
+    _problems.labels(code).inc()
+    _log().debug("request_refused", route=route, code=code, status=status, request_id=request_id)
+
+
+def body_malformed(route: str, code: str, request_id: str) -> None:
+    """A body that never became an order: counted, never journalled."""
+    _malformed.labels(code).inc()
+    _log().debug("body_malformed", route=route, code=code, request_id=request_id)
+
+
+def key_refused(request_id: str) -> None:
+    _auth_failures.inc()
+    _log().info("key_refused", request_id=request_id)
+
+
+def request_failed(route: str, request_id: str, error: BaseException) -> None:
+    """Our mistake: the trace is here and nowhere else."""
+    _log().error("request_failed", route=route, request_id=request_id, exc_info=error)
+
+
+def history_unavailable(what: str) -> None:
+    _history_misses.inc()
+    _log().warning("history_unavailable", what=what)
+
+
+def key_changed(change: str, account: str, prefix: str, actor: str) -> None:
+    _keys.labels(change).inc()
+    _log().info("key_changed", change=change, account=account, prefix=prefix, actor=actor)
+
+
+def limits_changed(account: str, version: int, actor: str) -> None:
+    _log().info("limits_changed", account=account, version=version, actor=actor)
+
+
+def kill_switch_changed(change: str, scope: str, target: str, actor: str, n_unconfirmed: int) -> None:
+    _kills.labels(scope, change).inc()
+    _log().warning(
+        "kill_switch_changed", change=change, scope=scope, target=target, actor=actor, n_unconfirmed=n_unconfirmed
+    )
+
+
+def venue_switched(venue: str, actor: str, *, is_enabled: bool) -> None:
+    _log().warning("venue_switched", venue=venue, is_enabled=is_enabled, actor=actor)
+
+
+def child_resolved(order_id: str, child_id: str, actor: str) -> None:
+    _log().warning("child_resolved", order_id=order_id, child_id=child_id, actor=actor)
+
+
+def engine_measured(counts: Mapping[str, int], book_age_s: Mapping[tuple[str, str], float]) -> None:
+    """Gauges that are read off the engine when somebody asks."""
+    for name, count in counts.items():
+        _engine.labels(name).set(count)
+    for (venue, symbol), age_s in book_age_s.items():
+        _book_age.labels(venue, symbol).set(age_s)
+
+
+# the engine
+
+
+def order_accepted(fact: OrderAccepted) -> None:
+    order = fact.order
+    _orders.labels(order.symbol, order.side.value).inc()
+    _log().debug(
+        "order_accepted", order_id=fact.order_id, account=fact.account, symbol=order.symbol, side=order.side.value
+    )
+
+
+def order_refused(code: str, account: str) -> None:
+    _refusals.labels(code).inc()
+    _log().debug("order_refused", code=code, account=account)
+
+
+def child_stopped_at_gate(child: ChildOrder) -> None:
+    _stopped.labels(child.venue).inc()
+    _log().warning("child_stopped_at_gate", child_id=child.child_id, order_id=child.order_id, venue=child.venue)
+
+
+def venue_call_failed(venue: str, call: str, error: BaseException) -> None:
+    """A venue call broke; the outcome of a send is unknown until the venue is asked."""
+    _venue_errors.labels(venue, call).inc()
+    _log().warning("venue_call_failed", venue=venue, call=call, error=repr(error)[:200])
+
+
+def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
+    _books.labels(venue, "yes" if is_good else "no").inc()
+    if not is_good:
+        _log().debug("book_refused", venue=venue, symbol=symbol)
+
+
+# the store
+
+
+def projection_lagging(n_facts: int) -> None:
+    _projection.set(n_facts)
+
+
+def _dumps(value: Any, **_: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def _log() -> Any:
+    return structlog.get_logger()
+
+
+configure()
