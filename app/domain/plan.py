@@ -66,6 +66,7 @@ class PlanRequest:
     capacity_nano: Mapping[str, int]
     barred: Mapping[str, Exclusion]
     mid_half_units: int
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

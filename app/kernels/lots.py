@@ -1,0 +1,142 @@
+"""Whole lots out of whole units: floors, then the remainder lot by lot where it is cheapest, the sum kept."""
+
+# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from app.kernels.cost import FIXED_NANO, LOT_UNITS, MIN_UNITS
+from app.kernels.jit import kernel
+from app.kernels.status import OK
+
+Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+
+@kernel("")
+def span_cost(first: Int64, unit_nano: Float64, qty_units: Int64, v: int, start_units: int, stop_units: int) -> float:
+    """Cost in nano of a venue's units from `start_units` to `stop_units` of its ladder."""
+    cost = 0.0
+    depth = 0
+    for i in range(first[v], first[v + 1]):
+        low = max(depth, start_units)
+        depth += qty_units[i]
+        high = min(depth, stop_units)
+        if high > low:
+            cost += (high - low) * unit_nano[i]
+        if depth >= stop_units:
+            break
+    return cost
+
+
+@kernel("")
+def level_left(first: Int64, qty_units: Int64, v: int, at_units: int) -> int:
+    """Units left in the level of venue `v` that holds the next unit after `at_units`."""
+    depth = 0
+    for i in range(first[v], first[v + 1]):
+        depth += qty_units[i]
+        if depth > at_units:
+            return int(depth - at_units)
+    return 0
+
+
+@kernel("")
+def swap_remainder(
+    first: Int64,
+    unit_nano: Float64,
+    qty_units: Int64,
+    terms: Int64,
+    room_units: Int64,
+    left_units: int,
+    units_inplace: Int64,
+) -> int:
+    """Places a remainder smaller than any lot with room: one lot more at one venue, the excess off a finer one.
+
+    Returns what is still unplaced.
+    """
+    n = first.size - 1
+    best = np.inf
+    best_v = -1
+    best_u = -1
+    for v in range(n):
+        lot = terms[v, LOT_UNITS]
+        excess = lot - left_units
+        if excess <= 0 or units_inplace[v] == 0 or units_inplace[v] + lot > room_units[v]:
+            continue
+        gain = span_cost(first, unit_nano, qty_units, v, units_inplace[v], units_inplace[v] + lot)
+        for u in range(n):
+            rest = units_inplace[u] - excess
+            if u == v or excess % terms[u, LOT_UNITS] != 0 or rest < terms[u, MIN_UNITS]:
+                continue
+            cost = gain - span_cost(first, unit_nano, qty_units, u, rest, units_inplace[u])
+            if cost < best:
+                best = cost
+                best_v = v
+                best_u = u
+    if best_v < 0:
+        return left_units
+    units_inplace[best_v] += terms[best_v, LOT_UNITS]
+    units_inplace[best_u] -= terms[best_v, LOT_UNITS] - left_units
+    return 0
+
+
+@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64[::1])")
+def round_to_lots(
+    first: Int64,
+    unit_nano: Float64,
+    qty_units: Int64,
+    terms: Int64,
+    room_units: Int64,
+    target_units: int,
+    units_inplace: Int64,
+) -> int:
+    """Turns wanted units into whole lots of each venue without exceeding the target.
+
+    room_units: int64[n], most units per venue in whole lots, 0 bars it. units_inplace: int64[n], wanted units with
+    a sum of at most `target_units`; becomes whole lots. Returns the units that no lot could hold.
+    Source: docs/kernels.md#lots. Twin: tests/reference/lots.py.
+    """
+    n = first.size - 1
+    left = target_units
+    for v in range(n):
+        lot = terms[v, LOT_UNITS]
+        units_inplace[v] = min(units_inplace[v], room_units[v]) // lot * lot
+        left -= units_inplace[v]
+    while left > 0:
+        best = np.inf
+        best_v = -1
+        best_step = 0
+        for v in range(n):
+            at = units_inplace[v]
+            step = terms[v, LOT_UNITS] if at > 0 else max(terms[v, LOT_UNITS], terms[v, MIN_UNITS])
+            if step > left or at + step > room_units[v]:
+                continue
+            cost = span_cost(first, unit_nano, qty_units, v, at, at + step)
+            if at == 0:
+                cost += terms[v, FIXED_NANO]
+            if cost / step < best:
+                best = cost / step
+                best_v = v
+                best_step = step
+        if best_v < 0:
+            return swap_remainder(first, unit_nano, qty_units, terms, room_units, left, units_inplace)
+        lot = terms[best_v, LOT_UNITS]
+        # As many more lots as the level still holds at the same price.
+        more = min(level_left(first, qty_units, best_v, units_inplace[best_v]), left)
+        more = min(more, room_units[best_v] - units_inplace[best_v]) // lot * lot
+        step = max(best_step, more)
+        units_inplace[best_v] += step
+        left -= step
+    return 0
+
+
+@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], float64[::1])")
+def prefix_costs(
+    first: Int64, unit_nano: Float64, qty_units: Int64, terms: Int64, units: Int64, out_nano: Float64
+) -> int:
+    """Each venue's cost of its first `units` (int64[n]), fixed cost included; out_nano: float64[n]. Returns OK."""
+    for v in range(first.size - 1):
+        out_nano[v] = span_cost(first, unit_nano, qty_units, v, 0, units[v]) + terms[v, FIXED_NANO]
+    return OK

@@ -1,0 +1,110 @@
+"""How much is wanted, in units: of a quantity order as asked, of a notional order as the merged book allows.
+
+Also the marginal price of a quantity, which proves its lower bound.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.units import PPM, div_up
+from app.kernels import cost, greedy
+from app.routing.costs import walk_plans
+from app.routing.problem import RouteProblem, money_rule
+from app.routing.rounding import Solve, settle
+from app.routing.verify import Recosted, plan_notional_nano
+
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+
+# Each pass removes the whole excess at the dearest price, so a few are enough; the count only guards against a bug.
+_MAX_PASSES = 64
+
+
+def target_units(problem: RouteProblem) -> int:
+    """Units to place: the request's, or as many as its gross notional buys in all-in order on the merged book."""
+    request = problem.request
+    if request.qty_units is not None:
+        return request.qty_units
+    notional = request.notional_nano or 0
+    if request.symbol.fungible.is_inverse:
+        scale: int = 10**request.symbol.qty_scale
+        return notional * scale // request.symbol.fungible.multiplier_nano
+    depth = int(problem.usable_units.sum())
+    units, _ = _merge(problem, problem.unit_nano, problem.usable_units.copy(), depth, float(notional))
+    return int(units.sum())
+
+
+def is_within(problem: RouteProblem, plan: Recosted) -> bool:
+    """Whether the plan stays within the request: at most its quantity, or at most its gross notional."""
+    notional = problem.request.notional_nano
+    if notional is None:
+        return plan.qty_units <= (problem.request.qty_units or 0)
+    return plan_notional_nano(problem.symbol, plan.qty_units, plan.money_nano) <= notional
+
+
+def settle_within(problem: RouteProblem, solve: Solve, wanted_units: int) -> Int64Array:
+    """Whole lots by one solver; for a notional order, as many as keep the plan's own gross notional within it."""
+    units = settle(problem, solve, wanted_units)
+    notional = problem.request.notional_nano
+    if notional is None or problem.symbol.fungible.is_inverse:
+        return units
+    for _ in range(_MAX_PASSES):
+        walk = walk_plans(problem, [units])[0]
+        excess = sum(row[0] for row in walk) - notional
+        if excess <= 0:
+            return units
+        dearest = max(row[2] for row in walk) * problem.ratio
+        less = max(1, math.ceil(excess / dearest))
+        units = settle(problem, solve, max(0, int(units.sum()) - less))
+    return np.zeros(problem.n_venues, dtype=np.int64)
+
+
+def witness_upnano(problem: RouteProblem, qty_units: int) -> int:
+    """The marginal all-in price of `qty_units` in the relaxation, in 1e-6 nano per unit: the bound's witness."""
+    if qty_units <= 0 or problem.price_units.size == 0:
+        return 0
+    key = problem.unit_nano
+    if bool((problem.terms[:, cost.FIXED_NANO] > 0).any()):
+        key = np.empty_like(problem.unit_nano)
+        greedy.envelope_costs(problem.first, problem.unit_nano, problem.qty_units, problem.terms, qty_units, key)
+    _, last = _merge(problem, key, problem.usable_units.copy(), qty_units, -1.0)
+    if last < 0:
+        return 0
+    if key[last] != problem.unit_nano[last]:
+        return round(float(key[last]) * PPM)
+    venue_i = int(np.searchsorted(problem.first, last, side="right")) - 1
+    return unit_upnano(problem, venue_i, int(problem.price_units[last]))
+
+
+def unit_upnano(problem: RouteProblem, venue_i: int, price_units: int) -> int:
+    """All-in cost of one unit at a venue's price, in 1e-6 nano; exact where money is, else rounded up."""
+    num, den = money_rule(problem.symbol)
+    factor = problem.sign * PPM + int(problem.terms[venue_i, cost.FEE_PPM])
+    if problem.symbol.fungible.is_inverse:
+        return div_up(factor * num, price_units * den)
+    return div_up(factor * num * price_units, den)
+
+
+def _merge(
+    problem: RouteProblem, key: Float64Array, room_units: Int64Array, wanted_units: int, budget_nano: float
+) -> tuple[Int64Array, int]:
+    """(units per venue, index of the last level taken or -1) of the merge in order of `key`."""
+    units = np.empty(problem.n_venues, dtype=np.int64)
+    last = greedy.merge_levels(
+        problem.first,
+        key,
+        problem.price_units,
+        problem.qty_units,
+        room_units,
+        wanted_units,
+        problem.ratio,
+        budget_nano,
+        np.empty((2, problem.n_venues), dtype=np.int64),
+        np.empty(problem.n_venues, dtype=np.float64),
+        units,
+    )
+    return units, int(last)
