@@ -1,0 +1,114 @@
+/* The C twin of app/kernels: lay_levels and merge_levels for one symbol, the same numbers in the same order.
+ * Built by loadtests/kernels.py where a compiler exists; it is a yardstick, no part of the product. */
+#include <stdint.h>
+
+#define N_TERMS 10
+#define FEE_PPM 0
+#define LIMIT_UNITS 8
+#define SIDE 0
+#define SIGN 1
+
+static void sift_down(int64_t *heap, double *key, int64_t size, int64_t start) {
+    const int64_t venue = heap[start];
+    const double at = key[start];
+    int64_t node = start;
+    for (;;) {
+        int64_t child = 2 * node + 1;
+        if (child >= size) break;
+        const int64_t other = child + 1;
+        if (other < size && (key[other] < key[child] || (key[other] == key[child] && heap[other] < heap[child])))
+            child = other;
+        if (key[child] > at || (key[child] == at && heap[child] > venue)) break;
+        heap[node] = heap[child];
+        key[node] = key[child];
+        node = child;
+    }
+    heap[node] = venue;
+    key[node] = at;
+}
+
+/* price, qty: int64[n_books][2][depth]; n_levels: int64[n_books][2]; terms: int64[n][N_TERMS]. Returns levels laid. */
+int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, int64_t n, int64_t depth,
+            const int64_t *terms, const int64_t *rule, double ratio,
+            int64_t *out_price, int64_t *out_qty, double *out_unit, int64_t *out_first, int64_t *out_seen) {
+    const int64_t side = rule[SIDE];
+    const int64_t side_i = side > 0 ? 1 : 0;
+    int64_t level = 0;
+    for (int64_t v = 0; v < n; v++) {
+        const double factor = (double)rule[SIGN] + (double)terms[v * N_TERMS + FEE_PPM] * 1e-6;
+        const int64_t limit = terms[v * N_TERMS + LIMIT_UNITS];
+        const int64_t count = n_levels[v * 2 + side_i];
+        const int64_t *p = price + (v * 2 + side_i) * depth;
+        const int64_t *q = qty + (v * 2 + side_i) * depth;
+        int64_t last = 0;
+        out_first[v] = level;
+        out_seen[v * 3] = count > 0 ? p[0] : 0;
+        out_seen[v * 3 + 1] = 0;
+        out_seen[v * 3 + 2] = 0;
+        for (int64_t i = 0; i < count; i++) {
+            if (p[i] <= 0 || q[i] <= 0 || (i > 0 && (p[i] - last) * side <= 0)) {
+                out_seen[v * 3 + 2] = 1;
+                break;
+            }
+            last = p[i];
+            if (limit > 0 && (p[i] - limit) * side > 0) {
+                out_seen[v * 3 + 1] = count - i;
+                break;
+            }
+            out_price[level] = p[i];
+            out_qty[level] = q[i];
+            out_unit[level] = ratio * (double)p[i] * factor;
+            level++;
+        }
+    }
+    out_first[n] = level;
+    return level;
+}
+
+int64_t merge(const int64_t *first, const double *key, const int64_t *qty, const int64_t *room, int64_t n,
+              int64_t target, int64_t *work, double *heap_key, int64_t *out_units) {
+    int64_t *heap = work, *cursor = work + n;
+    int64_t size = 0, left = target, last = -1;
+    for (int64_t v = 0; v < n; v++) {
+        out_units[v] = 0;
+        cursor[v] = first[v];
+        if (first[v] < first[v + 1] && room[v] > 0) {
+            heap[size] = v;
+            heap_key[size++] = key[first[v]];
+        }
+    }
+    for (int64_t node = size / 2 - 1; node >= 0; node--) sift_down(heap, heap_key, size, node);
+    while (size > 0 && left > 0) {
+        const int64_t v = heap[0];
+        int64_t i = cursor[v];
+        int64_t take = qty[i];
+        if (room[v] - out_units[v] < take) take = room[v] - out_units[v];
+        if (left < take) take = left;
+        if (take > 0) last = i;
+        out_units[v] += take;
+        left -= take;
+        cursor[v] = ++i;
+        if (i < first[v + 1] && out_units[v] < room[v]) {
+            heap_key[0] = key[i];
+        } else {
+            size--;
+            heap[0] = heap[size];
+            heap_key[0] = heap_key[size];
+        }
+        if (size > 0) sift_down(heap, heap_key, size, 0);
+    }
+    return last;
+}
+
+/* `rounds` whole decisions in one call, so that the caller's own cost of a call does not count. */
+int64_t decide(int64_t rounds, const int64_t *price, const int64_t *qty, const int64_t *n_levels, int64_t n,
+               int64_t depth, const int64_t *terms, const int64_t *rule, double ratio, const int64_t *room,
+               int64_t target, int64_t *flat_price, int64_t *flat_qty, double *unit, int64_t *first, int64_t *seen,
+               int64_t *work, double *heap_key, int64_t *out_units) {
+    int64_t sum = 0;
+    for (int64_t r = 0; r < rounds; r++) {
+        lay(price, qty, n_levels, n, depth, terms, rule, ratio, flat_price, flat_qty, unit, first, seen);
+        sum += merge(first, unit, flat_qty, room, n, target, work, heap_key, out_units);
+    }
+    return sum;
+}
