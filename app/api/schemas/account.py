@@ -106,9 +106,7 @@ class KillBody(Body):
     """Blocks first, then cancels if asked to. The operator may name any scope, an account's key only its own."""
 
     scope: KillScope = KillScope.ACCOUNT
-    target: Name | None = Field(
-        default=None, description="The account, venue or symbol; absent: one's own."
-    )
+    target: Name | None = Field(default=None, description="The account, venue or symbol; absent: one's own.")
     action: KillAction = KillAction.CANCEL
     reason: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)]
 

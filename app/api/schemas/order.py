@@ -173,6 +173,7 @@ class Execution(Answer):
 
     exec_id: str
     order_id: str
+    client_order_id: str
     child_id: str
     account: str
     symbol: str

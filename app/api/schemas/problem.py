@@ -25,9 +25,7 @@ class Problem(Answer):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    type: str = Field(
-        description="The code's page on this host.", examples=["/errors/min-notional"]
-    )
+    type: str = Field(description="The code's page on this host.", examples=["/errors/min-notional"])
     title: str
     status: int
     detail: str

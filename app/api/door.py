@@ -1,0 +1,254 @@
+"""One door for every route: proves who asks, parses once, calls one function, writes one answer.
+
+FastAPI draws the OpenAPI document from the same declaration, but its dependency machinery does not run: an endpoint
+takes `call`, its path parameters as text, and at most one `query` and one `body` model, all checked here.
+Laws: a route without a declared scope cannot be built (`None` means public). Nothing but a problem leaves on a no.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from fastapi import Security
+from fastapi.routing import APIRoute, APIRouter
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from app import observe
+from app.api import auth
+from app.api.decode import ClientGone, decode_object, read_body
+from app.api.errors import KINDS, PROBLEM_MEDIA_TYPE, Problem, internal_error, problem_of
+from app.api.validate import validate, validate_query
+from app.domain.enums import Mode, Scope
+from app.domain.errors import BestexError
+from app.domain.ids import prefixed_ulid
+from app.services.accounts import Principal
+
+if TYPE_CHECKING:
+    from app.services.container import Services
+
+_BEARER: Final = HTTPBearer(scheme_name="ApiKey", description="`bx_<prefix>_<secret>`", auto_error=False)
+# What any route may answer, by what it takes.
+_ALWAYS: Final = ("internal_error", "unavailable", "invalid_request")
+_WITH_KEY: Final = ("unauthenticated", "not_authorised")
+_WITH_BODY: Final = ("malformed_json", "body_timeout", "body_too_large", "unsupported_media_type")
+_SAFETY_HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+
+
+class Call(Request):
+    """A request with what the door has proven: the services, and the principal (routes with a scope only)."""
+
+    _principal: Principal | None = None
+    _request_id: str | None = None
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.app.state.services
+        return services
+
+    @property
+    def principal(self) -> Principal:
+        assert self._principal is not None
+        return self._principal
+
+    @property
+    def mode(self) -> Mode:
+        return self._principal.mode if self._principal is not None else self.services.engine.mode
+
+    @property
+    def request_id(self) -> str:
+        """Made when somebody needs it: for problems and log lines."""
+        if self._request_id is None:
+            now_ns = self.services.engine.now_ns()
+            self._request_id = prefixed_ulid("req", now_ns, id(self), perf_counter(), self.scope.get("client"))
+        return self._request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer other than a plain 200: its payload, status and headers."""
+
+    payload: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One route. `scope` None is public; `problems` are codes beyond those that every such route may answer."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    scope: Scope | None
+    answer: Any
+    tag: str
+    status: int = 200
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    in_schema: bool = True
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def operation_id(self) -> str:
+        return getattr(self.endpoint, "__name__", "route")
+
+
+class Door(APIRoute):
+    """The route of one Spec."""
+
+    spec: Spec
+    _query: type[BaseModel] | None
+    _body: type[BaseModel] | None
+
+    async def serve(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answers one request; nothing escapes but a broken connection."""
+        began = perf_counter()
+        call = Call(scope, receive, send)
+        try:
+            response = await self._answer(call)
+        except BestexError as error:
+            response = self._refuse(call, problem_of(error), error)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - a process rim: the client hears a problem, the log hears it all
+            observe.request_failed(self.spec.path, call.request_id, error)
+            response = self._refuse(call, internal_error(), None)
+        observe.request_answered(self.spec.path, response.status_code, perf_counter() - began)
+        await response(scope, receive, send)
+
+    async def _answer(self, call: Call) -> Response:
+        spec = self.spec
+        arguments: dict[str, Any] = dict(call.path_params)
+        headers = call.scope["headers"]
+        if spec.scope is not None:
+            call._principal = auth.authenticate(headers, call.services.accounts)
+            auth.require(call._principal, spec.scope)
+        if self._query is not None:
+            arguments["query"] = validate_query(self._query, call.query_params.multi_items())
+        if self._body is not None:
+            arguments["body"] = validate(self._body, decode_object(await read_body(headers, call.receive)))
+        result = await spec.endpoint(call, **arguments)
+        if isinstance(result, Response):
+            result.headers.setdefault("Bestex-Mode", call.mode.value)
+            return result
+        if isinstance(result, Reply):
+            return self._json(call, result.payload, result.status, result.headers)
+        return self._json(call, result, spec.status, None)
+
+    def _json(self, call: Call, payload: Any, status: int, headers: Mapping[str, str] | None) -> Response:
+        body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
+        return answer(body, status, self.spec.media_type, call.mode, headers)
+
+    def _refuse(self, call: Call, problem: Problem, error: BestexError | None) -> Response:
+        code = problem.kind.code
+        observe.request_refused(self.spec.path, code, problem.status, call.request_id)
+        if code == "unauthenticated":
+            observe.key_refused(call.request_id)
+        elif (
+            self._body is not None
+            and problem.status in (400, 413, 415, 422)
+            and "refusal_id" not in (problem.extra or {})
+        ):
+            observe.body_malformed(self.spec.path, code, call.request_id)
+        return problem_response(call, problem)
+
+
+def answer(body: bytes, status: int, media_type: str, mode: Mode, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with the headers that every answer has."""
+    response = Response(body, status_code=status, media_type=media_type)
+    raw = response.raw_headers
+    raw.append((b"bestex-mode", mode.value.encode()))
+    raw.extend(_SAFETY_HEADERS)
+    for name, value in (headers or {}).items():
+        raw.append((name.lower().encode(), value.encode("latin-1", "replace")))
+    return response
+
+
+def problem_response(call: Call, problem: Problem) -> Response:
+    """The problem as an answer to this request."""
+    instance = call.scope["path"][:200].encode("utf-8", "replace").decode()
+    headers = {"X-Request-Id": call.request_id, **(problem.headers or {})}
+    body = problem.body(instance, call.request_id)
+    return answer(body, problem.status, PROBLEM_MEDIA_TYPE, call.mode, headers)
+
+
+def build(router: APIRouter, spec: Spec) -> Door:
+    """Adds the route of `spec`; raises TypeError for an endpoint that does not keep the convention."""
+    parameters = inspect.signature(spec.endpoint, eval_str=True).parameters
+    names = list(parameters)
+    extra = set(names[1:]) - {"query", "body"} - {p.partition(":")[0] for p in _path_names(spec.path)}
+    if names[:1] != ["call"] or extra:
+        raise TypeError(f"{spec.operation_id}: expected call, path parameters, query, body; got {names}")
+    router.add_api_route(
+        spec.path,
+        spec.endpoint,
+        methods=[spec.method],
+        response_model=None,
+        status_code=spec.status,
+        operation_id=spec.operation_id,
+        tags=[spec.tag],
+        dependencies=[Security(_BEARER, scopes=[spec.scope.value])] if spec.scope is not None else None,
+        responses=_responses(spec, has_body="body" in parameters),
+        include_in_schema=spec.in_schema,
+        route_class_override=Door,
+    )
+    door = router.routes[-1]
+    assert isinstance(door, Door)
+    door.spec = spec
+    door._query = _model(parameters.get("query"))
+    door._body = _model(parameters.get("body"))
+    door.app = door.serve
+    return door
+
+
+def _path_names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.replace("/", " ").split() if part.startswith("{")]
+
+
+def _model(parameter: inspect.Parameter | None) -> type[BaseModel] | None:
+    if parameter is None:
+        return None
+    annotation = getattr(parameter.annotation, "__origin__", parameter.annotation)
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        raise TypeError(f"{parameter.name} must be a model, not {annotation!r}")
+    return annotation
+
+
+def _responses(spec: Spec, *, has_body: bool) -> dict[int | str, dict[str, Any]]:
+    """Every status that the route may answer, with its shape."""
+    codes = [*_ALWAYS, *spec.problems]
+    codes += _WITH_KEY if spec.scope is not None else ()
+    codes += _WITH_BODY if has_body else ()
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        names = by_status.setdefault(KINDS[code].status, [])
+        if code not in names:
+            names.append(code)
+    mode = {"Bestex-Mode": {"description": "paper or live", "schema": {"type": "string", "enum": ["paper", "live"]}}}
+    headers = mode | {name: {"description": text, "schema": {"type": "string"}} for name, text in spec.headers.items()}
+    responses: dict[int | str, dict[str, Any]] = {}
+    for status, description in ({spec.status: "Done."} | dict(spec.statuses)).items():
+        responses[status] = {"description": description, "headers": headers}
+        if spec.answer is not None:
+            responses[status]["model"] = spec.answer
+    for status, names in sorted(by_status.items()):
+        responses[status] = {
+            "description": ", ".join(names),
+            "headers": mode,
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return responses

@@ -1,0 +1,156 @@
+"""From a parsed body to a ParentOrder in symbol units: exact, or refused with the nearest right values."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from app.api.errors import FieldError, decimal_error
+from app.api.schemas.order import OrderBody
+from app.api.validate import invalid
+from app.domain.enums import OrderType, Remainder, TimeInForce
+from app.domain.errors import BadDecimal
+from app.domain.instrument import Symbol
+from app.domain.orders import ParentOrder, VenueFilter
+from app.domain.units import NANO_SCALE, decimal_text, units_exact
+from app.domain.universe import Universe
+
+BPS_SCALE: Final = 2  # 0.01 bps = 1 ppm
+_RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: str, now_ns: int) -> ParentOrder:
+    """The order as the engine takes it, without its body hash. Raises InvalidRequest with every culprit at once."""
+    scales = _Scales(symbol, universe, _contradictions(body))
+    quote = symbol.fungible.quote
+    qty_units = scales.positive("/qty", body.qty, _Step(symbol.qty_scale, symbol.qty_currency, "lot_units"))
+    notional_nano = scales.positive("/notional", body.notional, _Step(NANO_SCALE, quote))
+    limit_price_units = scales.positive(
+        "/limit_price", body.limit_price, _Step(symbol.price_scale, quote, "tick_units")
+    )
+    max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, _Step(BPS_SCALE, "bps"))
+    decision_price_units = scales.positive("/decision_price", body.decision_price, _Step(symbol.price_scale, quote))
+    venues = _venues(scales.errors, body, universe)
+    if scales.errors:
+        raise invalid(scales.errors)
+    is_resting = body.type is OrderType.LIMIT and body.time_in_force in _RESTING
+    return ParentOrder(
+        account=account,
+        client_order_id=body.client_order_id or f"auto-{secrets.token_hex(12)}",
+        symbol=symbol.name,
+        side=body.side,
+        order_type=body.type,
+        time_in_force=body.time_in_force,
+        strategy=body.strategy,
+        remainder=body.remainder or (Remainder.HELD if is_resting else Remainder.NONE),
+        qty_units=qty_units,
+        notional_nano=notional_nano,
+        limit_price_units=limit_price_units,
+        max_slippage_ppm=max_slippage_ppm,
+        expire_ts_ns=body.expire_at or 0,
+        venues=venues,
+        is_full_fill_required=body.require_full_fill,
+        decision_ts_ns=body.decision_at or 0,
+        decision_price_units=decision_price_units,
+        received_ts_ns=now_ns,
+        body_hash="",
+        tags=tuple(sorted(body.tags.items())),
+    )
+
+
+def _contradictions(body: OrderBody) -> list[FieldError]:
+    """Members that cannot stand together."""
+    errors: list[FieldError] = []
+
+    def add(pointer: str, code: str, hint: str) -> None:
+        errors.append(FieldError(pointer, code, hint=hint))
+
+    if body.qty is None and body.notional is None:
+        add("/qty", "missing", "Send qty or notional, one of the two.")
+    if body.qty is not None and body.notional is not None:
+        add("/notional", "excluded", "Send qty or notional, not both.")
+    if body.type is OrderType.LIMIT and body.limit_price is None:
+        add("/limit_price", "missing", "A limit order needs a limit_price.")
+    if body.type is OrderType.MARKET and body.limit_price is not None:
+        add("/limit_price", "excluded", "A market order has none; use type limit.")
+    if body.time_in_force is TimeInForce.GTD and body.expire_at is None:
+        add("/expire_at", "missing", "gtd needs expire_at.")
+    if body.time_in_force is not TimeInForce.GTD and body.expire_at is not None:
+        add("/expire_at", "excluded", "expire_at belongs to gtd only.")
+    if body.remainder is Remainder.HELD:
+        if body.time_in_force not in _RESTING:
+            add("/remainder", "excluded", f"{body.time_in_force.value} leaves nothing to hold; use none.")
+        elif body.type is OrderType.MARKET:
+            add("/remainder", "excluded", "Only a limit order can be held.")
+    if body.decision_price is not None and body.decision_at is None:
+        add("/decision_at", "missing", "decision_price needs decision_at.")
+    return errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A field's integer scale, its unit, and which of a listing's steps its neighbours are told in."""
+
+    scale: int
+    unit: str
+    listing_step: Literal["lot_units", "tick_units", ""] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """Converts fields to integers and gathers what does not fit."""
+
+    symbol: Symbol
+    universe: Universe
+    errors: list[FieldError]
+
+    def positive(self, pointer: str, value: Decimal | None, step: _Step) -> int | None:
+        if value is not None and not value:
+            hint = "Use more than 0."
+            self.errors.append(FieldError(pointer, "zero", limit="0", actual="0", unit=step.unit, hint=hint))
+            return None
+        return self.exact(pointer, value, step)
+
+    def exact(self, pointer: str, value: Decimal | None, step: _Step) -> int | None:
+        if value is None:
+            return None
+        try:
+            return units_exact(value, step.scale)
+        except BadDecimal as error:
+            self.errors.append(self._refusal(pointer, value, step, error))
+            return None
+
+    def _refusal(self, pointer: str, value: Decimal, step: _Step, error: BadDecimal) -> FieldError:
+        if error.reason != "increment":
+            return decimal_error(pointer, error, unit=step.unit)
+        listings = self.universe.listings(self.symbol.name).values() if step.listing_step else ()
+        step_units = min((getattr(listing, step.listing_step) for listing in listings), default=1)
+        told = BadDecimal(reason="increment", limit=decimal_text(step_units, step.scale), value=error.value)
+        return decimal_error(pointer, told, unit=step.unit, hint=f"Use {nearest(value, step.scale, step_units)}.")
+
+
+def nearest(value: Decimal, scale: int, step_units: int) -> str:
+    """The valid neighbours of `value` in steps of `step_units`: "0.1 or 0.10001"; only the upper one from below."""
+    below = int(value.scaleb(scale)) // step_units * step_units
+    texts = [decimal_text(units, scale) for units in (below, below + step_units) if units]
+    return " or ".join(texts)
+
+
+def _venues(errors: list[FieldError], body: OrderBody, universe: Universe) -> VenueFilter:
+    chosen = body.venues
+    if chosen is None:
+        return VenueFilter()
+    for name, venues in (("include", chosen.include), ("exclude", chosen.exclude)):
+        for i, venue in enumerate(venues):
+            if venue not in universe.venues:
+                known = ", ".join(sorted(universe.venues))
+                errors.append(
+                    FieldError(f"/venues/{name}/{i}", "unknown_venue", known, venue[:48], hint="See GET /v1/venues.")
+                )
+    return VenueFilter(
+        include=tuple(dict.fromkeys(chosen.include)),
+        exclude=tuple(dict.fromkeys(chosen.exclude)),
+        max_venues=chosen.max or 0,
+    )
