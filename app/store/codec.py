@@ -63,7 +63,7 @@ def decode(kind: str, v: int, body: bytes) -> Event:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=kind, v=v)
     try:
         event = decoder(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
     if _encode(event) != body:
         raise InvariantBroken(reason="a fact that is not in canonical form", kind=kind, v=v)

@@ -55,6 +55,11 @@ class VerifyReport:
     findings: tuple[Finding, ...]
 
     @property
+    def head(self) -> tuple[int, bytes]:
+        """What to export: compare a later state of this journal with it."""
+        return self.head_seq, self.head_hash
+
+    @property
     def is_intact(self) -> bool:
         return not self.findings
 

@@ -1,0 +1,41 @@
+"""Logs for the store's tests: lawful random stories with receipts, cut into turns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
+
+from app.domain.events import Fact, RoutePlanned
+from tests.services.fact_stories import Story
+
+Turn = tuple[list[Fact], list[tuple[str, bytes]]]
+
+
+def story_facts(n_facts: int, seed: int = 0) -> tuple[list[Fact], dict[str, bytes]]:
+    """At least `n_facts` lawful facts and the receipts that their routes name."""
+    story = Story(seed=seed)
+    story.grow(n_facts)
+    receipts: dict[str, bytes] = {}
+    facts = []
+    for fact in story.facts:
+        event = fact.event
+        if isinstance(event, RoutePlanned):
+            body = Random(fact.seq).randbytes(1 + fact.seq % 3_000)
+            sha256 = hashlib.sha256(body).hexdigest()
+            receipts[sha256] = body
+            certificate = replace(event.plan.certificate, receipt_sha256=sha256)
+            event = replace(event, plan=replace(event.plan, certificate=certificate))
+        facts.append(replace(fact, event=event))
+    return facts, receipts
+
+
+def turns(facts: Sequence[Fact], receipts: dict[str, bytes], seed: int = 0) -> Iterator[Turn]:
+    """`facts` in turns of random length, each with the receipts that it names."""
+    random, start = Random(seed), 0
+    while start < len(facts):
+        some = list(facts[start : start + random.randint(1, 12)])
+        start += len(some)
+        named = [f.event.plan.certificate.receipt_sha256 for f in some if isinstance(f.event, RoutePlanned)]
+        yield some, [(sha256, receipts[sha256]) for sha256 in named]

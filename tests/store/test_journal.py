@@ -1,0 +1,301 @@
+"""The journal in a file: one writer, readers beside it, one commit a group, and no word after a failure."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import InvariantBroken, Unavailable
+from app.store import journal as journal_module
+from app.store.head import head_path, read_head
+from app.store.journal import JournalOptions, JournalReader
+from app.store.lock import JournalInUse
+from tests.conftest import REPOSITORY
+from tests.store.journals import Heard, open_journal, write_journal
+from tests.store.logs import story_facts, turns
+
+FACTS, RECEIPTS = story_facts(300)
+SCRIPT = """
+import sys, threading
+from pathlib import Path
+from app.store.journal import SqliteJournal
+from tests.store.logs import story_facts, turns
+facts, receipts = story_facts(int(sys.argv[2]))
+told = threading.Semaphore(0)
+out = open(1, "wb", buffering=0)
+def on_durable(seq):
+    out.write(b"ACK %d\\n" % seq)
+    told.release()
+def on_fatal(error):
+    out.write(b"FATAL %s\\n" % type(error).__name__.encode())
+    told.release()
+journal = SqliteJournal(Path(sys.argv[1]), on_durable=on_durable, on_fatal=on_fatal)
+for some, named in turns(facts, receipts):
+    try:
+        journal.append(some, named)
+    except Exception as error:
+        out.write(b"REFUSED %s\\n" % str(error)[:40].encode())
+        sys.exit(3)
+    told.acquire()
+journal.close()
+"""
+
+
+def run_writer(path: Path, n_facts: int, *prefix: str) -> subprocess.CompletedProcess[bytes]:
+    """A process that appends turn after turn and writes a line per commit that it is told of."""
+    command = [*prefix, sys.executable, "-c", SCRIPT, str(path), str(n_facts)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=120, check=False)
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    first = open_journal(path, Heard())
+    try:
+        with pytest.raises(JournalInUse) as refused:
+            open_journal(path, Heard())
+        assert refused.value.pid == os.getpid()
+        assert str(os.getpid()) in str(refused.value)
+    finally:
+        first.close()
+    open_journal(path, Heard()).close()
+
+
+def test_a_killed_writer_leaves_no_lock_and_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(path), "100000"], cwd=REPOSITORY, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    acks = [process.stdout.readline() for _ in range(40)]
+    process.send_signal(signal.SIGKILL)
+    acks += process.stdout.read().splitlines()
+    process.wait()
+    process.stdout.close()
+    last_ack = max(int(ack.split()[1]) for ack in acks if ack.startswith(b"ACK"))
+    heard = Heard()
+    journal = open_journal(path, heard)
+    reader = JournalReader(path)
+    facts = list(reader.replay())
+    assert len(facts) >= last_ack >= 40
+    journal.append([], [])
+    reader.close()
+    journal.close()
+
+
+def test_the_log_goes_on_where_it_ended(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    for seed, part in enumerate((FACTS[:100], FACTS[100:101], FACTS[101:])):
+        write_journal(path, turns(part, RECEIPTS, seed))
+        assert not path.with_name("journal.db-wal").exists()  # closed in order: one file holds it all
+    reader = JournalReader(path)
+    assert list(reader.replay()) == FACTS
+    reader.close()
+
+
+def test_a_giant_turn_is_one_commit(tmp_path: Path) -> None:
+    facts, receipts = story_facts(2_600, seed=2)
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard)
+    journal.append(facts, list(receipts.items()))
+    heard.wait_for(len(facts))
+    journal.close()
+    assert heard.durable == [len(facts)]
+    reader = JournalReader(tmp_path / "journal.db")
+    assert list(reader.replay()) == facts
+    assert reader.receipts(list(receipts)) == receipts
+    reader.close()
+
+
+def test_turns_that_wait_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, insert = threading.Event(), journal_module.insert_rows
+    n_commits = 0
+
+    def slow_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
+        nonlocal n_commits
+        n_commits += 1
+        gate.wait(20)
+        insert(connection, rows)
+
+    monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard)
+    for fact in FACTS[:200]:
+        journal.append([fact], [])
+    gate.set()
+    heard.wait_for(200)
+    journal.close()
+    assert n_commits <= 3
+
+
+def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = journal_module.insert_rows
+
+    def failing_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
+        if rows[0] > 5:  # type: ignore[operator]
+            raise sqlite3.OperationalError("disk I/O error")
+        insert(connection, rows)
+
+    monkeypatch.setattr(journal_module, "insert_rows", failing_insert)
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard)
+    journal.append(FACTS[:5], [])
+    heard.wait_for(5)
+    journal.append(FACTS[5:7], [])
+    assert isinstance(heard.wait_for_fatal(), sqlite3.OperationalError)
+    assert journal.free_facts == 0
+    with pytest.raises(Unavailable, match="storage_degraded"):
+        journal.append(FACTS[7:8], [])
+    journal.close()
+    assert heard.durable == [5]
+    assert journal.durable_seq == 5
+
+
+def test_the_head_follows_every_commit_here_and_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other-disk.head"
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(head_copy=elsewhere))
+    assert read_head(elsewhere) == read_head(head_path(tmp_path / "journal.db")) == (0, bytes(32))
+    for facts, receipts in turns(FACTS, RECEIPTS):
+        journal.append(facts, receipts)
+        heard.wait_for(facts[-1].seq)
+        reader = JournalReader(tmp_path / "journal.db")
+        assert read_head(elsewhere) == read_head(head_path(tmp_path / "journal.db")) == reader.head()
+        reader.close()
+    journal.close()
+
+
+def test_a_journal_shorter_than_its_head_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    write_journal(path, turns(FACTS, RECEIPTS))
+    with sqlite3.connect(path) as connection:
+        connection.execute("delete from facts where seq > 250")
+    connection.close()
+    with pytest.raises(InvariantBroken, match="lost"):
+        open_journal(path, Heard())
+    with pytest.raises(InvariantBroken, match="lost"):
+        open_journal(path, Heard())  # the refusal gave the lock back
+
+
+def test_a_replay_stops_at_a_changed_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    write_journal(path, turns(FACTS, RECEIPTS))
+    with sqlite3.connect(path) as connection:
+        connection.execute("update facts set ts_ns = ts_ns + 1 where seq = 120")
+    connection.close()
+    reader = JournalReader(path)
+    seen = []
+    with pytest.raises(InvariantBroken, match="120"):
+        seen.extend(reader.replay())
+    reader.close()
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("not a database at all, but long enough to be read as a header " * 4)
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("create table facts (seq)")
+    other.commit()
+    other.close()
+    with pytest.raises((InvariantBroken, sqlite3.DatabaseError)):
+        open_journal(tmp_path / "notes.db", Heard())
+    for name in ("notes.db", "other.db"):
+        with pytest.raises(InvariantBroken):
+            JournalReader(tmp_path / name)
+    with pytest.raises(InvariantBroken):
+        open_journal(tmp_path / "other.db", Heard())
+    with pytest.raises(FileNotFoundError):
+        JournalReader(tmp_path / "absent.db")
+
+
+def test_checkpoints_keep_the_write_ahead_file_small_while_the_log_is_written(tmp_path: Path) -> None:
+    facts, receipts = story_facts(1_200, seed=3)
+    wal_bytes = []
+    for every_s, pages in ((60.0, 10**9), (0.005, 8)):
+        path = tmp_path / f"journal-{pages}.db"
+        heard = Heard()
+        journal = open_journal(path, heard, JournalOptions(checkpoint_every_s=every_s, max_wal_pages=pages))
+        for some, named in turns(facts, receipts):
+            journal.append(some, named)
+            heard.wait_for(some[-1].seq)
+        wal_bytes.append(path.with_name(f"{path.name}-wal").stat().st_size)
+        reader = JournalReader(path)
+        assert list(reader.replay()) == facts
+        reader.close()
+        journal.close()
+    assert wal_bytes[1] * 3 < wal_bytes[0]  # it began again and again
+
+
+def test_reading_a_closed_journal_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    write_journal(path, turns(FACTS, RECEIPTS))
+    before = path.read_bytes()
+    reader = JournalReader(path)
+    assert len(list(reader.replay())) == len(FACTS)
+    reader.close()
+    assert path.read_bytes() == before
+
+
+STRACE = shutil.which("strace")
+needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed: the order of system calls unseen")
+CALL = re.compile(
+    rb"^(?:\[pid +\d+\] |\d+ +)?(?P<name>pwrite64|write|fdatasync|fsync)\((?P<fd>\d+)(?:<(?P<path>[^>]*)>)?"
+)
+
+
+@needs_strace
+def test_every_acknowledgement_follows_a_sync_of_the_last_journal_write(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    ran = run_writer(
+        tmp_path / "journal.db",
+        120,
+        str(STRACE),
+        "-f",
+        "-y",
+        "-e",
+        "trace=pwrite64,write,fdatasync,fsync",
+        "-o",
+        str(trace),
+    )
+    assert ran.returncode == 0, ran.stderr
+    n_acks, n_unsynced, has_synced = 0, 0, False
+    for line in trace.read_bytes().splitlines():
+        call = CALL.match(line)
+        if call is None:
+            continue
+        name, path = call["name"], call["path"] or b""
+        if name == b"pwrite64" and path.endswith(b"journal.db-wal"):
+            n_unsynced, has_synced = n_unsynced + 1, False
+        elif name in (b"fdatasync", b"fsync") and path.endswith(b"journal.db-wal"):
+            n_unsynced, has_synced = 0, True
+        elif name == b"write" and b'"ACK ' in line:
+            assert has_synced, "an acknowledgement without a sync since the one before"
+            assert n_unsynced == 0, "an acknowledgement before the sync of its journal write"
+            n_acks, has_synced = n_acks + 1, False
+    assert n_acks == ran.stdout.count(b"ACK") > 10
+
+
+@needs_strace
+def test_a_failed_sync_is_never_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    ran = run_writer(
+        path, 120, str(STRACE), "-f", "-o", str(tmp_path / "trace"), "-e", "inject=fdatasync:error=EIO:when=12+"
+    )
+    words = [line.split()[0] for line in ran.stdout.splitlines()]
+    assert words.count(b"FATAL") == 1
+    assert words.index(b"FATAL") == words.count(b"ACK") > 0
+    assert words[-1] == b"REFUSED"
+    last_ack = int(ran.stdout.splitlines()[words.index(b"FATAL") - 1].split()[1])
+    heard = Heard()
+    journal = open_journal(path, heard)
+    assert journal.durable_seq >= last_ack
+    journal.close()
