@@ -59,7 +59,8 @@ def merge_levels(
     """Takes levels in ascending `key` over all venues until `target_units` (or the budget) is reached.
 
     first: int64[n + 1]; key: float64[n_levels], ascending within a venue; room_units: int64[n], most units a venue.
-    ratio: money nano per unit at price 1; budget_nano: below 0 means none. work: int64[2, n], heap_key: float64[n]: scratch.
+    ratio: money nano per unit at price 1; budget_nano: below 0 means none.
+    work: int64[2, n], heap_key: float64[n]: scratch.
     out_units: int64[n], written. Returns the index of the last level taken, or -1.
     Source: docs/kernels.md#merge. Twin: tests/reference/merge.py.
     """

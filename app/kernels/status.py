@@ -1,12 +1,11 @@
-"""What a kernel answers: a code, never an exception."""
+"""What a kernel answers: a code, never an exception. Higher is worse, so that the worst of two is their maximum."""
 
 from __future__ import annotations
 
 from typing import Final
 
 OK: Final = 0
-BAD_SHAPE: Final = 1
-BAD_LEVELS: Final = 2
-OVERFLOW: Final = 3
-GAP: Final = 4
-CROSSED: Final = 5
+NORMALISED: Final = 1
+GAP: Final = 2
+CROSSED: Final = 3
+BAD_LEVELS: Final = 4

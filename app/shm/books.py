@@ -1,17 +1,32 @@
 """The board of books: one row per (venue, symbol), flat int64 columns over any buffer, one writer per book.
 
 Side index 0 is bids, 1 is asks; levels are best first, in the symbol's integer units.
+Layout of the buffer, all int64: HEADER words (magic, layout version, n_books, depth, listings hash), then
+control[N_CONTROL, n_books] (kernels/book.py), n_levels[n_books, 2], price[n_books, 2, depth], qty[n_books, 2, depth].
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.book import BookDelta, BookSnapshot, Level
+from app.domain.errors import InvariantBroken
+from app.kernels import book, status
+
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+MAGIC: Final = 0x5845_5453_4542  # "BESTEX" in little endian
+LAYOUT: Final = 1
+HEADER: Final = 8
+WORD_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +46,140 @@ class SymbolBooks:
     received_ts_ns: Int64Array
     venue_ts_ns: Int64Array
     is_gapped: BoolArray
+
+
+class BookWrite(IntEnum):
+    """How a snapshot was taken: false means that the venue is gapped until a good one comes."""
+
+    REFUSED = 0
+    NORMALISED = 1
+    CLEAN = 2
+
+
+def board_bytes(n_books: int, depth: int) -> int:
+    """Bytes of a board's buffer."""
+    return WORD_BYTES * (HEADER + n_books * (book.N_CONTROL + 2 + 4 * depth))
+
+
+class BookBoard:
+    """Books of all listings over one buffer; the same code on private memory and on memory that processes share."""
+
+    def __init__(
+        self, listings: Sequence[tuple[str, str]], depth: int = 100, buffer: memoryview | bytearray | None = None
+    ) -> None:
+        """`listings`: (venue, symbol) pairs, each once. `buffer`: writable, of board_bytes(), zeroed or already a board
+        of the same listings; None takes private memory. Raises InvariantBroken where these do not fit together.
+        """
+        rows = sorted(set(listings), key=lambda pair: (pair[1], listings.index(pair)))
+        if len(rows) != len(listings) or depth < 1:
+            raise InvariantBroken(reason="a listing twice, or no depth", n_listings=len(listings), depth=depth)
+        self._rows = {pair: row for row, pair in enumerate(rows)}
+        self._venues: dict[str, tuple[str, ...]] = {}
+        self._first_row: dict[str, int] = {}
+        for row, (venue, symbol) in enumerate(rows):
+            self._venues[symbol] = (*self._venues.get(symbol, ()), venue)
+            self._first_row.setdefault(symbol, row)
+        n, size = len(rows), board_bytes(len(rows), depth)
+        if buffer is None:
+            words = np.zeros(size // WORD_BYTES, dtype=np.int64)
+        else:
+            view = memoryview(buffer)
+            if view.readonly or view.nbytes < size:
+                raise InvariantBroken(reason="buffer", needed_bytes=size, buffer_bytes=view.nbytes)
+            words = np.frombuffer(view, dtype=np.int64, count=size // WORD_BYTES)
+        self._open(words, n, depth, rows)
+        spans = np.cumsum([HEADER, n * book.N_CONTROL, 2 * n, 2 * n * depth, 2 * n * depth]).tolist()
+        self._control = words[spans[0] : spans[1]].reshape(book.N_CONTROL, n)
+        self._n_levels = words[spans[1] : spans[2]].reshape(n, 2)
+        self._price = words[spans[2] : spans[3]].reshape(n, 2, depth)
+        self._qty = words[spans[3] : spans[4]].reshape(n, 2, depth)
+
+    @staticmethod
+    def _open(words: Int64Array, n_books: int, depth: int, rows: Sequence[tuple[str, str]]) -> None:
+        """Writes the header of a new board, or refuses one that was made for other listings."""
+        digest = hashlib.sha256("\n".join("\t".join(pair) for pair in rows).encode()).digest()
+        header = [MAGIC, LAYOUT, n_books, depth, int.from_bytes(digest[:7], "big")]
+        found = words[: len(header)].tolist()
+        if not any(found):
+            words[: len(header)] = header
+        elif found != header:
+            raise InvariantBroken(reason="the buffer holds another board", n_books=found[2], depth=found[3])
+
+    def write_snapshot(self, snapshot: BookSnapshot) -> BookWrite:
+        """Replaces a venue's book. Levels without quantity are left out and unsorted ones sorted (NORMALISED).
+
+        A book that is crossed in itself, has a price or quantity that is not positive, one price twice, or no sequence
+        is REFUSED: the row is emptied and gapped, and stays so until a good snapshot.
+        """
+        row = self._row(snapshot.venue, snapshot.symbol)
+        bids, asks = _levels(snapshot.bids), _levels(snapshot.asks)
+        is_sorted = bool((np.diff(bids[:, 0]) < 0).all()) and bool((np.diff(asks[:, 0]) > 0).all())
+        if not is_sorted:
+            bids = np.ascontiguousarray(bids[np.argsort(-bids[:, 0], kind="stable")])
+            asks = np.ascontiguousarray(asks[np.argsort(asks[:, 0], kind="stable")])
+        if snapshot.book_seq < 1:
+            self.mark_gapped(snapshot.venue, snapshot.symbol)
+            return BookWrite.REFUSED
+        found = book.put_book(self._control, self._n_levels, self._price, self._qty, row, _stamps(snapshot), bids, asks)
+        if found > status.NORMALISED:
+            return BookWrite.REFUSED
+        return BookWrite.CLEAN if is_sorted and found == status.OK else BookWrite.NORMALISED
+
+    def apply_delta(self, delta: BookDelta) -> bool:
+        """Applies changed levels; False means a gap (or an invalid or crossing change): gapped until a snapshot.
+
+        A delta that the book already contains is True and changes nothing.
+        """
+        row = self._row(delta.venue, delta.symbol)
+        bids, asks = _levels(delta.bids), _levels(delta.asks)
+        found = book.change_book(
+            self._control,
+            self._n_levels,
+            self._price,
+            self._qty,
+            row,
+            delta.prev_book_seq,
+            _stamps(delta),
+            bids,
+            asks,
+        )
+        return found == status.OK
+
+    def mark_gapped(self, venue: str, symbol: str) -> None:
+        """Bars a venue's book until its next good snapshot."""
+        book.gap_book(self._control, self._row(venue, symbol))
+
+    def read(self, symbol: str) -> SymbolBooks:
+        """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists."""
+        venues = self._venues.get(symbol, ())
+        n, first = len(venues), self._first_row.get(symbol, 0)
+        counts = self._n_levels[first : first + n]
+        depth = max(int(counts.max(initial=1)), 1)
+        control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
+        price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
+        book.copy_books(self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty)
+        return SymbolBooks(
+            symbol=symbol,
+            venues=venues,
+            price_units=price,
+            qty_units=qty,
+            n_levels=n_levels,
+            book_seq=control[book.BOOK_SEQ],
+            received_ts_ns=control[book.RECEIVED_TS_NS],
+            venue_ts_ns=control[book.VENUE_TS_NS],
+            is_gapped=control[book.IS_GAPPED] != 0,
+        )
+
+    def _row(self, venue: str, symbol: str) -> int:
+        row = self._rows.get((venue, symbol))
+        if row is None:
+            raise InvariantBroken(reason="a book of a listing that the board does not have", venue=venue, symbol=symbol)
+        return row
+
+
+def _stamps(update: BookSnapshot | BookDelta) -> Int64Array:
+    return np.array((update.book_seq, update.received_ts_ns, update.venue_ts_ns), dtype=np.int64)
+
+
+def _levels(levels: Sequence[Level]) -> Int64Array:
+    return np.array(levels, dtype=np.int64).reshape(-1, 2)
