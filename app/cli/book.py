@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client import Client, segment
-from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
+from app.cli.client import connect, segment
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_json, table
 
 app = typer.Typer()
@@ -19,14 +19,14 @@ def book(
     symbol: Annotated[str, typer.Argument(help="as in BTC/USDT")],
     depth: Annotated[int, typer.Option(min=1, help="levels a side")] = 10,
     is_all_in: Annotated[bool, typer.Option("--all-in/--raw", help="prices with or without the taker's fee")] = False,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """The consolidated book, best levels first. Crossed venues are an opportunity, not an error."""
     price = "all_in" if is_all_in else "raw"
-    client = Client(url, key_or_stored(key, home))
+    client = connect(url, key, home)
     answer = client.get(f"/v1/books/{segment(symbol)}", depth=depth, price=price).body
     if output is Format.JSON:
         show_json(answer)

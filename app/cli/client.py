@@ -10,10 +10,12 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from app.cli.exits import CommandError, Exit, exit_for_problem
+from app.cli.session import Role, recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,12 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def connect(url: str, key: str, home: Path, role: Role = Role.TRADER) -> Client:
+    """A client of the service that is meant: what was given, else what is remembered under `home`."""
+    session = recall(home)
+    return Client(url or session.url, key or session.key(role))
 
 
 def problem_text(status: int, problem: Mapping[str, Any]) -> str:

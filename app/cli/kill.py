@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
-from app.cli.client import Client
-from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
+from app.cli.client import connect
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_json, table
+from app.cli.session import Role
 
 app = typer.Typer(help="The kill switch: on, off, show.", no_args_is_help=True, rich_markup_mode=None)
 
 ScopeName = Annotated[str, typer.Option("--scope", help="global, account, venue or symbol")]
 Target = Annotated[str | None, typer.Option("--target", help="which account, venue or symbol")]
+
+
+def _role(scope: str) -> Role:
+    """An account's own key may stop itself; every wider switch is the operator's."""
+    return Role.TRADER if scope == "account" else Role.OPERATOR
 
 
 @app.command()
@@ -22,45 +28,52 @@ def on(
     scope: ScopeName = "account",
     target: Target = None,
     is_cancel: Annotated[bool, typer.Option("--cancel/--block", help="also cancel what is open")] = True,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """Blocks at once; with --cancel cancels too and lists what no venue has confirmed yet."""
     body = {"scope": scope, "action": "cancel" if is_cancel else "block", "reason": reason}
-    answer = Client(url, key_or_stored(key, home)).post(
+    answer = connect(url, key, home, _role(scope)).post(
         "/v1/kill-switch", body | ({"target": target} if target else {})
     )
     if output is Format.JSON:
         show_json(answer.body)
         return
-    counts = {name: value for name, value in answer.body.items() if isinstance(value, int | str)}
-    console().print("  ".join(f"{name} {value}" for name, value in counts.items()), markup=False)
-    unconfirmed = answer.body.get("unconfirmed") or []
-    if unconfirmed:
-        columns = [c for c in ("venue", "order_id", "child_id", "status", "leaves_qty") if c in unconfirmed[0]]
-        console().print(table(unconfirmed, columns, title="unconfirmed: believe nothing until the venue says so"))
+    report = answer.body
+    console().print(
+        f"{report['scope']} {report['target'] or ''}: {report['n_orders_hit']} orders hit, "
+        f"{report['n_orders_done']} done, {report['n_unconfirmed']} unconfirmed"
+    )
+    if report["unconfirmed"]:
+        columns = ("venue", "order_id", "child_id", "status", "leaves_qty", "is_open_at_venue")
+        title = "unconfirmed: believe nothing until the venue says so"
+        console().print(table(report["unconfirmed"], columns, title=title))
+    if report["venue_only"]:
+        console().print(table(report["venue_only"], ("venue", "client_id"), title="open at venues, unknown to the log"))
+    if report["unreachable_venues"]:
+        console().print(f"could not be asked: {' '.join(report['unreachable_venues'])}")
 
 
 @app.command()
 def off(
     scope: ScopeName = "account",
     target: Target = None,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """Re-arms trading: always a deliberate act."""
-    answer = Client(url, key_or_stored(key, home)).delete("/v1/kill-switch", scope=scope, target=target).body
+    answer = connect(url, key, home, _role(scope)).delete("/v1/kill-switch", scope=scope, target=target).body
     show_json(answer) if output is Format.JSON else console().print(f"kill switch off: {scope} {target or ''}".rstrip())
 
 
 @app.command()
-def show(url: Url = DEFAULT_URL, key: Key = "", home: Home = DEFAULT_HOME, output: Output = Format.TABLE) -> None:
+def show(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output: Output = Format.TABLE) -> None:
     """Which switches are on."""
-    answer = Client(url, key_or_stored(key, home)).get("/v1/kill-switch").body
+    answer = connect(url, key, home).get("/v1/kill-switch").body
     if output is Format.JSON:
         show_json(answer)
         return

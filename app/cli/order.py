@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client import Client, segment
+from app.cli.client import connect, segment
 from app.cli.exits import CommandError, Exit
-from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_fields, show_json, show_rows
 
 app = typer.Typer(help="preview, buy, sell, cancel, show.", no_args_is_help=True, rich_markup_mode=None)
@@ -88,7 +88,7 @@ def preview(
     strategy: Strategy = None,
     include: Include = None,
     exclude: Exclude = None,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
@@ -106,20 +106,23 @@ def preview(
         include=include,
         exclude=exclude,
     )
-    answer = Client(url, key_or_stored(key, home)).post("/v1/orders/preview", body).body
+    answer = connect(url, key, home).post("/v1/orders/preview", body).body
     if output is Format.JSON:
         show_json(answer)
         return
     from app.cli.route import show_plan
 
-    show_plan(console(), answer.get("route") or answer)
-    failed = [check for check in answer.get("checks") or () if not check.get("ok", True)]
-    show_rows(output, failed, ("code", "limit", "actual", "unit", "hint"), title="would be refused") if failed else None
+    if answer["route"]:
+        show_plan(console(), answer["route"])
+    failed = [check for check in answer["checks"] if not check["ok"]]
+    if failed:
+        show_rows(output, failed, ("code", "limit", "actual", "unit", "hint"), title="would be refused")
+        raise SystemExit(int(Exit.REJECTED))
 
 
 def _place(side: str, symbol: str, qty: str | None, options: dict[str, Any]) -> None:
     output: Format = options.pop("output")
-    client = Client(options.pop("url"), key_or_stored(options.pop("key"), options.pop("home")))
+    client = connect(options.pop("url"), options.pop("key"), options.pop("home"))
     wait_ms, client_id = options.pop("wait_ms"), options.pop("client_order_id")
     body = order_body(symbol, side, qty, **options)
     body["client_order_id"] = client_id or f"cli-{secrets.token_hex(10)}"
@@ -146,7 +149,7 @@ def buy(
     exclude: Exclude = None,
     client_order_id: ClientId = None,
     wait_ms: WaitMs = 2000,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
@@ -169,7 +172,7 @@ def sell(
     exclude: Exclude = None,
     client_order_id: ClientId = None,
     wait_ms: WaitMs = 2000,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
@@ -183,7 +186,7 @@ def sell(
 def cancel(
     order_id: Annotated[str | None, typer.Argument(help="an order id or client:ID; or give --all")] = None,
     is_all: Annotated[bool, typer.Option("--all", help="every open order of the account")] = False,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
@@ -191,23 +194,22 @@ def cancel(
     """Asks for the cancel; the event that confirms it comes from the venues."""
     if (order_id is None) != is_all:
         raise CommandError(Exit.USAGE, "give an order id or --all, one of the two")
-    client = Client(url, key_or_stored(key, home))
+    client = connect(url, key, home)
     if order_id is not None:
         show_fields(output, client.delete(f"/v1/orders/{segment(order_id)}").body, FIELDS)
         return
-    answer = client.delete("/v1/orders").body
-    rows = answer if isinstance(answer, list) else answer["data"]
+    rows = client.delete("/v1/orders").body["data"]
     show_rows(output, rows, ("order_id", "status", "problem.code"))
 
 
 @app.command()
 def show(
     order_id: Annotated[str, typer.Argument(help="an order id or client:ID")],
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """One order as it stands."""
-    answer = Client(url, key_or_stored(key, home)).get(f"/v1/orders/{segment(order_id)}").body
+    answer = connect(url, key, home).get(f"/v1/orders/{segment(order_id)}").body
     show_fields(output, answer, FIELDS)

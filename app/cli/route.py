@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.client import Client, segment
-from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
+from app.cli.client import connect, segment
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import cell, console, show_json, table
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ app = typer.Typer()
 @app.command()
 def route(
     order_id: Annotated[str, typer.Argument(help="an order id or client:ID")],
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """Each wave's allocations, exclusions with their reason, costs, rivals and certificate."""
-    plans = Client(url, key_or_stored(key, home)).get(f"/v1/orders/{segment(order_id)}/route").body["data"]
+    plans = connect(url, key, home).get(f"/v1/orders/{segment(order_id)}/route").body["data"]
     if output is Format.JSON:
         show_json(plans)
         return
@@ -36,24 +36,24 @@ def route(
 
 def show_plan(screen: Console, plan: Mapping[str, Any]) -> None:
     """One wave's decision as people read it."""
-    requested = plan.get("requested_qty") or plan.get("requested_notional") or ""
-    screen.print(f"[bold]route {plan.get('route_id', '')}[/bold]  asked {requested}, placed {plan['allocated_qty']}")
-    allocated = ("rank", "venue", "qty", "expected_price", "limit_price", "cost_bps.fee", "cost_bps.impact")
-    columns = [c for c in allocated if any(cell(a, c) for a in plan["allocations"])]
-    screen.print(table(plan["allocations"], columns, right=[c for c in columns if c != "venue"]))
-    if plan.get("excluded"):
+    asked = plan["requested_qty"] or f"{plan['requested_notional']} notional"
+    screen.print(f"[bold]{plan['route_id']}[/bold]  wave {plan['wave']}  {plan['side']} {asked} {plan['symbol']}")
+    columns = ("venue", "qty", "expected_price", "worst_price", "cost_bps.price", "cost_bps.fee", "cost_bps.total")
+    screen.print(table(plan["allocations"], columns, right=columns[1:]))
+    if plan["excluded"]:
         screen.print(table(plan["excluded"], ("venue", "code", "detail"), title="left out"))
-    screen.print(f"  expected cost: {split_text(plan.get('cost_bps') or {}, cell(plan, 'expected.total_bps'))}")
-    for rival in plan.get("alternatives") or ():
-        where = f" ({rival['venue']})" if rival.get("venue") else ""
-        bps = rival.get("total_bps")
-        screen.print(f"  beside it: {rival['name'].replace('_', ' ')}{where} {bps if bps is not None else 'n/a'} bps")
-    certificate = plan.get("certificate") or {}
-    if certificate:
-        screen.print(
-            f"  certificate: {certificate.get('status', '')} for this model on these books, "
-            f"gap {certificate.get('gap_bps', '')} bps to the lower bound"
-        )
+    unallocated = plan["unallocated"]
+    if unallocated["code"]:
+        screen.print(f"  not placed: {unallocated['qty'] or unallocated['notional']} ({unallocated['code']})")
+    screen.print(f"  planned cost    {split_text(plan['cost_bps'], cell(plan, 'expected.total_bps'))}")
+    for rival in plan["alternatives"]:
+        where = f" ({rival['venue']})" if rival["venue"] else ""
+        bps = "places another quantity" if rival["total_bps"] is None else f"{rival['total_bps']} bps"
+        screen.print(f"  beside it       {rival['name'].replace('_', ' ')}{where}: {bps}")
+    proof = plan["certificate"]
+    screen.print(
+        f"  certificate     {proof['status']} for this model on these books, {proof['gap_bps']} bps above the lower bound"
+    )
 
 
 def split_text(parts: Mapping[str, Any], total: str) -> str:

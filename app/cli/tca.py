@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.client import Client, segment
-from app.cli.options import DEFAULT_HOME, DEFAULT_URL, Format, Home, Key, Output, Url, key_or_stored
-from app.cli.output import cell, console, show_json, table
+from app.cli.client import connect, segment
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
+from app.cli.output import console, show_json, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,13 +21,13 @@ WATERFALL = ("delay", "spread", "impact", "timing", "fee", "gas", "basis", "oppo
 @app.command()
 def tca(
     order_id: Annotated[str, typer.Argument(help="an order id or client:ID")],
-    url: Url = DEFAULT_URL,
+    url: Url = "",
     key: Key = "",
     home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
     """Shortfall against the reference price, split; positive is a cost."""
-    answer = Client(url, key_or_stored(key, home)).get(f"/v1/tca/orders/{segment(order_id)}").body
+    answer = connect(url, key, home).get(f"/v1/tca/orders/{segment(order_id)}").body
     if output is Format.JSON:
         show_json(answer)
         return
@@ -36,9 +36,8 @@ def tca(
 
 def show_tca(screen: Console, report: Mapping[str, Any]) -> None:
     """The waterfall, one line a step."""
-    costs, money = report.get("cost_bps") or {}, report.get("cost") or {}
-    names = [name for name in WATERFALL if name in costs] + [name for name in costs if name not in WATERFALL]
-    rows = [{"step": name, "bps": costs[name], "money": money.get(name, "")} for name in names]
-    columns = ("step", "bps", "money") if money else ("step", "bps")
-    reference = cell(report, "reference") or "reference"
-    screen.print(table(rows, columns, title=f"cost against {reference}", right=["bps", "money"]))
+    bps, money = report["cost_bps"] or {}, report["cost"]
+    rows = [{"step": name, "bps": bps.get(name), "money": money[name]} for name in WATERFALL if name in money]
+    rows.append({"step": "total", "bps": report["total_bps"], "money": report["total_cost"]})
+    title = f"cost against the {report['reference']} price {report['reference_price']}, {report['money_currency']}"
+    screen.print(table(rows, ("step", "bps", "money"), title=title, right=["bps", "money"]))
