@@ -15,6 +15,7 @@ from app.kernels import cost
 from app.routing import explain, receipt, target, verify
 from app.routing.problem import RouteProblem, build_problem
 from app.routing.receipt import Outcome
+from app.routing.rounding import Solve
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
 from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
@@ -33,6 +34,12 @@ SOLVERS: Final = (
 class Router:
     """The planner: fee-aware greedy and its baselines on one problem, the cheapest feasible wins, all are listed."""
 
+    __slots__ = ("_solvers",)
+
+    def __init__(self, solvers: Sequence[tuple[str, Solve]] = SOLVERS) -> None:
+        """`solvers`: (name, solver) pairs; all of them as shipped, one alone where rivals are measured."""
+        self._solvers = tuple(solvers)
+
     def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned:
         """The plan of what `request` still asks for on these books, certified, with its receipt.
 
@@ -43,7 +50,7 @@ class Router:
         if problem is None:
             return _assemble(request, books, None, excluded, None, [], 0)
         wanted = target.target_units(problem)
-        candidates = _candidates(problem, wanted)
+        candidates = _candidates(problem, wanted, self._solvers)
         chosen = _choose(problem, candidates)
         return _assemble(request, books, problem, excluded, chosen, candidates, wanted)
 
@@ -101,13 +108,13 @@ def _alone(problem: RouteProblem, wanted_units: int) -> _Alone | None:
     return _Alone(problem.venues[rows[best_i]].venue, found[best_i])
 
 
-def _candidates(problem: RouteProblem, wanted_units: int) -> list[Recosted]:
+def _candidates(problem: RouteProblem, wanted_units: int, solvers: Sequence[tuple[str, Solve]]) -> list[Recosted]:
     """The planner's and the baselines' plans in whole lots, re-costed; for a whole-only order the one venue."""
     if is_whole_only(problem.request):
         alone = _alone(problem, wanted_units)
         return [alone.recosted] if alone is not None else []
     names, plans = [], []
-    for name, solve in SOLVERS:
+    for name, solve in solvers:
         names.append(name)
         plans.append(target.settle_within(problem, solve, wanted_units))
     return verify.recost(problem, names, plans)
