@@ -176,10 +176,13 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     notional_nano = remaining_notional_nano(parent, symbol)
     if not (qty_units or notional_nano):
         return  # all of it is in flight at venues of which nothing is proven
-    view = gate_view(ctx, order, parent.mode, parent=parent)
     cap_units = parent.accepted.price_cap_units
-    if view.account.limits is None or not view.eligible or not _crosses(view, cap_units):
+    if not _crosses(ctx, order, cap_units):
         _wait_or_end(ctx, parent, UnallocatedCode.BEYOND_LIMIT, has_live=has_live)
+        return
+    view = gate_view(ctx, order, parent.mode, parent=parent)
+    if view.account.limits is None or not view.eligible:
+        _wait_or_end(ctx, parent, UnallocatedCode.NO_VENUE, has_live=has_live)
         return
     wanted = Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano)
     request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
@@ -191,9 +194,9 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     _end_if_stuck(ctx, parent)
 
 
-def _crosses(view: GateView, cap_units: int) -> bool:
-    price_units = side_price(view.reference, view.order.side)
-    return bool(price_units) and (not cap_units or view.order.side.sign * (price_units - cap_units) <= 0)
+def _crosses(ctx: Context, order: ParentOrder, cap_units: int) -> bool:
+    price_units = side_price(ctx.market(order.symbol)[1], order.side)
+    return bool(price_units) and (not cap_units or order.side.sign * (price_units - cap_units) <= 0)
 
 
 def _wait_or_end(ctx: Context, parent: ParentRecord, code: UnallocatedCode | None, *, has_live: bool) -> None:

@@ -14,8 +14,10 @@ _NS_PER_S = 1_000_000_000
 def on_tick(ctx: Context) -> None:
     """One pass over everything that waits for time."""
     _listen_for_silence(ctx)
+    replan_ns, now_ns = ctx.memory.next_replan_ns, ctx.now_ns
     for parent in list(ctx.ledger.open_parents.values()):
-        if ctx.memory.next_replan_ns.get(parent.order_id, 0) <= ctx.now_ns or parent.is_canceling:
+        is_expired = 0 < parent.accepted.order.expire_ts_ns <= now_ns
+        if is_expired or parent.is_canceling or replan_ns.get(parent.order_id, 0) <= now_ns:
             advance(ctx, parent)
     flush_refusals(ctx)
     _forget(ctx)

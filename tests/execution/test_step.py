@@ -358,13 +358,8 @@ def test_a_notional_buy_never_spends_more_than_asked(desk: Desk) -> None:
         desk.core.world.universe.symbols["BTC/USDT"].notional_nano(c.price_units, c.qty_units) for c in children
     )
     assert 0 < worst <= 50_000 * NANO
-    for child in children:
-        desk.fill(child)
-    for _ in range(10):
-        if parent.state is ParentState.DONE:
-            break
-        for child in sent(desk.wait(100)):
-            desk.fill(child)
+    while children:
+        children = [again for child in children for again in sent(desk.fill(child))]
     assert parent.cum_notional_nano <= 50_000 * NANO
     assert parent.done_reason is DoneReason.FILLED
 

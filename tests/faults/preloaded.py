@@ -1,0 +1,50 @@
+"""A parent that has imported and compiled everything, and forks a gateway on each line of its input.
+
+Protocol on stdin/stdout: `start` -> `pid N`; `reap N` -> `gone N`. The gateway's settings come from BESTEX_ variables.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def serve() -> None:
+    """The forked child: one gateway until it is killed."""
+    import uvicorn
+
+    from app.main import create_app
+    from app.settings import Settings
+
+    settings = Settings()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="error",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def main() -> None:
+    import app.main  # noqa: F401
+    from app.kernels.jit import warm
+
+    warm()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        word, *rest = line.split()
+        if word == "start":
+            pid = os.fork()
+            if pid == 0:
+                serve()
+                os._exit(0)
+            print(f"pid {pid}", flush=True)
+        elif word == "reap":
+            os.waitpid(int(rest[0]), 0)
+            print(f"gone {rest[0]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
