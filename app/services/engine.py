@@ -50,6 +50,8 @@ BookListener = Callable[[BookSnapshot | BookDelta], None]
 MAX_WAITING_INPUTS: Final = 10_000
 MAX_UNDURABLE_TURNS: Final = 4_096
 MAX_TURN_INPUTS: Final = 64
+# What the log must still take before a new order is let in: venues' words and cancels are never turned away.
+MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
 
 
@@ -88,6 +90,7 @@ class Engine:
     market: MarketData
     venues: Mapping[str, VenuePort]
     start: Start
+    on_fatal: Callable[[BaseException], None]
     journal: Journal | None = None
     is_ready: bool = False
     is_draining: bool = False
@@ -130,7 +133,7 @@ class Engine:
         self.is_draining = True
         assert self._loop is not None
         deadline_s = self._loop.time() + drain_s
-        while self.ledger.live_children and self._loop.time() < deadline_s:
+        while self.ledger.live_children and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
             await asyncio.sleep(TICK_S)
         for task in list(self._tasks):
             task.cancel()
@@ -157,7 +160,8 @@ class Engine:
     def _refuse_when_full(self) -> None:
         if self.is_draining or not self.is_ready:
             raise Unavailable("shutting_down", "The service is starting or stopping; nothing was placed.")
-        if len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS:
+        has_room = self.journal is not None and self.journal.free_facts >= MIN_FREE_FACTS
+        if not has_room or len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS:
             raise Unavailable("storage_degraded", "The journal cannot keep up; nothing was placed.")
 
     def on_report(self, report: ExecutionReport) -> None:
@@ -194,11 +198,15 @@ class Engine:
             self._is_scheduled = True
             assert self._loop is not None
             self._loop.call_soon(self._run_turn)
-        turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
-        waiting = _Waiting(self.ledger.seq, turn, [asker for _, asker in taken])
         assert self.journal is not None
-        if turn.facts:
-            self.journal.append(turn.facts, turn.receipts)
+        try:
+            turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
+            if turn.facts:
+                self.journal.append(turn.facts, turn.receipts)
+        except Exception as error:  # noqa: BLE001 - memory may now differ from the log: the process must end
+            self.on_fatal(error)
+            return
+        waiting = _Waiting(self.ledger.seq, turn, [asker for _, asker in taken])
         self._undurable.append(waiting)
         self.on_durable(self.journal.durable_seq)
 

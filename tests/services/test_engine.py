@@ -1,0 +1,239 @@
+"""Nothing leaves before it is durable, in order; a broken journal or fold ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from app.domain.enums import ChildState, KillAction, KillScope, Mode
+from app.domain.errors import BadRequest, OrderRefused, Unavailable
+from app.domain.events import Fact
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import Approved, ChildOrder
+from app.domain.ports import BookSink, ReportSink
+from app.execution import inputs as inp
+from app.services.engine import Engine
+from app.services.marketdata import MarketData
+from app.store.memory import Flushing, MemoryJournal
+from app.venues.clock import VirtualClock
+from tests.worlds import T0_NS, Desk, flat_book, make_desk, make_order, report
+
+
+@dataclass
+class ScriptedVenue:
+    """A venue that only writes down what it is asked; the test speaks for it."""
+
+    venue_id: str
+    sent: list[ChildOrder] = field(default_factory=list)
+    canceled: list[ChildOrder] = field(default_factory=list)
+    queried: list[ChildOrder] = field(default_factory=list)
+    breaks: bool = False
+
+    async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
+        on_book(flat_book(self.venue_id, 6_000_000, T0_NS, book_seq=9))
+
+    async def stop(self) -> None:
+        pass
+
+    async def send(self, approved: Approved[ChildOrder]) -> None:
+        self.sent.append(approved.value)
+        if self.breaks:
+            raise ConnectionResetError
+
+    async def cancel(self, child: ChildOrder) -> None:
+        self.canceled.append(child)
+
+    async def query(self, child: ChildOrder) -> None:
+        self.queried.append(child)
+
+    async def open_client_ids(self) -> Sequence[str]:
+        if self.breaks:
+            raise Unavailable("venue", "down")
+        return [c.client_id for c in self.sent]
+
+
+@dataclass
+class Rig:
+    engine: Engine
+    journal: MemoryJournal
+    desk: Desk
+    venues: dict[str, ScriptedVenue]
+    batches: list[Sequence[Fact]]
+    fatal: list[BaseException]
+
+    @property
+    def sent(self) -> list[ChildOrder]:
+        return [child for venue in self.venues.values() for child in venue.sent]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    desk = make_desk()
+    clock = VirtualClock(desk.now_ns)
+    venues = {v: ScriptedVenue(v) for v in desk.core.world.universe.venues}
+    fatal: list[BaseException] = []
+    engine = Engine(
+        core=desk.core,
+        clock=clock,
+        market=MarketData(desk.board),
+        venues=venues,
+        start=inp.Start("s0", "epoch", "test", Mode.PAPER),
+        on_fatal=fatal.append,
+    )
+    journal = MemoryJournal(on_durable=engine.on_durable, flushing=Flushing.ON_FLUSH)
+    journal.append(desk.facts, [])
+    journal.flush()
+    batches: list[Sequence[Fact]] = []
+    engine.add_listener(batches.append)
+    opening = asyncio.create_task(engine.open(journal))
+    await settle()
+    journal.flush()
+    await opening
+    yield Rig(engine, journal, desk, venues, batches, fatal)
+    journal.flush()
+    await engine.close(0)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_no_reply_no_child_and_no_message_before_the_batch_is_durable(rig: Rig) -> None:
+    n_batches = len(rig.batches)
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    assert not asking.done()
+    assert not rig.sent
+    assert len(rig.batches) == n_batches
+    rig.journal.flush()
+    await settle()
+    assert isinstance(await asking, inp.Accepted)
+    assert rig.sent
+    assert len(rig.batches) == n_batches + 1
+
+
+async def test_a_repeated_client_id_waits_for_the_first_to_be_durable(rig: Rig) -> None:
+    order = make_order()
+    first = asyncio.create_task(rig.engine.ask(inp.Submit(order, Mode.PAPER)))
+    await settle()
+    again = asyncio.create_task(rig.engine.ask(inp.Submit(order, Mode.PAPER)))
+    await settle()
+    assert not again.done()
+    rig.journal.flush()
+    one, two = await first, await again
+    assert isinstance(one, inp.Accepted)
+    assert isinstance(two, inp.Accepted)
+    assert two.fact is one.fact
+    assert two.is_replay
+
+
+async def test_batches_leave_in_sequence_order(rig: Rig) -> None:
+    asks = [asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER))) for _ in range(90)]
+    await settle()
+    rig.journal.flush()
+    await asyncio.gather(*asks)
+    seqs = [fact.seq for batch in rig.batches for fact in batch]
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+
+
+async def test_refusals_and_conflicts_are_raised_at_the_asker(rig: Rig) -> None:
+    refused = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(qty_units=10**9), Mode.PAPER)))
+    missing = asyncio.create_task(rig.engine.ask(inp.Cancel("desk", "ord_none", "desk/key")))
+    await settle()
+    rig.journal.flush()
+    with pytest.raises(OrderRefused):
+        await refused
+    with pytest.raises(BadRequest):
+        await missing
+
+
+async def test_a_broken_call_to_a_venue_is_an_unknown_child_and_a_question(rig: Rig) -> None:
+    for venue in rig.venues.values():
+        venue.breaks = True
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    rig.journal.flush()
+    await settle()
+    states = {record.state for record in rig.engine.ledger.live_children.values()}
+    assert states == {ChildState.UNKNOWN}
+    assert [c.client_id for v in rig.venues.values() for c in v.queried] == [c.client_id for c in rig.sent]
+
+
+async def test_a_kill_switch_between_intent_and_wire_stops_the_child(rig: Rig) -> None:
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    kill = inp.SetKillSwitch("", KillScope.GLOBAL, "", KillAction.BLOCK, "drill", "ops")
+    killing = asyncio.create_task(rig.engine.ask(kill))
+    await settle()
+    rig.journal.flush()
+    await asyncio.gather(asking, killing)
+    await settle()
+    rig.journal.flush()
+    assert not rig.sent
+    stopped = [c for p in rig.engine.ledger.parents.values() for c in p.children.values()]
+    assert {(c.state, c.code) for c in stopped} == {(ChildState.REJECTED, "not_sent")}
+
+
+async def test_reports_become_facts_and_listeners_hear_them(rig: Rig) -> None:
+    heard: list[ExecutionReport] = []
+    rig.engine.add_report_listener(heard.append)
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    for child in rig.sent:
+        rig.engine.on_report(report(child, ReportKind.ACKED))
+    await settle()
+    rig.journal.flush()
+    assert {r.state for r in rig.engine.ledger.live_children.values()} == {ChildState.ACKED}
+    assert len(heard) == len(rig.sent)
+
+
+async def test_a_broken_fold_ends_the_process_and_answers_nobody(rig: Rig) -> None:
+    rig.engine.ledger.seq += 5  # the memory no longer matches the log
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    assert rig.fatal
+    assert not asking.done()
+    asking.cancel()
+    rig.engine.ledger.seq -= 5
+
+
+async def test_a_stopping_service_refuses_new_orders_and_says_so(rig: Rig) -> None:
+    rig.engine.is_draining = True
+    with pytest.raises(Unavailable, match="shutting_down"):
+        await rig.engine.ask(inp.Submit(make_order(), Mode.PAPER))
+
+
+async def test_a_full_disk_queue_refuses_before_anything_happens(rig: Rig) -> None:
+    seq = rig.engine.ledger.seq
+    rig.journal._max_queued_facts = 10
+    with pytest.raises(Unavailable, match="storage_degraded"):
+        await rig.engine.ask(inp.Submit(make_order(), Mode.PAPER))
+    rig.journal._max_queued_facts = 65_536
+    assert rig.engine.ledger.seq == seq
+
+
+async def test_venues_that_cannot_be_asked_say_none(rig: Rig) -> None:
+    rig.venues["ven_a"].breaks = True
+    assert (await rig.engine.open_client_ids())["ven_a"] is None
+
+
+async def test_health_counts_what_is_open(rig: Rig) -> None:
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    assert rig.engine.health().durable_seq < rig.engine.health().seq
+    rig.journal.flush()
+    await asking
+    health = rig.engine.health()
+    assert (health.n_open_orders, health.n_live_children) == (1, len(rig.sent))
+    assert health.durable_seq == health.seq
+    assert health.book_age_ns[("ven_a", "BTC/USDT")] == 0
