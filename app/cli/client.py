@@ -1,4 +1,4 @@
-"""The service as a command sees it: one HTTP connection, answers as plain values, problems as exit codes.
+"""The service as a command sees it: one request at a time, answers as plain values, problems as exit codes.
 
 Standard library only: a command that asks one question should not import a web stack for it. Every request has a
 timeout and nothing is ever sent twice: whoever times out after sending an order is told that its outcome is unknown.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,14 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection to `url`. Raises CommandError for everything that is not a 2xx."""
+    """Asks the service at `url`, a connection a question. Raises CommandError for everything that is not a 2xx."""
 
     def __init__(self, url: str, key: str, timeout_s: float = 15.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise CommandError(Exit.USAGE, f"not an address of the service: {url!r} (expected http://host:port)")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._host, self._port, self._timeout_s = parts.hostname, parts.port, timeout_s
         self._url, self._base = url, parts.path.rstrip("/")
         self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
@@ -61,17 +62,18 @@ class Client:
         target = f"{self._base}{path}" + (f"?{urlencode(given)}" if given else "")
         payload = None if body is None else json.dumps(body).encode()
         headers = self._headers | ({} if payload is None else {"Content-Type": "application/json"})
-        try:
-            self._connection.connect() if self._connection.sock is None else None
-        except OSError as error:
-            raise CommandError(Exit.UNREACHABLE, f"{self._url} does not answer: {error}") from error
-        try:
-            self._connection.request(method, target, payload, headers)
-            response = self._connection.getresponse()
-            raw = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise self._lost(method, path, error) from error
+        connection = self._kind(self._host, self._port, timeout=self._timeout_s)
+        with closing(connection):
+            try:
+                connection.connect()
+            except OSError as error:
+                raise CommandError(Exit.UNREACHABLE, f"{self._url} does not answer: {error}") from error
+            try:
+                connection.request(method, target, payload, headers)
+                response = connection.getresponse()
+                raw = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._lost(method, path, error) from error
         return self._answer(response, raw)
 
     def _lost(self, method: str, path: str, error: Exception) -> CommandError:
@@ -102,9 +104,6 @@ class Client:
             cursor = page.get("next_cursor")
             if not cursor or not page["data"]:
                 return
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 def connect(url: str, key: str, home: Path, role: Role = Role.TRADER) -> Client:

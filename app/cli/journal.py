@@ -12,7 +12,7 @@ from app.cli.options import DEFAULT_HOME, Format, Home, Output
 from app.cli.output import console, show_json, table
 from app.cli.session import recall
 
-app = typer.Typer(help="The log of facts.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The log of facts.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()

@@ -11,7 +11,9 @@ from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import show_fields, show_json, show_rows
 from app.cli.session import Role
 
-app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="API keys: create, list, revoke.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
 
 
 @app.command()

@@ -11,7 +11,9 @@ from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_json, table
 from app.cli.session import Role
 
-app = typer.Typer(help="The kill switch: on, off, show.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The kill switch: on, off, show.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
 
 ScopeName = Annotated[str, typer.Option("--scope", help="global, account, venue or symbol")]
 Target = Annotated[str | None, typer.Option("--target", help="which account, venue or symbol")]

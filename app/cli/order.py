@@ -12,7 +12,9 @@ from app.cli.exits import CommandError, Exit
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_fields, show_json, show_rows
 
-app = typer.Typer(help="preview, buy, sell, cancel, show.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="preview, buy, sell, cancel, show.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
 
 Symbol = Annotated[str, typer.Argument(help="as in BTC/USDT")]
 Qty = Annotated[str | None, typer.Argument(help="quantity, a plain decimal; or give --notional")]

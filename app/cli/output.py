@@ -40,13 +40,14 @@ def table(
     """A rich table of `rows`; a missing or null cell is left blank."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         header = column.rsplit(".", 1)[-1].replace("_", " ")
         made.add_column(header, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(cell(row, column) for column in columns))
+        made.add_row(*(Text(cell(row, column)) for column in columns))
     return made
 
 

@@ -14,7 +14,7 @@ from app.cli.output import cell, console, show_json, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -52,7 +52,7 @@ def show_plan(screen: Console, plan: Mapping[str, Any]) -> None:
         screen.print(f"  beside it       {rival['name'].replace('_', ' ')}{where}: {bps}")
     proof = plan["certificate"]
     screen.print(
-        f"  certificate     {proof['status']} for this model on these books, {proof['gap_bps']} bps above the lower bound"
+        f"  certificate     {proof['status']}, {proof['gap_bps']} bps above the bound (this model, these books)"
     )
 
 

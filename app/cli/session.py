@@ -1,7 +1,7 @@
 """Which service the next command speaks to: the one that was started last from this home folder, and its keys.
 
-`bestex up` and `bestex demo` leave `service.json` behind when they are ready, with the address and the data folder. Keys stay
-where the service wrote them, in files that only their owner can read.
+`bestex up` and `bestex demo` leave `service.json` behind when they are ready: the address and the data folder. Keys
+stay where the service wrote them, in files that only their owner can read.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from app.cli.output import console, show_json, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 WATERFALL = ("delay", "spread", "impact", "timing", "fee", "gas", "basis", "opportunity")
 
 

@@ -10,7 +10,7 @@ import typer
 
 from app.cli.options import Format, Output
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from app.cli.output import console
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
