@@ -87,7 +87,7 @@ def registered() -> tuple[Kernel, ...]:
 def warm(progress: Progress | None = None) -> None:
     """Loads or compiles every kernel of the package for its signature and forbids any other.
 
-    Nothing compiles afterwards. `progress(name, done, total)` is called before each kernel and once at the end.
+    Nothing compiles afterwards; a second call finds everything done. `progress(name, done, total)` is called before each kernel and once at the end.
     """
     package = __name__.rpartition(".")[0]
     for module in sorted(path.stem for path in Path(__file__).parent.glob("*.py")):
@@ -97,7 +97,8 @@ def warm(progress: Progress | None = None) -> None:
     for done, entry in enumerate(_KERNELS):
         if progress is not None:
             progress(entry.name, done, total)
-        entry.dispatcher.compile(entry.signature)
-        entry.dispatcher.disable_compile()
+        if not entry.dispatcher.signatures:
+            entry.dispatcher.compile(entry.signature)
+            entry.dispatcher.disable_compile()
     if progress is not None and _KERNELS:
         progress(_KERNELS[-1].name, total, total)

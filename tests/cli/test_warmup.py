@@ -1,0 +1,20 @@
+"""Warming loads every kernel and says whether it had to compile."""
+
+from __future__ import annotations
+
+from typer.testing import CliRunner
+
+from app.cli import warmup
+from app.kernels import jit
+
+
+def test_warmup_counts_every_kernel():
+    ended = CliRunner().invoke(warmup.app)
+    assert ended.exit_code == 0, ended.output
+    assert f"{len(jit.registered())} kernels" in ended.output
+    assert len(jit.registered()) > 5
+
+
+def test_a_second_warmup_finds_the_cache():
+    warmup.warm_with_progress()
+    assert warmup.warm_with_progress() == (len(jit.registered()), True)
