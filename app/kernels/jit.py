@@ -87,7 +87,8 @@ def registered() -> tuple[Kernel, ...]:
 def warm(progress: Progress | None = None) -> None:
     """Loads or compiles every kernel of the package for its signature and forbids any other.
 
-    Nothing compiles afterwards; a second call finds everything done. `progress(name, done, total)` is called before each kernel and once at the end.
+    Nothing compiles afterwards; a second call finds everything done. `progress(name, done, total)` is called before
+    each kernel and once at the end.
     """
     package = __name__.rpartition(".")[0]
     for module in sorted(path.stem for path in Path(__file__).parent.glob("*.py")):
