@@ -1,0 +1,168 @@
+"""How a venue fills a child against a book: pure matching in integers, for paper venues and for replay alike.
+
+No clock, no chance: the book, the footprint of our own earlier fills and the time are arguments. Levels are
+(price_units, qty_units), best first; fills are in the venue's ticks and lots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from app.domain.book import Level
+from app.domain.enums import Side, TimeInForce
+from app.domain.errors import InvariantBroken
+from app.domain.fees import FeeTier, fee_nano
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ChildOrder
+
+
+@unique
+class VenueRefusal(StrEnum):
+    """Why a venue says no, in our words."""
+
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    BAD_TICK = "bad_tick"
+    BAD_LOT = "bad_lot"
+    MIN_QTY = "min_qty"
+    MAX_QTY = "max_qty"
+    MIN_NOTIONAL = "min_notional"
+    TIME_IN_FORCE = "time_in_force"
+    DEADLINE_PASSED = "deadline_passed"
+    DUPLICATE_CLIENT_ID = "duplicate_client_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What matching must know of one venue's market."""
+
+    symbol: Symbol
+    instrument: Instrument
+    fee: FeeTier
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFill:
+    """One trade of a child. `cum_qty_lots` runs over the child's fills; `fee_nano` is in the money currency."""
+
+    price_ticks: int
+    qty_lots: int
+    cum_qty_lots: int
+    money_nano: int
+    fee_nano: int
+
+
+def refusal(child: ChildOrder, listing: Listing, now_ns: int, *, is_known_id: bool) -> VenueRefusal | None:
+    """The first rule of the venue that `child` breaks at the venue's time `now_ns`, or None.
+
+    A duplicate comes first: what was said about the first use of an id stays true.
+    """
+    instrument = listing.instrument
+    if is_known_id:
+        return VenueRefusal.DUPLICATE_CLIENT_ID
+    if now_ns > child.deadline_ts_ns:
+        return VenueRefusal.DEADLINE_PASSED
+    if (child.venue, child.symbol) != (instrument.venue, instrument.symbol):
+        return VenueRefusal.UNKNOWN_SYMBOL
+    if child.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK):
+        return VenueRefusal.TIME_IN_FORCE
+    if child.tick_units != instrument.tick_units or child.price_ticks < 1:
+        return VenueRefusal.BAD_TICK
+    if child.lot_units != instrument.lot_units or child.qty_lots < 1:
+        return VenueRefusal.BAD_LOT
+    if child.qty_lots < instrument.min_qty_lots:
+        return VenueRefusal.MIN_QTY
+    if child.qty_lots > instrument.max_qty_lots:
+        return VenueRefusal.MAX_QTY
+    if listing.symbol.notional_nano(child.price_units, child.qty_units) < instrument.min_notional_nano:
+        return VenueRefusal.MIN_NOTIONAL
+    return None
+
+
+def match(child: ChildOrder, listing: Listing, levels: Sequence[Level]) -> tuple[SimulatedFill, ...]:
+    """Fills of an IOC or FOK child against the opposite side `levels`, best first.
+
+    A level trades whole lots only; what is smaller than a lot stays. FOK fills whole or not at all. The venue's fixed
+    cost is in the first fill's fee. Raises InvariantBroken where a level is off the venue's tick.
+    """
+    instrument, symbol, tier = listing.instrument, listing.symbol, listing.fee
+    sign, lot_units = child.side.sign, instrument.lot_units
+    left_lots = child.qty_lots
+    fills: list[SimulatedFill] = []
+    for price_units, qty_units in levels:
+        if left_lots == 0 or sign * (price_units - child.price_units) > 0:
+            break
+        lots = min(left_lots, qty_units // lot_units)
+        if lots == 0:
+            continue
+        price_ticks, off_units = divmod(price_units, instrument.tick_units)
+        if off_units:
+            raise InvariantBroken(venue=child.venue, price_units=price_units, tick_units=instrument.tick_units)
+        left_lots -= lots
+        money_nano = symbol.money_nano(price_units, lots * lot_units)
+        fixed_nano = 0 if fills else tier.fixed_nano
+        fee = fee_nano(money_nano, tier.taker_fee_ppm) + fixed_nano
+        fills.append(SimulatedFill(price_ticks, lots, child.qty_lots - left_lots, money_nano, fee))
+    if child.time_in_force is TimeInForce.FOK and left_lots:
+        return ()
+    return tuple(fills)
+
+
+@dataclass(slots=True)
+class _Taken:
+    price_units: int
+    qty_units: int
+    ts_ns: int
+
+
+@dataclass(slots=True)
+class Footprint:
+    """What we took from one venue's book, and how it comes back.
+
+    What was taken at a price is missing from the front of that side, from the best level down to that price, and
+    comes back linearly over `refill_ns` (half of it after half the time). The market never refills a better price
+    for us before that, so that taking twice at once never finds the same liquidity. What is missing is whole lots of
+    `lot_units`, so that a book of whole lots stays one.
+    """
+
+    refill_ns: int
+    lot_units: int = 1
+    _taken: dict[Side, list[_Taken]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
+
+    def take(self, side: Side, price_units: int, qty_units: int, now_ns: int) -> None:
+        """Notes that a taker of `side` (buy takes asks) took `qty_units` at `price_units`."""
+        self._taken[side].append(_Taken(price_units, qty_units, now_ns))
+
+    def left(self, side: Side, levels: Sequence[Level], now_ns: int) -> tuple[Level, ...]:
+        """`levels` that a taker of `side` sees, best first, without what is still missing; empty levels are gone."""
+        missing = self._missing(side, now_ns)
+        if not missing:
+            return tuple(levels)
+        sign = side.sign
+        shown: list[Level] = []
+        i = 0
+        for price_units, full_units in levels:
+            qty_units = full_units
+            while i < len(missing) and sign * (missing[i][0] - price_units) < 0:
+                i += 1  # taken at better prices than this level: no trace here nor deeper
+            j = i
+            while qty_units and j < len(missing):
+                cut_units = min(qty_units, missing[j][1])
+                missing[j] = (missing[j][0], missing[j][1] - cut_units)
+                qty_units -= cut_units
+                j += 1
+            if qty_units:
+                shown.append((price_units, qty_units))
+        return tuple(shown)
+
+    def _missing(self, side: Side, now_ns: int) -> list[Level]:
+        """What is still missing, nearest price first; what has come back is forgotten."""
+        kept = [t for t in self._taken[side] if now_ns - t.ts_ns < self.refill_ns]
+        self._taken[side] = kept
+        missing: list[Level] = []
+        for taken in kept:
+            back_units = taken.qty_units * max(0, now_ns - taken.ts_ns) // self.refill_ns
+            missing.append((taken.price_units, taken.qty_units - back_units // self.lot_units * self.lot_units))
+        missing.sort(key=lambda item: side.sign * item[0])
+        return missing

@@ -1,0 +1,486 @@
+"""The far side of a paper venue: it takes orders, works them on its moving book, and keeps its own record.
+
+Everything is in the ledger before it is told. Time passes on the way in, inside, and on the way back. The venue's own
+clock enforces each order's deadline. Orders that are open when the process ends are canceled at the next start, which
+is what an exchange with cancel-on-disconnect does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from app import observe
+from app.domain.book import BookSnapshot, Level
+from app.domain.enums import Side, TimeInForce
+from app.domain.errors import Unavailable
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import ChildOrder
+from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.venue import Venue
+from app.execution.simulator import Footprint, Listing, VenueRefusal, match, refusal
+from app.venues.faults import Fate, Faults, fate_of
+from app.venues.ledger import (
+    AbsentLine,
+    AcceptedLine,
+    DoneLine,
+    FillLine,
+    LedgerLine,
+    RefusedLine,
+    VenueLedger,
+)
+from app.venues.simulated_market import Sides
+
+_NS: Final = 1_000_000_000
+_HOW: Final = {"canceled": ReportKind.CANCELED, "expired": ReportKind.EXPIRED}
+
+
+class Market(Protocol):
+    """Where books come from: the simulated market, and standing books of tests."""
+
+    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides: ...
+
+    def refill_ns(self, venue: str, symbol: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """What one exchange is made of. `processing_ns` passes between taking an order and working it."""
+
+    venue: Venue
+    listings: Mapping[str, Listing]
+    ledger_path: Path
+    processing_ns: int
+    publish_ns: int
+    seed: int
+
+
+@dataclass(slots=True)
+class _Attached:
+    on_report: ReportSink
+    on_book: BookSink
+
+
+@dataclass(slots=True)
+class PaperExchange:
+    """One venue's far side. All methods belong to the event loop's thread."""
+
+    spec: ExchangeSpec
+    market: Market
+    clock: Clock
+    faults: Faults = field(default_factory=Faults)
+    ledger: VenueLedger = field(init=False)
+    _footprints: dict[str, Footprint] = field(default_factory=dict)
+    _attached: list[_Attached] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _book_seq: int = 0
+    _is_running: bool = False
+
+    def __post_init__(self) -> None:
+        self.ledger = VenueLedger(self.spec.ledger_path)
+        self._footprints = {name: Footprint(self.market.refill_ns(self.venue_id, name)) for name in self.spec.listings}
+        self.set_faults(self.faults)
+
+    @property
+    def venue_id(self) -> str:
+        return self.spec.venue.venue_id
+
+    # living
+
+    def open(self) -> None:
+        """Takes the ledger over, closes what an earlier life left open, publishes books. Needs a running loop.
+
+        Raises Unavailable where another process holds the ledger.
+        """
+        self.ledger.open()
+        for order in self.ledger.open_orders():
+            self._finish(order, "canceled", "venue_restarted")
+        # Sequences of a later life are above those of an earlier one.
+        self._book_seq = self.clock.wall_ns() // 1_000_000
+        self._is_running = True
+        self._spawn(self._publish_for_ever())
+
+    async def close(self) -> None:
+        """Stops; orders still open are canceled in the ledger. Closing twice is closing once."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for order in self.ledger.open_orders():
+            self._finish(order, "canceled", "venue_stopped")
+        self.ledger.close()
+
+    def attach(self, on_report: ReportSink, on_book: BookSink) -> Callable[[], None]:
+        """Tells reports and books to one more listener; the answer detaches it."""
+        attached = _Attached(on_report, on_book)
+        self._attached.append(attached)
+
+        def detach() -> None:
+            if attached in self._attached:
+                self._attached.remove(attached)
+
+        return detach
+
+    def set_faults(self, faults: Faults) -> None:
+        """Changes what goes wrong from now on; ending `is_holding` lets held orders go on."""
+        self.faults = faults
+        if faults.is_holding:
+            self._released.clear()
+        else:
+            self._released.set()
+
+    # requests: each returns at once, the answer comes as reports
+
+    def submit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+        """Puts an approved child on its way to the venue."""
+        self._spawn(self._submit(child, limits_version, decision_seq))
+
+    def cancel(self, child: ChildOrder) -> None:
+        """Puts a wish to cancel on its way."""
+        self._spawn(self._cancel(child))
+
+    def query(self, child: ChildOrder) -> None:
+        """Puts a question on its way; the answer is everything the ledger holds of the child, or NOT_FOUND."""
+        self._spawn(self._query(child))
+
+    async def open_client_ids(self) -> Sequence[str]:
+        """Client ids taken and not done; raises Unavailable when the venue is down."""
+        await self._pass_ns(2 * self.spec.venue.latency_ns)
+        if self.faults.is_down or not self._is_running:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
+        return [order.client_id for order in self.ledger.open_orders()]
+
+    async def _submit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+        fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
+        await self._pass_ns(self.spec.venue.latency_ns)
+        if fate.is_request_lost or self.faults.is_down:
+            await self._tell_lost(child)
+            return
+        now_ns = self.clock.wall_ns()
+        why = self._refusal_code(child, now_ns)
+        if why:
+            offsets = self.ledger.append([RefusedLine(now_ns, child.client_id, why, _TEXT.get(why, ""))])
+            await self._tell(child, fate, [self._refused(child, why, now_ns, offsets[0])])
+            return
+        order = self._accept(child, now_ns, limits_version, decision_seq)
+        await self._work(child, order, fate)
+
+    def _refusal_code(self, child: ChildOrder, now_ns: int) -> str:
+        """Why the venue does not take `child`, empty if it does."""
+        if self.ledger.is_absent(child.client_id):
+            return VenueRefusal.DEADLINE_PASSED.value  # sworn after the deadline; this clock may have stepped back
+        listing = self.spec.listings.get(child.symbol)
+        if listing is None:
+            return VenueRefusal.UNKNOWN_SYMBOL.value
+        why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
+        if why is not None:
+            return why.value
+        return self.faults.reject_code
+
+    def _refused(self, child: ChildOrder, code: str, now_ns: int, offset: int) -> ExecutionReport:
+        """A duplicate says nothing about the first use of its id, so it is no rejection: the venue must be asked."""
+        is_duplicate = code == VenueRefusal.DUPLICATE_CLIENT_ID.value
+        return ExecutionReport(
+            ReportKind.UNKNOWN if is_duplicate else ReportKind.REJECTED,
+            self.venue_id,
+            child.client_id,
+            venue_ts_ns=now_ns,
+            code=code,
+            text=_TEXT.get(code, ""),
+            evidence=self._evidence(offset),
+        )
+
+    def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
+        order = AcceptedLine(
+            ts_ns=now_ns,
+            client_id=child.client_id,
+            venue_order_id=f"{self.venue_id}-{self.ledger.n_accepted + 1}",
+            child_id=child.child_id,
+            order_id=child.order_id,
+            account=child.account,
+            symbol=child.symbol,
+            side=child.side,
+            time_in_force=child.time_in_force,
+            price_ticks=child.price_ticks,
+            qty_lots=child.qty_lots,
+            deadline_ts_ns=child.deadline_ts_ns,
+            limits_version=limits_version,
+            decision_seq=decision_seq,
+        )
+        self.ledger.append([order])
+        return order
+
+    async def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
+        """Acknowledges, lets the venue's own time pass, matches, writes, tells."""
+        await self._released.wait()
+        acked = self._reports_of(child.client_id)[:1]
+        if self.spec.processing_ns:
+            self._spawn(self._tell(child, fate, acked))
+            await self._pass_ns(self.spec.processing_ns)
+            acked = []
+        if not self.ledger.is_open(child.client_id):
+            return  # canceled meanwhile
+        self._match(child, order)
+        told = self._reports_of(child.client_id)[1:]
+        self._publish(child.symbol)
+        await self._tell(child, fate, acked + told)
+
+    def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
+        """Fills against the book of this instant and the end of the order, in one write."""
+        now_ns = self.clock.wall_ns()
+        listing, footprint = self.spec.listings[child.symbol], self._footprints[child.symbol]
+        bids, asks = self._shown(child.symbol, now_ns)
+        levels = asks if child.side is Side.BUY else bids
+        mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
+        lines: list[LedgerLine] = []
+        cum_lots = 0
+        for fill in match(child, listing, levels):
+            lot_units, tick_units = listing.instrument.lot_units, listing.instrument.tick_units
+            footprint.take(child.side, fill.price_ticks * tick_units, fill.qty_lots * lot_units, now_ns)
+            cum_lots = fill.cum_qty_lots
+            lines.append(
+                FillLine(
+                    ts_ns=now_ns,
+                    client_id=child.client_id,
+                    venue_order_id=order.venue_order_id,
+                    venue_trade_id=f"{self.venue_id}-t{self.ledger.n_fills + len(lines) + 1}",
+                    symbol=child.symbol,
+                    price_ticks=fill.price_ticks,
+                    qty_lots=fill.qty_lots,
+                    cum_qty_lots=fill.cum_qty_lots,
+                    fee_nano=fill.fee_nano,
+                    fee_currency=listing.symbol.money_currency,
+                    mid_half_units=mid_half_units,
+                )
+            )
+        how: Literal["filled", "canceled", "expired"] = "filled"
+        code = ""
+        if cum_lots < child.qty_lots:
+            how, code = ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
+        lines.append(DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code))
+        self.ledger.append(lines)
+
+    async def _cancel(self, child: ChildOrder) -> None:
+        await self._pass_ns(self.spec.venue.latency_ns)
+        if self.faults.is_down:
+            return
+        fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
+        order = next((o for o in self.ledger.open_orders() if o.client_id == child.client_id), None)
+        if order is not None:
+            self._finish(order, "canceled", "client")
+            await self._tell(child, fate, self._reports_of(child.client_id)[1:])
+            return
+        code = "already_done" if self.ledger.is_known(child.client_id) else "unknown_order"
+        now_ns = self.clock.wall_ns()
+        report = ExecutionReport(
+            ReportKind.CANCEL_REJECTED, self.venue_id, child.client_id, venue_ts_ns=now_ns, code=code
+        )
+        await self._tell(child, fate, [report])
+
+    async def _query(self, child: ChildOrder) -> None:
+        await self._pass_ns(self.spec.venue.latency_ns)
+        if self.faults.is_down or self.faults.is_holding:
+            return
+        reports = self._reports_of(child.client_id) or [self._not_found(child)]
+        await self._pass_ns(self.spec.venue.latency_ns)
+        self._emit(reports)
+
+    def _not_found(self, child: ChildOrder) -> ExecutionReport:
+        """After the deadline the venue swears in its ledger that it will never take the id; before, it may still."""
+        now_ns = self.clock.wall_ns()
+        evidence, code = "", "may_still_arrive"
+        if now_ns > child.deadline_ts_ns:
+            code = "never_accepted"
+            if not self.ledger.is_absent(child.client_id):
+                offsets = self.ledger.append([AbsentLine(now_ns, child.client_id, child.deadline_ts_ns)])
+                evidence = self._evidence(offsets[0])
+        return ExecutionReport(
+            ReportKind.NOT_FOUND,
+            self.venue_id,
+            child.client_id,
+            venue_ts_ns=now_ns,
+            code=code,
+            evidence=evidence or f"query:{self.venue_id}:{now_ns}",
+        )
+
+    def _finish(self, order: AcceptedLine, how: Literal["canceled", "expired"], code: str) -> None:
+        """Ends an open order that will not be worked (any more); its fills so far stand."""
+        fills = [line for _, line in self.ledger.lines_of(order.client_id) if isinstance(line, FillLine)]
+        cum_lots = fills[-1].cum_qty_lots if fills else 0
+        now_ns = self.clock.wall_ns()
+        self.ledger.append([DoneLine(now_ns, order.client_id, order.venue_order_id, how, cum_lots, code)])
+
+    # telling
+
+    def _reports_of(self, client_id: str) -> list[ExecutionReport]:
+        """What the ledger says of one client id, in our words: acknowledged, fills, end; or refused; or nothing."""
+        reports: list[ExecutionReport] = []
+        first_refused: ExecutionReport | None = None
+        for offset, line in self.ledger.lines_of(client_id):
+            if isinstance(line, RefusedLine):
+                first_refused = first_refused or _of_refused(self.venue_id, line, self._evidence(offset))
+            elif not isinstance(line, AbsentLine):
+                reports += _of_line(self.venue_id, line, self._evidence(offset))
+        return reports or ([first_refused] if first_refused else [])
+
+    def _evidence(self, offset: int) -> str:
+        return f"ledger:{self.venue_id}:{offset}"
+
+    async def _tell(self, child: ChildOrder, fate: Fate, reports: list[ExecutionReport]) -> None:
+        """Sends `reports` on their way back, with what is meant to go wrong."""
+        if fate.is_untold:
+            await self._tell_lost(child)
+            return
+        told = [report for report in reports for _ in range(_n_times(report, self.faults))]
+        if self.faults.is_shuffling:
+            fate.chance.shuffle(told)
+        await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
+        await self._released.wait()
+        self._emit(told)
+
+    async def _tell_lost(self, child: ChildOrder) -> None:
+        """The client's own view of a lost message: its request timed out, and nothing is proven."""
+        await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
+        if not self.faults.is_silent:
+            self._emit([ExecutionReport(ReportKind.UNKNOWN, self.venue_id, child.client_id, code="timeout")])
+
+    def _emit(self, reports: Sequence[ExecutionReport]) -> None:
+        for report in reports:
+            for attached in list(self._attached):
+                attached.on_report(report)
+
+    # books
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            for symbol in self.spec.listings:
+                self._publish(symbol)
+            await asyncio.sleep(self.spec.publish_ns / _NS)
+
+    def _publish(self, symbol: str) -> None:
+        """The book of this instant, on its way to whoever listens."""
+        if not self._attached or self.faults.is_down:
+            return
+        now_ns = self.clock.wall_ns()
+        bids, asks = self._shown(symbol, now_ns)
+        self._book_seq += 1
+        book = (self._book_seq, now_ns, bids, asks)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_book, symbol, book)
+
+    def _emit_book(self, symbol: str, book: tuple[int, int, tuple[Level, ...], tuple[Level, ...]]) -> None:
+        book_seq, venue_ts_ns, bids, asks = book
+        if not self._is_running:
+            return
+        received_ts_ns = self.clock.wall_ns()
+        snapshot = BookSnapshot(self.venue_id, symbol, book_seq, venue_ts_ns, received_ts_ns, bids, asks)
+        for attached in list(self._attached):
+            attached.on_book(snapshot)
+
+    def _shown(self, symbol: str, now_ns: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Bids and asks without what we took and is not back yet."""
+        sides, footprint = self.market.sides(self.venue_id, symbol, now_ns), self._footprints[symbol]
+        return footprint.left(Side.SELL, sides.bids, now_ns), footprint.left(Side.BUY, sides.asks, now_ns)
+
+    # time
+
+    async def _pass_ns(self, wait_ns: int) -> None:
+        if wait_ns > 0:
+            await asyncio.sleep(wait_ns / _NS)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A broken piece of work is silence for the client, who asks; here it is told to whoever watches."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            observe.venue_call_failed(self.venue_id, "exchange", error)
+
+
+_TEXT: Final = {
+    VenueRefusal.UNKNOWN_SYMBOL.value: "No such symbol here.",
+    VenueRefusal.BAD_TICK.value: "The price is not a multiple of the tick.",
+    VenueRefusal.BAD_LOT.value: "The quantity is not a multiple of the lot.",
+    VenueRefusal.MIN_QTY.value: "Below the least quantity.",
+    VenueRefusal.MAX_QTY.value: "Above the largest quantity.",
+    VenueRefusal.MIN_NOTIONAL.value: "Below the least notional.",
+    VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken.",
+    VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
+    VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
+}
+
+
+def _n_times(report: ExecutionReport, faults: Faults) -> int:
+    return 1 + faults.n_extra_fills if report.kind is ReportKind.FILLED else 1
+
+
+def _of_refused(venue_id: str, line: RefusedLine, evidence: str) -> ExecutionReport:
+    return ExecutionReport(
+        ReportKind.REJECTED,
+        venue_id,
+        line.client_id,
+        venue_ts_ns=line.ts_ns,
+        code=line.code,
+        text=line.text,
+        evidence=evidence,
+    )
+
+
+def _of_line(venue_id: str, line: AcceptedLine | FillLine | DoneLine, evidence: str) -> list[ExecutionReport]:
+    """One line of the ledger as reports; the end of a filled order has none, its last fill tells the total."""
+    match line:
+        case AcceptedLine():
+            return [
+                ExecutionReport(
+                    ReportKind.ACKED,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    venue_ts_ns=line.ts_ns,
+                    evidence=evidence,
+                )
+            ]
+        case FillLine():
+            return [
+                ExecutionReport(
+                    ReportKind.FILLED,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    venue_trade_id=line.venue_trade_id,
+                    price_ticks=line.price_ticks,
+                    qty_lots=line.qty_lots,
+                    cum_qty_lots=line.cum_qty_lots,
+                    fee_nano=line.fee_nano,
+                    fee_currency=line.fee_currency,
+                    venue_ts_ns=line.ts_ns,
+                    mid_half_units=line.mid_half_units,
+                    evidence=evidence,
+                )
+            ]
+        case DoneLine():
+            kind = _HOW.get(line.how)
+            if kind is None:
+                return []
+            return [
+                ExecutionReport(
+                    kind,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    cum_qty_lots=line.cum_qty_lots,
+                    venue_ts_ns=line.ts_ns,
+                    code=line.code,
+                    evidence=evidence,
+                )
+            ]

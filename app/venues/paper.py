@@ -1,0 +1,117 @@
+"""Paper venues inside the gateway's own process: the same far side as `bestex venues serve`, without the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.domain.book import BookDelta, BookSnapshot
+from app.domain.fills import ExecutionReport
+from app.domain.orders import ChildOrder
+from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.universe import Universe
+from app.execution.simulator import Listing
+from app.venues.base import VenueBase
+from app.venues.exchange import ExchangeSpec, Market, PaperExchange
+from app.venues.faults import Faults
+from app.venues.ledger import ledger_path
+from app.venues.registry import SIMULATED, ns_of_ms, read_table
+from app.venues.simulated_market import SimulatedMarket, load_market_spec
+
+
+class PaperVenue(VenueBase):
+    """One paper venue, in process. Its ledger outlives it."""
+
+    def __init__(self, exchange: PaperExchange, clock: Clock) -> None:
+        super().__init__(exchange.venue_id, clock)
+        self.exchange = exchange
+        self._detach: Callable[[], None] | None = None
+
+    async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
+        """Opens the far side; raises Unavailable where another process holds its ledger."""
+
+        def stamped(report: ExecutionReport) -> None:
+            on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+
+        def passed_on(book: BookSnapshot | BookDelta) -> None:
+            on_book(book)
+
+        self._detach = self.exchange.attach(stamped, passed_on)
+        self.exchange.open()
+
+    async def stop(self) -> None:
+        if self._detach is not None:
+            self._detach()
+            self._detach = None
+        await self.exchange.close()
+
+    async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+        self.exchange.submit(child, limits_version, decision_seq)
+
+    async def cancel(self, child: ChildOrder) -> None:
+        self.exchange.cancel(child)
+
+    async def query(self, child: ChildOrder) -> None:
+        self.exchange.query(child)
+
+    async def open_client_ids(self) -> Sequence[str]:
+        return await self.exchange.open_client_ids()
+
+
+def open_exchanges(
+    universe: Universe,
+    directory: Path,
+    seed: int,
+    clock: Clock,
+    *,
+    market: Market | None = None,
+    faults: Mapping[str, Faults] | None = None,
+) -> dict[str, PaperExchange]:
+    """The far sides of every venue of `universe`, on one simulated market of `seed`, ledgers in `directory`.
+
+    `market` stands in for the simulated one in tests. Nothing runs before each is opened.
+    """
+    shared = market or SimulatedMarket(load_market_spec(universe), seed, clock.wall_ns())
+    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
+    return {
+        venue_id: PaperExchange(
+            _spec(universe, rows[venue_id], directory, seed), shared, clock, _faults(faults, venue_id)
+        )
+        for venue_id in universe.venues
+    }
+
+
+def open_paper_venues(
+    universe: Universe,
+    directory: Path,
+    seed: int,
+    clock: Clock,
+    *,
+    market: Market | None = None,
+    faults: Mapping[str, Faults] | None = None,
+) -> dict[str, PaperVenue]:
+    """Every venue of `universe` as an in-process port."""
+    exchanges = open_exchanges(universe, directory, seed, clock, market=market, faults=faults)
+    return {venue_id: PaperVenue(exchange, clock) for venue_id, exchange in exchanges.items()}
+
+
+def _faults(faults: Mapping[str, Faults] | None, venue_id: str) -> Faults:
+    return (faults or {}).get(venue_id, Faults())
+
+
+def _spec(universe: Universe, row: Mapping[str, Any], directory: Path, seed: int) -> ExchangeSpec:
+    venue_id = row["venue_id"]
+    return ExchangeSpec(
+        venue=universe.venues[venue_id],
+        listings={
+            symbol: Listing(universe.symbols[symbol], instrument, universe.fees[venue_id])
+            for (venue, symbol), instrument in universe.instruments.items()
+            if venue == venue_id
+        },
+        ledger_path=ledger_path(directory, venue_id),
+        processing_ns=ns_of_ms(row["processing_ms"]),
+        publish_ns=ns_of_ms(row["publish_ms"]),
+        seed=seed,
+    )
