@@ -56,7 +56,8 @@ class Tca(Answer):
     avg_price: Dec | None
     money_currency: str
     filled_money: SignedDec
-    reference_money: SignedDec
+    reference_money: SignedDec = Field(description="The filled quantity at the reference price.")
+    base_money: Dec = Field(description="The whole order at the reference price: what the basis points are of.")
     total_bps: SignedDec | None = Field(description="Null where nothing was filled or left.")
     cost_bps: WaterfallBps | None
     total_cost: SignedDec

@@ -1,0 +1,407 @@
+"""What can be asked: orders, fills, books, venues, limits. Never shows what is not durable.
+
+Memory answers first; the database adds what memory has let go. Keyset pages of the two merge exactly, because ids of
+one engine rise and a place in the log never changes. With the database away memory still answers, and only a question
+that needs older history is refused.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+from app import observe
+from app.domain.enums import ExclusionCode, KillScope, ParentState, RefusalCode
+from app.domain.errors import BadRequest, Unavailable
+from app.domain.events import ChildFilled, Fact, KillSwitchSet, OrderAccepted
+from app.domain.instrument import Symbol
+from app.domain.limits import Limits
+from app.domain.records import FillRecord, ParentRecord
+from app.domain.units import NANO_SCALE, PPM, div_half_even
+from app.domain.venue import Venue
+from app.execution.context import Context, Memory
+from app.execution.inputs import Turn
+from app.execution.stakes import account_view
+from app.risk.exposure import qty_nano
+from app.risk.reference import read_reference
+from app.services.engine import Engine
+
+T = TypeVar("T")
+K = TypeVar("K", int, str)
+_SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part(Generic[K]):
+    cursor: K | None
+    is_ascending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a keyset list: `cursor` is the last key seen, empty for the beginning."""
+
+    limit: int
+    cursor: str = ""
+    is_ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageOf(Generic[T]):
+    """Rows in the order asked for; `next_cursor` empty on the last page."""
+
+    rows: Sequence[T]
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    symbol: str = ""
+    is_open: bool | None = None
+
+
+class History(Protocol):
+    """Closed orders that memory may have let go. Raises Unavailable while the database is away."""
+
+    async def order(self, account: str, order_id: str) -> ParentRecord | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A fill with its order."""
+
+    order: ParentRecord
+    fill: FillRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LadderLevel:
+    """One level of one venue. `all_in_e12`: price with the taker's fee in it, in 1e-12 of the quote."""
+
+    venue: str
+    price_units: int
+    all_in_e12: int
+    qty_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookUsed:
+    venue: str
+    book_seq: int
+    received_ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Every valid venue's levels of one symbol, best first, and why the others are out."""
+
+    symbol: Symbol
+    now_ns: int
+    mid_half_units: int
+    bids: Sequence[LadderLevel]
+    asks: Sequence[LadderLevel]
+    used: Sequence[BookUsed]
+    excluded: Mapping[str, ExclusionCode]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueState:
+    """A venue and how it is now; ages in ns per symbol."""
+
+    venue: Venue
+    is_enabled: bool
+    is_killed: bool
+    is_reachable: bool
+    symbols: Sequence[str]
+    book_age_ns: Mapping[str, int]
+    n_live_children: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One limit and what is used of it, both integers at `scale`."""
+
+    code: RefusalCode
+    limit: int
+    used: int
+    scale: int
+    unit: str
+    detail: str
+
+
+class Reads:
+    """Everything that is asked and changes nothing."""
+
+    def __init__(self, engine: Engine, history: History | None) -> None:
+        self._engine = engine
+        self._history = history
+        self._base_seq = engine.ledger.seq
+        # Every order and fill of an account in the order of the log; fills as two columns: account_seq, order_id.
+        self._orders: dict[str, list[str]] = {}
+        self._fills: dict[str, tuple[list[int], list[str]]] = {}
+        fills: list[tuple[int, str, str]] = []
+        for parent in engine.ledger.parents.values():
+            self._orders.setdefault(parent.account, []).append(parent.order_id)
+            fills += [(fill.account_seq, parent.account, parent.order_id) for fill in parent.fills]
+        for account_seq, account, order_id in sorted(fills):
+            self._index_fill(account, account_seq, order_id)
+        self._names = _aliases(engine.universe.symbols)
+        engine.add_listener(self._on_durable)
+
+    def symbol(self, text: str) -> Symbol | None:
+        """The symbol that `text` names: CCXT's word, or an unambiguous looser spelling of it."""
+        found = self._engine.universe.symbols.get(text)
+        if found is not None:
+            return found
+        name = self._names.get(_loose(text))
+        return self._engine.universe.symbols[name] if name else None
+
+    def known_symbol(self, text: str, pointer: str) -> Symbol:
+        """`symbol`, or BadRequest("unknown_symbol")."""
+        found = self.symbol(text)
+        if found is None:
+            names = ", ".join(sorted(self._engine.universe.symbols)[:20])
+            raise BadRequest("unknown_symbol", "No such symbol.", pointer=pointer, hint=f"Known: {names}.")
+        return found
+
+    # orders and fills
+
+    async def order(self, account: str, reference: str) -> ParentRecord:
+        """One order by id or `client:ID`; BadRequest("not_found") for a foreign one as for none."""
+        order_id = reference
+        if reference.startswith("client:"):
+            order_id = self._engine.ledger.by_client_id.get((account, reference[7:]), ("", ""))[0]
+        ids = self._orders.get(account, [])
+        place = bisect_left(ids, order_id)
+        is_own = place < len(ids) and ids[place] == order_id
+        record = await self._record(account, order_id) if is_own else None
+        if record is None:
+            raise BadRequest("not_found", "No such order.", hint="See GET /v1/orders.")
+        return record
+
+    async def orders(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ParentRecord]:
+        """Orders of an account by id, newest first unless `part` says otherwise."""
+        ids: Sequence[str] = self._orders.get(account, [])
+        if wanted.is_open:
+            still_open = self._engine.ledger.open_by_account.get(account, {})
+            ids = sorted(still_open) if len(still_open) < len(ids) else ids
+        rows: list[ParentRecord] = []
+        for order_id in _walk(ids, ids, _Part(part.cursor or None, part.is_ascending)):
+            record = await self._record(account, order_id)
+            if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):
+                continue
+            if wanted.is_open is not None and wanted.is_open is (record.state is ParentState.DONE):
+                continue
+            rows.append(record)
+            if len(rows) > part.limit:
+                return PageOf(rows[:-1], rows[-2].order_id)
+        return PageOf(rows, "")
+
+    async def executions(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[Execution]:
+        """Fills of an account by their place in the log, newest first unless `part` says otherwise."""
+        seqs, order_ids = self._fills.get(account, ([], []))
+        rows: list[Execution] = []
+        for i in _walk(range(len(seqs)), seqs, _numbered(part)):
+            account_seq = seqs[i]
+            record = await self._record(account, order_ids[i])
+            if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):
+                continue
+            rows += [Execution(record, fill) for fill in record.fills if fill.account_seq == account_seq]
+            if len(rows) > part.limit:
+                return PageOf(rows[:-1], str(rows[-2].fill.account_seq))
+        return PageOf(rows, "")
+
+    def refusals(self, account: str, part: Slice) -> PageOf[Fact]:
+        """The account's latest refusals by their place in the log."""
+        facts = list(self._engine.ledger.refusals.get(account, ()))
+        rows: list[Fact] = []
+        for fact in _walk(facts, [fact.account_seq for fact in facts], _numbered(part)):
+            rows.append(fact)
+            if len(rows) > part.limit:
+                return PageOf(rows[:-1], str(rows[-2].account_seq))
+        return PageOf(rows, "")
+
+    async def _record(self, account: str, order_id: str) -> ParentRecord | None:
+        """An order that the index names: from memory, or from the database once memory has let it go."""
+        record = self._engine.ledger.parents.get(order_id)
+        if record is not None:
+            return record
+        if self._history is None:
+            observe.history_unavailable("order")
+            raise Unavailable("history_unavailable", "There is no database behind this process.")
+        try:
+            return await self._history.order(account, order_id)
+        except Unavailable:
+            observe.history_unavailable("order")
+            raise
+
+    # the market
+
+    def ladder(self, symbol: Symbol, n_levels: int, *, is_all_in: bool) -> Ladder:
+        """At most `n_levels` a side over every valid venue, best raw (or all-in) price first."""
+        engine = self._engine
+        now_ns = engine.now_ns()
+        books = engine.books(symbol.name)
+        reference = read_reference(books, engine.core.world.max_book_age_ns, now_ns)
+        excluded = {venue: exclusion.code for venue, exclusion in reference.barred.items()}
+        for venue in books.venues:
+            if code := self._bar_code(venue):
+                excluded[venue] = code
+        sides: tuple[list[LadderLevel], list[LadderLevel]] = ([], [])
+        used = []
+        for i, venue in enumerate(books.venues):
+            if venue in excluded:
+                continue
+            used.append(BookUsed(venue, int(books.book_seq[i]), int(books.received_ts_ns[i])))
+            fee_ppm = engine.universe.fees[venue].taker_fee_ppm
+            for side_i, sign in ((0, -1), (1, 1)):
+                n = min(int(books.n_levels[i, side_i]), n_levels)
+                prices = books.price_units[i, side_i, :n].tolist()
+                quantities = books.qty_units[i, side_i, :n].tolist()
+                for price_units, qty_units in zip(prices, quantities, strict=True):
+                    all_in = _all_in_e12(price_units, symbol.price_scale, sign * fee_ppm)
+                    sides[side_i].append(LadderLevel(venue, price_units, all_in, qty_units))
+
+        def rank(level: LadderLevel) -> tuple[int, int, str]:
+            price = level.all_in_e12 if is_all_in else level.price_units
+            return price, -level.qty_units, level.venue
+
+        bids = sorted(sides[0], key=lambda level: (-rank(level)[0], *rank(level)[1:]))[:n_levels]
+        asks = sorted(sides[1], key=rank)[:n_levels]
+        return Ladder(symbol, now_ns, reference.mid_half_units, bids, asks, used, excluded)
+
+    def venues(self) -> list[VenueState]:
+        """Every venue, by id."""
+        engine = self._engine
+        ledger, universe = engine.ledger, engine.universe
+        ages_ns = engine.health().book_age_ns
+        n_live: dict[str, int] = {}
+        for record in ledger.live_children.values():
+            n_live[record.child.venue] = n_live.get(record.child.venue, 0) + 1
+        states = []
+        for venue_id, venue in sorted(universe.venues.items()):
+            symbols = sorted(name for listed, name in universe.instruments if listed == venue_id)
+            states.append(
+                VenueState(
+                    venue=venue,
+                    is_enabled=venue_id not in ledger.disabled_venues,
+                    is_killed=(KillScope.VENUE, venue_id) in ledger.kills,
+                    is_reachable=venue_id not in engine.core.memory.unreachable,
+                    symbols=symbols,
+                    book_age_ns={s: ages_ns[(venue_id, s)] for s in symbols if (venue_id, s) in ages_ns},
+                    n_live_children=n_live.get(venue_id, 0),
+                )
+            )
+        return states
+
+    def _bar_code(self, venue: str) -> ExclusionCode | None:
+        if venue in self._engine.ledger.disabled_venues:
+            return ExclusionCode.DISABLED
+        return ExclusionCode.KILLED if (KillScope.VENUE, venue) in self._engine.ledger.kills else None
+
+    # the account
+
+    def last_seq(self, account: str) -> int:
+        """The account's newest sequence number."""
+        return self._engine.ledger.account_seqs.get(account, 0)
+
+    def balances(self, account: str) -> list[tuple[str, str, int]]:
+        """(venue, currency, nano), sorted."""
+        held = self._engine.ledger.balances.items()
+        return sorted((venue, currency, nano) for (owner, venue, currency), nano in held if owner == account)
+
+    def positions(self, account: str) -> list[tuple[str, str, int]]:
+        """(venue, symbol, signed units), sorted; flat ones are left out."""
+        held = self._engine.ledger.positions.items()
+        return sorted((venue, symbol, units) for (owner, venue, symbol), units in held if owner == account and units)
+
+    def limits(self, account: str) -> Limits | None:
+        return self._engine.ledger.limits.get(account)
+
+    def kills(self, account: str, *, is_operator: bool) -> list[KillSwitchSet]:
+        """Switches in force that cover `account`; the operator sees every one."""
+        kills = self._engine.ledger.kills
+        return [
+            kill
+            for (scope, target), kill in sorted(kills.items())
+            if is_operator or scope is not KillScope.ACCOUNT or target == account
+        ]
+
+    def usage(self, account: str, limits: Limits) -> list[Used]:
+        """What is used of each limit that accumulates; positions per symbol at their worst case."""
+        engine = self._engine
+        ctx = Context(engine.core.world, engine.ledger, Memory(), engine.now_ns(), Turn())
+        rows: list[Used] = []
+        for symbol in engine.universe.symbols.values():
+            view = account_view(ctx, account, symbol)
+            if not rows:
+                rows.append(
+                    Used(RefusalCode.MAX_OPEN_ORDERS, limits.max_open_orders, view.n_open_orders, 0, "orders", "")
+                )
+                quote = symbol.fungible.quote
+                used = view.open_notional_nano
+                rows.append(
+                    Used(RefusalCode.MAX_OPEN_NOTIONAL, limits.max_open_notional_nano, used, NANO_SCALE, quote, "")
+                )
+            held_units = sum(view.position_units.values())
+            worst_units = max(held_units + view.open_buy_units, view.open_sell_units - held_units, 0)
+            if worst_units:
+                worst_nano = qty_nano(symbol, worst_units)
+                unit, limit_nano = symbol.qty_currency, limits.max_position_nano
+                rows.append(Used(RefusalCode.MAX_POSITION, limit_nano, worst_nano, NANO_SCALE, unit, symbol.name))
+            for venue, nano in sorted(view.venue_exposure_nano.items()):
+                if nano:
+                    detail, quote = f"{venue} {symbol.name}", symbol.fungible.quote
+                    rows.append(
+                        Used(RefusalCode.CREDIT_LIMIT, limits.venue_credit_nano, nano, NANO_SCALE, quote, detail)
+                    )
+        return rows
+
+    def _on_durable(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if fact.seq <= self._base_seq:
+                continue
+            event = fact.event
+            if isinstance(event, OrderAccepted):
+                self._orders.setdefault(event.account, []).append(event.order_id)
+            elif isinstance(event, ChildFilled):
+                self._index_fill(event.account, fact.account_seq, event.order_id)
+
+    def _index_fill(self, account: str, account_seq: int, order_id: str) -> None:
+        seqs, order_ids = self._fills.setdefault(account, ([], []))
+        seqs.append(account_seq)
+        order_ids.append(order_id)
+
+
+def _walk(items: Sequence[T], keys: Sequence[K], part: _Part[K]) -> Iterator[T]:
+    """Items behind the cursor in the order asked for; `keys` are theirs, ascending."""
+    if part.is_ascending:
+        start = 0 if part.cursor is None else bisect_right(keys, part.cursor)
+        return iter(items[start:])
+    end = len(items) if part.cursor is None else bisect_left(keys, part.cursor)
+    return (items[i] for i in range(end - 1, -1, -1))
+
+
+def _numbered(part: Slice) -> _Part[int]:
+    if part.cursor and not (part.cursor.isascii() and part.cursor.isdigit() and len(part.cursor) < 19):
+        raise BadRequest("invalid_request", "Not a cursor of this list.", pointer="/query/cursor", hint="Leave it out.")
+    return _Part(int(part.cursor) if part.cursor else None, part.is_ascending)
+
+
+def _all_in_e12(price_units: int, price_scale: int, signed_fee_ppm: int) -> int:
+    """The price with the fee in it, in 1e-12, half to even where a scale above 6 leaves a rest."""
+    return div_half_even(price_units * 10 ** (12 - price_scale) * (PPM + signed_fee_ppm), PPM)
+
+
+def _loose(text: str) -> str:
+    return text.upper().translate(_SEPARATORS)
+
+
+def _aliases(symbols: Iterable[str]) -> dict[str, str]:
+    """Loose spelling -> symbol, for those that only one symbol has."""
+    found: dict[str, list[str]] = {}
+    for name in symbols:
+        found.setdefault(_loose(name), []).append(name)
+    return {loose: names[0] for loose, names in found.items() if len(names) == 1}
