@@ -169,6 +169,11 @@ def venue_call_failed(venue: str, call: str, error: BaseException) -> None:
     _log().warning("venue_call_failed", venue=venue, call=call, error=repr(error)[:200])
 
 
+def shard_stopped(error: BaseException) -> None:
+    """A commit or a fold failed: the process ends after this line."""
+    _log().critical("shard_stopped", error=repr(error)[:500], exc_info=error)
+
+
 def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
     _books.labels(venue, "yes" if is_good else "no").inc()
     if not is_good:

@@ -10,7 +10,7 @@ from typing import Final
 from app import observe
 from app.domain.enums import KillAction, KillScope
 from app.domain.errors import BadRequest, InvariantBroken
-from app.domain.events import KillSwitchSet
+from app.domain.events import Fact, KillSwitchSet
 from app.domain.limits import Limits
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.inputs import ClearKillSwitch, Resolve, SetKillSwitch, SetLimits, SetVenue
@@ -18,7 +18,6 @@ from app.services.engine import Engine
 
 # How long a kill waits for venues to confirm before it tells what they have not.
 KILL_WAIT_S: Final = 1.0
-_POLL_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ class AdminService:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._moved = asyncio.Event()
+        engine.add_listener(self._on_durable)
 
     async def set_limits(self, account: str, limits: Limits, actor: str) -> Limits:
         """The limits in force; raises BadRequest("version_conflict") unless `version` is the next one."""
@@ -91,10 +92,16 @@ class AdminService:
         return self._engine.ledger.child(child_id)
 
     async def _wait_dead(self, kill: KillSwitchSet) -> None:
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + KILL_WAIT_S
-        while loop.time() < deadline_s and any(True for _ in self._alive(kill)):
-            await asyncio.sleep(_POLL_S)
+        try:
+            async with asyncio.timeout(KILL_WAIT_S):
+                while self._alive(kill):
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return
+
+    def _on_durable(self, facts: Sequence[Fact]) -> None:
+        self._moved.set()
 
     def _alive(self, kill: KillSwitchSet) -> list[ChildRecord]:
         return [record for record in self._engine.ledger.live_children.values() if _covers(kill, record)]

@@ -134,9 +134,10 @@ class Used:
 class Reads:
     """Everything that is asked and changes nothing."""
 
-    def __init__(self, engine: Engine, history: History | None) -> None:
+    def __init__(self, engine: Engine, history: History | None, reader: AccountReader) -> None:
         self._engine = engine
         self._history = history
+        self._reader = reader
         self._base_seq = engine.ledger.seq
         # Every order and fill of an account in the order of the log; fills as two columns: account_seq, order_id.
         self._orders: dict[str, list[str]] = {}
