@@ -23,7 +23,7 @@ class Event(Answer):
     order_status: OrderStatus | None
     cum_qty: str | None
     leaves_qty: str | None
-    data: dict[str, Any] = Field(description="The fact's own members; integers are in the units their names end in.")
+    data: dict[str, Any] = Field(description="The fact's own members, as decimals and times.")
 
 
 class EventPage(Answer):
