@@ -93,6 +93,10 @@ class Recording(Protocol):
     @property
     def gaps(self) -> tuple[RecordingGap, ...]: ...
 
+    def span_ns(self, market: RecordedMarket) -> tuple[int, int]:
+        """Receive times of the market's first snapshot and last event."""
+        ...
+
     def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
         """The market's book events in order of receipt, starting with a snapshot."""
         ...

@@ -174,6 +174,17 @@ class ParquetRecording:
         self.universe = _universe_of(manifest["universe"])
         self.markets = self._recorded_markets(f"{FORMAT} {VERSION} of bestex {manifest['release']}")
 
+    def span_ns(self, market: RecordedMarket) -> tuple[int, int]:
+        """Receive times of the market's first snapshot and last event; raises BadRequest without a snapshot."""
+        first_ns = last_ns = 0
+        for event in self.events(market):
+            if not first_ns and isinstance(event, BookSnapshot):
+                first_ns = event.received_ts_ns
+            last_ns = event.received_ts_ns
+        if not first_ns:
+            raise BadRequest("no_snapshot", f"{market.instrument.venue} {market.symbol.name} has no snapshot")
+        return first_ns, last_ns
+
     def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
         """The market's book events in order of arrival."""
         for name in self._files("books"):

@@ -122,6 +122,12 @@ class L2Set:
         self.markets = tuple(markets)
         self.digest = _digest(sorted(folder.glob("*.parquet")))
 
+    def span_ns(self, market: RecordedMarket) -> tuple[int, int]:
+        """Receive times of the snapshot and of the last depth message."""
+        first_ns = int(_metadata(self._path(market, "snapshot"))["snapshot_recv_ns"]) + CLOCK_BEHIND_NS
+        last = pq.read_table(self._path(market, "depth"), columns=["recv_ns"]).column("recv_ns")[-1].as_py()
+        return first_ns, int(last) + CLOCK_BEHIND_NS
+
     def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
         """Snapshot, then depth and best bid and ask merged by receive time; raises BadRequest for a broken chain."""
         return _merged_events(market, *self._tables(market), _read_tops(self._path(market, "bbo"), market.symbol))
