@@ -23,6 +23,7 @@ class ChildView(msgspec.Struct, frozen=True, gc=False):
 
     child_id: str
     venue: str
+    venue_order_id: str
     status: OrderStatus
     cum_qty_units: int
     leaves_qty_units: int
@@ -220,6 +221,7 @@ def _child_view(record: ChildRecord) -> ChildView:
     return ChildView(
         record.child.child_id,
         record.child.venue,
+        record.venue_order_id,
         record.status,
         record.cum_qty_units,
         record.leaves_qty_units,

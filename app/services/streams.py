@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
 
 from app.domain.enums import KillScope
-from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, VenueSet
+from app.domain.errors import Unavailable
+from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, VenueSet
 from app.domain.ports import FactReader
 from app.domain.records import FillRecord
 from app.execution.ledger import Ledger
@@ -28,6 +30,7 @@ RING_FACTS: Final = 65_536
 PAGE_FACTS: Final = 1_000
 # A resume over a long history meets many orders; closed ones are dropped beyond this and read again if they reappear.
 REPLICA_ORDERS: Final = 4_096
+DURABLE_WAIT_S: Final = 0.01
 
 
 class FactSource(Protocol):
@@ -70,7 +73,7 @@ class SystemState:
     disabled_venues: tuple[str, ...]
 
 
-_SYSTEM_KINDS: Final = frozenset({KillSwitchSet, KillSwitchCleared, VenueSet})
+_NOTED: Final = frozenset({KillSwitchSet, KillSwitchCleared, VenueSet, LimitsSet})
 ItemSink = Callable[[Sequence[StreamItem]], None]
 SystemSink = Callable[[Fact], None]
 
@@ -89,7 +92,8 @@ class Streams:
         self._base_seq = ledger.seq
         self._last_seqs = dict(ledger.account_seqs)
         self._orders = OrderReplica(ledger.open_parents.values())
-        self._kills = {key: kill for key, kill in ledger.kills.items() if key[0] is not KillScope.ACCOUNT}
+        self._kills = dict(ledger.kills)
+        self._limits_versions = {account: limits.version for account, limits in ledger.limits.items()}
         self._disabled_venues = set(ledger.disabled_venues)
         self._ring: deque[StreamItem] = deque()
         self._rings: dict[str, deque[StreamItem]] = {}
@@ -97,15 +101,21 @@ class Streams:
         self._system_sinks: list[SystemSink] = []
         self._wakers: dict[str, set[asyncio.Event]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-pages")
+        self.is_ending = False
         self.is_closing = False
         engine.add_listener(self._on_durable)
 
-    def close(self) -> None:
-        """Ends every follower and the journal thread; the engine's listener stays, and does nothing more."""
-        self.is_closing = True
+    def end_followers(self) -> None:
+        """Ends every `follow`, now and from now on; the server is about to stop."""
+        self.is_ending = True
         for wakers in self._wakers.values():
             for waker in wakers:
                 waker.set()
+
+    def close(self) -> None:
+        """Ends followers and the journal thread; the engine's listener stays, and does nothing more."""
+        self.end_followers()
+        self.is_closing = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def last_seq(self, account: str) -> int:
@@ -137,7 +147,19 @@ class Streams:
         return sorted(fills, key=lambda fill: fill.record.account_seq)
 
     def system_state(self) -> SystemState:
-        return SystemState(tuple(self._kills.values()), tuple(sorted(self._disabled_venues)))
+        """What holds for everybody now, as far as it is durable."""
+        kills = tuple(kill for kill in self._kills.values() if kill.scope is not KillScope.ACCOUNT)
+        return SystemState(kills, tuple(sorted(self._disabled_venues)))
+
+    def account_kills(self, account: str) -> list[KillSwitchSet]:
+        """Switches on `account` alone."""
+        return [
+            kill for (scope, target), kill in self._kills.items() if (scope, target) == (KillScope.ACCOUNT, account)
+        ]
+
+    def limits_version(self, account: str) -> int:
+        """Version of the account's limits, 0 while it has none."""
+        return self._limits_versions.get(account, 0)
 
     def cursor(self, account: str, after_seq: int) -> Cursor:
         """A reader of `account` from just behind `after_seq`."""
@@ -152,7 +174,7 @@ class Streams:
         waker = asyncio.Event()
         self._wakers.setdefault(account, set()).add(waker)
         try:
-            while not self.is_closing:
+            while not self.is_ending:
                 waker.clear()
                 if not cursor.is_at_head:
                     yield await cursor.page()
@@ -189,7 +211,7 @@ class Streams:
         for fact in facts:
             if fact.seq <= self._base_seq:
                 continue
-            if type(fact.event) in _SYSTEM_KINDS and self._is_for_all(fact):
+            if type(fact.event) in _NOTED and self._note(fact):
                 system.append(fact)
             if fact.account:
                 items.append(self._publish(fact))
@@ -225,19 +247,22 @@ class Streams:
         if order_id := order_id_of(item.fact.event):
             self._orders.forget_closed(order_id, item.fact.seq)
 
-    def _is_for_all(self, fact: Fact) -> bool:
-        """Whether `fact` belongs to the public system state; applies it."""
+    def _note(self, fact: Fact) -> bool:
+        """Keeps the switches and limits up to date; whether `fact` is everybody's business."""
         event = fact.event
         match event:
             case VenueSet():
                 (self._disabled_venues.discard if event.is_enabled else self._disabled_venues.add)(event.venue)
-            case KillSwitchSet() if event.scope is not KillScope.ACCOUNT:
+                return True
+            case KillSwitchSet():
                 self._kills[(event.scope, event.target)] = event
-            case KillSwitchCleared() if event.scope is not KillScope.ACCOUNT:
+                return event.scope is not KillScope.ACCOUNT
+            case KillSwitchCleared():
                 self._kills.pop((event.scope, event.target), None)
-            case _:
-                return False
-        return True
+                return event.scope is not KillScope.ACCOUNT
+            case LimitsSet():
+                self._limits_versions[event.account] = event.limits.version
+        return False
 
 
 class Cursor:
@@ -259,18 +284,29 @@ class Cursor:
         return self.seq >= self._streams.last_seq(self._account)
 
     async def page(self, limit: int = PAGE_FACTS) -> list[StreamItem]:
-        """The next items, at most `limit`; empty only at the head, and when the streams are closing."""
-        items = self._streams.ring_page(self._account, self.seq, limit)
-        if items is None:
-            # What is durable but not yet published is left out: it will come through the ring.
-            n_published = min(limit, self._streams.last_seq(self._account) - self.seq)
-            items = await self._streams.in_thread(lambda: self._journal(self.seq, n_published))
-        if items:
-            self.seq = items[-1].seq
-        return items
+        """The next items, at most `limit`; empty only at the head, and when the streams are closing.
+
+        Raises Unavailable("resume_too_old") where the journal no longer holds what comes next.
+        """
+        while not self.is_at_head:
+            items = self._streams.ring_page(self._account, self.seq, limit)
+            if items is None:
+                # What is durable but not yet published is left out: it will come through the ring.
+                n_published = min(limit, self._streams.last_seq(self._account) - self.seq)
+                items = await self._streams.in_thread(partial(self._journal, self.seq, n_published))
+            if items:
+                self.seq = items[-1].seq
+                return items
+            if self._streams.is_closing:
+                break
+            # A fact of before these streams began is still on its way to the disk: at most one group commit.
+            await asyncio.sleep(DURABLE_WAIT_S)
+        return []
 
     def _journal(self, after_seq: int, limit: int) -> list[StreamItem]:
         facts = self._reader.read_account(self._account, after_seq, limit)
+        if facts and facts[0].account_seq != after_seq + 1:
+            raise Unavailable("resume_too_old", f"The journal begins at {facts[0].account_seq}.")
         unknown: set[str] = set()
         accepted: set[str] = set()
         for fact in facts:
