@@ -21,10 +21,9 @@ import msgspec
 from app.domain.enums import KillScope
 from app.domain.errors import Unavailable
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, VenueSet
-from app.domain.ports import FactReader
 from app.domain.records import FillRecord
 from app.execution.ledger import Ledger
-from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
+from app.services.order_views import Replica, OrderView, order_id_of, order_view
 
 RING_FACTS: Final = 65_536
 PAGE_FACTS: Final = 1_000
@@ -40,6 +39,14 @@ class FactSource(Protocol):
     def ledger(self) -> Ledger: ...
 
     def add_listener(self, listener: Callable[[Sequence[Fact]], None]) -> None: ...
+
+
+class AccountReader(Protocol):
+    """The door to the journal, as far as an account's facts go; used from the loop and from one thread."""
+
+    def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
+        """Durable facts of `account` with a greater account_seq, ascending, at most `limit`."""
+        ...
 
 
 class StreamItem(msgspec.Struct, gc=False):
@@ -85,13 +92,13 @@ class Streams:
     history and come from the journal.
     """
 
-    def __init__(self, engine: FactSource, reader: FactReader, *, ring_facts: int = RING_FACTS) -> None:
+    def __init__(self, engine: FactSource, reader: AccountReader, *, ring_facts: int = RING_FACTS) -> None:
         ledger = engine.ledger
         self._reader = reader
         self._ring_facts = ring_facts
         self._base_seq = ledger.seq
         self._last_seqs = dict(ledger.account_seqs)
-        self._orders = OrderReplica(ledger.open_parents.values())
+        self._orders = Replica(ledger.open_parents.values())
         self._kills = dict(ledger.kills)
         self._limits_versions = {account: limits.version for account, limits in ledger.limits.items()}
         self._disabled_venues = set(ledger.disabled_venues)
@@ -272,11 +279,11 @@ class Cursor:
     reader that goes live when it is true misses nothing and sees nothing twice.
     """
 
-    def __init__(self, streams: Streams, reader: FactReader, account: str, after_seq: int) -> None:
+    def __init__(self, streams: Streams, reader: AccountReader, account: str, after_seq: int) -> None:
         self._streams = streams
         self._reader = reader
         self._account = account
-        self._orders = OrderReplica()
+        self._orders = Replica()
         self.seq = after_seq
 
     @property
@@ -321,7 +328,7 @@ class Cursor:
         return items
 
 
-def read_orders(reader: FactReader, account: str, order_ids: set[str], before_seq: int) -> Iterable[Fact]:
+def read_orders(reader: AccountReader, account: str, order_ids: set[str], before_seq: int) -> Iterable[Fact]:
     """Every fact of `order_ids` before `before_seq`, ascending: pages backwards until each acceptance is found."""
     found: list[Fact] = []
     missing = set(order_ids)
