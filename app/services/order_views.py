@@ -58,7 +58,7 @@ class OrderView(msgspec.Struct, frozen=True, gc=False):
     child: ChildView | None
 
 
-class Replica:
+class OrderReplica:
     """Some orders of a log, folded in log order; facts of other orders may be missing."""
 
     def __init__(self, records: Iterable[ParentRecord] = ()) -> None:

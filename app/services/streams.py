@@ -23,7 +23,7 @@ from app.domain.errors import Unavailable
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, VenueSet
 from app.domain.records import FillRecord
 from app.execution.ledger import Ledger
-from app.services.order_views import Replica, OrderView, order_id_of, order_view
+from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
 
 RING_FACTS: Final = 65_536
 PAGE_FACTS: Final = 1_000
@@ -98,7 +98,7 @@ class Streams:
         self._ring_facts = ring_facts
         self._base_seq = ledger.seq
         self._last_seqs = dict(ledger.account_seqs)
-        self._orders = Replica(ledger.open_parents.values())
+        self._orders = OrderReplica(ledger.open_parents.values())
         self._kills = dict(ledger.kills)
         self._limits_versions = {account: limits.version for account, limits in ledger.limits.items()}
         self._disabled_venues = set(ledger.disabled_venues)
@@ -283,7 +283,7 @@ class Cursor:
         self._streams = streams
         self._reader = reader
         self._account = account
-        self._orders = Replica()
+        self._orders = OrderReplica()
         self.seq = after_seq
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.domain import events as ev
 from app.domain.enums import DoneReason, ExecType, OrderStatus, ParentState
 from app.execution.ledger import Ledger, evolve
-from app.services.order_views import Replica, OrderView, exec_type_of, order_id_of, order_view
+from app.services.order_views import OrderReplica, OrderView, exec_type_of, order_id_of, order_view
 from tests.services.fact_stories import Story
 
 
@@ -44,7 +44,7 @@ def assert_equals_record(view: OrderView, ledger: Ledger) -> None:
 def test_view_after_each_fact_equals_the_ledger(seed: int) -> None:
     story = Story(seed)
     story.grow(250)
-    ledger, folds = Ledger(), Replica()
+    ledger, folds = Ledger(), OrderReplica()
     status_before: dict[str, OrderStatus] = {}
     for fact in story.facts:
         evolve(ledger, fact)
@@ -65,8 +65,8 @@ def test_view_after_each_fact_equals_the_ledger(seed: int) -> None:
 def test_folds_taken_over_from_records_go_on_as_if_they_had_seen_everything(seed: int, n_before: int) -> None:
     story = Story(seed)
     story.grow(n_before)
-    taken = Replica(story.ledger.open_parents.values())
-    seen = Replica()
+    taken = OrderReplica(story.ledger.open_parents.values())
+    seen = OrderReplica()
     for fact in story.facts:
         seen.apply(fact)
     for fact in story.grow(150):
@@ -80,7 +80,7 @@ def test_taking_over_a_record_does_not_share_it() -> None:
     order_id = story.accept()
     story.plan(order_id)
     record = story.ledger.parents[order_id]
-    folds = Replica([record])
+    folds = OrderReplica([record])
     child_id = next(iter(record.children))
     fact = story.fill(order_id, child_id, 1000)  # the engine runs ahead
     view = order_view(next(iter(folds.open_orders(record.account))), child_id)
@@ -94,7 +94,7 @@ def test_a_closed_order_is_forgotten_only_when_nothing_came_after() -> None:
     order_id = story.accept()
     story.plan(order_id)
     done = story.tell(ev.OrderDone(story.ledger.parents[order_id].account, order_id, DoneReason.CANCELED, ""))
-    folds = Replica()
+    folds = OrderReplica()
     for fact in story.facts:
         folds.apply(fact)
     folds.forget_closed(order_id, done.seq - 1)
@@ -108,7 +108,7 @@ def test_shrink_keeps_open_orders_and_drops_the_oldest_closed_ones() -> None:
     ids = [story.accept() for _ in range(6)]
     for order_id in ids[:4]:
         story.tell(ev.OrderDone(story.ledger.parents[order_id].account, order_id, DoneReason.EXPIRED, ""))
-    folds = Replica()
+    folds = OrderReplica()
     for fact in story.facts:
         folds.apply(fact)
     folds.shrink(3)
