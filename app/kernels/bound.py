@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.cost import DEN, FEE_PPM, FIXED_NANO, IS_INVERSE, NUM, PPM, SIGN, USABLE_UNITS, money_of
+from app.kernels.cost import CEILING_UNITS, DEN, FEE_PPM, FIXED_NANO, IS_INVERSE, NUM, PPM, SIGN, money_of
 from app.kernels.jit import kernel
 from app.kernels.status import OK
 
@@ -57,7 +57,7 @@ def dual_value(
     n_rounded = 0
     is_exact = rule[IS_INVERSE] == 0 and rule[DEN] == 1
     for v in range(first.size - 1):
-        most = min(terms[v, USABLE_UNITS], target_units)
+        most = min(terms[v, CEILING_UNITS], target_units)
         money = 0
         taken = 0
         for i in range(first[v], first[v + 1]):

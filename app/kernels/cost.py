@@ -31,7 +31,8 @@ MAX_UNITS: Final = 6
 CAPACITY_NANO: Final = 7
 LIMIT_UNITS: Final = 8
 USABLE_UNITS: Final = 9
-N_TERMS: Final = 10
+CEILING_UNITS: Final = 10
+N_TERMS: Final = 11
 
 # Entries of `rule`. SIDE is +1 buy, -1 sell; SIGN is +1 where money is a cost; AT_LIMIT judges at the cap's price.
 SIDE: Final = 0
@@ -146,8 +147,9 @@ def judged_price(price_units: int, limit_units: int, tick_units: int, rule: Int6
 def size_venues(first: Int64, price_units: Int64, qty_units: Int64, terms_inplace: Int64, rule: Int64) -> int:
     """Sets each venue's least and most units: MIN_UNITS raised by the least notional, USABLE_UNITS by every ceiling.
 
-    Both become whole lots. A buyer's child must be paid at the price it is sent with, so a quote capacity's ceiling
-    is searched level by level; a seller's least notional is judged at the worst price walked. Returns OK.
+    Both become whole lots; CEILING_UNITS is the most before lots, for the relaxation. A buyer's child must be paid at
+    the price it is sent with, so a quote capacity's ceiling is searched level by level; a seller's least notional is
+    judged at the worst price walked. Returns OK.
     Source: docs/kernels.md#sizes.
     """
     side = rule[SIDE]
@@ -178,19 +180,20 @@ def size_venues(first: Int64, price_units: Int64, qty_units: Int64, terms_inplac
                 if money + fee_of(money, fee_ppm) + fixed <= capacity:
                     most = depth
                     continue
-                low, high = 0, depth // lot
+                low, high = 0, depth
                 while low < high:
                     middle = (low + high + 1) // 2
-                    money = money_of(price, middle * lot, rule)
+                    money = money_of(price, middle, rule)
                     if money + fee_of(money, fee_ppm) + fixed <= capacity:
                         low = middle
                     else:
                         high = middle - 1
-                most = max(most, low * lot)
+                most = max(most, low)
                 is_open = False
         if capacity < 0:
             most = depth
         most = min(most, terms_inplace[v, MAX_UNITS])
+        terms_inplace[v, CEILING_UNITS] = most
         terms_inplace[v, USABLE_UNITS] = most // lot * lot
         terms_inplace[v, MIN_UNITS] = -(-least // lot) * lot
     return OK

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.cost import FIXED_NANO, USABLE_UNITS
+from app.kernels.cost import CEILING_UNITS, FIXED_NANO
 from app.kernels.jit import kernel
 
 Int64 = npt.NDArray[np.int64]
@@ -124,7 +124,7 @@ def envelope_costs(
         if fixed <= 0:
             continue
         n_fixed += 1
-        most = min(terms[v, USABLE_UNITS], target_units)
+        most = min(terms[v, CEILING_UNITS], target_units)
         total = float(fixed)
         depth = 0
         best = np.inf

@@ -51,6 +51,7 @@ def size_venues(
         lot = row[cost.LOT_UNITS]
         least = max(row[cost.MIN_UNITS], _least_by_notional(prices, qtys, row, rule, num_den))
         most = min(_most_by_capacity(prices, qtys, row, rule, num_den), row[cost.MAX_UNITS])
+        terms_inplace[v, cost.CEILING_UNITS] = most
         terms_inplace[v, cost.USABLE_UNITS] = most // lot * lot
         terms_inplace[v, cost.MIN_UNITS] = min(-(-least // lot) * lot, 2**61)
 
@@ -71,7 +72,7 @@ def _least_by_notional(prices: list[int], qtys: list[int], row: list[int], rule:
 
 
 def _most_by_capacity(prices: list[int], qtys: list[int], row: list[int], rule: Int64Array, num_den: Rule) -> int:
-    capacity, lot = row[cost.CAPACITY_NANO], row[cost.LOT_UNITS]
+    capacity = row[cost.CAPACITY_NANO]
     if capacity < 0:
         return sum(qtys)
     fee_ppm, fixed = max(row[cost.FEE_PPM], 0), row[cost.FIXED_NANO]
@@ -88,11 +89,11 @@ def _most_by_capacity(prices: list[int], qtys: list[int], row: list[int], rule: 
         if is_payable(price, depth):
             most = depth
             continue
-        low, high = 0, depth // lot
+        low, high = 0, depth
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if is_payable(price, middle * lot) else (low, middle - 1)
-        return max(most, low * lot)
+            low, high = (middle, high) if is_payable(price, middle) else (low, middle - 1)
+        return max(most, low)
     return most
 
 
@@ -143,7 +144,7 @@ def dual_value(
     total_upnano, n_rounded = witness_upnano * target_units, 0
     is_exact = not rule[cost.IS_INVERSE] and num_den[1] == 1
     for v, row in enumerate(terms.tolist()):
-        most, fee_ppm = min(row[cost.USABLE_UNITS], target_units), row[cost.FEE_PPM]
+        most, fee_ppm = min(row[cost.CEILING_UNITS], target_units), row[cost.FEE_PPM]
         money, taken = 0, 0
         for i in range(bounds[v], bounds[v + 1]):
             price = int(price_units[i])

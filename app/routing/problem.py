@@ -170,6 +170,7 @@ def _terms_row(request: PlanRequest, item: Admitted) -> tuple[int, ...]:
         min(capacity, NARROW),
         limit_of(request, listing.tick_units),
         0,
+        0,
     )
 
 
@@ -204,7 +205,7 @@ def build_problem(request: PlanRequest, books: SymbolBooks, venues: tuple[Admitt
     cost.lay_levels(price, qty, counts, rows, terms, rule, ratio, flat_price, flat_qty, unit_nano, first, seen)
     n_flat = int(first[n])
     flat_price, flat_qty, unit_nano = flat_price[:n_flat], flat_qty[:n_flat], unit_nano[:n_flat]
-    is_narrow = fits and _fits_int64(flat_price, flat_qty, terms, num, den, is_inverse)
+    is_narrow = fits and _fits_int64(flat_price, flat_qty, terms, (num, den), is_inverse)
     if is_narrow:
         cost.size_venues(first, flat_price, flat_qty, terms, rule)
     else:
@@ -229,11 +230,12 @@ def build_problem(request: PlanRequest, books: SymbolBooks, venues: tuple[Admitt
 
 
 def _fits_int64(
-    price_units: Int64Array, qty_units: Int64Array, terms: Int64Array, num: int, den: int, is_inverse: bool
+    price_units: Int64Array, qty_units: Int64Array, terms: Int64Array, num_den: tuple[int, int], is_inverse: bool
 ) -> bool:
     """Whether no product of the settling kernels can leave int64 for these levels."""
     if price_units.size == 0:
         return True
+    num, den = num_den
     price, low = int(price_units.max()), max(int(price_units.min()), 1)
     depth = int(qty_units.sum(dtype=np.float64)) + 1
     fee_ppm = int(np.abs(terms[:, cost.FEE_PPM]).max())

@@ -133,6 +133,7 @@ def _venue_row(problem: RouteProblem, venue_i: int) -> tuple[int, ...]:
         min(listing.min_notional_nano, 2**61),
         listing.max_qty_lots,
         min(max(item.capacity_nano, 0), 2**61),
+        int(problem.first[venue_i + 1] - problem.first[venue_i]),
     )
 
 

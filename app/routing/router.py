@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -59,17 +60,10 @@ class Router:
         problem, _ = pose(request, books)
         if problem is None:
             return None
-        alone = _alone(problem, target.target_units(problem))
-        return alone.venue if alone is not None else None
-
-
-class _Alone:
-    """A single venue that fills everything."""
-
-    __slots__ = ("recosted", "venue")
-
-    def __init__(self, venue: str, recosted: Recosted) -> None:
-        self.venue, self.recosted = venue, recosted
+        alone = _alone(problem)
+        if alone is None:
+            return None
+        return next(item.venue for item, units in zip(problem.venues, alone.units, strict=True) if units)
 
 
 def pose(request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion]]:
@@ -91,28 +85,24 @@ def is_whole_only(request: PlanRequest) -> bool:
     return order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
 
 
-def _alone(problem: RouteProblem, wanted_units: int) -> _Alone | None:
-    """The cheapest single venue that takes exactly the wanted units, by exact cost."""
-    lots, least = problem.terms[:, cost.LOT_UNITS], problem.terms[:, cost.MIN_UNITS]
-    fits = (problem.usable_units >= wanted_units) & (wanted_units % lots == 0) & (least <= wanted_units)
-    rows = np.flatnonzero(fits).tolist() if wanted_units > 0 else []
+def _alone(problem: RouteProblem) -> Recosted | None:
+    """The single venue that takes all of the request at the least exact cost per unit; None if no venue can."""
     plans = []
-    for venue_i in rows:
-        units = np.zeros(problem.n_venues, dtype=np.int64)
-        units[venue_i] = wanted_units
-        plans.append(units)
-    if not plans:
-        return None
-    found = verify.recost(problem, [best_single.NAME] * len(plans), plans)
-    best_i = min(range(len(found)), key=lambda i: (found[i].objective_nano, rows[i]))
-    return _Alone(problem.venues[rows[best_i]].venue, found[best_i])
+    for venue_i, quantity in enumerate(target.alone_units(problem)):
+        if quantity > 0:
+            units = np.zeros(problem.n_venues, dtype=np.int64)
+            units[venue_i] = quantity
+            plans.append(units)
+    found = verify.recost(problem, [best_single.NAME] * len(plans), plans) if plans else []
+    fitting = [plan for plan in found if plan.is_feasible and target.is_within(problem, plan)]
+    return min(fitting, key=lambda plan: Fraction(plan.objective_nano, plan.qty_units), default=None)
 
 
 def _candidates(problem: RouteProblem, wanted_units: int, solvers: Sequence[tuple[str, Solve]]) -> list[Recosted]:
     """The planner's and the baselines' plans in whole lots, re-costed; for a whole-only order the one venue."""
     if is_whole_only(problem.request):
-        alone = _alone(problem, wanted_units)
-        return [alone.recosted] if alone is not None else []
+        alone = _alone(problem)
+        return [alone] if alone is not None else []
     names, plans = [], []
     for name, solve in solvers:
         names.append(name)

@@ -38,6 +38,31 @@ def target_units(problem: RouteProblem) -> int:
     return int(units.sum())
 
 
+def alone_units(problem: RouteProblem) -> list[int]:
+    """Units by which each venue alone would fill the whole request, 0 where it cannot.
+
+    A notional is filled when what is left of it does not pay for one more of the venue's lots.
+    """
+    usable, lots = problem.usable_units.tolist(), problem.terms[:, cost.LOT_UNITS].tolist()
+    least = problem.terms[:, cost.MIN_UNITS].tolist()
+    request = problem.request
+    if request.notional_nano is None or problem.symbol.fungible.is_inverse:
+        wanted = target_units(problem)
+        if request.notional_nano is not None:
+            wanted_of = [wanted // lot * lot for lot in lots]
+        else:
+            wanted_of = [wanted if wanted % lot == 0 else 0 for lot in lots]
+        return [w if least[v] <= w <= usable[v] else 0 for v, w in enumerate(wanted_of)]
+    found = []
+    for v in range(problem.n_venues):
+        room = np.zeros(problem.n_venues, dtype=np.int64)
+        room[v] = usable[v]
+        units = int(_merge(problem, problem.unit_nano, room, usable[v], float(request.notional_nano))[0][v])
+        units = units // lots[v] * lots[v]
+        found.append(units if units + lots[v] <= usable[v] and units >= least[v] else 0)
+    return found
+
+
 def is_within(problem: RouteProblem, plan: Recosted) -> bool:
     """Whether the plan stays within the request: at most its quantity, or at most its gross notional."""
     notional = problem.request.notional_nano
@@ -71,7 +96,8 @@ def witness_upnano(problem: RouteProblem, qty_units: int) -> int:
     if bool((problem.terms[:, cost.FIXED_NANO] > 0).any()):
         key = np.empty_like(problem.unit_nano)
         greedy.envelope_costs(problem.first, problem.unit_nano, problem.qty_units, problem.terms, qty_units, key)
-    _, last = _merge(problem, key, problem.usable_units.copy(), qty_units, -1.0)
+    room = problem.terms[:, cost.CEILING_UNITS].copy()
+    _, last = _merge(problem, key, room, qty_units, -1.0)
     if last < 0:
         return 0
     if key[last] != problem.unit_nano[last]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
@@ -24,6 +25,13 @@ LINEAR = Symbol(
     FungibilityClass("BTC", "USDT", "USDT", ContractKind.LINEAR, multiplier_nano=NANO // 1000),
     price_scale=1,
     qty_scale=0,
+)
+# A multiplier so small that money of one unit is no whole nano.
+LINEAR_FINE = Symbol(
+    "DOGE/USDT:USDT",
+    FungibilityClass("DOGE", "USDT", "USDT", ContractKind.LINEAR, multiplier_nano=12_345_679),
+    price_scale=3,
+    qty_scale=2,
 )
 INVERSE = Symbol(
     "BTC/USD:BTC",
@@ -148,3 +156,62 @@ class Scene:
             venue_ts_ns=np.array([NOW_NS - p.age_ns for p in self.places], np.int64),
             is_gapped=np.array([p.is_gapped for p in self.places], bool),
         )
+
+
+def random_scene(rng: Random, symbol: Symbol = SPOT, *, max_places: int = 5, max_levels: int = 5) -> Scene:
+    """A small market with everything that bites: lots, minimums, capacities, caps, rebates, fixed costs, odd sizes."""
+    side = rng.choice([Side.BUY, Side.SELL])
+    has_fixed, has_capacity = rng.random() < 0.4, rng.random() < 0.3
+    mid = rng.choice([1_000, 60_000, 6_000_000])
+    places = [
+        _random_place(rng, f"v{i}", mid, max_levels, symbol, has_fixed=has_fixed, has_capacity=has_capacity)
+        for i in range(rng.randint(1, max_places))
+    ]
+    total = sum(q for p in places for _, q in (p.asks if side is Side.BUY else p.bids))
+    wanted = max(1, round(total * rng.choice([0.01, 0.1, 0.3, 0.6, 0.9, 1.2])) + rng.randint(-3, 3))
+    is_notional = rng.random() < 0.25
+    cap = mid + side.sign * rng.randint(0, 30) * mid // 1000 if rng.random() < 0.4 else 0
+    return Scene(
+        places,
+        symbol=symbol,
+        side=side,
+        qty_units=None if is_notional else wanted,
+        notional_nano=max(1, symbol.notional_nano(mid, wanted) + rng.randint(-5, 5)) if is_notional else None,
+        cap=cap,
+        mid_half=2 * mid + rng.randint(-1, 1),
+        max_venues=rng.choice([0, 0, 0, 1, 2]),
+        is_whole=rng.random() < 0.1,
+        strategy=rng.choice([Strategy.SOR, Strategy.SOR, Strategy.SOR, Strategy.SWEEP]),
+    )
+
+
+def _random_place(
+    rng: Random, name: str, mid: int, max_levels: int, symbol: Symbol, *, has_fixed: bool, has_capacity: bool
+) -> Place:
+    tick, lot = rng.choice([1, 1, 5, 10]), rng.choice([1, 1, 2, 5, 10, 7])
+    step = max(1, mid // 2_000)
+    offset = rng.randint(-3, 3) * step
+    books: list[list[Level]] = []
+    for sign in (1, -1):
+        price, levels = (mid + offset) // tick * tick + sign * tick, []
+        for _ in range(rng.randint(0 if rng.random() < 0.1 else 1, max_levels)):
+            qty = rng.randint(1, 12) * (lot if rng.random() < 0.7 else 1)
+            levels.append((price, qty))
+            price += sign * tick * rng.randint(1, max(1, step // tick))
+            if price <= 0:
+                break
+        books.append(levels)
+    worth = symbol.notional_nano(mid, 10 * lot)
+    return Place(
+        name,
+        asks=books[0],
+        bids=books[1],
+        fee_ppm=rng.choice([-100, 0, 100, 1_000, 2_500]),
+        fixed_nano=rng.randint(1, max(1, worth // 300)) if has_fixed and rng.random() < 0.7 else 0,
+        lot=lot,
+        tick=tick,
+        min_lots=rng.choice([1, 1, 1, 2, 5]),
+        min_notional_nano=rng.choice([0, 0, worth // 2]),
+        max_lots=rng.choice([2**40, 2**40, 3]),
+        capacity_nano=rng.randint(0, 3 * worth) if has_capacity else 10**30,
+    )

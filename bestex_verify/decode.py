@@ -1,0 +1,167 @@
+"""Reads a receipt: the bytes of docs/receipts.md into plain integers and texts. Standard library only."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+MAGIC = b"BXR1"
+TEXTS = (
+    "route_id",
+    "symbol",
+    "base",
+    "quote",
+    "settle",
+    "kind",
+    "expiry",
+    "side",
+    "strategy",
+    "solver",
+    "status",
+    "unallocated_code",
+)
+INTEGERS = (
+    "wave",
+    "now_ns",
+    "price_scale",
+    "qty_scale",
+    "multiplier_nano",
+    "is_notional",
+    "requested",
+    "price_cap_units",
+    "mid_half_units",
+    "max_venues",
+    "is_whole_only",
+    "allocated_units",
+    "money_nano",
+    "objective_nano",
+    "bound_nano",
+    "witness_upnano",
+    "gap_ubps",
+)
+COLUMNS = (
+    "book_seq",
+    "age_ns",
+    "max_age_ns",
+    "fee_ppm",
+    "fixed_nano",
+    "lot_units",
+    "tick_units",
+    "min_qty_lots",
+    "min_notional_nano",
+    "max_qty_lots",
+    "capacity_nano",
+    "n_levels",
+    "qty_lots",
+    "limit_ticks",
+)
+_FORMATS = {2: "h", 4: "i", 8: "q"}
+
+
+class BadReceipt(ValueError):
+    """The bytes are not a receipt, or not all of one."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One venue of a receipt: the named columns, and its kept levels as (price_units, qty_units), best first."""
+
+    venue: str
+    terms: dict[str, int]
+    levels: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A plan that was verified beside the chosen one: lots per venue and the cost it was listed with."""
+
+    name: str
+    cost_nano: int
+    qty_lots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Everything a decision was made of, as recorded."""
+
+    texts: dict[str, str]
+    integers: dict[str, int]
+    places: tuple[Place, ...]
+    rivals: tuple[Rival, ...]
+
+
+class _Reader:
+    """A cursor over bytes that refuses to read past the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, n_bytes: int) -> bytes:
+        piece = self._data[self._at : self._at + n_bytes]
+        if len(piece) != n_bytes:
+            raise BadReceipt(f"cut short at byte {self._at}")
+        self._at += n_bytes
+        return piece
+
+    def count(self, n_bytes: int) -> int:
+        return int.from_bytes(self.take(n_bytes), "little")
+
+    def text(self) -> str:
+        try:
+            return self.take(self.count(2)).decode()
+        except UnicodeDecodeError as error:
+            raise BadReceipt(f"a text before byte {self._at} is not UTF-8") from error
+
+    def integer(self) -> int:
+        return int.from_bytes(self.take(self.count(1)), "little", signed=True)
+
+    def column(self, count: int) -> tuple[int, ...]:
+        width = self.count(1)
+        if width not in _FORMATS:
+            raise BadReceipt(f"column of {width} bytes a value before byte {self._at}")
+        return struct.unpack(f"<{count}{_FORMATS[width]}", self.take(count * width))
+
+    def is_done(self) -> bool:
+        return self._at == len(self._data)
+
+
+def decode(data: bytes) -> Receipt:
+    """The receipt in `data`; raises BadReceipt for anything that is not exactly one."""
+    reader = _Reader(data)
+    if reader.take(len(MAGIC)) != MAGIC:
+        raise BadReceipt("not a receipt")
+    texts = {name: reader.text() for name in TEXTS}
+    integers = {name: reader.integer() for name in INTEGERS}
+    n_venues = reader.count(2)
+    places: tuple[Place, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+    if n_venues:
+        venues = [reader.text() for _ in range(n_venues)]
+        columns = {name: reader.column(n_venues) for name in COLUMNS}
+        rivals = tuple(Rival(reader.text(), reader.integer(), reader.column(n_venues)) for _ in range(reader.count(1)))
+        levels = _levels(reader, n_venues, 1 if texts["side"] == "buy" else -1)
+        places = tuple(
+            Place(venue, {name: values[i] for name, values in columns.items()}, levels[i])
+            for i, venue in enumerate(venues)
+        )
+    if not reader.is_done():
+        raise BadReceipt("bytes after the end")
+    return Receipt(texts, integers, places, rivals)
+
+
+def _levels(reader: _Reader, n_venues: int, side: int) -> list[tuple[tuple[int, int], ...]]:
+    """Kept levels per venue from counts, first prices, price steps towards dearer, and quantities."""
+    kept, first_prices = reader.column(n_venues), reader.column(n_venues)
+    if min(kept) < 0:
+        raise BadReceipt("a negative number of levels")
+    total = sum(kept)
+    steps, qtys = reader.column(total), reader.column(total)
+    found, at = [], 0
+    for n_kept, first_price in zip(kept, first_prices, strict=True):
+        price, levels = first_price, []
+        for step, qty in zip(steps[at : at + n_kept], qtys[at : at + n_kept], strict=True):
+            price += side * step
+            levels.append((price, qty))
+        found.append(tuple(levels))
+        at += n_kept
+    return found
