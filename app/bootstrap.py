@@ -1,0 +1,189 @@
+"""Who is who: the only file that knows concrete classes. Port -> adapter, in the order of their lives."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import observe
+from app.domain.enums import Mode, Scope
+from app.domain.limits import Limits
+from app.domain.ports import Clock, VenuePort
+from app.domain.units import NANO
+from app.domain.universe import Universe
+from app.execution.context import Planner, Timing, World
+from app.execution.inputs import SetBalance, SetLimits, Start
+from app.execution.step import Core
+from app.kernels import jit
+from app.routing.router import Router
+from app.services.accounts import OPERATOR_ACCOUNT, Accounts
+from app.services.admin import AdminService
+from app.services.cancel import CancelService
+from app.services.container import Services
+from app.services.engine import Engine
+from app.services.estimate import EstimateService
+from app.services.marketdata import MarketData
+from app.services.reads import Reads
+from app.services.recover import recover
+from app.services.streams import Streams
+from app.services.submit import SubmitService
+from app.settings import RELEASE, Settings
+from app.shm.books import BookBoard
+from app.store.journal import JournalOptions, JournalReader, SqliteJournal
+from app.store.replica import LocalFileReplica
+from app.tca.attribution import attribute
+from app.venues.clock import SystemClock
+from app.venues.paper import make_paper_venues
+from app.venues.registry import load_universe
+
+# What a new paper account may do until an operator says otherwise.
+PAPER_LIMITS = Limits(
+    version=1,
+    max_order_notional_nano=5_000_000 * NANO,
+    max_order_qty_nano=1_000 * NANO,
+    max_open_orders=1_000,
+    max_open_notional_nano=50_000_000 * NANO,
+    max_position_nano=10_000 * NANO,
+    venue_credit_nano=50_000_000 * NANO,
+    price_collar_ppm=50_000,
+    max_slippage_ppm=20_000,
+    default_slippage_ppm=2_500,
+    duplicate_window_ns=0,
+    message_rate_per_s=2_000,
+    message_burst=4_000,
+)
+PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO}
+
+
+@dataclass(slots=True)
+class Process:
+    """One process's adapters and services, from the first lock to the last sync."""
+
+    settings: Settings
+    _engine: Engine | None = None
+    _journal: SqliteJournal | None = None
+    _reader: JournalReader | None = None
+    _streams: Streams | None = None
+
+    async def open(self) -> Services:
+        """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
+        settings = self.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
+        clock = SystemClock()
+        board = BookBoard(list(universe.instruments))
+        core = make_core(universe, board, Mode(settings.mode), Router())
+        engine = Engine(
+            core=core,
+            clock=clock,
+            market=MarketData(board),
+            venues=make_venues(settings, universe, clock),
+            start=Start(settings.shard, _new_epoch(), RELEASE, Mode(settings.mode)),
+            on_fatal=_die,
+        )
+        self._engine = engine
+        await asyncio.to_thread(self._open_journal, engine)
+        assert self._journal is not None
+        assert self._reader is not None
+        await asyncio.to_thread(jit.warm)
+        await engine.open(self._journal)
+        services = make_services(engine, self._reader)
+        self._streams = services.streams
+        await seed_first_start(services, settings)
+        return services
+
+    def _open_journal(self, engine: Engine) -> None:
+        path = self.settings.journal_path
+        replica = LocalFileReplica(path, self.settings.replica_path) if self.settings.replica_path else None
+        self._journal = SqliteJournal(
+            path,
+            on_durable=engine.on_durable_from_thread,
+            on_fatal=_die,
+            options=JournalOptions(max_queued_facts=self.settings.journal_queue, replica=replica),
+        )
+        self._reader = JournalReader(path)
+        engine.core.ledger = recover(self._reader.replay())
+
+    async def close(self) -> None:
+        """Drains, then lets go in the reverse order of `open`."""
+        if self._engine is not None:
+            await self._engine.close(self.settings.drain_s)
+        if self._streams is not None:
+            self._streams.close()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
+        if self._reader is not None:
+            self._reader.close()
+
+
+def make_core(universe: Universe, board: BookBoard, mode: Mode, planner: Planner, timing: Timing | None = None) -> Core:
+    """A core over given reference data and books; replays and tests build theirs here too."""
+    ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
+    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns))
+
+
+def make_services(engine: Engine, reader: JournalReader) -> Services:
+    """Every use case over one engine."""
+    return Services(
+        release=RELEASE,
+        engine=engine,
+        submit=SubmitService(engine),
+        cancel=CancelService(engine),
+        estimate=EstimateService(engine),
+        reads=Reads(engine, None, reader),
+        admin=AdminService(engine),
+        accounts=Accounts(engine),
+        streams=Streams(engine, reader),
+    )
+
+
+def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping[str, VenuePort]:
+    """Simulated venues: in this process, or in their own behind tcp://HOST:PORT."""
+    return make_paper_venues(universe, clock, settings.venues_path, settings.seed)
+
+
+async def seed_first_start(services: Services, settings: Settings) -> None:
+    """A log without keys gets an operator's key, and in paper mode an account `demo` with limits and balances.
+
+    Tokens are written once to files of mode 0600 in the home folder; the log holds their hashes only.
+    """
+    if services.engine.ledger.keys:
+        return
+    token, _ = await services.accounts.create(OPERATOR_ACCOUNT, list(Scope), Mode(settings.mode))
+    _write_secret(settings.home / "operator.key", token)
+    if settings.mode != "paper":
+        return
+    await open_paper_account(services, "demo")
+    token, _ = await services.accounts.create("demo", [Scope.READ, Scope.TRADE, Scope.RISK], Mode.PAPER)
+    _write_secret(settings.home / "demo.key", token)
+
+
+async def open_paper_account(services: Services, account: str) -> None:
+    """Limits and paper balances for a new account."""
+    engine = services.engine
+    await engine.ask(SetLimits(account, PAPER_LIMITS, "seed"))
+    for venue in engine.universe.venues:
+        for currency, amount_nano in PAPER_BALANCES.items():
+            await engine.ask(SetBalance(account, venue, currency, amount_nano, "paper seed"))
+
+
+def _write_secret(path: Path, token: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token + "\n")
+
+
+def _new_epoch() -> str:
+    """Seeds the ids of a new log; an old log keeps its own."""
+    return hashlib.sha256(f"{socket.gethostname()}{os.getpid()}{os.urandom(16).hex()}".encode()).hexdigest()[:16]
+
+
+def _die(error: BaseException) -> None:
+    """A commit or a fold failed: nothing after it may be acknowledged, so the process ends; the log is the truth."""
+    observe.shard_stopped(error)
+    os._exit(70)
