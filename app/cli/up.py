@@ -1,0 +1,98 @@
+"""`bestex up`: the service without samples. `--mode` is about money, `--market` about books."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.exits import CommandError, Exit
+from app.cli.options import DEFAULT_HOME, Home
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+app = typer.Typer(add_completion=False)
+
+
+class ModeName(StrEnum):
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class MarketName(StrEnum):
+    SIM = "sim"
+    LIVE = "live"
+
+
+@app.command()
+def up(
+    mode: Annotated[ModeName | None, typer.Option(help="paper or live money; paper is the default")] = None,
+    market: Annotated[MarketName | None, typer.Option(help="simulated or live books; sim is the default")] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
+    port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
+    venues: Annotated[str | None, typer.Option(help="inline, or tcp://HOST:PORT of `bestex venues serve`")] = None,
+    drain_s: Annotated[float | None, typer.Option("--drain", help="seconds that live children get to end")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Runs the gateway until Ctrl-C. Data and keys lie in the home folder; BESTEX_DATABASE_URL names a database."""
+    refuse_live(mode, market)
+    given = {"mode": mode, "market": market, "host": host, "port": port, "venues": venues, "drain_s": drain_s}
+    serve(settings_of(home, given), home.expanduser())
+
+
+def refuse_live(mode: ModeName | None, market: MarketName | None) -> None:
+    """This release reaches no real venue: say so instead of running something else under that name."""
+    if mode is ModeName.LIVE:
+        raise CommandError(Exit.USAGE, "--mode live: no live venue exists in this release; every order is paper")
+    if market is MarketName.LIVE:
+        raise CommandError(Exit.USAGE, "--market live: no live feed exists in this release; use --market sim")
+
+
+def settings_of(home: Path, given: dict[str, Any]) -> Settings:
+    """Flags over environment over `bestex.toml` over defaults. Raises CommandError naming what is wrong."""
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+
+    flags = {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = Settings(home=home.expanduser(), **flags)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CommandError(Exit.USAGE, f"settings: {wrong}") from error
+    refuse_live(ModeName(settings.mode), MarketName(settings.market))
+    return settings
+
+
+def serve(settings: Settings, home: Path) -> None:
+    """Database, schema, gateway; ends in order."""
+    from app.cli.migrate import upgrade
+    from app.cli.service import BackgroundPostgres, Gateway, require_free, terminate_as_interrupt
+    from app.cli.session import Session, remember
+
+    terminate_as_interrupt()
+    require_free(settings.host, settings.port)
+    embedded = None if settings.database_url else BackgroundPostgres(settings.home / "postgres")
+    try:
+        if embedded is not None:
+            settings = settings.model_copy(update={"database_url": embedded.url()})
+        try:
+            upgrade(settings.database_url)
+        except OSError as error:
+            # Orders do not need it: the projector connects when it can, and says in the meantime that it cannot.
+            print(f"the database does not answer yet ({error}); run `bestex migrate` if it is a new one", flush=True)
+        url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"  # noqa: S104
+
+        def ready() -> None:
+            remember(home, Session(url, settings.home))
+            print(f"bestex {settings.mode} on {url}  docs {url}/docs  keys in {settings.home}", flush=True)
+
+        Gateway(settings, ready).run_to_end()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if embedded is not None:
+            embedded.stop()
