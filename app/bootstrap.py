@@ -9,9 +9,11 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app import observe
 from app.domain.enums import Mode, Scope
+from app.domain.errors import InvariantBroken
 from app.domain.limits import Limits
 from app.domain.ports import Clock, VenuePort
 from app.domain.units import NANO
@@ -40,6 +42,7 @@ from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
+from app.venues.remote import connect_venues
 
 # What a new paper account may do until an operator says otherwise.
 PAPER_LIMITS = Limits(
@@ -144,7 +147,12 @@ def make_services(engine: Engine, reader: JournalReader) -> Services:
 
 def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping[str, VenuePort]:
     """Simulated venues: in this process, or in their own behind tcp://HOST:PORT."""
-    return make_paper_venues(universe, clock, settings.venues_path, settings.seed)
+    if settings.venues == "inline":
+        return make_paper_venues(universe, clock, settings.venues_path, settings.seed)
+    address = urlsplit(settings.venues)
+    if address.hostname is None or address.port is None:
+        raise InvariantBroken(venues=settings.venues, expected="inline or tcp://HOST:PORT")
+    return connect_venues(universe, clock, address.hostname, address.port)
 
 
 async def seed_first_start(services: Services, settings: Settings) -> None:
