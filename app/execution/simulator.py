@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from typing import Final
 
 from app.domain.book import Level
 from app.domain.enums import Side, TimeInForce
@@ -109,6 +110,10 @@ def match(child: ChildOrder, listing: Listing, levels: Sequence[Level]) -> tuple
     return tuple(fills)
 
 
+# Takes at one price within this part of the refill time are kept as one, so that a busy venue stays cheap to look at.
+_MERGE: Final = 64
+
+
 @dataclass(slots=True)
 class _Taken:
     price_units: int
@@ -132,7 +137,13 @@ class Footprint:
 
     def take(self, side: Side, price_units: int, qty_units: int, now_ns: int) -> None:
         """Notes that a taker of `side` (buy takes asks) took `qty_units` at `price_units`."""
-        self._taken[side].append(_Taken(price_units, qty_units, now_ns))
+        taken = self._taken[side]
+        last = taken[-1] if taken else None
+        if last is not None and last.price_units == price_units and now_ns - last.ts_ns < self.refill_ns // _MERGE:
+            last.qty_units += qty_units
+            last.ts_ns = max(last.ts_ns, now_ns)
+        else:
+            taken.append(_Taken(price_units, qty_units, now_ns))
 
     def left(self, side: Side, levels: Sequence[Level], now_ns: int) -> tuple[Level, ...]:
         """`levels` that a taker of `side` sees, best first, without what is still missing; empty levels are gone."""

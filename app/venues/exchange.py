@@ -82,7 +82,10 @@ class PaperExchange:
 
     def __post_init__(self) -> None:
         self.ledger = VenueLedger(self.spec.ledger_path)
-        self._footprints = {name: Footprint(self.market.refill_ns(self.venue_id, name)) for name in self.spec.listings}
+        self._footprints = {
+            name: Footprint(self.market.refill_ns(self.venue_id, name), listing.instrument.lot_units)
+            for name, listing in self.spec.listings.items()
+        }
         self.set_faults(self.faults)
 
     @property
@@ -219,6 +222,8 @@ class PaperExchange:
     async def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
         """Acknowledges, lets the venue's own time pass, matches, writes, tells."""
         await self._released.wait()
+        if not self.ledger.is_open(child.client_id):
+            return  # canceled while it was held
         acked = self._reports_of(child.client_id)[:1]
         if self.spec.processing_ns:
             self._spawn(self._tell(child, fate, acked))
@@ -274,7 +279,8 @@ class PaperExchange:
         order = next((o for o in self.ledger.open_orders() if o.client_id == child.client_id), None)
         if order is not None:
             self._finish(order, "canceled", "client")
-            await self._tell(child, fate, self._reports_of(child.client_id)[1:])
+            n_told = 0 if self.faults.is_holding else 1  # a held order has not been acknowledged yet
+            await self._tell(child, fate, self._reports_of(child.client_id)[n_told:])
             return
         code = "already_done" if self.ledger.is_known(child.client_id) else "unknown_order"
         now_ns = self.clock.wall_ns()

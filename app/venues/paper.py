@@ -60,11 +60,11 @@ class PaperVenue(VenueBase):
         return await self.exchange.open_client_ids()
 
 
-def open_exchanges(
+def make_exchanges(
     universe: Universe,
+    clock: Clock,
     directory: Path,
     seed: int,
-    clock: Clock,
     *,
     market: Market | None = None,
     faults: Mapping[str, Faults] | None = None,
@@ -83,17 +83,17 @@ def open_exchanges(
     }
 
 
-def open_paper_venues(
+def make_paper_venues(
     universe: Universe,
+    clock: Clock,
     directory: Path,
     seed: int,
-    clock: Clock,
     *,
     market: Market | None = None,
     faults: Mapping[str, Faults] | None = None,
 ) -> dict[str, PaperVenue]:
     """Every venue of `universe` as an in-process port."""
-    exchanges = open_exchanges(universe, directory, seed, clock, market=market, faults=faults)
+    exchanges = make_exchanges(universe, clock, directory, seed, market=market, faults=faults)
     return {venue_id: PaperVenue(exchange, clock) for venue_id, exchange in exchanges.items()}
 
 

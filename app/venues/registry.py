@@ -18,8 +18,8 @@ SIMULATED: Final = Path(__file__).with_name("simulated.toml")
 _NS_PER_MS: Final = 1_000_000
 
 
-def load_universe(path: Path = SIMULATED) -> Universe:
-    """Venues, symbols, listings and fees of `path`.
+def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0) -> Universe:
+    """Venues, symbols, listings and fees of `path`. `max_book_age_ms` above 0 caps every venue's own book age limit.
 
     Raises BadDecimal where a tick, lot or amount does not divide into the symbol's scales, InvariantBroken where a
     listing names a symbol that is not there.
@@ -28,7 +28,7 @@ def load_universe(path: Path = SIMULATED) -> Universe:
     symbols = {row["name"]: _symbol(row, table["quote"]) for row in table["symbols"]}
     rows: list[dict[str, Any]] = table["venues"]
     return Universe(
-        venues={row["venue_id"]: _venue(row) for row in rows},
+        venues={row["venue_id"]: _venue(row, max_book_age_ms) for row in rows},
         symbols=symbols,
         instruments={
             (row["venue_id"], name): _instrument(row["venue_id"], symbols[name], listing)
@@ -54,14 +54,15 @@ def _symbol(row: dict[str, Any], quote: str) -> Symbol:
     return Symbol(row["name"], spot, row["price_scale"], row["qty_scale"])
 
 
-def _venue(row: dict[str, Any]) -> Venue:
+def _venue(row: dict[str, Any], max_book_age_ms: int) -> Venue:
+    own_age_ms = row["max_book_age_ms"]
     return Venue(
         venue_id=row["venue_id"],
         title=row["title"],
         mode=Mode.PAPER,
         is_simulated=True,
         latency_ns=ns_of_ms(row["latency_ms"]),
-        max_book_age_ns=ns_of_ms(row["max_book_age_ms"]),
+        max_book_age_ns=ns_of_ms(min(own_age_ms, max_book_age_ms or own_age_ms)),
         request_deadline_ns=ns_of_ms(row["request_deadline_ms"]),
         has_native_fok=True,
     )

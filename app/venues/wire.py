@@ -1,0 +1,105 @@
+"""Words between a gateway and venues in their own process: one JSON object a line, both ways, over loopback.
+
+A connection speaks of one venue, named by the first line. Requests have no answer of their own: what the venue has to
+say comes as reports. Only `open_ask` is answered, by its number.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from app.domain.book import Level
+from app.domain.fills import ExecutionReport
+from app.domain.orders import ChildOrder
+from app.venues.faults import Faults
+
+WIRE_VERSION: Final = 1
+MAX_LINE_BYTES: Final = 1 << 20
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    venue: str
+    v: int = WIRE_VERSION
+
+
+class SendChild(msgspec.Struct, frozen=True, tag="send"):
+    """An approved child: the proof's own fields travel with it."""
+
+    child: ChildOrder
+    limits_version: int
+    decision_seq: int
+
+
+class CancelChild(msgspec.Struct, frozen=True, tag="cancel"):
+    child: ChildOrder
+
+
+class QueryChild(msgspec.Struct, frozen=True, tag="query"):
+    child: ChildOrder
+
+
+class OpenAsk(msgspec.Struct, frozen=True, tag="open_ask"):
+    ask_n: int
+
+
+class SetFaults(msgspec.Struct, frozen=True, tag="set_faults"):
+    """Obeyed only by a process that was started for tests."""
+
+    faults: Faults
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
+    venue: str
+
+
+class ReportMessage(msgspec.Struct, frozen=True, tag="report"):
+    report: ExecutionReport
+
+
+class BookMessage(msgspec.Struct, frozen=True, tag="book"):
+    """A snapshot; the receiver stamps its time of receipt."""
+
+    symbol: str
+    book_seq: int
+    venue_ts_ns: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class OpenAnswer(msgspec.Struct, frozen=True, tag="open"):
+    """`is_known` False: the venue does not answer, and nothing is said about its orders."""
+
+    ask_n: int
+    is_known: bool
+    client_ids: tuple[str, ...]
+
+
+class Problem(msgspec.Struct, frozen=True, tag="problem"):
+    """The line before this one was not obeyed."""
+
+    text: str
+
+
+Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | SetFaults
+Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | Problem
+
+_encoder = msgspec.json.Encoder()
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def encode(message: Request | Answer) -> bytes:
+    """One line, its newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """A line of a gateway; raises msgspec.DecodeError."""
+    return _requests.decode(line)
+
+
+def decode_answer(line: bytes) -> Answer:
+    """A line of a venue; raises msgspec.DecodeError."""
+    return _answers.decode(line)
