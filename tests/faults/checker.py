@@ -38,7 +38,7 @@ def read_venues(folder: Path) -> dict[str, list[dict]]:
     result: dict[str, list[dict]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         lines = path.read_bytes().split(b"\n")
-        result[path.stem] = [json.loads(line) for line in lines[:-1] if line]
+        result[path.name.split(".")[0]] = [json.loads(line) for line in lines[:-1] if line]
     return result
 
 
@@ -75,7 +75,7 @@ def check_intents(log: Log, venues: dict[str, list[dict]]) -> list[str]:
     intents = Counter(event["child"]["client_id"] for _, event in log.of("child_sending"))
     breaches += [f"child {c} intended {n} times" for c, n in intents.items() if n != 1]
     for venue, lines in venues.items():
-        accepted = Counter(line["client_id"] for line in lines if line["kind"] == "accepted")
+        accepted = Counter(line["client_id"] for line in lines if line["event"] == "accepted")
         for client_id, n in accepted.items():
             if n != 1:
                 breaches.append(f"{venue} accepted {client_id} {n} times")
@@ -98,7 +98,7 @@ def check_fills(log: Log, venues: dict[str, list[dict]]) -> list[str]:
         (venue, line["venue_trade_id"]): (line["price_ticks"], line["qty_lots"])
         for venue, lines in venues.items()
         for line in lines
-        if line["kind"] == "filled"
+        if line["event"] == "fill"
     }
     breaches += [f"venue fill {key} is missing here" for key in theirs.keys() - ours.keys()]
     breaches += [f"fill {key} is a phantom" for key in ours.keys() - theirs.keys()]

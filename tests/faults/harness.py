@@ -19,6 +19,11 @@ from pathlib import Path
 import httpx
 import websockets
 
+from app.venues.clock import SystemClock
+from app.venues.faults import Faults
+from app.venues.registry import load_universe
+from app.venues.remote import connect_venues
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,6 +48,15 @@ class Venues:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("ready"), line
+
+    async def set_faults(self, faults: Faults) -> None:
+        """At every venue; the process must have been started with --may-fail."""
+        ports = connect_venues(load_universe(), SystemClock(), "127.0.0.1", self.port)
+        for venue in ports.values():
+            await venue.start(lambda report: None, lambda book: None)
+            await venue.set_faults(faults)
+            await asyncio.sleep(0.05)
+            await venue.stop()
 
     def stop(self) -> None:
         if self.process is not None:

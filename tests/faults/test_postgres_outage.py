@@ -1,0 +1,65 @@
+"""Postgres stopped under load: no order refused, everything caught up afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+from app.store.migrate import upgrade
+from app.store.statehash import ledger_hash, postgres_hash
+
+from app.execution.ledger import fold
+from app.store.journal import JournalReader
+from app.workers.postgres import EmbeddedPostgres
+from tests.faults.checker import check_all, read_log, read_venues
+from tests.faults.harness import Desk, Gateway, Venues
+
+OUTAGE_S = float(os.environ.get("BESTEX_OUTAGE_S", "10"))
+
+
+@pytest.mark.timeout(600)
+async def test_orders_flow_while_postgres_is_down_and_all_is_projected_after(tmp_path: Path) -> None:
+    venues = Venues(tmp_path / "venues")
+    postgres = EmbeddedPostgres(tmp_path / "pg")
+    url = await asyncio.to_thread(postgres.start)
+    await asyncio.to_thread(upgrade, url)
+    gateway = Gateway(tmp_path / "home", venues, url)
+    try:
+        venues.start()
+        gateway.preload()
+        gateway.start()
+        await gateway.ready()
+        desk = Desk(gateway, seed=3)
+        stop = asyncio.Event()
+        loading = asyncio.create_task(desk.load(30, stop))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(postgres.crash)
+        await asyncio.sleep(OUTAGE_S)
+        n_during = len(desk.acks)
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+            assert (await client.get("/readyz")).status_code == 200
+        again = await asyncio.to_thread(postgres.start)
+        assert again == url, "the database must come back at the same address"
+        await asyncio.sleep(1)
+        stop.set()
+        await loading
+        await asyncio.sleep(4)
+        gateway.stop()
+        log = read_log(gateway.home / "journal.db")
+        reader = JournalReader(gateway.home / "journal.db")
+        ledger = fold(reader.replay())
+        reader.close()
+        seq, projected = await postgres_hash(url, "s0")
+    finally:
+        gateway.close()
+        venues.stop()
+        await asyncio.to_thread(postgres.stop)
+    assert n_during > 20 * OUTAGE_S, "orders must flow at the load's rate"
+    assert not desk.refused
+    assert not desk.unsure
+    assert check_all(log, read_venues(tmp_path / "venues"), desk.acks) == []
+    assert seq == ledger.seq
+    assert projected == ledger_hash(ledger)
