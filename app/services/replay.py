@@ -46,12 +46,14 @@ def replay(recording: Recording, request: ReplayRequest, protocol: Protocol, bui
     by_symbol: dict[str, list[RecordedMarket]] = {}
     for market in markets:
         by_symbol.setdefault(market.symbol.name, []).append(market)
+    merged = _merged_products(markets) if request.is_merging_products else []
     sections = [_preamble(recording, markets, request, protocol)]
     for symbol in sorted(by_symbol, key=lambda name: _KIND_ORDER.index(by_symbol[name][0].symbol.fungible.kind)):
         spec = make_spec(recording, by_symbol[symbol], request, protocol, builder)
         sections.append(render_run(Run(spec, protocol, builder).run(), protocol))
-    if request.is_merging_products:
-        sections += _merge_products(recording, markets, request, protocol, builder)
+    for chosen in merged:
+        products = [Product(m.symbol, _market(recording, [m], builder)) for m in chosen]
+        sections.append(run_basis(products, _span(recording, chosen, request), protocol))
     return "\n".join(sections)
 
 
@@ -161,23 +163,16 @@ def _universe(
     )
 
 
-def _merge_products(
-    recording: Recording,
-    markets: Sequence[RecordedMarket],
-    request: ReplayRequest,
-    protocol: Protocol,
-    builder: Builder,
-) -> list[str]:
-    """The experiment, once per coin that has spot and at least one contract."""
-    sections = []
+def _merged_products(markets: Sequence[RecordedMarket]) -> list[list[RecordedMarket]]:
+    """Per coin its products, spot first; raises BadRequest for a coin without spot and a contract."""
+    merged = []
     for base in sorted({m.symbol.fungible.base for m in markets}):
         kinds = {m.symbol.fungible.kind: m for m in markets if m.symbol.fungible.base == base}
         chosen = [kinds[kind] for kind in _KIND_ORDER if kind in kinds]
         if len(chosen) < 2 or chosen[0].symbol.fungible.kind is not ContractKind.SPOT:
             raise BadRequest("not_three_products", f"{base} needs spot and a contract to be merged")
-        products = [Product(m.symbol, _market(recording, [m], builder)) for m in chosen]
-        sections.append(run_basis(products, _span(recording, chosen, request), protocol))
-    return sections
+        merged.append(chosen)
+    return merged
 
 
 def _preamble(

@@ -100,9 +100,9 @@ def _interval(difference: Difference) -> str:
 
 
 def _flags(judged: Judged, difference: Difference) -> str:
-    flags = []
     if judged.is_extrapolated:
-        flags.append("extrapolated")
+        return "extrapolated"  # out of every claim
+    flags = []
     if difference.is_underpowered:
         flags.append("underpowered")
     if difference.is_equivalent:

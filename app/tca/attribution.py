@@ -11,6 +11,9 @@ Every part is a difference of two integers of money, so that the chain telescope
 7. gas         fixed charges that fills carry; no venue of ours reports one apart from its fee, hence 0
 8. opportunity what stayed unfilled: reference mid -> closing mid
 
+The class mid of a fill is read when its report arrives, with our own footprint in it; the own-venue mid is the venue's
+from before the fill. Where our trade moved the class, timing holds that and basis the same with the other sign: their sum
+is free of it.
 The reference is the client's decision price, or the mid when the order was received if none was given. The order of
 the steps is a declaration, not a discovery: adding up proves arithmetic, not attribution. A venue that reports one
 average price per child shows its impact inside spread.
@@ -34,12 +37,12 @@ from app.tca.benchmarks import mid_money_nano
 class _Parts:
     """Sums over fills in nano, unsigned by side: money at each station of the chain."""
 
-    reference: int = 0
-    approved: int = 0
-    class_mid: int = 0
-    venue_mid: int = 0
-    touch: int = 0
-    paid: int = 0
+    reference_nano: int = 0
+    approved_nano: int = 0
+    class_mid_nano: int = 0
+    venue_mid_nano: int = 0
+    touch_nano: int = 0
+    paid_nano: int = 0
 
 
 def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int) -> TcaReported:
@@ -74,17 +77,17 @@ def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int)
         first_sent_mid_half_units=record.routes[0][1].plan.mid_half_units if record.routes else 0,
         closing_mid_half_units=closing_mid_half_units,
         filled_qty_units=sum(f.qty_units for f in fills),
-        filled_money_nano=parts.paid,
-        reference_money_nano=parts.reference,
-        delay_nano=sign * (parts.approved - parts.reference),
-        timing_nano=sign * (parts.class_mid - parts.approved),
-        basis_nano=sign * (parts.venue_mid - parts.class_mid),
-        spread_nano=sign * (parts.touch - parts.venue_mid),
-        impact_nano=sign * (parts.paid - parts.touch),
+        filled_money_nano=parts.paid_nano,
+        reference_money_nano=parts.reference_nano,
+        delay_nano=sign * (parts.approved_nano - parts.reference_nano),
+        timing_nano=sign * (parts.class_mid_nano - parts.approved_nano),
+        basis_nano=sign * (parts.venue_mid_nano - parts.class_mid_nano),
+        spread_nano=sign * (parts.touch_nano - parts.venue_mid_nano),
+        impact_nano=sign * (parts.paid_nano - parts.touch_nano),
         fee_nano=fee,
         gas_nano=0,
         opportunity_nano=opportunity,
-        total_nano=sign * (parts.paid - parts.reference) + fee + opportunity,
+        total_nano=sign * (parts.paid_nano - parts.reference_nano) + fee + opportunity,
         fee_unconverted=unconverted,
     )
     if parts_total_nano(report) != report.total_nano:
@@ -126,12 +129,12 @@ def _sum_parts(
         class_half = fill.class_mid_half_units or sent_half or approved_half
         venue_half = fill.venue_mid_half_units or class_half
         qty = fill.qty_units
-        parts.reference += mid_money_nano(symbol, reference_half, qty)
-        parts.approved += mid_money_nano(symbol, approved_half, qty)
-        parts.class_mid += mid_money_nano(symbol, class_half, qty)
-        parts.venue_mid += mid_money_nano(symbol, venue_half, qty)
-        parts.touch += symbol.money_nano(touch_units[fill.child_id], qty)
-        parts.paid += fill.money_nano
+        parts.reference_nano += mid_money_nano(symbol, reference_half, qty)
+        parts.approved_nano += mid_money_nano(symbol, approved_half, qty)
+        parts.class_mid_nano += mid_money_nano(symbol, class_half, qty)
+        parts.venue_mid_nano += mid_money_nano(symbol, venue_half, qty)
+        parts.touch_nano += symbol.money_nano(touch_units[fill.child_id], qty)
+        parts.paid_nano += fill.money_nano
     return parts
 
 
