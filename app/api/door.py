@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute, APIRouter
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -27,6 +27,7 @@ from app import observe
 from app.api import auth
 from app.api.decode import ClientGone, decode_object, read_body
 from app.api.errors import KINDS, PROBLEM_MEDIA_TYPE, Problem, internal_error, problem_of
+from app.api.schemas.base import Body
 from app.api.validate import validate, validate_query
 from app.domain.enums import Mode, Scope
 from app.domain.errors import BestexError
@@ -107,6 +108,10 @@ class Spec:
         return getattr(self.endpoint, "__name__", "route")
 
 
+class _NoQuery(Body):
+    """A route without query parameters."""
+
+
 class Door(APIRoute):
     """The route of one Spec."""
 
@@ -137,17 +142,30 @@ class Door(APIRoute):
         if spec.scope is not None:
             call._principal = auth.authenticate(headers, call.services.accounts)
             auth.require(call._principal, spec.scope)
-        if self._query is not None:
-            arguments["query"] = validate_query(self._query, call.query_params.multi_items())
+        if self._query is not None or (spec.scope is not None and call.scope["query_string"]):
+            query = validate_query(self._query or _NoQuery, call.query_params.multi_items())
+            if self._query is not None:
+                arguments["query"] = query
         if self._body is not None:
             arguments["body"] = validate(self._body, decode_object(await read_body(headers, call.receive)))
         result = await spec.endpoint(call, **arguments)
+        if spec.scope is not None and not isinstance(result, Response):
+            return await self._settled(call, result)
         if isinstance(result, Response):
             result.headers.setdefault("Bestex-Mode", call.mode.value)
             return result
+        return self._written(call, result)
+
+    def _written(self, call: Call, result: Any) -> Response:
         if isinstance(result, Reply):
             return self._json(call, result.payload, result.status, result.headers)
-        return self._json(call, result, spec.status, None)
+        return self._json(call, result, self.spec.status, None)
+
+    async def _settled(self, call: Call, result: Any) -> Response:
+        """The answer, encoded at once and sent when everything that it shows is durable."""
+        response = self._written(call, result)
+        await call.services.engine.durable()
+        return response
 
     def _json(self, call: Call, payload: Any, status: int, headers: Mapping[str, str] | None) -> Response:
         body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
@@ -198,6 +216,7 @@ def build(router: APIRouter, spec: Spec) -> Door:
         spec.endpoint,
         methods=[spec.method],
         response_model=None,
+        response_class=JSONResponse if spec.media_type == "application/json" else PlainTextResponse,
         status_code=spec.status,
         operation_id=spec.operation_id,
         tags=[spec.tag],
@@ -246,6 +265,8 @@ def _responses(spec: Spec, *, has_body: bool) -> dict[int | str, dict[str, Any]]
         if spec.answer is not None:
             responses[status]["model"] = spec.answer
     for status, names in sorted(by_status.items()):
+        if status in responses:
+            continue
         responses[status] = {
             "description": ", ".join(names),
             "headers": mode,

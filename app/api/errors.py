@@ -172,6 +172,13 @@ _OTHERS: Final = (
         is_retryable=True,
     ),
     Kind(
+        "shutting_down",
+        503,
+        "The service is starting or stopping",
+        "Nothing was placed. Send the same client_order_id again after Retry-After.",
+        is_retryable=True,
+    ),
+    Kind(
         "outcome_unknown",
         503,
         "It is not known what became of the request",

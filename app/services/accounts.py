@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
+from app import observe
 from app.domain.enums import Mode, Scope
 from app.domain.errors import BadRequest
 from app.domain.events import KeyCreated
@@ -88,8 +89,17 @@ class Accounts:
             return None
         return Principal(account=key.account, prefix=key.prefix, scopes=frozenset(key.scopes), mode=key.mode)
 
-    async def create(self, account: str, scopes: Sequence[Scope], mode: Mode) -> tuple[str, KeyCreated]:
+    async def create(
+        self, account: str, scopes: Sequence[Scope], mode: Mode, actor: str = "seed"
+    ) -> tuple[str, KeyCreated]:
         """A new key of `account`; the token is returned once. The fact is durable when this returns."""
+        if account != OPERATOR_ACCOUNT and re.fullmatch(ACCOUNT_PATTERN, account, re.ASCII) is None:
+            raise BadRequest(
+                "invalid_request",
+                "Not a name for an account.",
+                pointer="/account",
+                hint=f"It must match {ACCOUNT_PATTERN}.",
+            )
         if not scopes:
             raise BadRequest("invalid_request", "A key needs at least one scope.", pointer="/scopes")
         key = new_key()
@@ -97,15 +107,17 @@ class Accounts:
             key = new_key()
         ordered = tuple(scope for scope in Scope if scope in scopes)
         await self._engine.ask(CreateKey(account, key.prefix, key.key_sha256, ordered, mode))
+        observe.key_changed("created", account, key.prefix, actor)
         return key.token, self._engine.ledger.keys[key.prefix]
 
-    def keys(self) -> list[KeyCreated]:
+    def all_keys(self) -> list[KeyCreated]:
         """Every key that is not revoked, by prefix."""
         return [key for _, key in sorted(self._engine.ledger.keys.items())]
 
-    async def revoke(self, prefix: str) -> KeyCreated | None:
+    async def revoke(self, prefix: str, actor: str) -> KeyCreated | None:
         """Revokes at once; None when there is no such key."""
         key = self._engine.ledger.keys.get(prefix)
         if key is not None:
             await self._engine.ask(RevokeKey(key.account, prefix))
+            observe.key_changed("revoked", key.account, prefix, actor)
         return key

@@ -7,10 +7,11 @@ that needs older history is refused.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from app import observe
 from app.domain.enums import ExclusionCode, KillScope, ParentState, RefusalCode
@@ -18,6 +19,7 @@ from app.domain.errors import BadRequest, Unavailable
 from app.domain.events import ChildFilled, Fact, KillSwitchSet, OrderAccepted
 from app.domain.instrument import Symbol
 from app.domain.limits import Limits
+from app.domain.ports import FactReader
 from app.domain.records import FillRecord, ParentRecord
 from app.domain.units import NANO_SCALE, PPM, div_half_even
 from app.domain.venue import Venue
@@ -26,9 +28,12 @@ from app.execution.inputs import Turn
 from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
 from app.risk.reference import read_reference
-from app.services.engine import Engine
+from app.services.engine import MIN_FREE_FACTS, Engine
+from app.services.order_views import OrderReplica, order_id_of
+from app.services.streams import PAGE_FACTS, StreamItem
 
 T = TypeVar("T")
+DatabaseState = Literal["up", "down", "none"]
 K = TypeVar("K", int, str)
 _SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
 
@@ -131,13 +136,44 @@ class Used:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """Whether a symbol can be priced: books that may be believed now; age of the oldest of them, -1 for none."""
+
+    n_fresh: int
+    oldest_age_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessState:
+    """What an operator and a load balancer ask first. `degraded` names what is not as it should be."""
+
+    is_journal_writable: bool
+    database: DatabaseState
+    is_draining: bool
+    seq: int
+    durable_seq: int
+    n_open_orders: int
+    n_live_children: int
+    symbols: Mapping[str, Pricing]
+    degraded: Sequence[str]
+
+
 class Reads:
     """Everything that is asked and changes nothing."""
 
-    def __init__(self, engine: Engine, history: History | None, reader: AccountReader) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        history: History | None,
+        reader: FactReader,
+        database: Callable[[], DatabaseState] | None = None,
+    ) -> None:
+        """`database` tells how the database is; without it there is none."""
         self._engine = engine
         self._history = history
         self._reader = reader
+        self._database = database or _no_database
         self._base_seq = engine.ledger.seq
         # Every order and fill of an account in the order of the log; fills as two columns: account_seq, order_id.
         self._orders: dict[str, list[str]] = {}
@@ -181,6 +217,24 @@ class Reads:
         if record is None:
             raise BadRequest("not_found", "No such order.", hint="See GET /v1/orders.")
         return record
+
+    async def order_events(self, record: ParentRecord) -> list[StreamItem]:
+        """Every durable fact of one order, oldest first, each with the order right after it."""
+        return await asyncio.to_thread(
+            self._order_items, record.account, record.order_id, record.accepted_account_seq, record.last_account_seq
+        )
+
+    def _order_items(self, account: str, order_id: str, first_seq: int, last_seq: int) -> list[StreamItem]:
+        replica = OrderReplica()
+        items: list[StreamItem] = []
+        after_seq = first_seq - 1
+        while after_seq < last_seq:
+            page = self._reader.read_account(account, after_seq, min(PAGE_FACTS, last_seq - after_seq))
+            if not page:
+                break
+            after_seq = page[-1].account_seq
+            items += [StreamItem(f, replica.apply(f)) for f in page if order_id_of(f.event) == order_id]
+        return items
 
     async def orders(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ParentRecord]:
         """Orders of an account by id, newest first unless `part` says otherwise."""
@@ -360,6 +414,54 @@ class Reads:
                     )
         return rows
 
+    # the process
+
+    def readiness(self) -> ReadinessState:
+        """Up is not "can price": each symbol's books are judged as the gate judges them."""
+        engine = self._engine
+        health = engine.health()
+        now_ns = engine.now_ns()
+        symbols: dict[str, Pricing] = {}
+        for name in engine.universe.symbols:
+            ladder_books = engine.books(name)
+            reference = read_reference(ladder_books, engine.core.world.max_book_age_ns, now_ns)
+            received = dict(zip(ladder_books.venues, ladder_books.received_ts_ns.tolist(), strict=True))
+            ages_ns = [now_ns - received[venue] for venue in reference.venue_mids]
+            symbols[name] = Pricing(len(ages_ns), max(ages_ns, default=-1))
+        database = self._database()
+        degraded = [f"no fresh book: {name}" for name, pricing in symbols.items() if not pricing.n_fresh]
+        degraded += ["database down: reads of older history fail, orders flow"] if database == "down" else []
+        degraded += [f"venue unreachable: {venue}" for venue in sorted(engine.core.memory.unreachable)]
+        degraded += [f"kill switch: {scope.value} {target}".rstrip() for scope, target in sorted(engine.ledger.kills)]
+        free_facts = engine.journal.free_facts if engine.journal is not None else 0
+        return ReadinessState(
+            is_journal_writable=engine.is_ready and free_facts >= MIN_FREE_FACTS,
+            database=database,
+            is_draining=health.is_draining,
+            seq=health.seq,
+            durable_seq=health.durable_seq,
+            n_open_orders=health.n_open_orders,
+            n_live_children=health.n_live_children,
+            symbols=symbols,
+            degraded=degraded,
+        )
+
+    def measure(self) -> None:
+        """Hands the engine's own counts to the metrics."""
+        health = self._engine.health()
+        counts = {
+            "seq": health.seq,
+            "durable_seq": health.durable_seq,
+            "open_orders": health.n_open_orders,
+            "live_children": health.n_live_children,
+            "waiting_inputs": health.n_waiting_inputs,
+            "duplicate_fills": health.n_duplicate_fills,
+            "foreign_reports": health.n_foreign_reports,
+            "overfills": health.n_overfills,
+            "late_fills": health.n_late_fills,
+        }
+        observe.engine_measured(counts, {key: age_ns / 1e9 for key, age_ns in health.book_age_ns.items()})
+
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             if fact.seq <= self._base_seq:
@@ -374,6 +476,10 @@ class Reads:
         seqs, order_ids = self._fills.setdefault(account, ([], []))
         seqs.append(account_seq)
         order_ids.append(order_id)
+
+
+def _no_database() -> DatabaseState:
+    return "none"
 
 
 def _walk(items: Sequence[T], keys: Sequence[K], part: _Part[K]) -> Iterator[T]:

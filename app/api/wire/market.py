@@ -7,8 +7,8 @@ from typing import Any
 from app.api.wire.text import bps_of_ppm, mid_or_none, money, ms_text, time_text
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
-from app.domain.universe import Universe
 from app.domain.units import decimal_text
+from app.domain.universe import Universe
 from app.services.reads import Ladder, LadderLevel, VenueState
 
 Json = dict[str, Any]
