@@ -1,0 +1,207 @@
+"""`bestex demo`: the whole service on this machine, sample orders, and what they cost. Nothing leaves it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.exits import CommandError, Exit
+from app.cli.options import DEFAULT_HOME, Home
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.cli.service import BackgroundPostgres, Gateway
+    from app.cli.story import Sample, Story
+
+app = typer.Typer(add_completion=False)
+
+# Live children of simulated venues end within a second; Ctrl-C promises five seconds for everything.
+DRAIN_S = 1.0
+SYMBOL, QTY = "BTC/USDT", "2"
+
+
+@app.command()
+def demo(
+    is_once: Annotated[bool, typer.Option("--once", help="exit after the sample orders, 0 if they filled")] = False,
+    is_reset: Annotated[bool, typer.Option("--reset", help="forget everything earlier demos left, then start")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where the gateway listens")] = 8080,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Six simulated venues, real HTTP and WebSocket, embedded Postgres; Ctrl-C stops everything."""
+    from app.cli.output import console
+
+    run = Demo(home.expanduser(), port, console(), is_once=is_once)
+    try:
+        run.start(is_reset=is_reset)
+    except KeyboardInterrupt:
+        run.say("stopped")
+    finally:
+        run.stop()
+    if run.failure is not None:
+        raise run.failure
+
+
+class Demo:
+    """One run: its processes, its client, and how it went."""
+
+    def __init__(self, home: Path, port: int, screen: Console, *, is_once: bool) -> None:
+        self._home, self._data, self._port = home, home / "demo", port
+        self._screen, self._is_once = screen, is_once
+        self._postgres: BackgroundPostgres | None = None
+        self._gateway: Gateway | None = None
+        self._telling: threading.Thread | None = None
+        self.failure: CommandError | None = None
+
+    @property
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def say(self, text: str) -> None:
+        self._screen.print(f"  {text}")
+
+    def start(self, *, is_reset: bool) -> None:
+        """Everything up, the story told by a thread; returns when the gateway has stopped."""
+        from app.cli.service import BackgroundPostgres, Gateway, require_free, terminate_as_interrupt
+
+        terminate_as_interrupt()
+        require_free("127.0.0.1", self._port)
+        if is_reset:
+            self._forget()
+        self._postgres = BackgroundPostgres(self._data / "postgres")
+        self._warm()
+        settings = self._settings(self._migrated(self._postgres))
+        self._gateway = Gateway(settings, self._begin)
+        self._gateway.run_to_end()
+
+    def stop(self) -> None:
+        """Leaves no thread and no process."""
+        if self._telling is not None:
+            self._telling.join(timeout=5.0)
+        if self._postgres is not None:
+            self._postgres.stop()
+
+    def _forget(self) -> None:
+        from app.store.lock import JournalInUse, WriterLock
+        from app.workers.postgres import EmbeddedPostgres
+
+        if self._data.exists():
+            try:
+                WriterLock(self._data / "journal.lock").release()
+            except JournalInUse as error:
+                raise CommandError(Exit.USAGE, f"process {error.pid} runs on {self._data}; stop it first") from error
+        EmbeddedPostgres(self._data / "postgres").forget()
+        shutil.rmtree(self._data, ignore_errors=True)
+
+    def _warm(self) -> None:
+        from app.cli.warmup import warm_with_progress
+
+        started_s = time.monotonic()
+        n_kernels, was_cached = warm_with_progress()
+        how = "from the cache" if was_cached else "compiled, cached for next time"
+        self._done("kernels", f"{n_kernels} {how}", started_s)
+
+    def _migrated(self, postgres: BackgroundPostgres) -> str:
+        from app.cli.migrate import newest_revision, upgrade
+
+        started_s = time.monotonic()
+        url = postgres.url()
+        was_behind = upgrade(url)
+        schema = f"schema {newest_revision()}{' migrated' if was_behind else ''}"
+        self._done("database", f"PostgreSQL embedded in {self._data}, {schema}", started_s)
+        return url
+
+    def _settings(self, database_url: str) -> Any:
+        from app.cli.up import settings_of
+
+        given = {"database_url": database_url, "port": self._port, "host": "127.0.0.1", "mode": "paper"}
+        return settings_of(self._data, given | {"market": "sim", "venues": "inline", "drain_s": DRAIN_S})
+
+    def _done(self, what: str, text: str, started_s: float) -> None:
+        self.say(f"[green]✔[/green] {what:<10} {text}  [dim]{time.monotonic() - started_s:.1f} s[/dim]")
+
+    def _begin(self) -> None:
+        """The gateway listens: called on its loop, so the story gets a thread of its own."""
+        self._telling = threading.Thread(target=self._tell, name="demo-story")
+        self._telling.start()
+
+    def _tell(self) -> None:
+        assert self._gateway is not None
+        try:
+            samples = self._samples()
+            if not all(sample.is_filled for sample in samples):
+                self.failure = CommandError(Exit.CHECK_FAILED, "a sample order did not fill")
+        except CommandError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 - a thread's rim
+            stopping = self._gateway.should_exit
+            self.failure = None if stopping else CommandError(Exit.CHECK_FAILED, f"the demo broke: {error!r}")
+        if self._is_once or self.failure is not None:
+            self._gateway.should_exit = True
+
+    def _samples(self) -> list[Sample]:
+        from app.cli.client import Client
+        from app.cli.session import Role, Session, remember
+        from app.cli.story import Story, listening, wait_until_ready
+        from app.domain.ids import ulid
+        from app.venues.clock import SystemClock
+
+        session = Session(self._url, self._data)
+        key = session.key(Role.TRADER)
+        client = Client(self._url, key)
+        wait_until_ready(client)
+        remember(self._home, session)
+        venues = client.get("/v1/venues").body["data"]
+        names = ", ".join(venue["venue"] for venue in venues)
+        self.say(f"[green]✔[/green] {'venues':<10} {len(venues)} simulated, books moving: {names}")
+        with listening(self._url, key) as listener:
+            story = Story(client, listener, self._screen, ulid(SystemClock().wall_ns(), secrets.randbits(80)))
+            first = story.place(f"buy {QTY} {SYMBOL} at the market", _market("buy", qty=QTY))
+            self._tell_costs(first)
+            story.explain(first)
+            samples = [first, *self._more(story)]
+        self._tell_doors(samples)
+        return samples
+
+    def _more(self, story: Story) -> list[Sample]:
+        """The way back, and an order by money: the account ends flat in what it bought first."""
+        floor = story.mid(SYMBOL) * 995 // 1000
+        selling = {"symbol": SYMBOL, "side": "sell", "type": "limit", "qty": QTY, "limit_price": str(floor)}
+        return [
+            story.place(f"sell {QTY} {SYMBOL}, ioc, not under {floor}", selling | {"time_in_force": "ioc"}),
+            story.place("buy ETH/USDT for 50000 USDT", _market("buy", notional="50000") | {"symbol": "ETH/USDT"}),
+        ]
+
+    def _tell_costs(self, first: Sample) -> None:
+        from app.cli.cpu import elapsed_s, tree_cpu_s
+
+        if first.first_fill_monotonic_s is None:
+            return
+        to_fill_s = elapsed_s() - (time.monotonic() - first.first_fill_monotonic_s)
+        assert self._postgres is not None
+        own_s, database_s = time.process_time(), tree_cpu_s(self._postgres.pid)
+        self.say(
+            f"[green]✔[/green] {'first fill':<10} {to_fill_s:.1f} s after the command; "
+            f"CPU {own_s:.1f} s (service and this client), {database_s:.1f} s (database)"
+        )
+
+    def _tell_doors(self, samples: list[Sample]) -> None:
+        self._screen.print()
+        self.say(f"docs    {self._url}/docs     stream  {self._url.replace('http', 'ws')}/v1/ws")
+        self.say(f"try     bestex route {samples[0].told.order_id}")
+        header = f'"Authorization: Bearer $(cat {self._data / "demo.key"})"'
+        body = '{"symbol":"BTC/USDT","side":"buy","type":"market","qty":"2"}'
+        line = f"  or      curl -s {self._url}/v1/orders/preview -H {header} -d '{body}'"
+        self._screen.print(line, soft_wrap=True, markup=False)
+        ending = "" if self._is_once else "  Ctrl-C stops; `bestex demo --reset` forgets."
+        self.say(f"[yellow]PAPER MODE: no order can leave this machine.[/yellow]{ending}")
+
+
+def _market(side: str, **size: str) -> dict[str, Any]:
+    return {"symbol": SYMBOL, "side": side, "type": "market", "max_slippage_bps": "25"} | size

@@ -1,0 +1,50 @@
+"""`bestex venues`: list them; serve the simulated ones as their own process, whose ledger outlives the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.client import connect
+from app.cli.exits import CommandError, Exit
+from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
+from app.cli.output import show_rows
+
+app = typer.Typer(help="Places to trade.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+
+
+@app.command("list")
+def list_venues(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output: Output = Format.TABLE) -> None:
+    """Every venue: simulated or not, enabled, reachable, how old its books are."""
+    rows = connect(url, key, home).get("/v1/venues").body["data"]
+    for row in rows:
+        row["oldest_book_ms"] = max((float(age) for age in row["book_age_ms"].values()), default=None)
+    columns = ("venue", "mode", "is_simulated", "is_enabled", "is_killed", "is_reachable", "latency_ms")
+    show_rows(output, rows, (*columns, "oldest_book_ms", "symbols"), right="latency_ms oldest_book_ms")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one, printed as `ready PORT`")] = 0,
+    seed: Annotated[int, typer.Option(help="of the simulated markets")] = 7,
+    folder: Annotated[Path | None, typer.Option("--dir", help="where the ledgers are; by default in the home")] = None,
+    may_fail: Annotated[bool, typer.Option("--may-fail", help="clients may switch faults on (tests)")] = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Simulated venues on loopback until Ctrl-C; start the service with --venues tcp://127.0.0.1:PORT."""
+    import asyncio
+
+    from app.domain.errors import Unavailable
+    from app.venues.process import ServeOptions, serve_until_signal
+
+    ledgers = folder or home.expanduser() / "venues"
+    ledgers.mkdir(parents=True, exist_ok=True)
+    options = ServeOptions(ledgers, port, seed, may_fail=may_fail)
+    try:
+        asyncio.run(serve_until_signal(options, lambda bound: print(f"ready {bound}", flush=True)))
+    except Unavailable as error:
+        raise CommandError(Exit.USAGE, f"simulated venues: {error.detail}") from error
+    except OSError as error:
+        raise CommandError(Exit.USAGE, f"simulated venues: {error}") from error
