@@ -108,13 +108,12 @@ class Demo:
         self._done("kernels", f"{n_kernels} {how}", started_s)
 
     def _migrated(self, postgres: BackgroundPostgres) -> str:
-        from app.cli.migrate import newest_revision, upgrade
+        from app.store.migrate import HEAD, upgrade
 
         started_s = time.monotonic()
         url = postgres.url()
-        was_behind = upgrade(url)
-        schema = f"schema {newest_revision()}{' migrated' if was_behind else ''}"
-        self._done("database", f"PostgreSQL embedded in {self._data}, {schema}", started_s)
+        upgrade(url)
+        self._done("database", f"PostgreSQL, embedded in {self._data}, schema {HEAD}", started_s)
         return url
 
     def _settings(self, database_url: str) -> Any:

@@ -67,7 +67,7 @@ def look(home: Path, port: int) -> Iterator[Finding]:
         lambda: disk_space(home),
         lambda: disk_sync(home),
         open_files,
-        lambda: kernel_cache(),
+        kernel_cache,
         database,
         lambda: listening(port),
         cores,

@@ -69,9 +69,10 @@ def settings_of(home: Path, given: dict[str, Any]) -> Settings:
 
 def serve(settings: Settings, home: Path) -> None:
     """Database, schema, gateway; ends in order."""
-    from app.cli.migrate import upgrade
     from app.cli.service import BackgroundPostgres, Gateway, require_free, terminate_as_interrupt
     from app.cli.session import Session, remember
+    from app.domain.errors import Unavailable
+    from app.store.migrate import upgrade
 
     terminate_as_interrupt()
     require_free(settings.host, settings.port)
@@ -81,9 +82,9 @@ def serve(settings: Settings, home: Path) -> None:
             settings = settings.model_copy(update={"database_url": embedded.url()})
         try:
             upgrade(settings.database_url)
-        except OSError as error:
+        except Unavailable as error:
             # Orders do not need it: the projector connects when it can, and says in the meantime that it cannot.
-            print(f"the database does not answer yet ({error}); run `bestex migrate` if it is a new one", flush=True)
+            print(f"{error.detail}; orders flow without it, `bestex migrate` once it answers", flush=True)
         url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"  # noqa: S104
 
         def ready() -> None:
