@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from app import observe
 from app.domain.enums import Mode, Scope
 from app.domain.errors import InvariantBroken
+from app.domain.fees import FeeTier
+from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.ports import Clock, VenuePort
 from app.domain.units import NANO
 from app.domain.universe import Universe
-from app.execution.context import Planner, Timing, World
+from app.execution.context import Board, Planner, Timing, World
 from app.execution.inputs import SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
-from app.routing.router import Router
+from app.routing.router import SOLVERS, Router
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts
 from app.services.admin import AdminService
 from app.services.cancel import CancelService
@@ -32,17 +34,21 @@ from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import Reads
 from app.services.recover import recover
+from app.services.replay import ReplayRequest, replay
+from app.services.replay_protocol import OWN_ARM, load_protocol
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
+from app.store.memory import MemoryJournal
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
+from app.venues.replay import ReplayVenue
 
 # What a new paper account may do until an operator says otherwise.
 PAPER_LIMITS = Limits(
@@ -124,7 +130,7 @@ class Process:
             self._reader.close()
 
 
-def make_core(universe: Universe, board: BookBoard, mode: Mode, planner: Planner, timing: Timing | None = None) -> Core:
+def make_core(universe: Universe, board: Board, mode: Mode, planner: Planner, timing: Timing | None = None) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
     return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns))
@@ -195,3 +201,36 @@ def _die(error: BaseException) -> None:
     """A commit or a fold failed: nothing after it may be acknowledged, so the process ends; the log is the truth."""
     observe.shard_stopped(error)
     os._exit(70)
+
+
+# Rival of a replay -> the one solver it plans with; Bestex itself plans with all of them.
+REPLAY_SOLVERS = {"A0": "best_single_venue", "A1": "pro_rata", "A2": "fee_blind", "A3": "fee_aware_greedy"}
+REPLAY_DEPTH = 8_192  # a recorded book is kept whole
+
+
+class ReplayBuilder:
+    """What a market replay runs on: the product's own core, router, judge, books and log."""
+
+    def board(self, listings: Sequence[tuple[str, str]]) -> BookBoard:
+        return BookBoard(list(listings), depth=REPLAY_DEPTH)
+
+    def core(self, universe: Universe, board: Board, planner: Planner) -> Core:
+        return make_core(universe, board, Mode.PAPER, planner)
+
+    def planner(self, arm: str) -> Planner:
+        if arm == OWN_ARM:
+            return Router()
+        return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm]])
+
+    def log(self) -> MemoryJournal:
+        return MemoryJournal()
+
+    def matcher(self, instrument: Instrument, symbol: Symbol, fee: FeeTier) -> ReplayVenue:
+        return ReplayVenue(instrument, symbol, fee)
+
+
+def replay_markets(path: Path, request: ReplayRequest) -> str:
+    """`bestex replay`: the result as Markdown. Raises BadRequest, and ImportError without the extra `replay`."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    return replay(open_recording(path), request, load_protocol(), ReplayBuilder())

@@ -9,6 +9,8 @@ import typer
 
 from app.cli.exits import CommandError, Exit
 
+EXTRA = ("pyarrow", "arch", "scipy", "pandas")  # what bestex[replay] brings
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -35,7 +37,9 @@ def command(
         text = replay_markets(path, request)
     except BadRequest as error:
         raise CommandError(Exit.USAGE, error.detail, {"code": error.code, "detail": error.detail}) from error
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in EXTRA:
+            raise
         detail = f"{error.name} is missing: install bestex[replay]"
         raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
     print(text)
