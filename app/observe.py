@@ -187,6 +187,16 @@ def projection_lagging(n_facts: int) -> None:
     _projection.set(n_facts)
 
 
+def projection_lost(error: str) -> None:
+    """The database is away; the log goes on and the projection will catch up."""
+    _log().warning("projection_lost", error=error)
+
+
+def projection_failed(error: str) -> None:
+    """The projection stopped for good: the database is of another log, or a row contradicts the facts."""
+    _log().error("projection_failed", error=error)
+
+
 def _dumps(value: Any, **_: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
