@@ -85,7 +85,7 @@ def python() -> Finding:
 def folder(home: Path) -> Finding:
     """Whether data and keys can be written where they belong."""
     place = _existing(home)
-    if os.access(place, os.W_OK | os.X_OK):
+    if _may_write(place):
         return Finding("home", Verdict.OK, str(home))
     return Finding("home", Verdict.BAD, f"{place} is not writable", "choose another folder with BESTEX_HOME")
 
@@ -135,7 +135,7 @@ def kernel_cache() -> Finding:
     place = jit.cache_dir()
     if place.exists() and any(place.iterdir()):
         return Finding("kernels", Verdict.OK, f"compiled, in {place}")
-    if os.access(_existing(place), os.W_OK | os.X_OK):
+    if _may_write(_existing(place)):
         return Finding("kernels", Verdict.WARN, "not compiled yet", "bestex warmup, or let the first start do it")
     return Finding("kernels", Verdict.BAD, f"{place} is not writable", "choose another folder with BESTEX_CACHE_DIR")
 
@@ -163,6 +163,10 @@ def cores() -> Finding:
     if load <= n_cores:
         return Finding("cores", Verdict.OK, found)
     return Finding("cores", Verdict.WARN, found, "latencies will measure the run queue: stop what else runs")
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _existing(path: Path) -> Path:

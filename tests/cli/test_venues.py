@@ -1,0 +1,41 @@
+"""Venues are listed with the age of their books, and served as a process that says when it is ready and ends well."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+from app.cli import venues
+
+VENUE = {
+    "venue": "sim_a",
+    "mode": "paper",
+    "is_simulated": True,
+    "is_enabled": True,
+    "is_killed": False,
+    "is_reachable": True,
+    "latency_ms": "3",
+    "book_age_ms": {"BTC/USDT": "12.5", "ETH/USDT": "40"},
+    "symbols": ["BTC/USDT", "ETH/USDT"],
+}
+
+
+def test_a_venue_is_listed_with_its_oldest_book(service, bestex):
+    service.says("GET", "/v1/venues", {"data": [VENUE]})
+    assert json.loads(bestex(venues, "list", "-o", "json").stdout)[0]["oldest_book_ms"] == 40
+    assert "sim_a" in bestex(venues, "list").output
+
+
+def test_serving_says_its_port_and_ends_on_interrupt(tmp_path):
+    command = [sys.executable, "-m", "app.cli.main", "venues", "serve", "--home", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        word, port = process.stdout.readline().split()
+        process.send_signal(signal.SIGINT)
+        process.wait(5)
+    assert word == "ready"
+    assert int(port) > 0
+    assert process.returncode == 0
+    assert (tmp_path / "venues").is_dir()
