@@ -18,6 +18,7 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.ports import Clock, VenuePort
+from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.execution.context import Board, Planner, Timing, World
@@ -42,6 +43,7 @@ from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.memory import MemoryJournal
+from app.store.projector import Projection
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
@@ -77,6 +79,7 @@ class Process:
     _engine: Engine | None = None
     _journal: SqliteJournal | None = None
     _reader: JournalReader | None = None
+    _projection: Projection | None = None
     _streams: Streams | None = None
 
     async def open(self) -> Services:
@@ -101,7 +104,10 @@ class Process:
         assert self._reader is not None
         await asyncio.to_thread(jit.warm)
         await engine.open(self._journal)
-        services = make_services(engine, self._reader)
+        self._projection = Projection(settings.database_url, settings.shard, self._reader)
+        engine.add_listener(self._projection.offer)
+        await self._projection.open()
+        services = make_services(engine, self._reader, self._projection)
         self._streams = services.streams
         await seed_first_start(services, settings)
         return services
@@ -124,10 +130,22 @@ class Process:
             await self._engine.close(self.settings.drain_s)
         if self._streams is not None:
             self._streams.close()
+        if self._projection is not None:
+            await self._projection.close()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
         if self._reader is not None:
             self._reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Orders that memory has let go, from the projection's database."""
+
+    projection: Projection
+
+    async def order(self, account: str, order_id: str) -> ParentRecord | None:
+        return await self.projection.reads.order(account, order_id)
 
 
 def make_core(universe: Universe, board: Board, mode: Mode, planner: Planner, timing: Timing | None = None) -> Core:
@@ -136,7 +154,7 @@ def make_core(universe: Universe, board: Board, mode: Mode, planner: Planner, ti
     return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns))
 
 
-def make_services(engine: Engine, reader: JournalReader) -> Services:
+def make_services(engine: Engine, reader: JournalReader, projection: Projection) -> Services:
     """Every use case over one engine."""
     return Services(
         release=RELEASE,
@@ -144,10 +162,11 @@ def make_services(engine: Engine, reader: JournalReader) -> Services:
         submit=SubmitService(engine),
         cancel=CancelService(engine),
         estimate=EstimateService(engine),
-        reads=Reads(engine, None, reader),
+        reads=Reads(engine, _History(projection), reader),
         admin=AdminService(engine),
         accounts=Accounts(engine),
         streams=Streams(engine, reader),
+        database=projection,
     )
 
 

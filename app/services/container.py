@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
@@ -12,6 +13,22 @@ from app.services.estimate import EstimateService
 from app.services.reads import Reads
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+
+
+class DatabaseStatus(Protocol):
+    """How far the database is behind the log; `error` is empty when nothing is wrong."""
+
+    @property
+    def watermark_seq(self) -> int: ...
+
+    @property
+    def lag_facts(self) -> int: ...
+
+    @property
+    def is_connected(self) -> bool: ...
+
+    @property
+    def error(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +44,4 @@ class Services:
     admin: AdminService
     accounts: Accounts
     streams: Streams
+    database: DatabaseStatus
