@@ -1,0 +1,183 @@
+"""What Postgres is asked: orders and all that is theirs, as the records that memory holds. Owners are in every query.
+
+Answers are of one instant: a question of several statements runs in one read-only repeatable-read transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from app.domain.errors import Unavailable
+from app.domain.events import Fact, RoutePlanned, TcaReported
+from app.domain.records import ChildRecord, FillRecord, ParentRecord
+from app.store import rows
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
+
+# What a lost or absent server looks like, whichever layer notices first.
+LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_WANTED: Final = "join unnest($1::text[], $2::text[]) as wanted (account, order_id) using (account, order_id)"
+_PAGE: Final = """
+select order_id from parent_orders
+where account = $1 and ($2 = '' or order_id {behind} $2) and ($3 = '' or symbol = $3)
+    and ($4::bool is null or (state <> 'done') = $4)
+order by order_id {direction} limit $5
+"""
+_FILL_PAGE: Final = """
+select * from fills
+where account = $1 and ($2 = 0 or account_seq {behind} $2) and ($3 = '' or symbol = $3)
+order by account_seq {direction} limit $4
+"""
+_REFUSAL_PAGE: Final = """
+select * from refusals where account = $1 and ($2 = 0 or account_seq {behind} $2)
+order by account_seq {direction} limit $3
+"""
+
+
+class PostgresReads:
+    """Reads over a pool. Every method raises Unavailable (`history_unavailable`) when the database is away."""
+
+    def __init__(self, pool: asyncpg.Pool, acquire_timeout_s: float = 2.0) -> None:
+        self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
+
+    async def order(self, account: str, order_id: str) -> ParentRecord | None:
+        """One order with all that belongs to it; None for a foreign one as for none."""
+        async with self._snapshot() as connection:
+            return (await load_parents(connection, [(account, order_id)])).get(order_id)
+
+    async def order_by_client_id(self, account: str, client_order_id: str) -> ParentRecord | None:
+        """As `order`, by the client's own id."""
+        async with self._snapshot() as connection:
+            order_id = await connection.fetchval(
+                "select order_id from parent_orders where account = $1 and client_order_id = $2",
+                account,
+                client_order_id,
+            )
+            return (await load_parents(connection, [(account, order_id)])).get(order_id) if order_id else None
+
+    async def orders(
+        self,
+        account: str,
+        limit: int,
+        *,
+        cursor: str = "",
+        is_open: bool | None = None,
+        symbol: str = "",
+        is_ascending: bool = False,
+    ) -> list[ParentRecord]:
+        """A page by order id behind `cursor` (empty: from the end or beginning), newest first unless ascending."""
+        query = _page(_PAGE, is_ascending=is_ascending)
+        async with self._snapshot() as connection:
+            found = await connection.fetch(query, account, cursor, symbol, is_open, limit)
+            order_ids = [row["order_id"] for row in found]
+            parents = await load_parents(connection, [(account, order_id) for order_id in order_ids])
+        return [parents[order_id] for order_id in order_ids]
+
+    async def children(self, account: str, order_id: str) -> list[ChildRecord]:
+        """An order's children, oldest first."""
+        async with self._snapshot() as connection:
+            return await _children(connection, [(account, order_id)])
+
+    async def fills(self, account: str, order_id: str) -> list[FillRecord]:
+        """An order's fills, oldest first."""
+        async with self._snapshot() as connection:
+            return await _fills(connection, [(account, order_id)])
+
+    async def account_fills(
+        self, account: str, limit: int, *, cursor: int = 0, symbol: str = "", is_ascending: bool = False
+    ) -> list[FillRecord]:
+        """A page of an account's fills by account_seq behind `cursor` (0: from the end or beginning)."""
+        query = _page(_FILL_PAGE, is_ascending=is_ascending)
+        async with self._snapshot() as connection:
+            found = await connection.fetch(query, account, cursor, symbol, limit)
+        return [rows.fill_record(row) for row in found]
+
+    async def routes(self, account: str, order_id: str) -> list[tuple[int, RoutePlanned]]:
+        """An order's plans with the seq of each, oldest first."""
+        async with self._snapshot() as connection:
+            return await _routes(connection, [(account, order_id)])
+
+    async def receipt(self, account: str, route_id: str) -> bytes | None:
+        """The receipt of one plan, None where there is none."""
+        async with self._snapshot() as connection:
+            receipt: bytes | None = await connection.fetchval(
+                "select receipt from routes where account = $1 and route_id = $2", account, route_id
+            )
+        return receipt
+
+    async def tca(self, account: str, order_id: str) -> TcaReported | None:
+        """A done order's cost report."""
+        async with self._snapshot() as connection:
+            found = await _reports(connection, [(account, order_id)])
+        return found[0] if found else None
+
+    async def refusals(self, account: str, limit: int, *, cursor: int = 0, is_ascending: bool = False) -> list[Fact]:
+        """A page of refusals and aggregates by account_seq behind `cursor` (0: from the end or beginning)."""
+        query = _page(_REFUSAL_PAGE, is_ascending=is_ascending)
+        async with self._snapshot() as connection:
+            found = await connection.fetch(query, account, cursor, limit)
+        return [rows.refusal_fact(row) for row in found]
+
+    @contextlib.asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Connection]:
+        try:
+            async with (
+                self._pool.acquire(timeout=self._acquire_timeout_s) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield connection
+        except LOST as error:
+            raise Unavailable(
+                "history_unavailable", f"the database is away: {error or type(error).__name__}"
+            ) from error
+
+
+async def load_parents(connection: Connection, wanted: Sequence[tuple[str, str]]) -> dict[str, ParentRecord]:
+    """Orders by id, whole, of (account, order id) pairs; those that are not there are absent."""
+    arguments = _pairs(wanted)
+    found = await connection.fetch(f"select * from parent_orders {_WANTED} order by order_id", *arguments)  # noqa: S608
+    parents = [rows.parent_record(row) for row in found]
+    return rows.complete(
+        parents,
+        await _children(connection, wanted),
+        await _fills(connection, wanted),
+        await _routes(connection, wanted),
+        await _reports(connection, wanted),
+    )
+
+
+async def _children(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[ChildRecord]:
+    query = f"select * from child_orders {_WANTED} order by order_id, child_i"  # noqa: S608
+    return [rows.child_record(row) for row in await connection.fetch(query, *_pairs(wanted))]
+
+
+async def _fills(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[FillRecord]:
+    query = f"select * from fills {_WANTED} order by seq"  # noqa: S608
+    return [rows.fill_record(row) for row in await connection.fetch(query, *_pairs(wanted))]
+
+
+async def _routes(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[tuple[int, RoutePlanned]]:
+    query = f"select account, order_id, seq, plan from routes {_WANTED} order by seq"  # noqa: S608
+    return [rows.route_fact(row) for row in await connection.fetch(query, *_pairs(wanted))]
+
+
+async def _reports(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[TcaReported]:
+    query = f"select * from tca_reports {_WANTED} order by seq"  # noqa: S608
+    return [rows.tca_report(row) for row in await connection.fetch(query, *_pairs(wanted))]
+
+
+def _pairs(wanted: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [account for account, _ in wanted], [order_id for _, order_id in wanted]
+
+
+def _page(query: str, *, is_ascending: bool) -> str:
+    return query.format(behind=">", direction="asc") if is_ascending else query.format(behind="<", direction="desc")

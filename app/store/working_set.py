@@ -1,0 +1,58 @@
+"""The part of a ledger that a projection keeps in memory: orders come in when a fact concerns them, done ones leave.
+
+Letting an order go and taking it in again changes nothing that `evolve` gives: the order's rows hold it exactly.
+"""
+
+from __future__ import annotations
+
+from app.domain.enums import ParentState
+from app.domain.events import ChildSending, Event, OrderAccepted
+from app.domain.records import ParentRecord
+from app.execution.ledger import Ledger
+
+
+def order_of(event: Event) -> str:
+    """The order that a fact concerns, empty if none."""
+    if isinstance(event, ChildSending):
+        return event.child.order_id
+    return str(getattr(event, "order_id", ""))
+
+
+def is_lacking(ledger: Ledger, event: Event) -> bool:
+    """True where `evolve` needs an order that the ledger does not hold."""
+    order_id = order_of(event)
+    return bool(order_id) and not isinstance(event, OrderAccepted) and order_id not in ledger.parents
+
+
+def adopt(ledger: Ledger, parent: ParentRecord) -> None:
+    """Puts an order back with everything that finds it."""
+    order_id, order = parent.order_id, parent.accepted.order
+    ledger.parents[order_id] = parent
+    ledger.by_client_id[parent.account, order.client_order_id] = (order_id, order.body_hash)
+    if parent.state is not ParentState.DONE:
+        ledger.open_parents[order_id] = parent
+        ledger.open_by_account.setdefault(parent.account, {})[order_id] = parent
+    for child_id, record in parent.children.items():
+        ledger.child_parent[child_id] = order_id
+        ledger.by_venue_client_id[record.child.client_id] = child_id
+        if not record.state.is_terminal:
+            ledger.live_children[child_id] = record
+    for fill in parent.fills:
+        ledger.fill_keys.add(_fill_key(fill.fill.venue, parent, fill.fill.venue_trade_id))
+
+
+def release(ledger: Ledger, order_id: str) -> None:
+    """Lets a done order go; `adopt` brings it back."""
+    parent = ledger.parents.pop(order_id)
+    assert parent.state is ParentState.DONE
+    ledger.by_client_id.pop((parent.account, parent.accepted.order.client_order_id), None)
+    for child_id, record in parent.children.items():
+        ledger.child_parent.pop(child_id, None)
+        ledger.by_venue_client_id.pop(record.child.client_id, None)
+        ledger.live_children.pop(child_id, None)
+    for fill in parent.fills:
+        ledger.fill_keys.discard(_fill_key(fill.fill.venue, parent, fill.fill.venue_trade_id))
+
+
+def _fill_key(venue: str, parent: ParentRecord, venue_trade_id: str) -> tuple[str, str, str, str]:
+    return venue, parent.account, parent.accepted.order.symbol, venue_trade_id
