@@ -120,7 +120,9 @@ class Demo:
         from app.cli.up import settings_of
 
         given = {"database_url": database_url, "port": self._port, "host": "127.0.0.1", "mode": "paper"}
-        return settings_of(self._data, given | {"market": "sim", "venues": "inline", "drain_s": DRAIN_S})
+        return settings_of(
+            self._data, given | {"market": "sim", "venues": "inline", "drain_s": DRAIN_S, "log_level": "warning"}
+        )
 
     def _done(self, what: str, text: str, started_s: float) -> None:
         self.say(f"[green]✔[/green] {what:<10} {text}  [dim]{time.monotonic() - started_s:.1f} s[/dim]")

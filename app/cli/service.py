@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 from uvicorn.importer import import_from_string
 
+from app import observe
 from app.api.ws.server import StreamServer, uvicorn_options
 from app.cli.exits import CommandError, Exit
 from app.cli.port import busy_text, is_free
@@ -72,6 +73,7 @@ class Gateway(StreamServer):
     def __init__(self, settings: Settings, on_ready: Callable[[], None]) -> None:
         self._settings, self._on_ready = settings, on_ready
         self.failure = ""
+        observe.configure(level=settings.log_level, is_pretty=sys.stderr.isatty())
         config = uvicorn.Config(
             Watched(settings, self),
             host=settings.host,

@@ -1,0 +1,224 @@
+"""The service under HTTP: CPU of the server per order, beside an idle idiomatic service, and latency at fixed rates.
+
+Latency is open-loop: orders leave by the clock whether or not earlier ones have been answered, and each is timed from the
+instant it should have left, so that a stall counts for every order it delays (no coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.cli.cpu import cpu_s
+from loadtests import probe
+from loadtests.running import Running, free_port, running_service
+
+RATES_PER_S = (50, 100, 200)
+RATE_SECONDS = 5.0
+N_CONNECTIONS = 8
+CPU_ORDERS = 400
+CPU_ROUNDS = 3
+
+
+class Connection:
+    """One keep-alive HTTP/1.1 connection that posts orders, as little client as possible."""
+
+    def __init__(self, host: str, port: int, key: str) -> None:
+        self._host, self._port = host, port
+        self._head = f"POST /v1/orders HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n".encode()
+        self._head += b"Content-Type: application/json\r\nContent-Length: "
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def post(self, body: bytes) -> int:
+        """Posts `body`; the status. Raises OSError or asyncio.IncompleteReadError where no answer comes."""
+        if self._writer is None or self._writer.is_closing():
+            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        assert self._reader is not None
+        self._writer.write(self._head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lowered = head.lower()
+        at = lowered.index(b"content-length:") + 15
+        await self._reader.readexactly(int(lowered[at : lowered.index(b"\r\n", at)]))
+        return int(head[9:12])
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            await self._writer.wait_closed()
+
+
+class Bodies:
+    """Small market orders, buys and sells in turn, each with its own client id."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix, self._n = prefix, 0
+
+    def next(self) -> bytes:
+        self._n += 1
+        order = {
+            "client_order_id": f"{self._prefix}-{self._n}",
+            "symbol": "BTC/USDT",
+            "side": "buy" if self._n % 2 else "sell",
+            "type": "market",
+            "qty": "0.2",
+            "max_slippage_bps": "25",
+        }
+        return json.dumps(order).encode()
+
+
+@dataclass(slots=True)
+class Rate:
+    """One fixed rate: latencies in ms from the instant an order was due, and what came back."""
+
+    rate_per_s: int
+    latency_ms: list[float] = field(default_factory=list)
+    n_errors: int = 0
+    late_ms: list[float] = field(default_factory=list)
+
+    def row(self) -> dict[str, object]:
+        values = sorted(self.latency_ms)
+
+        def at(fraction: float) -> float:
+            return round(values[min(len(values) - 1, int(len(values) * fraction))], 2) if values else float("nan")
+
+        generator = round(sorted(self.late_ms)[int(len(self.late_ms) * 0.99)], 2) if self.late_ms else 0.0
+        return {
+            "rate_per_s": self.rate_per_s,
+            "n_orders": len(values) + self.n_errors,
+            "n_errors": self.n_errors,
+            "p50_ms": at(0.5),
+            "p90_ms": at(0.9),
+            "p99_ms": at(0.99),
+            "max_ms": round(values[-1], 2) if values else float("nan"),
+            "generator_late_ms_p99": generator,
+        }
+
+
+async def open_loop(host: str, port: int, key: str, rate_per_s: int, seconds: float) -> Rate:
+    """Orders at `rate_per_s`; a connection that is busy is never waited for, another one is opened."""
+    result, bodies = Rate(rate_per_s), Bodies(f"rate{rate_per_s}-{time.monotonic_ns()}")
+    idle: list[Connection] = [Connection(host, port, key) for _ in range(N_CONNECTIONS)]
+    everyone = list(idle)
+    loop = asyncio.get_running_loop()
+    begin = loop.time() + 0.1
+    tasks = []
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else Connection(host, port, key)
+        if connection not in everyone:
+            everyone.append(connection)
+        result.late_ms.append((loop.time() - due) * 1e3)
+        try:
+            status = await asyncio.wait_for(connection.post(bodies.next()), 10)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            result.n_errors += 1
+            return
+        if status == 201:
+            result.latency_ms.append((loop.time() - due) * 1e3)
+        else:
+            result.n_errors += 1
+        idle.append(connection)
+
+    for number in range(int(rate_per_s * seconds)):
+        due = begin + number / rate_per_s
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        tasks.append(loop.create_task(one(due)))
+    await asyncio.gather(*tasks)
+    for connection in everyone:
+        await connection.close()
+    return result
+
+
+async def post_many(host: str, port: int, key: str, n_orders: int) -> int:
+    """`n_orders` as fast as a few connections carry them; how many were placed."""
+    bodies = Bodies(f"cpu-{time.monotonic_ns()}")
+    placed = 0
+
+    async def worker(share: int) -> None:
+        nonlocal placed
+        connection = Connection(host, port, key)
+        for _ in range(share):
+            placed += await connection.post(bodies.next()) == 201
+        await connection.close()
+
+    await asyncio.gather(*(worker(n_orders // N_CONNECTIONS) for _ in range(N_CONNECTIONS)))
+    return placed
+
+
+def cpu_per_order_us(host: str, port: int, key: str, pid: int) -> float:
+    """CPU microseconds of the server process per order placed, answers and executions included."""
+    before = cpu_s(pid)
+    placed = asyncio.run(post_many(host, port, key, CPU_ORDERS))
+    time.sleep(0.3)  # the last children fill and the projector catches up: their CPU belongs to these orders
+    if placed < CPU_ORDERS * 0.99:
+        raise RuntimeError(f"only {placed} of {CPU_ORDERS} orders were placed")
+    return (cpu_s(pid) - before) / placed * 1e6
+
+
+def idle_cpu_share(pid: int, seconds: float = 1.0) -> float:
+    """CPU the service takes with no order at all: six simulated markets moving, heartbeats, timers."""
+    before = cpu_s(pid)
+    time.sleep(seconds)
+    return (cpu_s(pid) - before) / seconds
+
+
+@contextmanager
+def idiomatic_service() -> Iterator[tuple[int, int]]:
+    """(port, pid) of the yardstick."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "loadtests.idiomatic", str(port)])
+    try:
+        for _ in range(400):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+                    break
+            except OSError:
+                time.sleep(0.05)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def measure(seconds: float = RATE_SECONDS) -> dict[str, object]:
+    """CPU per order in interleaved rounds, then the fixed rates, a contention probe beside each."""
+    with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
+        with running_service(Path(folder)) as service, idiomatic_service() as (port, pid):
+            return {"cpu": _cpu(service, port, pid), "rates": _rates(service, seconds)}
+
+
+def _cpu(service: Running, twin_port: int, twin_pid: int) -> dict[str, object]:
+    ours, theirs = [], []
+    cpu_per_order_us(service.host, service.port, service.key, service.pid)  # first orders load what is loaded lazily
+    cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid)
+    idle_share = idle_cpu_share(service.pid)
+    for _ in range(CPU_ROUNDS):
+        ours.append(cpu_per_order_us(service.host, service.port, service.key, service.pid))
+        theirs.append(cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid))
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return {
+        "order_us": round(statistics.median(ours)),
+        "idiomatic_us": round(statistics.median(theirs)),
+        "order_over_idiomatic": round(statistics.median(ratios), 2),
+        "idle_cpu_percent": round(100 * idle_share, 1),
+    }
+
+
+def _rates(service: Running, seconds: float) -> list[dict[str, object]]:
+    rows = []
+    for rate in RATES_PER_S:
+        before = probe.look()
+        result = asyncio.run(open_loop(service.host, service.port, service.key, rate, seconds))
+        rows.append(result.row() | {"probe_p50": before.stretch_p50, "probe_p99": before.stretch_p99})
+    return rows
