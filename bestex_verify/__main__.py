@@ -1,4 +1,4 @@
-"""`python -m bestex_verify FILE...` recomputes receipts offline: exit 0 valid, 1 something does not hold, 2 unreadable."""
+"""`python -m bestex_verify FILE...` recomputes receipts offline: exit 0 valid, 1 a claim fails, 2 unreadable."""
 
 from __future__ import annotations
 

@@ -137,8 +137,9 @@ def decode(data: bytes) -> Receipt:
     rivals: tuple[Rival, ...] = ()
     if n_venues:
         venues = [reader.text() for _ in range(n_venues)]
+        listed = [(reader.text(), reader.integer()) for _ in range(reader.count(1))]
         columns = {name: reader.column(n_venues) for name in COLUMNS}
-        rivals = tuple(Rival(reader.text(), reader.integer(), reader.column(n_venues)) for _ in range(reader.count(1)))
+        rivals = tuple(Rival(name, cost_nano, reader.column(n_venues)) for name, cost_nano in listed)
         levels = _levels(reader, n_venues, 1 if texts["side"] == "buy" else -1)
         places = tuple(
             Place(venue, {name: values[i] for name, values in columns.items()}, levels[i])

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.jit import kernel
-from app.kernels.status import BAD_LEVELS, OK
+from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ def fee_of(money_nano: int, fee_ppm: int) -> int:
 
 @kernel(
     "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[:,::1], int64[::1], float64,"
-    " int64[::1], int64[::1], float64[::1], int64[::1], int64[:,::1])"
+    " int64[::1], int64[::1], float64[::1], int64[::1], int64[:,::1], float64[::1])"
 )
 def lay_levels(
     price_units: Int64,
@@ -89,6 +89,7 @@ def lay_levels(
     out_unit_nano: Float64,
     out_first: Int64,
     out_seen: Int64,
+    out_reach: Float64,
 ) -> int:
     """Lays the routed side of the chosen venues flat, cut at each venue's limit, with the all-in unit cost of a level.
 
@@ -96,41 +97,43 @@ def lay_levels(
     ratio: money nano of one quantity unit at price 1 (inverse: times the price).
     out_price_units, out_qty_units: int64[>= all levels], out_unit_nano: float64 of the same size, written.
     out_first: int64[n + 1], written: venue v owns levels out_first[v] .. out_first[v + 1].
-    out_seen: int64[n, 3], written: own touch (0: empty side), levels cut by the limit, 1 where levels are invalid.
-    Returns OK, or BAD_LEVELS where some venue's side is not positive or not strictly sorted.
+    out_seen: int64[n, 2], written: own touch, and levels cut by the limit.
+    out_reach: float64[5], written: highest price, lowest price, all units laid, best bid, best ask (0: none).
+    Returns OK. Source: docs/kernels.md#all-in-cost.
     """
     side = rule[SIDE]
     side_i = 1 if side > 0 else 0
-    status = OK
     level_i = 0
+    highest, lowest, depth, best_bid, best_ask = 0.0, np.inf, 0.0, 0.0, 0.0
     for v in range(rows.size):
         out_first[v] = level_i
         row = rows[v]
         fee_factor = rule[SIGN] + terms[v, FEE_PPM] * 1e-6
         limit = terms[v, LIMIT_UNITS]
+        if n_levels[row, 0] > 0:
+            best_bid = max(best_bid, float(price_units[row, 0, 0]))
+        if n_levels[row, 1] > 0:
+            ask = float(price_units[row, 1, 0])
+            best_ask = ask if best_ask == 0.0 else min(best_ask, ask)
         count = n_levels[row, side_i]
-        out_seen[v, 0] = price_units[row, side_i, 0] if count > 0 else 0
+        out_seen[v, 0] = price_units[row, side_i, 0]
         out_seen[v, 1] = 0
-        out_seen[v, 2] = 0
-        last = 0
         for i in range(count):
             price = price_units[row, side_i, i]
-            qty = qty_units[row, side_i, i]
-            if price <= 0 or qty <= 0 or (i > 0 and (price - last) * side <= 0):
-                out_seen[v, 2] = 1
-                status = BAD_LEVELS
-                break
-            last = price
             if limit > 0 and (price - limit) * side > 0:
                 out_seen[v, 1] = count - i
                 break
             out_price_units[level_i] = price
-            out_qty_units[level_i] = qty
+            out_qty_units[level_i] = qty_units[row, side_i, i]
             money = ratio / price if rule[IS_INVERSE] != 0 else ratio * price
             out_unit_nano[level_i] = money * fee_factor
+            depth += qty_units[row, side_i, i]
+            highest = max(highest, float(price))
+            lowest = min(lowest, float(price))
             level_i += 1
     out_first[rows.size] = level_i
-    return status
+    out_reach[0], out_reach[1], out_reach[2], out_reach[3], out_reach[4] = highest, lowest, depth, best_bid, best_ask
+    return OK
 
 
 @kernel("")
@@ -143,13 +146,16 @@ def judged_price(price_units: int, limit_units: int, tick_units: int, rule: Int6
     return price_units // tick_units * tick_units
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1])")
-def size_venues(first: Int64, price_units: Int64, qty_units: Int64, terms_inplace: Int64, rule: Int64) -> int:
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1], int64[::1])")
+def size_venues(
+    first: Int64, price_units: Int64, qty_units: Int64, terms_inplace: Int64, rule: Int64, out_room_units: Int64
+) -> int:
     """Sets each venue's least and most units: MIN_UNITS raised by the least notional, USABLE_UNITS by every ceiling.
 
     Both become whole lots; CEILING_UNITS is the most before lots, for the relaxation. A buyer's child must be paid at
     the price it is sent with, so a quote capacity's ceiling is searched level by level; a seller's least notional is
-    judged at the worst price walked. Returns OK.
+    judged at the worst price walked. out_room_units: int64[n], written: USABLE_UNITS, or 0 where below MIN_UNITS.
+    Returns OK.
     Source: docs/kernels.md#sizes.
     """
     side = rule[SIDE]
@@ -169,7 +175,7 @@ def size_venues(first: Int64, price_units: Int64, qty_units: Int64, terms_inplac
             price = judged_price(price_units[i], limit, tick, rule)
             if least_notional > 0 and rule[IS_INVERSE] == 0 and (side < 0 or i == first[v]):
                 at = price if side < 0 else price_units[i]
-                needed = -((-least_notional * rule[DEN]) // (at * rule[NUM]))
+                needed = -((-least_notional * rule[DEN]) // (max(at, 1) * rule[NUM]))
                 if depth + 1 < needed:
                     least = max(least, needed)
             depth += qty_units[i]
@@ -196,10 +202,14 @@ def size_venues(first: Int64, price_units: Int64, qty_units: Int64, terms_inplac
         terms_inplace[v, CEILING_UNITS] = most
         terms_inplace[v, USABLE_UNITS] = most // lot * lot
         terms_inplace[v, MIN_UNITS] = -(-least // lot) * lot
+        is_enough = terms_inplace[v, USABLE_UNITS] >= terms_inplace[v, MIN_UNITS]
+        out_room_units[v] = terms_inplace[v, USABLE_UNITS] if is_enough else 0
     return OK
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1], int64[:,::1], int64[:,:,::1])")
+@kernel(
+    "int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1], int64[:,::1], int64[:,:,::1], int64[:,::1])"
+)
 def walk_plans(
     first: Int64,
     price_units: Int64,
@@ -208,15 +218,19 @@ def walk_plans(
     rule: Int64,
     units: Int64,
     out_walk: Int64,
+    out_total: Int64,
 ) -> int:
     """Exact cost of plans on the seen book: each venue's units walked level by level.
 
     units: int64[n_plans, n]. out_walk: int64[n_plans, n, 4], written: money nano, fee nano, worst price units,
-    levels read; a venue asked for more than its levels hold gets -1 levels. Returns OK.
+    levels read; a venue asked for more than its levels hold gets -1 levels. out_total: int64[n_plans, 5], written:
+    objective nano, money nano, units, venues used, and 1 where every venue's sizes are kept. Returns OK.
     """
     for plan_i in range(units.shape[0]):
+        objective, gross, total, n_used, is_sound = 0, 0, 0, 0, 1
         for v in range(first.size - 1):
-            left = units[plan_i, v]
+            asked = units[plan_i, v]
+            left = asked
             money = 0
             worst = 0
             n_read = 0
@@ -228,8 +242,23 @@ def walk_plans(
                 left -= take
                 n_read += 1
                 i += 1
+            fee = fee_of(money, terms[v, FEE_PPM])
             out_walk[plan_i, v, 0] = money
-            out_walk[plan_i, v, 1] = fee_of(money, terms[v, FEE_PPM])
+            out_walk[plan_i, v, 1] = fee
             out_walk[plan_i, v, 2] = worst
             out_walk[plan_i, v, 3] = n_read if left <= 0 else -1
+            if asked == 0:
+                continue
+            objective += rule[SIGN] * money + fee + terms[v, FIXED_NANO]
+            gross += money
+            total += asked
+            n_used += 1
+            is_whole = asked % terms[v, LOT_UNITS] == 0 and left <= 0
+            if not is_whole or asked < terms[v, MIN_UNITS] or asked > terms[v, USABLE_UNITS]:
+                is_sound = 0
+        out_total[plan_i, 0] = objective
+        out_total[plan_i, 1] = gross
+        out_total[plan_i, 2] = total
+        out_total[plan_i, 3] = n_used
+        out_total[plan_i, 4] = is_sound
     return OK

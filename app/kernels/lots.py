@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from app.kernels.cost import FIXED_NANO, LOT_UNITS, MIN_UNITS
 from app.kernels.jit import kernel
-from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -82,6 +81,16 @@ def swap_remainder(
     return 0
 
 
+@kernel("")
+def n_below_minimum(terms: Int64, units: Int64) -> int:
+    """How many venues were given something, yet less than their least."""
+    n_low = 0
+    for v in range(units.size):
+        if 0 < units[v] < terms[v, MIN_UNITS]:
+            n_low += 1
+    return n_low
+
+
 @kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64[::1])")
 def round_to_lots(
     first: Int64,
@@ -95,7 +104,7 @@ def round_to_lots(
     """Turns wanted units into whole lots of each venue without exceeding the target.
 
     room_units: int64[n], most units per venue in whole lots, 0 bars it. units_inplace: int64[n], wanted units with
-    a sum of at most `target_units`; becomes whole lots. Returns the units that no lot could hold.
+    a sum of at most `target_units`; becomes whole lots. Returns how many venues are left below their least.
     Source: docs/kernels.md#lots. Twin: tests/reference/lots.py.
     """
     n = first.size - 1
@@ -121,7 +130,8 @@ def round_to_lots(
                 best_v = v
                 best_step = step
         if best_v < 0:
-            return swap_remainder(first, unit_nano, qty_units, terms, room_units, left, units_inplace)
+            swap_remainder(first, unit_nano, qty_units, terms, room_units, left, units_inplace)
+            break
         lot = terms[best_v, LOT_UNITS]
         # As many more lots as the level still holds at the same price.
         more = min(level_left(first, qty_units, best_v, units_inplace[best_v]), left)
@@ -129,14 +139,59 @@ def round_to_lots(
         step = max(best_step, more)
         units_inplace[best_v] += step
         left -= step
-    return 0
+    return int(n_below_minimum(terms, units_inplace))
 
 
-@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], float64[::1])")
-def prefix_costs(
-    first: Int64, unit_nano: Float64, qty_units: Int64, terms: Int64, units: Int64, out_nano: Float64
+@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64[::1])")
+def fill_one_venue(
+    first: Int64,
+    unit_nano: Float64,
+    qty_units: Int64,
+    terms: Int64,
+    room_units: Int64,
+    target_units: int,
+    out_units: Int64,
 ) -> int:
-    """Each venue's cost of its first `units` (int64[n]), fixed cost included; out_nano: float64[n]. Returns OK."""
+    """Gives all it can hold to the venue that holds the most of the target, the cheapest of those.
+
+    room_units: int64[n]; out_units: int64[n], written. Returns the venue's index, or -1 where none can take anything.
+    """
+    best_v = -1
+    best_units = 0
+    best = np.inf
     for v in range(first.size - 1):
-        out_nano[v] = span_cost(first, unit_nano, qty_units, v, 0, units[v]) + terms[v, FIXED_NANO]
-    return OK
+        out_units[v] = 0
+        fits = min(target_units, room_units[v]) // terms[v, LOT_UNITS] * terms[v, LOT_UNITS]
+        if fits <= 0 or fits < terms[v, MIN_UNITS] or fits < best_units:
+            continue
+        cost = span_cost(first, unit_nano, qty_units, v, 0, fits) + terms[v, FIXED_NANO]
+        if fits > best_units or cost < best:
+            best_v = v
+            best_units = fits
+            best = cost
+    if best_v >= 0:
+        out_units[best_v] = best_units
+    return best_v
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64[::1])")
+def share_by_depth(first: Int64, qty_units: Int64, room_units: Int64, target_units: int, out_units: Int64) -> int:
+    """Gives each venue the target's share of its displayed depth, rounded down. out_units: int64[n], written.
+
+    room_units: int64[n], most units per venue; a depth beyond it does not count. Returns the units given.
+    """
+    n = first.size - 1
+    total = 0.0
+    for v in range(n):
+        depth = 0
+        for i in range(first[v], first[v + 1]):
+            depth += qty_units[i]
+        out_units[v] = min(depth, room_units[v])
+        total += out_units[v]
+    left = target_units
+    for v in range(n):
+        if total > target_units:
+            out_units[v] = int(target_units * (out_units[v] / total))
+        out_units[v] = min(out_units[v], left)
+        left -= out_units[v]
+    return target_units - left

@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from app.kernels import bound, cost
 from app.routing import exact
-from app.routing.problem import RouteProblem, money_rule
+from app.routing.problem import RouteProblem
 
 Int64Array = npt.NDArray[np.int64]
-Walk = list[list[int]]  # per venue: money nano, fee nano, worst price units, levels read (-1: the book is too short)
+# [n_plans, n, 4] of money nano, fee nano, worst price units, levels read (-1: the book is too short); int64, or
+# Python integers where int64 is too narrow.
+Walks = npt.NDArray[Any]
+# Per plan: objective nano, money nano, units, venues used, 1 where every venue's sizes are kept.
+Totals = list[list[int]]
 
 
-def walk_plans(problem: RouteProblem, plans: Sequence[Int64Array]) -> list[Walk]:
-    """Each plan (int64[n] units per venue) walked level by level."""
+def walk_plans(problem: RouteProblem, plans: Int64Array) -> tuple[Walks, Totals]:
+    """Each plan (int64[n_plans, n] units) walked level by level over the seen books."""
     if problem.is_narrow:
-        units = np.array(plans, dtype=np.int64).reshape(len(plans), problem.n_venues)
-        walked = np.empty((len(plans), problem.n_venues, 4), dtype=np.int64)
+        walks = np.empty((plans.shape[0], problem.n_venues, 4), dtype=np.int64)
+        totals = np.empty((plans.shape[0], 5), dtype=np.int64)
         cost.walk_plans(
-            problem.first, problem.price_units, problem.qty_units, problem.terms, problem.rule, units, walked
+            problem.first, problem.price_units, problem.qty_units, problem.terms, problem.rule, plans, walks, totals
         )
-        found: list[Walk] = walked.tolist()
-        return found
+        return walks, totals.tolist()
     fee_ppm = problem.terms[:, cost.FEE_PPM].tolist()
-    num_den = money_rule(problem.symbol)
-    return [
-        [
-            list(row)
-            for row in exact.walk_plan(
-                problem.first, problem.price_units, problem.qty_units, fee_ppm, problem.rule, num_den, plan.tolist()
-            )
-        ]
-        for plan in plans
+    walked = [
+        exact.walk_plan(
+            problem.first, problem.price_units, problem.qty_units, fee_ppm, problem.rule, problem.num_den, plan
+        )
+        for plan in plans.tolist()
     ]
+    totals_found = [_total(problem, plan, walk) for plan, walk in zip(plans.tolist(), walked, strict=True)]
+    return np.array(walked, dtype=object).reshape(plans.shape[0], problem.n_venues, 4), totals_found
 
 
-def objective_nano(problem: RouteProblem, units: Sequence[int], walk: Walk) -> int:
-    """Signed money plus fees plus fixed costs of the venues used."""
-    sign, fixed = problem.sign, problem.terms[:, cost.FIXED_NANO].tolist()
-    return sum(
-        sign * row[0] + row[1] + fixed[v] for v, (row, quantity) in enumerate(zip(walk, units, strict=True)) if quantity
-    )
+def _total(problem: RouteProblem, units: list[int], walk: list[tuple[int, int, int, int]]) -> list[int]:
+    objective, gross, n_used, is_sound = 0, 0, 0, 1
+    for row, asked, (money, fee, _, n_read) in zip(problem.terms.tolist(), units, walk, strict=True):
+        if asked == 0:
+            continue
+        objective += problem.sign * money + fee + row[cost.FIXED_NANO]
+        gross, n_used = gross + money, n_used + 1
+        is_whole = asked % row[cost.LOT_UNITS] == 0 and n_read >= 0
+        if not is_whole or not row[cost.MIN_UNITS] <= asked <= row[cost.USABLE_UNITS]:
+            is_sound = 0
+    return [objective, gross, sum(units), n_used, is_sound]
 
 
 def dual_value(problem: RouteProblem, target_units: int, witness_upnano: int) -> tuple[int, int]:
     """(bound, levels that may owe two nano of rounding) that the witness price proves for a plan of `target_units`."""
-    is_small = abs(witness_upnano) * max(target_units, 1) < 2**61 * 1_000_000 and abs(witness_upnano) < 2**61
-    is_exact = not problem.symbol.fungible.is_inverse and int(problem.rule[cost.DEN]) == 1
-    if problem.is_narrow and is_small and (is_exact or _compares_in_int64(problem, witness_upnano)):
+    if problem.is_narrow and _fits_int64(problem, target_units, witness_upnano):
         out = np.empty(2, dtype=np.int64)
         bound.dual_value(
             problem.first,
@@ -69,14 +73,18 @@ def dual_value(problem: RouteProblem, target_units: int, witness_upnano: int) ->
         problem.qty_units,
         problem.terms,
         problem.rule,
-        money_rule(problem.symbol),
+        problem.num_den,
         target_units,
         witness_upnano,
     )
 
 
-def _compares_in_int64(problem: RouteProblem, witness_upnano: int) -> bool:
-    """Whether witness x price x den, the far side of the level comparison, fits int64."""
-    price = int(problem.price_units.max()) if problem.price_units.size else 1
-    dearest = price if problem.symbol.fungible.is_inverse else 1
-    return (abs(witness_upnano) + 1_000_000) * dearest * int(problem.rule[cost.DEN]) < 2**61
+def _fits_int64(problem: RouteProblem, target_units: int, witness_upnano: int) -> bool:
+    """Whether witness x quantity and, where money is not exact, witness x price x den stay in int64."""
+    witness = abs(witness_upnano) + 1_000_000
+    if witness * max(target_units, 1) >= 2**61 * 1_000_000 or witness >= 2**61:
+        return False
+    den = problem.num_den[1]
+    if not problem.symbol.fungible.is_inverse:
+        return den == 1 or witness * den < 2**61
+    return witness * den * int(problem.price_units.max(initial=1)) < 2**61

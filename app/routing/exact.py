@@ -41,8 +41,9 @@ def size_venues(
     terms_inplace: Int64Array,
     rule: Int64Array,
     num_den: Rule,
+    out_room_units: Int64Array,
 ) -> None:
-    """Sets MIN_UNITS and USABLE_UNITS of each venue, as kernels/cost.size_venues does."""
+    """Sets MIN_UNITS, CEILING_UNITS, USABLE_UNITS and the room of each venue, as kernels/cost.size_venues does."""
     bounds = first.tolist()
     for v in range(len(bounds) - 1):
         row = terms_inplace[v].tolist()
@@ -54,6 +55,8 @@ def size_venues(
         terms_inplace[v, cost.CEILING_UNITS] = most
         terms_inplace[v, cost.USABLE_UNITS] = most // lot * lot
         terms_inplace[v, cost.MIN_UNITS] = min(-(-least // lot) * lot, 2**61)
+        is_enough = terms_inplace[v, cost.USABLE_UNITS] >= terms_inplace[v, cost.MIN_UNITS]
+        out_room_units[v] = terms_inplace[v, cost.USABLE_UNITS] if is_enough else 0
 
 
 def _least_by_notional(prices: list[int], qtys: list[int], row: list[int], rule: Int64Array, num_den: Rule) -> int:
@@ -64,7 +67,7 @@ def _least_by_notional(prices: list[int], qtys: list[int], row: list[int], rule:
         if rule[cost.SIDE] > 0 and i > 0:
             break
         at = price if rule[cost.SIDE] > 0 else _judged_price(price, row[cost.LIMIT_UNITS], row[cost.TICK_UNITS], rule)
-        needed = -((-row[cost.MIN_NOTIONAL_NANO] * num_den[1]) // (at * num_den[0]))
+        needed = -((-row[cost.MIN_NOTIONAL_NANO] * num_den[1]) // (max(at, 1) * num_den[0]))
         if depth + 1 < needed:
             least = max(least, needed)
         depth += qty

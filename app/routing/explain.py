@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from app.domain.enums import ContractKind, ExclusionCode, Side, UnallocatedCode
@@ -14,74 +12,78 @@ from app.routing.problem import RouteProblem
 from app.routing.verify import Recosted
 
 
-def broken_book(venue: str) -> Exclusion:
-    """A side that is not positive or not sorted cannot be a book: its sequence is broken until a snapshot."""
-    return Exclusion(venue, ExclusionCode.BOOK_GAP)
-
-
 def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> list[Exclusion]:
     """One reason, with its numbers, for each venue of the problem that the plan leaves out."""
-    units = plan.units if plan is not None else (0,) * problem.n_venues
+    left_out = np.flatnonzero(plan.units == 0).tolist() if plan is not None else list(range(problem.n_venues))
+    if not left_out:
+        return []
+    first = problem.first.tolist()
+    terms, seen, venues = problem.terms.tolist(), problem.seen.tolist(), problem.venues
     ceiling_nano = _dearest_price_nano(problem, plan)
-    n_used = plan.n_venues if plan is not None else 0
-    return [_exclusion(problem, v, wanted_units, ceiling_nano, n_used) for v, used in enumerate(units) if not used]
-
-
-def _exclusion(problem: RouteProblem, v: int, wanted_units: int, ceiling_nano: int, n_used: int) -> Exclusion:
-    """The reason of one venue, from what makes it impossible to what makes it dearer."""
-    item, seen = problem.venues[v], problem.seen[v]
-    least, usable = int(problem.terms[v, cost.MIN_UNITS]), int(problem.terms[v, cost.USABLE_UNITS])
-    depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
-    own_least = item.instrument.min_qty_lots * item.instrument.lot_units
-    if depth == 0 and seen.n_cut:
-        return Exclusion(item.venue, ExclusionCode.BEYOND_LIMIT, problem.request.price_cap_units, seen.touch_units)
-    if min(wanted_units, depth) < own_least:
-        return Exclusion(item.venue, ExclusionCode.MIN_QTY, own_least, min(wanted_units, depth))
-    if min(wanted_units, depth) < least:
-        value = problem.symbol.notional_nano(seen.touch_units, min(wanted_units, depth))
-        return Exclusion(item.venue, ExclusionCode.MIN_NOTIONAL, item.instrument.min_notional_nano, value)
-    if usable < least:
-        needed = problem.symbol.notional_nano(seen.touch_units, least)
-        if problem.side is Side.SELL and problem.symbol.fungible.kind is ContractKind.SPOT:
-            needed = least * 10 ** (NANO_SCALE - problem.symbol.qty_scale)
-        return Exclusion(item.venue, ExclusionCode.INSUFFICIENT_BALANCE, item.capacity_nano, needed)
+    scale = 10.0**problem.symbol.qty_scale
+    touch_nano = (problem.unit_nano * scale).tolist() if problem.n_venues else []
     max_venues = problem.request.approved.value.venues.max_venues
-    own_nano = _all_in_price_nano(problem, v, wanted_units)
-    if max_venues and n_used >= max_venues and own_nano < ceiling_nano:
-        return Exclusion(item.venue, ExclusionCode.MAX_VENUES, max_venues, n_used)
-    return Exclusion(item.venue, ExclusionCode.DEARER, abs(ceiling_nano), abs(own_nano))
+    is_full = plan is not None and 0 < max_venues <= plan.n_venues
+    found = []
+    for v in left_out:
+        row = terms[v]
+        if (
+            first[v] == first[v + 1]
+            or row[cost.USABLE_UNITS] < max(row[cost.MIN_UNITS], 1)
+            or (wanted_units < row[cost.MIN_UNITS])
+        ):
+            found.append(_impossible(problem, v, wanted_units, seen[v]))
+            continue
+        most = max(1, min(row[cost.USABLE_UNITS], wanted_units))
+        own_nano = round(touch_nano[first[v]] + row[cost.FIXED_NANO] / most * scale)
+        if is_full and own_nano < ceiling_nano:
+            found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, plan.n_venues if plan else 0))
+        else:
+            found.append(Exclusion(venues[v], ExclusionCode.DEARER, abs(ceiling_nano), abs(own_nano)))
+    return found
 
 
-def _all_in_price_nano(problem: RouteProblem, v: int, wanted_units: int) -> int:
-    """A venue's best all-in price of one whole quantity (10**qty_scale units), signed as cost, fixed cost spread."""
-    if problem.first[v] == problem.first[v + 1]:
-        return 0
-    most = max(1, min(int(problem.terms[v, cost.USABLE_UNITS]), wanted_units))
-    unit = float(problem.unit_nano[problem.first[v]]) + float(problem.terms[v, cost.FIXED_NANO]) / most
-    return round(float(unit * 10.0**problem.symbol.qty_scale))
+def _impossible(problem: RouteProblem, v: int, wanted_units: int, seen: list[int]) -> Exclusion:
+    """The reason of a venue that could take nothing at any price: limit, least quantity, least notional, balance."""
+    venue, touch_units = problem.venues[v], seen[0]
+    listing = problem.admitted.listings.instruments[int(problem.admitted.picks[v])]
+    row = problem.terms[v].tolist()
+    depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
+    if depth == 0:
+        return Exclusion(venue, ExclusionCode.BEYOND_LIMIT, problem.request.price_cap_units, touch_units)
+    own_least, offered = listing.min_qty_lots * listing.lot_units, min(wanted_units, depth)
+    if offered < own_least:
+        return Exclusion(venue, ExclusionCode.MIN_QTY, own_least, offered)
+    if offered < row[cost.MIN_UNITS]:
+        value = problem.symbol.notional_nano(touch_units, offered)
+        return Exclusion(venue, ExclusionCode.MIN_NOTIONAL, listing.min_notional_nano, value)
+    if min(listing.max_qty_lots * listing.lot_units, depth) < row[cost.MIN_UNITS]:
+        return Exclusion(venue, ExclusionCode.MIN_QTY, row[cost.MIN_UNITS], listing.max_qty_lots * listing.lot_units)
+    needed = problem.symbol.notional_nano(touch_units, row[cost.MIN_UNITS])
+    if problem.side is Side.SELL and problem.symbol.fungible.kind is ContractKind.SPOT:
+        needed = row[cost.MIN_UNITS] * 10 ** (NANO_SCALE - problem.symbol.qty_scale)
+    return Exclusion(venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[v], needed)
 
 
 def _dearest_price_nano(problem: RouteProblem, plan: Recosted | None) -> int:
     """The dearest all-in price of one whole quantity that the plan pays, signed as cost."""
     if plan is None or plan.qty_units == 0:
         return 0
-    dearest = max(
-        float(problem.unit_nano[problem.first[v] + plan.walk[v][3] - 1]) for v, used in enumerate(plan.units) if used
-    )
-    return round(float(dearest * 10.0**problem.symbol.qty_scale))
+    used = np.flatnonzero(plan.units)
+    deepest = problem.first[used] + plan.walk[used, 3].astype(np.int64) - 1
+    return round(float(problem.unit_nano[deepest].max() * 10.0**problem.symbol.qty_scale))
 
 
 def unallocated_code(
     problem: RouteProblem | None,
     plan: Recosted | None,
-    excluded: Sequence[Exclusion],
     rest_units: int | None,
     wanted_units: int,
 ) -> UnallocatedCode:
     """Why the rest found no venue: the nearest reason that would have to change for more to be placed."""
     if problem is None:
         return UnallocatedCode.NO_VENUE
-    units = np.array(plan.units if plan is not None else (0,) * problem.n_venues, dtype=np.int64)
+    units = plan.units if plan is not None else np.zeros(problem.n_venues, dtype=np.int64)
     terms = problem.terms
     rest = rest_units if rest_units is not None else max(wanted_units - int(units.sum()), 0)
     room = terms[:, cost.USABLE_UNITS] - units
@@ -98,7 +100,7 @@ def unallocated_code(
     depth = np.diff(np.concatenate([np.zeros(1, np.int64), np.cumsum(problem.qty_units)])[problem.first])
     if bool((depth - terms[:, cost.USABLE_UNITS] >= terms[:, cost.LOT_UNITS]).any()):
         return UnallocatedCode.BALANCE_LIMITED
-    if any(seen.n_cut for seen in problem.seen):
+    if bool(problem.seen[:, 1].any()):
         return UnallocatedCode.BEYOND_LIMIT
     return UnallocatedCode.DEPTH_LIMITED
 
@@ -113,8 +115,8 @@ def cost_split(problem: RouteProblem, plan: Recosted) -> CostSplit:
     touch_money = symbol.money_nano(touch, qty)
     mid_half = problem.request.mid_half_units
     mid_money = half_price_money_nano(problem, mid_half, qty) if mid_half > 0 else touch_money
-    fee = sum(row[1] for row in plan.walk)
-    fixed = sum(int(problem.terms[v, cost.FIXED_NANO]) for v, used in enumerate(plan.units) if used)
+    fee = int(plan.walk[:, 1].sum())
+    fixed = plan.objective_nano - sign * plan.money_nano - fee
     spread, impact = sign * (touch_money - mid_money), sign * (plan.money_nano - touch_money)
     return CostSplit(spread, impact, fee, fixed, spread + impact + fee + fixed)
 

@@ -15,72 +15,92 @@ import numpy.typing as npt
 
 from app.domain.enums import TimeInForce, UnallocatedCode
 from app.domain.plan import PlanRequest
-from app.kernels import cost
+from app.kernels import cost, pack
+from app.routing.costs import Walks
+from app.routing.listings import NARROW
 from app.routing.problem import RouteProblem
 from app.routing.verify import Finding, Recosted
 
 Int64Array = npt.NDArray[np.int64]
 
 MAGIC: Final = b"BXR1"
-_WIDTHS: Final = ((2, 2**15), (4, 2**31))
+# Rows of the venue table before the rivals' lots: see docs/receipts.md.
+N_FACTS: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the receipt says of the decision, beside the problem."""
+    """What the receipt says of the decision, beside the problem. `limit_ticks`: int64[n], 0 where nothing is sent."""
 
     plan: Recosted | None
     alternatives: Sequence[Recosted]
+    walks: Walks
     finding: Finding
     limit_ticks: Sequence[int]
     unallocated_code: UnallocatedCode | None
 
 
-def _text(value: str) -> bytes:
+def text_bytes(value: str) -> bytes:
+    """Length in two bytes, then UTF-8."""
     data = value.encode()
     return len(data).to_bytes(2, "little") + data
 
 
-def _integer(value: int) -> bytes:
+def integer_bytes(value: int) -> bytes:
+    """Length in one byte, then the signed integer in little endian: any size."""
     size = (value.bit_length() + 8) // 8
     return size.to_bytes(1, "little") + value.to_bytes(size, "little", signed=True)
 
 
-def _column(values: Int64Array) -> bytes:
-    """Width in bytes, then the values in little endian; the count is known to the reader."""
-    if values.size == 0:
-        return b"\x02"
-    most = max(int(values.max()), -int(values.min()) - 1)
-    for width, reach in _WIDTHS:
-        if most < reach:
-            return bytes((width,)) + values.astype(f"<i{width}").tobytes()
-    return b"\x08" + values.astype("<i8").tobytes()
-
-
 def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome) -> bytes:
     """The receipt's bytes: the same decision gives the same bytes."""
-    parts = [MAGIC, *_head(request, outcome)]
+    parts = _head(request, outcome)
     if problem is None:
-        parts.append((0).to_bytes(2, "little"))
+        parts.append(b"\0\0")
         return b"".join(parts)
-    parts.append(problem.n_venues.to_bytes(2, "little"))
-    parts.extend(_text(item.venue) for item in problem.venues)
-    table = np.array([_venue_row(problem, item_i) for item_i in range(problem.n_venues)], dtype=np.int64)
-    parts.extend(_column(table[:, column]) for column in range(table.shape[1]))
-    units = outcome.plan.units if outcome.plan is not None else (0,) * problem.n_venues
-    parts.append(_column(np.array(units, dtype=np.int64) // problem.terms[:, cost.LOT_UNITS]))
-    parts.append(_column(np.array(outcome.limit_ticks, dtype=np.int64)))
-    parts.append(len(outcome.alternatives).to_bytes(1, "little"))
-    for rival in outcome.alternatives:
-        lots = np.array(rival.units, dtype=np.int64) // problem.terms[:, cost.LOT_UNITS]
-        parts += [_text(rival.name), _integer(rival.objective_nano), _column(lots)]
-    parts.extend(_levels(problem, outcome))
+    n = problem.n_venues
+    listings, picks = problem.admitted.listings, problem.admitted.picks.tolist()
+    parts.append(n.to_bytes(2, "little"))
+    parts.extend([listings.names[pick] for pick in picks])
+    rivals = outcome.alternatives
+    table = _table(problem, outcome)
+    size = (table.shape[0] * n + 2 * n + 2 * problem.price_units.size) * 8 + table.shape[0] + 8
+    room = np.empty(size, dtype=np.uint8)
+    parts.append(len(rivals).to_bytes(1, "little"))
+    for rival in rivals:
+        parts += [text_bytes(rival.name), integer_bytes(rival.objective_nano)]
+    parts.append(room[: pack.pack_table(table, room)].tobytes())
+    witness_nano = outcome.finding.witness_upnano * 1e-6
+    # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
+    horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
+    walks = outcome.walks if outcome.walks.dtype == np.int64 else _levels_only(outcome.walks)
+    work = np.empty(2 * n + 2 * problem.price_units.size, dtype=np.int64)
+    n_bytes = pack.pack_levels(
+        problem.first,
+        problem.price_units,
+        problem.qty_units,
+        problem.unit_nano,
+        walks,
+        horizon_nano,
+        problem.side.sign,
+        work,
+        room,
+    )
+    parts.append(room[:n_bytes].tobytes())
     return b"".join(parts)
 
 
+def _levels_only(walks: Walks) -> Int64Array:
+    """The walks of wide problems with nothing but the levels read, which always fit."""
+    narrow = np.zeros(walks.shape, dtype=np.int64)
+    narrow[:, :, 3] = walks[:, :, 3].astype(np.int64)
+    return narrow
+
+
 def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
+    """Texts, then integers, in the order of docs/receipts.md."""
     order, symbol = request.approved.value, request.symbol
-    fungible, finding = symbol.fungible, outcome.finding
+    fungible, finding, plan = symbol.fungible, outcome.finding, outcome.plan
     is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
     texts = (
         request.route_id,
@@ -92,7 +112,7 @@ def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
         fungible.expiry,
         order.side.value,
         order.strategy.value,
-        outcome.plan.name if outcome.plan is not None else "",
+        plan.name if plan is not None else "",
         finding.status.value,
         outcome.unallocated_code.value if outcome.unallocated_code is not None else "",
     )
@@ -108,54 +128,27 @@ def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
         request.mid_half_units,
         order.venues.max_venues,
         int(is_whole),
-        outcome.plan.qty_units if outcome.plan is not None else 0,
-        outcome.plan.money_nano if outcome.plan is not None else 0,
+        plan.qty_units if plan is not None else 0,
+        plan.money_nano if plan is not None else 0,
         finding.objective_nano,
         finding.bound_nano,
         finding.witness_upnano,
         finding.gap_ubps,
     )
-    return [*(_text(value) for value in texts), *(_integer(value) for value in integers)]
+    return [MAGIC, *map(text_bytes, texts), *map(integer_bytes, integers)]
 
 
-def _venue_row(problem: RouteProblem, venue_i: int) -> tuple[int, ...]:
-    item = problem.venues[venue_i]
-    listing, fee = item.instrument, item.fee
-    return (
-        item.book_seq,
-        item.age_ns,
-        item.max_age_ns,
-        fee.taker_fee_ppm,
-        fee.fixed_nano,
-        listing.lot_units,
-        listing.tick_units,
-        listing.min_qty_lots,
-        min(listing.min_notional_nano, 2**61),
-        listing.max_qty_lots,
-        min(max(item.capacity_nano, 0), 2**61),
-        int(problem.first[venue_i + 1] - problem.first[venue_i]),
-    )
-
-
-def _levels(problem: RouteProblem, outcome: Outcome) -> list[bytes]:
-    """Levels kept per venue, first prices, price steps towards dearer, quantities: four columns."""
-    first = problem.first
-    counts = np.diff(first)
-    # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
-    witness_nano = outcome.finding.witness_upnano * 1e-6
-    cheap = problem.unit_nano <= witness_nano + 2.0 + abs(witness_nano) * 1e-9
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(cheap)])
-    keep = running[first[1:]] - running[first[:-1]] + 1
-    plans = [*outcome.alternatives, *([outcome.plan] if outcome.plan is not None else [])]
-    if plans:
-        read = np.array([[row[3] for row in plan.walk] for plan in plans], dtype=np.int64)
-        keep = np.maximum(keep, read.max(axis=0))
-    keep = np.minimum(keep, counts)
-    place = np.arange(problem.price_units.size) - np.repeat(first[:-1], counts)
-    kept = place < np.repeat(keep, counts)
-    prices = problem.price_units[kept]
-    steps = np.diff(prices, prepend=0) * problem.side.sign
-    base = np.zeros(problem.n_venues, dtype=np.int64)
-    base[counts > 0] = problem.price_units[first[:-1][counts > 0]]
-    steps[place[kept] == 0] = 0
-    return [_column(keep), _column(base), _column(steps), _column(problem.qty_units[kept])]
+def _table(problem: RouteProblem, outcome: Outcome) -> Int64Array:
+    """int64[columns, n]: books and ages, the listings' facts, capacity, levels, lots and limits, each rival's lots."""
+    admitted, rivals = problem.admitted, outcome.alternatives
+    table = np.empty((N_FACTS + len(rivals), problem.n_venues), dtype=np.int64)
+    lot_units = problem.terms[:, cost.LOT_UNITS]
+    table[0], table[1], table[2] = admitted.book_seq, admitted.age_ns, admitted.max_age_ns
+    table[3:10] = admitted.listings.facts[:, admitted.picks]
+    table[10] = [min(capacity, NARROW) for capacity in admitted.capacity_nano]
+    np.subtract(problem.first[1:], problem.first[:-1], out=table[11])
+    table[12] = outcome.plan.units // lot_units if outcome.plan is not None else 0
+    table[13] = outcome.limit_ticks
+    for i, rival in enumerate(rivals):
+        np.floor_divide(rival.units, lot_units, out=table[N_FACTS + i])
+    return table

@@ -7,13 +7,13 @@ a smaller room where a minimum, the number of venues or a fixed cost says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from app.kernels import cost, lots
-from app.routing.costs import objective_nano, walk_plans
+from app.routing.costs import walk_plans
 from app.routing.problem import RouteProblem
 
 Int64Array = npt.NDArray[np.int64]
@@ -28,7 +28,8 @@ class _Trial:
     units: Int64Array
     room: Int64Array
     forced: dict[int, int]
-    key: tuple[int, int]
+    n_low: int
+    key: tuple[int, int] = (0, 0)
 
 
 def settle(problem: RouteProblem, solve: Solve, target_units: int) -> Int64Array:
@@ -36,13 +37,13 @@ def settle(problem: RouteProblem, solve: Solve, target_units: int) -> Int64Array
 
     What no lot or minimum can hold stays unplaced. Allocates the most first, at the least cost second.
     """
-    room = problem.usable_units.copy()
-    room[room < problem.terms[:, cost.MIN_UNITS]] = 0
-    trial = _repair(problem, solve, target_units, _try(problem, solve, target_units, room, {}))
+    trial = _try(problem, solve, target_units, problem.room_units, {})
+    if trial.n_low:
+        trial = _repair(problem, solve, target_units, trial)
     max_venues = problem.request.approved.value.venues.max_venues
     while max_venues and np.count_nonzero(trial.units) > max_venues:
         trial = _best_without_one(problem, solve, target_units, trial)
-    if bool((problem.terms[:, cost.FIXED_NANO] > 0).any()):
+    if problem.has_fixed:
         trial = _drop_what_does_not_pay(problem, solve, target_units, trial)
     return trial.units
 
@@ -59,30 +60,23 @@ def _try(problem: RouteProblem, solve: Solve, target_units: int, room: Int64Arra
             rounding_room[venue_i] = room[venue_i]
     else:
         units, rounding_room = solve(problem, target_units, room)
-    lots.round_to_lots(
+    n_low = lots.round_to_lots(
         problem.first, problem.unit_nano, problem.qty_units, problem.terms, rounding_room, target_units, units
     )
-    return _Trial(units, room, forced, (0, 0))
+    return _Trial(units, room, forced, n_low)
 
 
 def _with_key(problem: RouteProblem, trial: _Trial) -> _Trial:
     """The trial with its rank: most units first, then least exact cost."""
-    walk = walk_plans(problem, [trial.units])[0]
-    quantities = trial.units.tolist()
-    key = (-sum(quantities), objective_nano(problem, quantities, walk))
-    return _Trial(trial.units, trial.room, trial.forced, key)
-
-
-def _below_minimum(problem: RouteProblem, units: Int64Array) -> list[int]:
-    least = problem.terms[:, cost.MIN_UNITS]
-    found: list[int] = np.flatnonzero((units > 0) & (units < least)).tolist()
-    return found
+    objective, _, quantity, _, _ = walk_plans(problem, trial.units.reshape(1, -1))[1][0]
+    return replace(trial, key=(-quantity, objective))
 
 
 def _repair(problem: RouteProblem, solve: Solve, target_units: int, trial: _Trial) -> _Trial:
     """Drops or lifts, one at a time, each venue left below its minimum, whichever places more or costs less."""
-    while low := _below_minimum(problem, trial.units):
-        least = problem.terms[:, cost.MIN_UNITS]
+    least = problem.terms[:, cost.MIN_UNITS]
+    while trial.n_low:
+        low = np.flatnonzero((trial.units > 0) & (trial.units < least)).tolist()
         venue_i = min(low, key=lambda v: (trial.units[v] / least[v], v))
         room = trial.room.copy()
         room[venue_i] = 0
@@ -93,13 +87,10 @@ def _repair(problem: RouteProblem, solve: Solve, target_units: int, trial: _Tria
         if can_lift and quantity + sum(trial.forced.values()) <= target_units:
             forced = {**trial.forced, venue_i: quantity}
             trials.append(_try(problem, solve, target_units, trial.room, forced))
-        trial = min((_with_key(problem, candidate) for candidate in trials), key=lambda t: (_n_low(problem, t), t.key))
+        ranked = (_with_key(problem, candidate) for candidate in trials)
+        # A trial that mends is preferred to one that spreads: one low venue more may be the next one's repair.
+        trial = min(ranked, key=lambda candidate: (max(0, candidate.n_low - 1), candidate.key))
     return trial
-
-
-def _n_low(problem: RouteProblem, trial: _Trial) -> int:
-    """Venues below their minimum beyond the first: a trial that mends is preferred to one that spreads."""
-    return max(0, len(_below_minimum(problem, trial.units)) - 1)
 
 
 def _without(problem: RouteProblem, solve: Solve, target_units: int, trial: _Trial, venue_i: int) -> _Trial:
@@ -124,14 +115,11 @@ def _drop_what_does_not_pay(problem: RouteProblem, solve: Solve, target_units: i
     max_venues = problem.request.approved.value.venues.max_venues or problem.n_venues
     while True:
         used = np.flatnonzero(best.units).tolist()
-        candidates = [
-            candidate
-            for venue_i in used
-            if len(used) > 1
-            for candidate in [_without(problem, solve, target_units, best, venue_i)]
-            if np.count_nonzero(candidate.units) <= max_venues
-        ]
-        better = min(candidates, key=lambda candidate: candidate.key, default=best)
+        if len(used) < 2:
+            return best
+        candidates = [_without(problem, solve, target_units, best, venue_i) for venue_i in used]
+        allowed = [candidate for candidate in candidates if np.count_nonzero(candidate.units) <= max_venues]
+        better = min(allowed, key=lambda candidate: candidate.key, default=best)
         if better.key >= best.key:
             return best
         best = better

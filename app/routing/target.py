@@ -13,7 +13,7 @@ import numpy.typing as npt
 from app.domain.units import PPM, div_up
 from app.kernels import cost, greedy
 from app.routing.costs import walk_plans
-from app.routing.problem import RouteProblem, money_rule
+from app.routing.problem import RouteProblem
 from app.routing.rounding import Solve, settle
 from app.routing.verify import Recosted, plan_notional_nano
 
@@ -33,8 +33,8 @@ def target_units(problem: RouteProblem) -> int:
     if request.symbol.fungible.is_inverse:
         scale: int = 10**request.symbol.qty_scale
         return notional * scale // request.symbol.fungible.multiplier_nano
-    depth = int(problem.usable_units.sum())
-    units, _ = _merge(problem, problem.unit_nano, problem.usable_units.copy(), depth, float(notional))
+    depth = int(problem.room_units.sum())
+    units, _ = _merge(problem, problem.unit_nano, problem.room_units, depth, float(notional))
     return int(units.sum())
 
 
@@ -43,7 +43,7 @@ def alone_units(problem: RouteProblem) -> list[int]:
 
     A notional is filled when what is left of it does not pay for one more of the venue's lots.
     """
-    usable, lots = problem.usable_units.tolist(), problem.terms[:, cost.LOT_UNITS].tolist()
+    usable, lots = problem.room_units.tolist(), problem.terms[:, cost.LOT_UNITS].tolist()
     least = problem.terms[:, cost.MIN_UNITS].tolist()
     request = problem.request
     if request.notional_nano is None or problem.symbol.fungible.is_inverse:
@@ -78,11 +78,11 @@ def settle_within(problem: RouteProblem, solve: Solve, wanted_units: int) -> Int
     if notional is None or problem.symbol.fungible.is_inverse:
         return units
     for _ in range(_MAX_PASSES):
-        walk = walk_plans(problem, [units])[0]
-        excess = sum(row[0] for row in walk) - notional
+        walks, totals = walk_plans(problem, units.reshape(1, -1))
+        excess = totals[0][1] - notional
         if excess <= 0:
             return units
-        dearest = max(row[2] for row in walk) * problem.ratio
+        dearest = int(walks[0, :, 2].max()) * problem.ratio
         less = max(1, math.ceil(excess / dearest))
         units = settle(problem, solve, max(0, int(units.sum()) - less))
     return np.zeros(problem.n_venues, dtype=np.int64)
@@ -93,7 +93,7 @@ def witness_upnano(problem: RouteProblem, qty_units: int) -> int:
     if qty_units <= 0 or problem.price_units.size == 0:
         return 0
     key = problem.unit_nano
-    if bool((problem.terms[:, cost.FIXED_NANO] > 0).any()):
+    if problem.has_fixed:
         key = np.empty_like(problem.unit_nano)
         greedy.envelope_costs(problem.first, problem.unit_nano, problem.qty_units, problem.terms, qty_units, key)
     room = problem.terms[:, cost.CEILING_UNITS].copy()
@@ -108,7 +108,7 @@ def witness_upnano(problem: RouteProblem, qty_units: int) -> int:
 
 def unit_upnano(problem: RouteProblem, venue_i: int, price_units: int) -> int:
     """All-in cost of one unit at a venue's price, in 1e-6 nano; exact where money is, else rounded up."""
-    num, den = money_rule(problem.symbol)
+    num, den = problem.num_den
     factor = problem.sign * PPM + int(problem.terms[venue_i, cost.FEE_PPM])
     if problem.symbol.fungible.is_inverse:
         return div_up(factor * num, price_units * den)
@@ -120,6 +120,7 @@ def _merge(
 ) -> tuple[Int64Array, int]:
     """(units per venue, index of the last level taken or -1) of the merge in order of `key`."""
     units = np.empty(problem.n_venues, dtype=np.int64)
+    heap, heap_key = problem.scratch
     last = greedy.merge_levels(
         problem.first,
         key,
@@ -129,8 +130,8 @@ def _merge(
         wanted_units,
         problem.ratio,
         budget_nano,
-        np.empty((2, problem.n_venues), dtype=np.int64),
-        np.empty(problem.n_venues, dtype=np.float64),
+        heap,
+        heap_key,
         units,
     )
     return units, int(last)

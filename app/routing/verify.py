@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.enums import ContractKind, ExclusionCode, Side, SolveStatus
+from app.domain.enums import ContractKind, ExclusionCode, Side, SolveStatus, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.fees import fee_nano
 from app.domain.instrument import Symbol
 from app.domain.plan import Allocation, BookUse, Certificate, Exclusion, PlanRequest, RoutePlan
 from app.domain.units import NANO, PPM, div_up
-from app.kernels import cost
-from app.routing.costs import Walk, dual_value, objective_nano, walk_plans
+from app.kernels import screen
+from app.routing.costs import Walks, dual_value, walk_plans
+from app.routing.listings import Listings, tabulate
 from app.routing.problem import Admitted, RouteProblem, fixed_cost_nano
 from app.shm.books import SymbolBooks
 
@@ -29,15 +30,25 @@ Int64Array = npt.NDArray[np.int64]
 
 CERTIFIED_TERMS: Final = ("price", "fee", "fixed_cost", "lots")
 UBPS_PER_ONE: Final = 10_000 * 1_000_000
+_SCREENED: Final = {
+    screen.NO_BOOK: ExclusionCode.NO_BOOK,
+    screen.GAPPED: ExclusionCode.BOOK_GAP,
+    screen.STALE: ExclusionCode.STALE_BOOK,
+    screen.CROSSED_BOOK: ExclusionCode.CROSSED_BOOK,
+    screen.EMPTY_SIDE: ExclusionCode.EMPTY_SIDE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Recosted:
-    """A candidate in whole lots with its exact cost; `units` and `walk` are per venue of the problem."""
+    """A candidate in whole lots (int64[n] units of the problem's venues) with its exact cost.
+
+    `walk` is [n, 4] of money nano, fee nano, worst price units and levels read.
+    """
 
     name: str
-    units: tuple[int, ...]
-    walk: Walk
+    units: Int64Array
+    walk: npt.NDArray[Any]
     qty_units: int
     n_venues: int
     money_nano: int
@@ -56,66 +67,105 @@ class Finding:
     status: SolveStatus
 
 
-def admit(request: PlanRequest, books: SymbolBooks) -> tuple[tuple[Admitted, ...], list[Exclusion]]:
-    """Splits the enabled venues into those that may be routed to and those that may not, each with its reason.
+def admit_listings(request: PlanRequest) -> Listings:
+    """The request's listings as rows of integers, each checked to be of the symbol's own class and to have its fee.
 
-    Raises InvariantBroken for an instrument of another fungibility class, or one without fees: our bug, not the book's.
+    Raises InvariantBroken for an instrument of another class, or one without fees: our bug, not the book's.
     """
-    excluded = list(request.barred.values())
-    admitted: list[Admitted] = []
-    row_of = {venue: row for row, venue in enumerate(books.venues)}
-    seqs, received, gapped = books.book_seq.tolist(), books.received_ts_ns.tolist(), books.is_gapped.tolist()
-    counts = books.n_levels.tolist()
-    touches = books.price_units[:, :, 0].tolist() if books.price_units.shape[2] else []
-    wanted = request.approved.value.venues
-    side_i = 1 if request.approved.value.side is Side.BUY else 0
+    fees = []
     for venue, listing in request.instruments.items():
         if listing.fungible != request.symbol.fungible or listing.symbol != request.symbol.name:
             raise InvariantBroken(reason="a problem holds one fungibility class", venue=venue, symbol=listing.symbol)
-        if venue in request.barred:
-            continue
         fee = request.fees.get(venue)
-        if fee is None or not -PPM < fee.taker_fee_ppm < PPM:
-            raise InvariantBroken(reason="a venue needs its fee", venue=venue)
-        row = row_of.get(venue, -1)
-        age_ns = request.now_ns - received[row] if row >= 0 else 0
-        max_age_ns = request.max_book_age_ns.get(venue, 0)
-        if venue in wanted.exclude:
-            excluded.append(Exclusion(venue, ExclusionCode.EXCLUDED_BY_ORDER))
-        elif wanted.include and venue not in wanted.include:
-            excluded.append(Exclusion(venue, ExclusionCode.NOT_INCLUDED))
-        elif row < 0 or seqs[row] == 0:
-            excluded.append(Exclusion(venue, ExclusionCode.NO_BOOK))
-        elif gapped[row]:
-            excluded.append(Exclusion(venue, ExclusionCode.BOOK_GAP))
-        elif age_ns > max_age_ns:
-            excluded.append(Exclusion(venue, ExclusionCode.STALE_BOOK, max_age_ns, age_ns))
-        elif counts[row][0] and counts[row][1] and touches[row][0] >= touches[row][1]:
-            excluded.append(Exclusion(venue, ExclusionCode.CROSSED_BOOK, touches[row][1], touches[row][0]))
-        elif not counts[row][side_i]:
-            excluded.append(Exclusion(venue, ExclusionCode.EMPTY_SIDE))
-        else:
-            capacity = request.capacity_nano.get(venue, 0)
-            admitted.append(Admitted(venue, listing, fee, row, capacity, seqs[row], age_ns, max_age_ns))
-    return tuple(admitted), excluded
+        if fee is None or not -PPM < fee.taker_fee_ppm < PPM or listing.venue != venue or fee.fixed_nano < 0:
+            raise InvariantBroken(reason="a venue needs its own listing and fee", venue=venue)
+        fees.append(fee)
+    return tabulate(request.symbol, tuple(request.instruments.values()), tuple(fees))
 
 
-def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Array]) -> list[Recosted]:
+def admit(request: PlanRequest, books: SymbolBooks, listings: Listings) -> tuple[Admitted | None, list[Exclusion]]:
+    """Splits the enabled venues into those that may be routed to (None: none) and the others, each with its reason."""
+    excluded = list(request.barred.values())
+    venues = listings.venues
+    row_of = {venue: row for row, venue in enumerate(books.venues)}
+    rows = np.array([row_of.get(venue, -1) for venue in venues], dtype=np.int64)
+    max_age_ns = [request.max_book_age_ns.get(venue, 0) for venue in venues]
+    codes = np.empty(len(venues), dtype=np.int64)
+    side = request.approved.value.side
+    n_usable = screen.screen_books(
+        books.price_units,
+        books.qty_units,
+        books.n_levels,
+        books.book_seq,
+        books.received_ts_ns,
+        books.is_gapped,
+        rows,
+        np.array(max_age_ns, dtype=np.int64),
+        request.now_ns,
+        side.sign,
+        codes,
+    )
+    wanted = request.approved.value.venues
+    if n_usable == len(venues) and not (excluded or wanted.include or wanted.exclude):
+        picks = list(range(len(venues)))
+    else:
+        picks = []
+        for k, (venue, code) in enumerate(zip(venues, codes.tolist(), strict=True)):
+            reason = _reason(request, books, (venue, int(rows[k]), max_age_ns[k]), code)
+            if reason is not None:
+                excluded.append(reason)
+            elif venue not in request.barred:
+                picks.append(k)
+    if not picks:
+        return None, excluded
+    picked_rows = rows[picks]
+    capacity = request.capacity_nano
+    names = venues if len(picks) == len(venues) else tuple(venues[k] for k in picks)
+    admitted = Admitted(
+        listings=listings,
+        venues=names,
+        picks=np.array(picks, dtype=np.int64),
+        rows=picked_rows,
+        book_seq=books.book_seq[picked_rows].tolist(),
+        age_ns=(request.now_ns - books.received_ts_ns[picked_rows]).tolist(),
+        max_age_ns=[max_age_ns[k] for k in picks],
+        capacity_nano=[max(capacity.get(venue, 0), 0) for venue in names],
+    )
+    return admitted, excluded
+
+
+def _reason(request: PlanRequest, books: SymbolBooks, place: tuple[str, int, int], code: int) -> Exclusion | None:
+    """Why a venue may not be looked at: what the order says of it, then what its book says; None if it may.
+
+    `place`: the venue, its row in the books, the greatest age of its book.
+    """
+    venue, row, max_age_ns = place
+    wanted = request.approved.value.venues
+    if venue in request.barred:
+        return None
+    if venue in wanted.exclude:
+        return Exclusion(venue, ExclusionCode.EXCLUDED_BY_ORDER)
+    if wanted.include and venue not in wanted.include:
+        return Exclusion(venue, ExclusionCode.NOT_INCLUDED)
+    if code == screen.USABLE:
+        return None
+    limit, value = 0, 0
+    if code == screen.STALE:
+        limit, value = max_age_ns, request.now_ns - int(books.received_ts_ns[row])
+    elif code == screen.CROSSED_BOOK:
+        limit, value = int(books.price_units[row, 1, 0]), int(books.price_units[row, 0, 0])
+    return Exclusion(venue, _SCREENED[code], limit, value)
+
+
+def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Array]) -> tuple[list[Recosted], Walks]:
     """Each candidate (int64[n] units) walked exactly over the seen books, with whether it keeps the venues' rules."""
-    terms = problem.terms
-    found = []
-    for name, plan, walk in zip(names, plans, walk_plans(problem, plans), strict=True):
-        used = plan > 0
-        wrong = (plan < 0) | (plan > terms[:, cost.USABLE_UNITS]) | (plan % terms[:, cost.LOT_UNITS] != 0)
-        wrong |= used & (plan < terms[:, cost.MIN_UNITS])
-        units = tuple(plan.tolist())
-        objective = objective_nano(problem, units, walk)
-        is_feasible = not bool(wrong.any()) and all(row[3] >= 0 for row in walk)
-        money = sum(row[0] for row in walk)
-        found.append(
-            Recosted(name, units, walk, sum(units), int(np.count_nonzero(used)), money, objective, is_feasible)
-        )
-    return found
+    units = np.array(plans, dtype=np.int64).reshape(len(plans), problem.n_venues)
+    walks, totals = walk_plans(problem, units)
+    found = [
+        Recosted(name, units[i], walks[i], quantity, n_used, money, objective, is_sound == 1)
+        for i, (name, (objective, money, quantity, n_used, is_sound)) in enumerate(zip(names, totals, strict=True))
+    ]
+    return found, walks
 
 
 def find(problem: RouteProblem, plan: Recosted, witness_upnano: int) -> Finding:
@@ -129,7 +179,7 @@ def find(problem: RouteProblem, plan: Recosted, witness_upnano: int) -> Finding:
         raise InvariantBroken(reason="bound above objective", bound=bound, objective=objective)
     gap_ubps = div_up((objective - bound) * UBPS_PER_ONE, max(plan.money_nano, 1))
     # Each fee rounds up by less than a nano, the bound rounds down by less than one, and so does money per level.
-    resolution = plan.n_venues + 1 + (2 * n_rounded + sum(row[3] for row in plan.walk) if n_rounded else 0)
+    resolution = plan.n_venues + 1 + (2 * n_rounded + int(plan.walk[:, 3].sum()) if n_rounded else 0)
     status = SolveStatus.OPTIMAL if objective - bound <= resolution else SolveStatus.WITHIN_GAP
     return Finding(objective, bound, witness_upnano, gap_ubps, status)
 
@@ -141,14 +191,14 @@ def nothing_found() -> Finding:
 
 def certify(problem: RouteProblem | None, finding: Finding, solver: str, receipt: bytes) -> Certificate:
     """The one maker of a Certificate; `problem` None means that no venue could be looked at."""
-    venues = problem.venues if problem is not None else ()
+    admitted = problem.admitted if problem is not None else None
     return Certificate(
         objective_nano=finding.objective_nano,
         bound_nano=finding.bound_nano,
         gap_ubps=finding.gap_ubps,
         status=finding.status,
         solver=solver,
-        books=tuple(BookUse(item.venue, item.book_seq, item.age_ns) for item in venues),
+        books=tuple(map(BookUse, admitted.venues, admitted.book_seq, admitted.age_ns)) if admitted is not None else (),
         certified_terms=CERTIFIED_TERMS,
         estimated_terms=(),
         receipt_sha256=hashlib.sha256(receipt).hexdigest(),
@@ -158,44 +208,44 @@ def certify(problem: RouteProblem | None, finding: Finding, solver: str, receipt
 def find_violations(plan: RoutePlan, request: PlanRequest, books: SymbolBooks) -> tuple[str, ...]:
     """Every law that the plan breaks, recomputed from the request and the books alone; empty for a sound plan."""
     found: list[str] = []
-    named = [item.venue for item in plan.allocations] + [item.venue for item in plan.excluded]
-    if sorted(named) != sorted(set(request.instruments) | set(request.barred)):
+    allocated = {item.venue for item in plan.allocations}
+    left_out = {item.venue for item in plan.excluded}
+    n_named = len(plan.allocations) + len(plan.excluded)
+    if len(allocated) + len(left_out) != n_named or allocated | left_out != request.instruments.keys() | request.barred:
         found.append("each enabled venue once")
-    if any(item.venue in request.barred for item in plan.allocations):
+    if not allocated.isdisjoint(request.barred):
         found.append("barred venue")
     order = request.approved.value
     if order.venues.max_venues and len(plan.allocations) > order.venues.max_venues:
         found.append("max venues")
-    is_whole = order.is_full_fill_required or order.time_in_force.value == "fok"
+    is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
     if is_whole and plan.allocations and (len(plan.allocations) > 1 or plan.unallocated_qty_units):
         found.append("full fill")
     for item in plan.allocations:
-        if item.venue in request.instruments:
-            found.extend(f"{item.venue}: {law}" for law in _allocation_violations(item, request, books))
+        if item.venue in request.instruments and item.venue in books.venues:
+            found.extend(_allocation_violations(item, request, books))
+        else:
+            found.append(f"{item.venue}: unknown venue")
     found.extend(_sum_violations(plan, request))
     return tuple(found)
 
 
 def _sum_violations(plan: RoutePlan, request: PlanRequest) -> list[str]:
+    """The laws of the whole: sums, rests, the certificate's numbers, the cost split."""
     found = []
     symbol, sign = request.symbol, request.symbol.fungible.cost_sign(request.approved.value.side)
-    money = sum(item.money_nano for item in plan.allocations)
-    fee, fixed = sum(item.fee_nano for item in plan.allocations), sum(item.fixed_nano for item in plan.allocations)
-    if sum(item.qty_units for item in plan.allocations) != plan.allocated_qty_units:
+    money = sum([item.money_nano for item in plan.allocations])
+    fee, fixed = sum([item.fee_nano for item in plan.allocations]), sum([item.fixed_nano for item in plan.allocations])
+    if sum([item.qty_units for item in plan.allocations]) != plan.allocated_qty_units:
         found.append("allocated quantity")
     if plan.allocated_notional_nano != plan_notional_nano(symbol, plan.allocated_qty_units, money):
         found.append("allocated notional")
-    if request.qty_units is not None:
-        if plan.unallocated_qty_units is None or plan.unallocated_qty_units < 0:
-            found.append("unallocated quantity")
-        elif plan.allocated_qty_units + plan.unallocated_qty_units != request.qty_units:
-            found.append("requested = allocated + unallocated")
-    elif request.notional_nano is not None:
-        if plan.unallocated_notional_nano is None or plan.unallocated_notional_nano < 0:
-            found.append("unallocated notional")
-        elif plan.allocated_notional_nano + plan.unallocated_notional_nano != request.notional_nano:
-            found.append("requested = allocated + unallocated")
-    rest = plan.unallocated_qty_units or plan.unallocated_notional_nano
+    by_qty = request.qty_units is not None
+    wanted = request.qty_units if by_qty else request.notional_nano
+    placed = plan.allocated_qty_units if by_qty else plan.allocated_notional_nano
+    rest = plan.unallocated_qty_units if by_qty else plan.unallocated_notional_nano
+    if rest is None or rest < 0 or placed + rest != wanted:
+        found.append("requested = allocated + unallocated")
     if bool(rest) != (plan.unallocated_code is not None):
         found.append("unallocated code")
     if plan.certificate.objective_nano != sign * money + fee + fixed:
@@ -217,47 +267,50 @@ def plan_notional_nano(symbol: Symbol, qty_units: int, money_nano: int) -> int:
 
 def _allocation_violations(item: Allocation, request: PlanRequest, books: SymbolBooks) -> list[str]:
     """The laws of one child: lots, sizes, ticks, cap, depth, age, exact expected cost, capacity."""
-    found: list[str] = []
     listing, fee, symbol = request.instruments[item.venue], request.fees[item.venue], request.symbol
     side = request.approved.value.side
-    row = books.venues.index(item.venue)
-    side_i = 1 if side is Side.BUY else 0
+    row, side_i, sign = books.venues.index(item.venue), 1 if side is Side.BUY else 0, side.sign
     limit_units = item.limit_ticks * listing.tick_units
-    if item.qty_lots < 1 or item.qty_units != item.qty_lots * listing.lot_units:
-        found.append("lots")
-    if item.qty_lots < listing.min_qty_lots:
-        found.append("min qty")
-    if item.qty_lots > listing.max_qty_lots:
-        found.append("max qty")
-    if item.limit_ticks < 1 or (limit_units - item.worst_price_units) * side.sign < 0:
-        found.append("limit behind worst price")
-    if request.price_cap_units > 0 and (limit_units - request.price_cap_units) * side.sign > 0:
-        found.append("price cap")
-    if request.now_ns - int(books.received_ts_ns[row]) > request.max_book_age_ns.get(item.venue, 0):
-        found.append("book age")
-    if books.is_gapped[row] or not books.book_seq[row]:
-        found.append("book gap")
-    left, money, worst = item.qty_units, 0, 0
-    for level_i in range(int(books.n_levels[row, side_i])):
+    cap_units = request.price_cap_units
+    left, money, worst, touch = item.qty_units, 0, 0, 0
+    for price, qty in _side_levels(books, row, side_i, item.worst_price_units, sign):
         if left <= 0:
             break
-        worst = int(books.price_units[row, side_i, level_i])
-        take = min(left, int(books.qty_units[row, side_i, level_i]))
-        money += symbol.money_nano(worst, take)
+        worst, take = price, min(left, qty)
+        touch = touch or price
+        money += symbol.money_nano(price, take)
         left -= take
-    if left > 0:
-        found.append("depth")
-    if (money, fee_nano(money, fee.taker_fee_ppm), worst) != (item.money_nano, item.fee_nano, item.worst_price_units):
-        found.append("expected cost")
-    if item.fixed_nano != fixed_cost_nano(symbol, fee, request.mid_half_units):
-        found.append("fixed cost")
-    touch = int(books.price_units[row, side_i, 0])
     judged = min(touch, limit_units)
-    if judged > 0 and symbol.notional_nano(judged, item.qty_units) < listing.min_notional_nano:
-        found.append("min notional")
-    if judged > 0 and use_nano(item, request, touch) > request.capacity_nano.get(item.venue, 0):
-        found.append("capacity")
-    return found
+    is_sized = judged > 0 and item.qty_units > 0
+    laws = (
+        ("lots", item.qty_lots >= 1 and item.qty_units == item.qty_lots * listing.lot_units),
+        ("min qty", item.qty_lots >= listing.min_qty_lots),
+        ("max qty", item.qty_lots <= listing.max_qty_lots),
+        ("limit behind worst price", item.limit_ticks >= 1 and (limit_units - item.worst_price_units) * sign >= 0),
+        ("price cap", cap_units <= 0 or (limit_units - cap_units) * sign <= 0),
+        ("book age", request.now_ns - int(books.received_ts_ns[row]) <= request.max_book_age_ns.get(item.venue, 0)),
+        ("book gap", not books.is_gapped[row] and books.book_seq[row] != 0),
+        ("depth", left <= 0),
+        ("expected money", money == item.money_nano and worst == item.worst_price_units),
+        ("expected fee", fee_nano(money, fee.taker_fee_ppm) == item.fee_nano),
+        ("fixed cost", item.fixed_nano == fixed_cost_nano(symbol, fee, request.mid_half_units)),
+        ("min notional", is_sized and symbol.notional_nano(judged, item.qty_units) >= listing.min_notional_nano),
+        ("capacity", is_sized and use_nano(item, request, touch) <= request.capacity_nano.get(item.venue, 0)),
+    )
+    return [f"{item.venue}: {law}" for law, holds in laws if not holds]
+
+
+def _side_levels(books: SymbolBooks, row: int, side_i: int, worst_units: int, sign: int) -> list[tuple[int, int]]:
+    """(price, quantity) of a side down to the first level dearer than `worst_units`."""
+    n = int(books.n_levels[row, side_i])
+    levels: list[tuple[int, int]] = []
+    for start in range(0, n, 8):
+        stop = min(start + 8, n)
+        prices = books.price_units[row, side_i, start:stop].tolist()
+        levels += zip(prices, books.qty_units[row, side_i, start:stop].tolist(), strict=True)
+        if (prices[-1] - worst_units) * sign > 0:
+            break
+    return levels
 
 
 def use_nano(item: Allocation, request: PlanRequest, touch_units: int) -> int:

@@ -16,19 +16,19 @@ NAME: Final = "fee_blind"
 
 def solve(problem: RouteProblem, target_units: int, room_units: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Wanted units per venue within `room_units` (int64[n]) and the room for a remainder."""
-    key = problem.price_units.astype(np.float64) * problem.side.sign
     units = np.empty(problem.n_venues, dtype=np.int64)
+    heap, heap_key = problem.scratch
     greedy.merge_levels(
         problem.first,
-        key,
+        problem.price_units * np.float64(problem.side.sign),
         problem.price_units,
         problem.qty_units,
         room_units,
         target_units,
         0.0,
         -1.0,
-        np.empty((2, problem.n_venues), dtype=np.int64),
-        np.empty(problem.n_venues, dtype=np.float64),
+        heap,
+        heap_key,
         units,
     )
     return units, room_units

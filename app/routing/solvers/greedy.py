@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels import cost, greedy
+from app.kernels import greedy
 from app.routing.problem import RouteProblem
 
 Int64Array = npt.NDArray[np.int64]
@@ -17,10 +17,11 @@ NAME: Final = "fee_aware_greedy"
 def solve(problem: RouteProblem, target_units: int, room_units: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Wanted units per venue within `room_units` (int64[n]) and the room for a remainder; optimal without lots."""
     key = problem.unit_nano
-    if bool((problem.terms[:, cost.FIXED_NANO] > 0).any()):
+    if problem.has_fixed:
         key = np.empty_like(problem.unit_nano)
         greedy.envelope_costs(problem.first, problem.unit_nano, problem.qty_units, problem.terms, target_units, key)
     units = np.empty(problem.n_venues, dtype=np.int64)
+    heap, heap_key = problem.scratch
     greedy.merge_levels(
         problem.first,
         key,
@@ -30,8 +31,8 @@ def solve(problem: RouteProblem, target_units: int, room_units: Int64Array) -> t
         target_units,
         0.0,
         -1.0,
-        np.empty((2, problem.n_venues), dtype=np.int64),
-        np.empty(problem.n_venues, dtype=np.float64),
+        heap,
+        heap_key,
         units,
     )
     return units, room_units

@@ -1,0 +1,77 @@
+"""Which books may be looked at: one code a book, from what makes it unknown to what makes it useless."""
+
+# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.kernels.jit import kernel
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+USABLE: Final = 0
+NO_BOOK: Final = 1
+GAPPED: Final = 2
+STALE: Final = 3
+CROSSED_BOOK: Final = 4
+EMPTY_SIDE: Final = 5
+
+
+@kernel("")
+def is_sorted_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int) -> bool:
+    """Whether a side is a book: positive, strictly sorted, best first."""
+    for i in range(n_levels):
+        if price_units[i] <= 0 or qty_units[i] <= 0:
+            return False
+        if i > 0 and (price_units[i] - price_units[i - 1]) * side <= 0:
+            return False
+    return True
+
+
+@kernel(
+    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[::1], int64[::1],"
+    " int64, int64, int64[::1])"
+)
+def screen_books(
+    price_units: Int64,
+    qty_units: Int64,
+    n_levels: Int64,
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    is_gapped: Bool,
+    rows: Int64,
+    max_age_ns: Int64,
+    now_ns: int,
+    side: int,
+    out_code: Int64,
+) -> int:
+    """Writes out_code, int64[n]: USABLE or why the book of rows[k] (-1: none) cannot be routed to.
+
+    price_units, qty_units: int64[n_books, 2, depth]; max_age_ns: int64[n]; side +1 buy, -1 sell. A routed side that is
+    not positive and sorted counts as GAPPED: whatever made it so, its sequence is broken. Returns how many are usable.
+    """
+    n_usable = 0
+    side_i = 1 if side > 0 else 0
+    for k in range(rows.size):
+        row = rows[k]
+        if row < 0 or book_seq[row] == 0:
+            out_code[k] = NO_BOOK
+        elif is_gapped[row]:
+            out_code[k] = GAPPED
+        elif now_ns - received_ts_ns[row] > max_age_ns[k]:
+            out_code[k] = STALE
+        elif n_levels[row, 0] > 0 and n_levels[row, 1] > 0 and price_units[row, 0, 0] >= price_units[row, 1, 0]:
+            out_code[k] = CROSSED_BOOK
+        elif n_levels[row, side_i] == 0:
+            out_code[k] = EMPTY_SIDE
+        elif not is_sorted_side(price_units[row, side_i], qty_units[row, side_i], n_levels[row, side_i], side):
+            out_code[k] = GAPPED
+        else:
+            out_code[k] = USABLE
+            n_usable += 1
+    return n_usable

@@ -1,0 +1,114 @@
+"""The standing part of a problem: every enabled listing of one symbol with its fees, as rows of integers.
+
+Reference data changes rarely and books all the time, so these rows are made once and recognised by identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.enums import ContractKind
+from app.domain.fees import FeeTier
+from app.domain.instrument import Instrument, Symbol
+from app.domain.plan import PlanRequest
+from app.domain.units import NANO, div_up
+from app.kernels import cost
+
+Int64Array = npt.NDArray[np.int64]
+
+# Half of int64's reach, so that a sum of two products never wraps; larger limits than this bind nothing.
+NARROW = 2**61
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """Listings of one symbol in the request's order. Made by routing/verify.py alone, which checks their class.
+
+    `terms`: int64[n, N_TERMS], standing columns filled (kernels/cost.py), fixed costs still in the quote. `facts`:
+    int64[7, n], the same listings as a receipt tells them. `names`: each venue's name with its length before it.
+    """
+
+    symbol: Symbol
+    venues: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    fees: tuple[FeeTier, ...]
+    terms: Int64Array
+    facts: Int64Array
+    names: tuple[bytes, ...]
+    has_fixed: bool
+
+    def are_of(self, request: PlanRequest) -> bool:
+        """Whether the request speaks of exactly these listings and fees."""
+        if request.symbol is not self.symbol or len(request.instruments) != len(self.venues):
+            return False
+        fees = request.fees
+        for i, (venue, instrument) in enumerate(request.instruments.items()):
+            if instrument is not self.instruments[i] or venue != self.venues[i] or fees.get(venue) is not self.fees[i]:
+                return False
+        return True
+
+
+def money_rule(symbol: Symbol) -> tuple[int, int]:
+    """The reduced (num, den) by which price x quantity becomes nano: see kernels/cost.py for both forms."""
+    scale = 10 ** (symbol.price_scale + symbol.qty_scale)
+    if symbol.fungible.kind is ContractKind.SPOT:
+        num, den = NANO, scale
+    elif symbol.fungible.kind is ContractKind.LINEAR:
+        num, den = symbol.fungible.multiplier_nano, scale
+    else:
+        num, den = symbol.fungible.multiplier_nano * 10**symbol.price_scale, 10**symbol.qty_scale
+    divisor = gcd(num, den)
+    return num // divisor, den // divisor
+
+
+def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[FeeTier, ...]) -> Listings:
+    """Rows of integers for listings and fees of equal length."""
+    facts = [
+        (
+            fee.taker_fee_ppm,
+            min(fee.fixed_nano, NARROW),
+            listing.lot_units,
+            listing.tick_units,
+            listing.min_qty_lots,
+            min(listing.min_notional_nano, NARROW),
+            min(listing.max_qty_lots, NARROW),
+        )
+        for listing, fee in zip(instruments, fees, strict=True)
+    ]
+    terms = np.zeros((len(facts), cost.N_TERMS), dtype=np.int64)
+    for v, (listing, fee) in enumerate(zip(instruments, fees, strict=True)):
+        terms[v, cost.FEE_PPM] = fee.taker_fee_ppm
+        terms[v, cost.FIXED_NANO] = min(fee.fixed_nano, NARROW)
+        terms[v, cost.LOT_UNITS] = listing.lot_units
+        terms[v, cost.TICK_UNITS] = listing.tick_units
+        terms[v, cost.MIN_UNITS] = min(_least_units(symbol, listing), NARROW)
+        terms[v, cost.MIN_NOTIONAL_NANO] = min(listing.min_notional_nano, NARROW)
+        terms[v, cost.MAX_UNITS] = min(listing.max_qty_lots * listing.lot_units, NARROW)
+    return Listings(
+        symbol=symbol,
+        venues=tuple(listing.venue for listing in instruments),
+        instruments=instruments,
+        fees=fees,
+        terms=terms,
+        facts=np.ascontiguousarray(np.array(facts, dtype=np.int64).reshape(-1, 7).T),
+        names=tuple(_named(listing.venue) for listing in instruments),
+        has_fixed=any(fee.fixed_nano for fee in fees),
+    )
+
+
+def _least_units(symbol: Symbol, listing: Instrument) -> int:
+    """Least units of one order; an inverse contract's notional does not depend on price, so it is settled here."""
+    least = listing.min_qty_lots * listing.lot_units
+    if symbol.fungible.is_inverse and listing.min_notional_nano > 0:
+        needed = div_up(listing.min_notional_nano * 10**symbol.qty_scale, symbol.fungible.multiplier_nano)
+        least = max(least, needed)
+    return least
+
+
+def _named(venue: str) -> bytes:
+    data = venue.encode()
+    return len(data).to_bytes(2, "little") + data
