@@ -166,7 +166,11 @@ class _Price:
 
 
 class _Book:
-    """One venue's book around the efficient price; its levels are made when somebody looks."""
+    """One venue's book around the efficient price; its levels are made when somebody looks.
+
+    Near levels of a side share one noise, since what was measured is their sum's; deep bands have one each, shifted so
+    that their means are the recorded medians. Either way a cumulative depth is the recorded one in the middle.
+    """
 
     def __init__(self, spec: BookSpec, step_ns: int, seed: int, price: float) -> None:
         self.spec = spec
@@ -176,11 +180,13 @@ class _Book:
         self._noise_keep = 0.5 ** (update_s / spec.qty_half_life_s)
         edges = np.array(spec.edges_bps)
         self._away = edges * 1e-4
+        self._noise_of_level = np.maximum(0, np.arange(edges.size) - np.searchsorted(edges, DEEP_BPS) + 1)
         self._log_sd = np.where(edges < DEEP_BPS, spec.near_log_sd, spec.deep_log_sd)
+        self._log_shift = np.where(edges < DEEP_BPS, 0.0, -0.5 * spec.deep_log_sd**2)
         lots_per_base = 10**spec.symbol.qty_scale / spec.instrument.lot_units
         self._lots: Floats = np.array(spec.level_qty) * spec.share * lots_per_base
         self._stray = spec.stray_bps * self._chance.standard_normal()
-        self._noise: Floats = self._chance.standard_normal((2, edges.size))
+        self._noise: Floats = self._chance.standard_normal((2, self._noise_of_level[-1] + 1))
         self._price = price
         self._update_n = 1
         self._sides: Sides | None = None
@@ -211,7 +217,8 @@ class _Book:
         bid_ticks = math.floor((mid - half) / tick)
         ask_ticks = max(math.ceil((mid + half) / tick), bid_ticks + 1)
         away_ticks = np.ceil(self._away * (mid / tick)).astype(np.int64)
-        lots = np.maximum(1, self._lots * np.exp(self._log_sd * self._noise)).astype(np.int64)
+        log_factor = self._log_sd * self._noise[:, self._noise_of_level] + self._log_shift
+        lots = np.maximum(1, self._lots * np.exp(log_factor)).astype(np.int64)
         return Sides(
             self._update_n,
             self._levels(bid_ticks - away_ticks, lots[0]),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ async def test_what_was_taken_is_missing_from_the_next_book(desk: VenueDesk) -> 
     ],
 )
 async def test_a_bad_child_is_rejected_with_evidence_that_stays(
-    desk: VenueDesk, changes: dict[str, object], code: str
+    desk: VenueDesk, changes: dict[str, Any], code: str
 ) -> None:
     child = desk.child(**changes)
     await desk.send(child)

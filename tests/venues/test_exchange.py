@@ -1,0 +1,209 @@
+"""The far side of a paper venue, on a standing book without delays: exact fills, one record, no order forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from app import observe
+from app.domain.book import BookDelta, BookSnapshot
+from app.domain.enums import Side, TimeInForce
+from app.domain.fees import fee_nano
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import ChildOrder
+from app.execution.simulator import Listing
+from app.venues.clock import VirtualClock
+from app.venues.exchange import ExchangeSpec, PaperExchange
+from app.venues.faults import Faults
+from app.venues.ledger import AcceptedLine, DoneLine, FillLine, VenueLedger, read_ledger
+from app.venues.registry import load_universe
+from app.venues.simulated_market import Sides
+
+VENUE, SYMBOL = "sim_foxtrot", "BTC/USDT"
+UNIVERSE = load_universe()
+LISTING = Listing(UNIVERSE.symbols[SYMBOL], UNIVERSE.instruments[(VENUE, SYMBOL)], UNIVERSE.fees[VENUE])
+CHILD = ChildOrder(
+    "chd", "id-1", "ord", "desk", 1, VENUE, SYMBOL, Side.BUY, TimeInForce.IOC, 6_000_200, 500, 1, 10, 10**12
+)
+
+
+class StandingBook:
+    """Asks 100 lots at 60,000.00, then 200 at 60,001.00, then 1,000 at 60,003.00; bids below."""
+
+    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides:
+        asks = ((6_000_000, 1_000), (6_000_100, 2_000), (6_000_300, 10_000))
+        return Sides(1, ((5_999_900, 1_000), (5_999_800, 50_000)), asks)
+
+    def refill_ns(self, venue: str, symbol: str) -> int:
+        return 10**9
+
+
+@dataclass
+class Stand:
+    exchange: PaperExchange
+    clock: VirtualClock
+    reports: list[ExecutionReport] = field(default_factory=list)
+    books: list[BookSnapshot | BookDelta] = field(default_factory=list)
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def make_exchange(folder: Path, clock: VirtualClock, processing_ns: int = 0) -> PaperExchange:
+    venue = replace(UNIVERSE.venues[VENUE], latency_ns=0)
+    spec = ExchangeSpec(venue, {SYMBOL: LISTING}, folder / "ledger", processing_ns, 50_000_000, 7)
+    return PaperExchange(spec, StandingBook(), clock)
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    clock = VirtualClock(1_000)
+    made = Stand(make_exchange(tmp_path, clock), clock)
+    made.exchange.attach(made.reports.append, made.books.append)
+    made.exchange.open()
+    yield made
+    await made.exchange.close()
+
+
+async def test_a_walk_of_the_book_is_exact_to_the_lot_and_the_nano(stand: Stand) -> None:
+    stand.exchange.submit(CHILD, 3, 9)
+    await stand.settle()
+    acked, one, two, canceled = stand.reports
+    assert [r.kind.value for r in stand.reports] == ["acked", "filled", "filled", "canceled"]
+    assert [(r.price_ticks, r.qty_lots, r.cum_qty_lots) for r in (one, two)] == [
+        (6_000_000, 100, 100),
+        (6_000_100, 200, 300),
+    ]
+    assert canceled.cum_qty_lots == 300
+    money = [60_000 * 10**9 // 100, 60_001 * 2 * 10**9 // 100]
+    taker_ppm = LISTING.fee.taker_fee_ppm
+    assert [one.fee_nano, two.fee_nano] == [
+        fee_nano(money[0], taker_ppm) + LISTING.fee.fixed_nano,
+        fee_nano(money[1], taker_ppm),
+    ]
+    assert one.mid_half_units == 6_000_000 + 5_999_900
+    assert acked.venue_order_id == f"{VENUE}-1"
+
+
+async def test_the_record_precedes_the_word(stand: Stand) -> None:
+    path = stand.exchange.spec.ledger_path
+    seen: list[int] = []
+    stand.exchange.attach(lambda _: seen.append(len(read_ledger(path))), lambda _: None)
+    stand.exchange.submit(CHILD, 3, 9)
+    await stand.settle()
+    accepted, *fills, done = read_ledger(path)
+    assert isinstance(accepted, AcceptedLine)
+    assert (accepted.limits_version, accepted.decision_seq) == (3, 9)
+    assert all(isinstance(line, FillLine) for line in fills)
+    assert isinstance(done, DoneLine)
+    assert seen == [4, 4, 4, 4]
+
+
+async def test_taken_liquidity_comes_back_with_time(stand: Stand) -> None:
+    touch = replace(CHILD, price_ticks=6_000_000, qty_lots=100)
+    for n, (wait_ns, expected_lots) in enumerate([(0, 100), (0, 0), (5 * 10**8, 50), (10**9, 100)]):
+        stand.clock.advance(wait_ns)
+        stand.exchange.submit(replace(touch, client_id=f"t{n}"), 1, 1)
+        await stand.settle()
+        told = [r.qty_lots for r in stand.reports if r.client_id == f"t{n}" and r.kind is ReportKind.FILLED]
+        assert sum(told) == expected_lots, n
+
+
+async def test_the_deadline_is_inclusive_and_the_venues_own(stand: Stand) -> None:
+    for n, deadline_ts_ns in enumerate((999, 1_000, 1_001)):
+        stand.exchange.submit(replace(CHILD, client_id=f"d{n}", deadline_ts_ns=deadline_ts_ns), 1, 1)
+        await stand.settle()
+    kinds = {n: next(r.kind for r in stand.reports if r.client_id == f"d{n}") for n in range(3)}
+    assert kinds == {0: ReportKind.REJECTED, 1: ReportKind.ACKED, 2: ReportKind.ACKED}
+
+
+async def test_a_cancel_while_the_venue_is_at_work_beats_the_match(tmp_path: Path) -> None:
+    clock = VirtualClock(1_000)
+    made = Stand(make_exchange(tmp_path, clock, processing_ns=50_000_000), clock)
+    made.exchange.attach(made.reports.append, made.books.append)
+    made.exchange.open()
+    made.exchange.submit(CHILD, 1, 1)
+    await made.settle()
+    assert await made.exchange.open_client_ids() == ["id-1"]
+    made.exchange.cancel(CHILD)
+    await asyncio.sleep(0.08)
+    assert [r.kind.value for r in made.reports] == ["acked", "canceled"]
+    assert made.reports[-1].cum_qty_lots == 0
+    await made.exchange.close()
+
+
+async def test_what_a_killed_venue_left_open_is_canceled_with_its_fills_kept(tmp_path: Path) -> None:
+    clock = VirtualClock(1_000)
+    ledger = VenueLedger(tmp_path / "ledger")
+    ledger.open()
+    order = AcceptedLine(
+        1, "id-1", f"{VENUE}-1", "chd", "ord", "desk", SYMBOL, Side.BUY, TimeInForce.IOC, 6_000_200, 500, 10, 1, 1
+    )
+    ledger.append([order, FillLine(2, "id-1", f"{VENUE}-1", f"{VENUE}-t1", SYMBOL, 6_000_000, 7, 7, 1, "USDT", 2)])
+    ledger.close()  # as a killed process leaves it: no end of the order
+    made = Stand(make_exchange(tmp_path, clock), clock)
+    made.exchange.attach(made.reports.append, made.books.append)
+    made.exchange.open()
+    assert await made.exchange.open_client_ids() == []
+    made.exchange.query(CHILD)
+    await made.settle()
+    assert [(r.kind.value, r.cum_qty_lots) for r in made.reports] == [("acked", -1), ("filled", 7), ("canceled", 7)]
+    assert made.reports[-1].code == "venue_restarted"
+    made.exchange.submit(replace(CHILD, client_id="id-2"), 1, 1)
+    await made.settle()
+    trades = [line.venue_trade_id for line in read_ledger(tmp_path / "ledger") if isinstance(line, FillLine)]
+    assert trades == [f"{VENUE}-t1", f"{VENUE}-t2", f"{VENUE}-t3"]
+    await made.exchange.close()
+
+
+async def test_a_ledger_that_cannot_be_written_means_silence_not_a_lie(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(observe, "venue_call_failed", lambda venue, call, _: told.append((venue, call)))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    stand.exchange.submit(CHILD, 1, 1)
+    await stand.settle()
+    monkeypatch.setattr(os, "write", write)
+    assert stand.reports == []
+    assert told == [(VENUE, "exchange")]
+
+
+async def test_a_detached_listener_hears_nothing(stand: Stand) -> None:
+    heard: list[ExecutionReport] = []
+    detach = stand.exchange.attach(heard.append, lambda _: None)
+    detach()
+    detach()
+    stand.exchange.submit(CHILD, 1, 1)
+    await stand.settle()
+    assert heard == []
+    assert stand.reports
+
+
+async def test_own_fills_show_in_the_next_book_at_once(stand: Stand) -> None:
+    stand.exchange.submit(CHILD, 1, 1)
+    await stand.settle()
+    await asyncio.sleep(0.01)
+    last = stand.books[-1]
+    assert last.asks == ((6_000_300, 10_000),)
+    assert last.bids[0] == (5_999_900, 1_000)
+
+
+async def test_chance_is_the_childs_own(stand: Stand) -> None:
+    """Which requests are lost does not depend on what else was sent."""
+    stand.exchange.set_faults(Faults(lose_request_ppm=300_000))
+    for n in range(60):
+        stand.exchange.submit(replace(CHILD, client_id=f"x{n}", qty_lots=1), 1, 1)
+    await stand.settle()
+    lost = {r.client_id for r in stand.reports if r.kind is ReportKind.UNKNOWN}
+    assert 5 < len(lost) < 35
+    taken = {line.client_id for line in read_ledger(stand.exchange.spec.ledger_path)}
+    assert lost.isdisjoint(taken)
+    assert len(lost | taken) == 60
