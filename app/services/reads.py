@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from app import observe
 from app.domain.enums import ExclusionCode, KillScope, ParentState, RefusalCode
@@ -33,7 +33,6 @@ from app.services.order_views import OrderReplica, order_id_of
 from app.services.streams import PAGE_FACTS, StreamItem
 
 T = TypeVar("T")
-DatabaseState = Literal["up", "down", "none"]
 K = TypeVar("K", int, str)
 _SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
 
@@ -149,7 +148,6 @@ class ReadinessState:
     """What an operator and a load balancer ask first. `degraded` names what is not as it should be."""
 
     is_journal_writable: bool
-    database: DatabaseState
     is_draining: bool
     seq: int
     durable_seq: int
@@ -162,18 +160,10 @@ class ReadinessState:
 class Reads:
     """Everything that is asked and changes nothing."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        history: History | None,
-        reader: FactReader,
-        database: Callable[[], DatabaseState] | None = None,
-    ) -> None:
-        """`database` tells how the database is; without it there is none."""
+    def __init__(self, engine: Engine, history: History | None, reader: FactReader) -> None:
         self._engine = engine
         self._history = history
         self._reader = reader
-        self._database = database or _no_database
         self._base_seq = engine.ledger.seq
         # Every order and fill of an account in the order of the log; fills as two columns: account_seq, order_id.
         self._orders: dict[str, list[str]] = {}
@@ -428,15 +418,12 @@ class Reads:
             received = dict(zip(ladder_books.venues, ladder_books.received_ts_ns.tolist(), strict=True))
             ages_ns = [now_ns - received[venue] for venue in reference.venue_mids]
             symbols[name] = Pricing(len(ages_ns), max(ages_ns, default=-1))
-        database = self._database()
         degraded = [f"no fresh book: {name}" for name, pricing in symbols.items() if not pricing.n_fresh]
-        degraded += ["database down: reads of older history fail, orders flow"] if database == "down" else []
         degraded += [f"venue unreachable: {venue}" for venue in sorted(engine.core.memory.unreachable)]
         degraded += [f"kill switch: {scope.value} {target}".rstrip() for scope, target in sorted(engine.ledger.kills)]
         free_facts = engine.journal.free_facts if engine.journal is not None else 0
         return ReadinessState(
             is_journal_writable=engine.is_ready and free_facts >= MIN_FREE_FACTS,
-            database=database,
             is_draining=health.is_draining,
             seq=health.seq,
             durable_seq=health.durable_seq,
@@ -476,10 +463,6 @@ class Reads:
         seqs, order_ids = self._fills.setdefault(account, ([], []))
         seqs.append(account_seq)
         order_ids.append(order_id)
-
-
-def _no_database() -> DatabaseState:
-    return "none"
 
 
 def _walk(items: Sequence[T], keys: Sequence[K], part: _Part[K]) -> Iterator[T]:

@@ -41,11 +41,15 @@ async def ready(call: Call) -> Reply:
     can_price = any(symbol["can_price"] for symbol in symbols.values())
     is_ready = readiness.is_journal_writable and can_price and not readiness.is_draining
     degraded = list(readiness.degraded)
+    database = services.database
+    if database.error:
+        degraded.append(f"database: {database.error}; orders flow, older history cannot be read")
     status = "not_ready" if not is_ready else "degraded" if degraded else "ready"
     payload = {
         "status": status,
         "is_journal_writable": readiness.is_journal_writable,
-        "database": readiness.database,
+        "database": "up" if database.is_connected else "down" if database.error else "none",
+        "database_lag_facts": database.lag_facts,
         "is_draining": readiness.is_draining,
         "seq": readiness.seq,
         "durable_seq": readiness.durable_seq,

@@ -25,7 +25,8 @@ class SymbolReadiness(Answer):
 class Readiness(Answer):
     status: Literal["ready", "degraded", "not_ready"]
     is_journal_writable: bool
-    database: Literal["up", "down", "none"]
+    database: Literal["up", "down", "none"] = Field(description="Where history is projected to; orders need it not.")
+    database_lag_facts: int
     is_draining: bool
     seq: int
     durable_seq: int
