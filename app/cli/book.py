@@ -9,7 +9,7 @@ import typer
 
 from app.cli.client import connect, segment
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
-from app.cli.output import console, show_json, table
+from app.cli.output import console, show_json, show_table
 
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +34,7 @@ def book(
     rows = [_row(bid, ask) for bid, ask in zip_longest(answer["bids"][:depth], answer["asks"][:depth], fillvalue=None)]
     columns = ("bid_venue", "bid_qty", "bid", "ask", "ask_qty", "ask_venue")
     screen = console()
-    screen.print(table(rows, columns, title=f"{symbol}, {price} prices", right=["bid_qty", "bid", "ask_qty"]))
+    show_table(screen, rows, columns, title=f"{symbol}, {price} prices", right=["bid_qty", "bid", "ask_qty"])
     for venue, reason in (answer.get("excluded") or {}).items():
         screen.print(f"  {venue} left out: {reason}", markup=False)
 

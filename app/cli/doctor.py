@@ -18,7 +18,7 @@ import typer
 
 from app.cli.exits import Exit
 from app.cli.options import DEFAULT_HOME, Format, Home, Output
-from app.cli.output import console, show_json, table
+from app.cli.output import console, show_json, show_table
 
 app = typer.Typer(add_completion=False)
 MIN_OPEN_FILES = 1_024
@@ -54,7 +54,7 @@ def doctor(
     if output is Format.JSON:
         show_json([asdict(finding) for finding in findings])
     else:
-        console().print(table([asdict(f) for f in findings], ("check", "verdict", "found", "fix")))
+        show_table(console(), [asdict(f) for f in findings], ("check", "verdict", "found", "fix"))
     if any(finding.verdict is Verdict.BAD for finding in findings):
         raise SystemExit(int(Exit.CHECK_FAILED))
 

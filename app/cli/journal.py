@@ -9,7 +9,7 @@ import typer
 
 from app.cli.exits import CommandError, Exit
 from app.cli.options import DEFAULT_HOME, Format, Home, Output
-from app.cli.output import console, show_json, table
+from app.cli.output import console, show_json, show_table
 from app.cli.session import recall
 
 app = typer.Typer(help="The log of facts.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -56,7 +56,7 @@ def verify(
     else:
         rows = [{"seq": f.seq, "code": f.code.value, "detail": f.detail} for f in report.findings]
         if rows:
-            console().print(table(rows, ("seq", "code", "detail")))
+            show_table(console(), rows, ("seq", "code", "detail"))
         verdict = "intact" if report.is_intact else f"{len(rows)} findings"
         print(f"{journal_path}: {report.n_facts} facts, {report.n_receipts} receipts, {verdict}")
         print(f"head {report.head_seq:020d} {report.head_hash.hex()}")

@@ -8,7 +8,7 @@ import typer
 
 from app.cli.client import connect
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
-from app.cli.output import console, show_json, table
+from app.cli.output import console, show_json, show_table
 from app.cli.session import Role
 
 app = typer.Typer(
@@ -51,9 +51,9 @@ def on(
     if report["unconfirmed"]:
         columns = ("venue", "order_id", "child_id", "status", "leaves_qty", "is_open_at_venue")
         title = "unconfirmed: believe nothing until the venue says so"
-        console().print(table(report["unconfirmed"], columns, title=title))
+        show_table(console(), report["unconfirmed"], columns, title=title)
     if report["venue_only"]:
-        console().print(table(report["venue_only"], ("venue", "client_id"), title="open at venues, unknown to the log"))
+        show_table(console(), report["venue_only"], ("venue", "client_id"), title="open at venues, unknown to the log")
     if report["unreachable_venues"]:
         console().print(f"could not be asked: {' '.join(report['unreachable_venues'])}")
 
@@ -80,4 +80,7 @@ def show(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output: Output
         show_json(answer)
         return
     rows = answer["data"]
-    console().print(table(rows, ("scope", "target", "action", "reason", "actor")) if rows else "no kill switch is on")
+    if rows:
+        show_table(console(), rows, ("scope", "target", "action", "reason", "actor"))
+    else:
+        print("no kill switch is on")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 from app.cli.options import Format
+
+PIPE_WIDTH: Final = 120
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Standard output; colours and width as the terminal allows, plain text in a pipe."""
+    """Standard output; colours and width as the terminal allows, plain and wide in a pipe or a file."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def show_json(value: Any) -> None:
@@ -31,18 +35,30 @@ def show_rows(
     if output is Format.JSON:
         show_json(list(rows))
         return
-    console().print(table(rows, columns, title=title, right=right.split()))
+    show_table(console(), rows, columns, title=title, right=right.split())
 
 
-def table(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: str = "", right: Sequence[str] = ()
-) -> Table:
+def show_table(
+    screen: Console,
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+) -> None:
+    """A table under its title."""
+    if title:
+        screen.print(f"  {title}", markup=False)
+    screen.print(table(rows, columns, right=right))
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
     """A rich table of `rows`; a missing or null cell is left blank."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=SIMPLE_HEAD)
     for column in columns:
         header = column.rsplit(".", 1)[-1].replace("_", " ")
         made.add_column(header, justify="right" if column in right else "left", overflow="fold")
@@ -75,3 +91,11 @@ def cell(row: Mapping[str, Any], path: str) -> str:
     if isinstance(value, list | tuple):
         return " ".join(str(item) for item in value)
     return str(value)
+
+
+def short(text: str | None, places: int = 4) -> str:
+    """A decimal for a table: at most `places` decimals, rounded half to even; `-o json` has all of them."""
+    if text is None or len(text.partition(".")[2]) <= places:
+        return text or ""
+    rounded = Decimal(text).quantize(Decimal(1).scaleb(-places))
+    return format(rounded, "f").rstrip("0").rstrip(".")

@@ -9,7 +9,7 @@ import typer
 
 from app.cli.client import connect, segment
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
-from app.cli.output import cell, console, show_json, table
+from app.cli.output import cell, console, short, show_json, show_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,9 +39,10 @@ def show_plan(screen: Console, plan: Mapping[str, Any]) -> None:
     asked = plan["requested_qty"] or f"{plan['requested_notional']} notional"
     screen.print(f"[bold]{plan['route_id']}[/bold]  wave {plan['wave']}  {plan['side']} {asked} {plan['symbol']}")
     columns = ("venue", "qty", "expected_price", "worst_price", "cost_bps.price", "cost_bps.fee", "cost_bps.total")
-    screen.print(table(plan["allocations"], columns, right=columns[1:]))
+    rows = [each | {"expected_price": short(each["expected_price"])} for each in plan["allocations"]]
+    show_table(screen, rows, columns, right=columns[1:])
     if plan["excluded"]:
-        screen.print(table(plan["excluded"], ("venue", "code", "detail"), title="left out"))
+        show_table(screen, plan["excluded"], ("venue", "code", "detail"), title="left out")
     unallocated = plan["unallocated"]
     if unallocated["code"]:
         screen.print(f"  not placed: {unallocated['qty'] or unallocated['notional']} ({unallocated['code']})")

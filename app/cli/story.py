@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.cli.client import Client, segment
 from app.cli.exits import CommandError, Exit
-from app.cli.output import table
+from app.cli.output import show_table
 from app.cli.route import show_plan
 from app.cli.tca import show_tca
 
@@ -135,11 +135,16 @@ class Story:
     def explain(self, sample: Sample) -> None:
         """The route, the fills, the planned and the realised cost of an order."""
         path = f"/v1/orders/{segment(sample.told.order_id)}"
-        for plan in self._client.get(f"{path}/route").body["data"]:
-            show_plan(self._screen, plan)
-        columns = ("venue", "last_qty", "last_price", "fee", "fee_currency", "liquidity", "exec_id")
+        first, *later = self._client.get(f"{path}/route").body["data"]
+        show_plan(self._screen, first)
+        for plan in later:
+            venues = ", ".join(share["venue"] for share in plan["allocations"]) or "nobody"
+            self._screen.print(
+                f"  wave {plan['wave']}          what did not fill, {plan['requested_qty']}, to {venues}"
+            )
+        columns = ("venue", "last_qty", "last_price", "fee", "fee_currency", "liquidity")
         numbers = ("last_qty", "last_price", "fee")
-        self._screen.print(table(sample.told.executions, columns, title="fills, as streamed", right=numbers))
+        show_table(self._screen, sample.told.executions, columns, title="fills, as streamed", right=numbers)
         show_tca(self._screen, self._client.get(f"/v1/tca/orders/{segment(sample.told.order_id)}").body)
 
     def mid(self, symbol: str) -> Decimal:

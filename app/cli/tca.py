@@ -9,7 +9,7 @@ import typer
 
 from app.cli.client import connect, segment
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
-from app.cli.output import console, show_json, table
+from app.cli.output import console, short, show_json, show_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ def tca(
 def show_tca(screen: Console, report: Mapping[str, Any]) -> None:
     """The waterfall, one line a step."""
     bps, money = report["cost_bps"] or {}, report["cost"]
-    rows = [{"step": name, "bps": bps.get(name), "money": money[name]} for name in WATERFALL if name in money]
-    rows.append({"step": "total", "bps": report["total_bps"], "money": report["total_cost"]})
+    rows = [{"step": name, "bps": bps.get(name), "money": short(money[name])} for name in WATERFALL if name in money]
+    rows.append({"step": "total", "bps": report["total_bps"], "money": short(report["total_cost"])})
     title = f"cost against the {report['reference']} price {report['reference_price']}, {report['money_currency']}"
-    screen.print(table(rows, ("step", "bps", "money"), title=title, right=["bps", "money"]))
+    show_table(screen, rows, ("step", "bps", "money"), title=title, right=["bps", "money"])

@@ -1,0 +1,34 @@
+"""`bestex record FOLDER`: the service as `bestex up` runs it, and everything it receives written down as Parquet."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.exits import CommandError, Exit
+from app.cli.options import DEFAULT_HOME, Home
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def command(
+    folder: Annotated[Path, typer.Argument(help="a folder that holds no recording yet")],
+    host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
+    port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
+    venues: Annotated[str | None, typer.Option(help="inline, or tcp://HOST:PORT of `bestex venues serve`")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Runs the gateway until Ctrl-C; a segment every 5 s. Replay it with `bestex replay FOLDER`."""
+    from app.cli.up import serve, settings_of
+
+    if find_spec("pyarrow") is None:
+        detail = "pyarrow is missing: install bestex[replay]"
+        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail})
+    if (folder / "manifest.json").exists():
+        raise CommandError(Exit.USAGE, f"{folder} already holds a recording: none is ever written over")
+    given = {"host": host, "port": port, "venues": venues, "record_to": folder}
+    serve(settings_of(home, given), home.expanduser())
