@@ -34,6 +34,7 @@ from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import Reads
+from app.services.record import Recorder
 from app.services.recover import recover
 from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
@@ -81,6 +82,7 @@ class Process:
     _reader: JournalReader | None = None
     _projection: Projection | None = None
     _streams: Streams | None = None
+    _recorder: Recorder | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -99,6 +101,9 @@ class Process:
             on_fatal=_die,
         )
         self._engine = engine
+        if settings.record_to is not None:
+            self._recorder = make_recorder(settings.record_to, engine)
+            await self._recorder.start()
         await asyncio.to_thread(self._open_journal, engine)
         assert self._journal is not None
         assert self._reader is not None
@@ -128,6 +133,8 @@ class Process:
         """Drains, then lets go in the reverse order of `open`."""
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
+        if self._recorder is not None:
+            await self._recorder.close()
         if self._streams is not None:
             self._streams.close()
         if self._projection is not None:
@@ -220,6 +227,17 @@ def _die(error: BaseException) -> None:
     """A commit or a fold failed: nothing after it may be acknowledged, so the process ends; the log is the truth."""
     observe.shard_stopped(error)
     os._exit(70)
+
+
+def make_recorder(folder: Path, engine: Engine) -> Recorder:
+    """A recorder of all that `engine` receives and sends. Raises BadRequest where a recording lies there already."""
+    from app.store.recording import RecordingWriter  # pyarrow belongs to the extra
+
+    recorder = Recorder(RecordingWriter(folder, engine.universe, engine.now_ns(), RELEASE), engine.clock)
+    engine.add_book_listener(recorder.on_book)
+    engine.add_report_listener(recorder.on_report)
+    engine.add_listener(recorder.on_facts)
+    return recorder
 
 
 # Rival of a replay -> the one solver it plans with; Bestex itself plans with all of them.

@@ -180,6 +180,11 @@ def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
         _log().debug("book_refused", venue=venue, symbol=symbol)
 
 
+def recording_failed(error: str) -> None:
+    """The recorder's disk said no: the recording ends, the trading goes on."""
+    _log().error("recording_failed", error=error)
+
+
 # the store
 
 

@@ -19,20 +19,21 @@ from app.routing.costs import Walks
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, build_problem
 from app.routing.receipt import Outcome
+from app.routing.rounding import Solve
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
 from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
 
 Int64Array = npt.NDArray[np.int64]
+Solvers = Sequence[tuple[str, Solve]]
 
 # The first is the planner; the rest are the baselines that every plan is verified beside.
-SOLVERS: Final = (
+SOLVERS: Final[Solvers] = (
     (greedy.NAME, greedy.solve),
     (best_single.NAME, best_single.solve),
     (pro_rata.NAME, pro_rata.solve),
     (fee_blind.NAME, fee_blind.solve),
 )
-NAMES: Final = tuple(name for name, _ in SOLVERS)
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
 
@@ -53,7 +54,9 @@ class Router:
     Remembers the rows of listings that it has checked, so that a decision pays only for what changes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, solvers: Solvers = SOLVERS) -> None:
+        """`solvers`: all of them as shipped; one alone where a market replay measures that rival."""
+        self._solvers = solvers
         self._listings: dict[str, Listings] = {}
 
     def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned:
@@ -63,7 +66,7 @@ class Router:
         Raises InvariantBroken only for a bug of ours: another class, a venue without fees, a plan that fails its check.
         """
         problem, excluded = self.pose(request, books)
-        contest = _contest(problem) if problem is not None else _Contest((), NO_WALKS, None, 0)
+        contest = _contest(problem, self._solvers) if problem is not None else _Contest((), NO_WALKS, None, 0)
         return _assemble(request, books, problem, excluded, contest)
 
     def can_fill_alone(self, request: PlanRequest, books: SymbolBooks) -> str | None:
@@ -125,7 +128,7 @@ def _alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
     return found[best_i], walks[best_i : best_i + 1]
 
 
-def _contest(problem: RouteProblem) -> _Contest:
+def _contest(problem: RouteProblem, solvers: Solvers) -> _Contest:
     """The planner's and the baselines' plans in whole lots, re-costed; for a whole-only order the one venue.
 
     The most units win first, the least exact cost second; a sweep takes the raw-price order as it was asked.
@@ -136,8 +139,8 @@ def _contest(problem: RouteProblem) -> _Contest:
         if alone is None:
             return _Contest((), NO_WALKS, None, wanted)
         return _Contest((alone[0],), alone[1], alone[0], wanted)
-    plans = [target.settle_within(problem, solve, wanted) for _, solve in SOLVERS]
-    candidates, walks = verify.recost(problem, NAMES, plans)
+    plans = [target.settle_within(problem, solve, wanted) for _, solve in solvers]
+    candidates, walks = verify.recost(problem, [name for name, _ in solvers], plans)
     eligible = candidates[-1:] if problem.request.approved.value.strategy is Strategy.SWEEP else candidates
     chosen = None
     for plan in eligible:
