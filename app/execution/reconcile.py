@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.enums import ChildState
-from app.domain.events import RefusalsAggregated
+from app.domain.events import ChildUnknown, RefusalsAggregated
 from app.execution.child import ask, lose
 from app.execution.context import Context
 from app.execution.parent import advance
@@ -36,9 +36,11 @@ def _listen_for_silence(ctx: Context) -> None:
 
 
 def on_start(ctx: Context) -> None:
-    """After a restart nothing is proven about any live child until its venue speaks."""
+    """After a restart nothing is proven about any live child until its venue speaks; the first tick asks."""
     for record in list(ctx.ledger.live_children.values()):
-        lose(ctx, ctx.ledger.parents[record.child.order_id], record, "restart")
+        if record.state is not ChildState.UNKNOWN:
+            child = record.child
+            ctx.emit(ChildUnknown(child.account, child.order_id, child.child_id, "restart"))
 
 
 def flush_refusals(ctx: Context) -> None:

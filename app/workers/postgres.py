@@ -91,6 +91,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: threading.Thread | None = None
         self._url = ""
+        self._port = 0
 
     @property
     def home(self) -> Path:
@@ -256,11 +257,13 @@ class EmbeddedPostgres:
 
     def _start_server(self, binaries: Path) -> int:
         for attempt in range(_START_ATTEMPTS):
-            port = _free_port()
+            # A restart keeps its address, so that clients find it again; unless somebody else took it meanwhile.
+            port = self._port if self._port and attempt == 0 else _free_port()
             settings = {**self._settings, "port": str(port)}
             words = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             self._spawn([str(binaries / "postgres"), "-D", str(self._data), *words])
             if self._wait_until_ready():
+                self._port = port
                 return port
             self._kill_all()
             if attempt == _START_ATTEMPTS - 1 or "could not bind" not in self._last_words():
@@ -385,9 +388,13 @@ def _may_others_enter(folder: Path) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below the range of outgoing connections: a client that keeps trying cannot take it for itself."""
+    for _ in range(200):
+        port = 20_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise PostgresFailed("no free port between 20000 and 29999")
 
 
 def _has_proc() -> bool:

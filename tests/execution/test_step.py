@@ -380,7 +380,8 @@ def test_balances_move_by_fills_and_fees(desk: Desk, side: Side) -> None:
 def test_a_restart_loses_live_children_and_asks_their_venues(desk: Desk) -> None:
     _, children = desk.accepted(make_order(qty_units=300))
     desk.core.ledger = fold(desk.facts)
-    turn = desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER))
+    desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER))
+    turn = desk.turn(inp.Tick())
     asked = {c.child.client_id for c in turn.commands if isinstance(c, inp.QueryChild)}
     assert asked == {c.client_id for c in children}
     assert all(r.state is ChildState.UNKNOWN for r in desk.core.ledger.live_children.values())

@@ -16,9 +16,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import httpx
 import websockets
 
+from app.store.migrate import plain_url
+from app.store.statehash import StateHash, database_hash
 from app.venues.clock import SystemClock
 from app.venues.faults import Faults
 from app.venues.registry import load_universe
@@ -31,6 +34,15 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+async def database_state(url: str) -> StateHash:
+    """The state hash of what Postgres holds, at its watermark."""
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        return await database_hash(connection, "s0")
+    finally:
+        await connection.close()
 
 
 @dataclass
@@ -66,6 +78,8 @@ class Venues:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
 
 
 @dataclass
@@ -134,8 +148,10 @@ class Gateway:
                 os.kill(self.pid, signal.SIGKILL)
         if self.parent is not None:
             assert self.parent.stdin is not None
+            assert self.parent.stdout is not None
             self.parent.stdin.close()
             self.parent.wait(10)
+            self.parent.stdout.close()
 
     async def ready(self, timeout_s: float = 30) -> float:
         """Waits for /readyz; gives the seconds it took."""

@@ -52,7 +52,7 @@ async def test_nothing_leaves_after_the_kill_switch_under_load(tmp_path: Path) -
     assert all(intents[line["client_id"]] < kill_seq for line in arrivals)
     finished = {line["client_id"] for lines in ledgers.values() for line in lines if line["event"] == "done"}
     open_at_venues = {line["client_id"] for line in arrivals} - finished
-    unconfirmed = {row["venue_client_id"] for row in killed["unconfirmed"]}
+    unconfirmed = {row["client_id"] for row in killed["unconfirmed"]}
     assert unconfirmed == open_at_venues == set()
 
 
@@ -71,16 +71,16 @@ async def test_an_order_in_flight_at_a_silent_venue_is_listed_as_unconfirmed(tmp
             body = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.5", "time_in_force": "ioc"}
             assert (await client.post("/v1/orders", json=body)).status_code == 201
             await asyncio.sleep(0.3)
+            await venues.set_faults(Faults(is_holding=True, is_down=True))
             operator = {"Authorization": f"Bearer {gateway.operator_key}"}
             kill = {"scope": "global", "action": "cancel", "reason": "drill"}
             killed = (await client.post("/v1/kill-switch", json=kill, headers=operator)).json()
-        gateway.stop()
+        ledgers = read_venues(tmp_path / "venues")
     finally:
         gateway.close()
         venues.stop()
-    ledgers = read_venues(tmp_path / "venues")
     lines = [line for rows in ledgers.values() for line in rows]
     accepted = {line["client_id"] for line in lines if line["event"] == "accepted"}
     open_at_venues = accepted - {line["client_id"] for line in lines if line["event"] == "done"}
     assert open_at_venues
-    assert {row["venue_client_id"] for row in killed["unconfirmed"]} == open_at_venues
+    assert {row["client_id"] for row in killed["unconfirmed"]} == open_at_venues
