@@ -282,8 +282,9 @@ def decimal_error(pointer: str, error: BadDecimal, *, unit: str = "", hint: str 
 
 def _refusal(error: OrderRefused) -> Problem:
     kind = KINDS[error.code.value]
-    numbers = f" {error.value} {error.unit}".rstrip() + (f", limit {error.limit}" if error.limit else "")
-    detail = f"{kind.title}:{numbers}." if error.value or error.limit else f"{kind.title}."
+    is_measured = error.value.replace(".", "", 1).removeprefix("-").isdigit() and error.limit
+    measured = f"{kind.title}: {error.value} {error.unit}".rstrip() + f", limit {error.limit}."
+    detail = measured if is_measured else f"{kind.title}. {error.hint}".rstrip()
     entry = FieldError(error.pointer, error.code.value, error.limit, error.value, error.unit, error.hint)
     p_number, fix_103, _ = REFUSALS[error.code]
     extra: dict[str, Any] = {"check": p_number, "fix_103": fix_103}

@@ -34,7 +34,14 @@ from app.venues.clock import VirtualClock
 from tests.worlds import LIMITS, Desk, flat_book, make_desk, report
 
 ACCOUNTS = ("desk", "rival")
-GOOD = {"symbol": "BTC/USDT", "side": "buy", "type": "limit", "qty": "0.1", "limit_price": "60100", "time_in_force": "ioc"}
+GOOD = {
+    "symbol": "BTC/USDT",
+    "side": "buy",
+    "type": "limit",
+    "qty": "0.1",
+    "limit_price": "60100",
+    "time_in_force": "ioc",
+}
 
 
 @dataclass

@@ -36,7 +36,9 @@ def document(problem):
 @pytest.mark.parametrize("code", list(RefusalCode), ids=str)
 def test_every_refusal_is_answered_as_the_table_says(code):
     p_number, fix_103, status = REFUSALS[code]
-    members = document(problem_of(OrderRefused(code, limit="5", value="3.2", unit="USDT", pointer="/qty", hint="More.")))
+    members = document(
+        problem_of(OrderRefused(code, limit="5", value="3.2", unit="USDT", pointer="/qty", hint="More."))
+    )
     assert (members["status"], members["code"], members["outcome"]) == (status, code.value, "none")
     assert (members["check"], members["fix_103"]) == (p_number, fix_103)
     assert members["type"] == f"/errors/{code.value.replace('_', '-')}"
@@ -50,7 +52,12 @@ def test_every_refusal_is_answered_as_the_table_says(code):
     [
         (BadRequest("client_order_id_conflict", "taken"), 409, "client_order_id_conflict", "none"),
         (BadRequest("a_code_nobody_listed", "odd"), 422, "invalid_request", "none"),
-        (InvalidRequest("invalid_quantity", "Wrong: qty.", [FieldError("/qty", "zero")]), 422, "invalid_quantity", "none"),
+        (
+            InvalidRequest("invalid_quantity", "Wrong: qty.", [FieldError("/qty", "zero")]),
+            422,
+            "invalid_quantity",
+            "none",
+        ),
         (BadDecimal(reason="digits", limit="20.18", value="1"), 422, "invalid_request", "none"),
         (Unavailable("storage_degraded", "full"), 503, "storage_degraded", "none"),
         (Unavailable("history_unavailable", "away"), 503, "history_unavailable", "none"),

@@ -109,7 +109,11 @@ leaves = (
 names = st.sampled_from(sorted(OrderBody.model_fields)) | st.text(max_size=10)
 
 
-@given(st.dictionaries(names, leaves | st.lists(leaves, max_size=3) | st.dictionaries(names, leaves, max_size=3), max_size=8))
+@given(
+    st.dictionaries(
+        names, leaves | st.lists(leaves, max_size=3) | st.dictionaries(names, leaves, max_size=3), max_size=8
+    )
+)
 def test_any_members_are_an_order_or_a_writable_refusal(members):
     try:
         validate(OrderBody, members)

@@ -121,7 +121,7 @@ def _allocation(allocation: Allocation, plan: RoutePlan, symbol: Symbol, listing
     price_nano = sign * (abs(allocation.money_nano) - base_nano) if base_nano else 0
     (price, fee, gas), total = bps_split((price_nano, allocation.fee_nano, allocation.fixed_nano), base_nano)
     return {
-        "rank": allocation.rank,
+        "rank": allocation.rank + 1,
         "venue": allocation.venue,
         "symbol": plan.symbol,
         "qty": decimal_text(allocation.qty_units, symbol.qty_scale),

@@ -41,7 +41,9 @@ async def test_a_repeat_answers_the_same_bytes_however_it_is_spelled(gateway: Ga
         await settle()
         spelled = {"qty": "0.10", "symbol": "BTC-USDT", "strategy": "sor", "account": "desk", "limit_price": "60100.00"}
         again = await client.post("/v1/orders", json=GOOD | {"client_order_id": "a-1"} | spelled)
-        later = await client.post("/v1/orders", json=GOOD | {"client_order_id": "a-1", "deadline": "2099-01-01T00:00:00Z"})
+        later = await client.post(
+            "/v1/orders", json=GOOD | {"client_order_id": "a-1", "deadline": "2099-01-01T00:00:00Z"}
+        )
     assert again.status_code == later.status_code == 200
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
