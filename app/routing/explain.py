@@ -14,38 +14,35 @@ from app.routing.verify import Recosted
 
 def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> list[Exclusion]:
     """One reason, with its numbers, for each venue of the problem that the plan leaves out."""
-    left_out = np.flatnonzero(plan.units == 0).tolist() if plan is not None else list(range(problem.n_venues))
-    if not left_out:
+    terms, first, venues = problem.terms, problem.first, problem.venues
+    left_out = np.flatnonzero(plan.units == 0) if plan is not None else np.arange(problem.n_venues)
+    if left_out.size == 0:
         return []
-    first = problem.first.tolist()
-    terms, seen, venues = problem.terms.tolist(), problem.seen.tolist(), problem.venues
-    ceiling_nano = _dearest_price_nano(problem, plan)
+    least = terms[left_out, cost.MIN_UNITS]
+    is_possible = (problem.room_units[left_out] > 0) & (least <= wanted_units)
     scale = 10.0**problem.symbol.qty_scale
-    touch_nano = (problem.unit_nano * scale).tolist() if problem.n_venues else []
-    max_venues = problem.request.approved.value.venues.max_venues
-    is_full = plan is not None and 0 < max_venues <= plan.n_venues
+    # The all-in price of one whole quantity at the venue's first level, its fixed cost spread over all it could take.
+    costs = problem.unit_nano if problem.unit_nano.size else np.zeros(1)
+    touch_nano = costs[np.minimum(first[left_out], costs.size - 1)]
+    most = np.minimum(np.maximum(terms[left_out, cost.USABLE_UNITS], 1), max(wanted_units, 1))
+    own_nano = np.rint((touch_nano + terms[left_out, cost.FIXED_NANO] / most) * scale).tolist()
+    ceiling_nano = _dearest_price_nano(problem, plan)
+    limit_nano = abs(ceiling_nano)
+    max_venues, n_used = problem.request.approved.value.venues.max_venues, plan.n_venues if plan is not None else 0
     found = []
-    for v in left_out:
-        row = terms[v]
-        if (
-            first[v] == first[v + 1]
-            or row[cost.USABLE_UNITS] < max(row[cost.MIN_UNITS], 1)
-            or (wanted_units < row[cost.MIN_UNITS])
-        ):
-            found.append(_impossible(problem, v, wanted_units, seen[v]))
-            continue
-        most = max(1, min(row[cost.USABLE_UNITS], wanted_units))
-        own_nano = round(touch_nano[first[v]] + row[cost.FIXED_NANO] / most * scale)
-        if is_full and own_nano < ceiling_nano:
-            found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, plan.n_venues if plan else 0))
+    for v, can, price_nano in zip(left_out.tolist(), is_possible.tolist(), own_nano, strict=True):
+        if not can:
+            found.append(_impossible(problem, v, wanted_units))
+        elif 0 < max_venues <= n_used and price_nano < ceiling_nano:
+            found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, n_used))
         else:
-            found.append(Exclusion(venues[v], ExclusionCode.DEARER, abs(ceiling_nano), abs(own_nano)))
+            found.append(Exclusion(venues[v], ExclusionCode.DEARER, limit_nano, int(abs(price_nano))))
     return found
 
 
-def _impossible(problem: RouteProblem, v: int, wanted_units: int, seen: list[int]) -> Exclusion:
+def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> Exclusion:
     """The reason of a venue that could take nothing at any price: limit, least quantity, least notional, balance."""
-    venue, touch_units = problem.venues[v], seen[0]
+    venue, touch_units = problem.venues[v], int(problem.seen[v, 0])
     listing = problem.admitted.listings.instruments[int(problem.admitted.picks[v])]
     row = problem.terms[v].tolist()
     depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())

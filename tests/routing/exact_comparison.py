@@ -243,11 +243,11 @@ def campaign(n: int, *, has_fixed: bool, seed: int) -> Iterator[Compared | Scene
 
 INTRODUCTION = """# Against the exact optimum
 
-Command: `python -m tests.routing.exact_comparison`. Random problems of 3 to 5 venues with up to 5 levels, spot,
-inverse, both sides, with lots, ticks, minimums, capacities, caps, rebates and bounds on the number of venues. The optimum
-is `scipy.optimize.milp` with `mip_rel_gap=0` for the quantity that our plan allocates; its lots are re-costed by our
-integers. Gaps in bps of the plan's gross money. The problems are made up to be awkward: they test the solver and say
-nothing of a market. With a few lots per order, one lot in the wrong place is worth several bps.
+Command: `python -m tests.routing.exact_comparison`. Random problems of 3 to 5 venues with up to 5 levels, spot, linear
+and inverse, both sides, with lots, ticks, minimums, capacities, caps, rebates and bounds on the number of venues. The
+optimum is `scipy.optimize.milp` with `mip_rel_gap=0` for the quantity that our plan allocates; its lots are re-costed
+by our integers. Gaps in bps of the plan's gross money. The problems are made up to be awkward: they test the solver
+and say nothing of a market. With a few lots per order, one lot in the wrong place is worth several bps.
 """
 
 
@@ -277,9 +277,9 @@ def section(title: str, *, has_fixed: bool) -> str:
         f"## {title}",
         "",
         f"{len(found)} problems compared. Plan equal to the optimum: {n_exact}; proven optimal by its own bound:",
-        f"{n_proven}. Bound above the optimum: {n_above}. More units could have been placed in {len(short_frac)} of them",
-        f"(mean shortfall {np.mean(short_frac) if short_frac else 0.0:.3f} of the most). Besides, {n_empty} problems got",
-        f"no allocation; in {n_missed} of those one existed.",
+        f"{n_proven}. Bound above the optimum: {n_above}. More units could have been placed in {len(short_frac)}",
+        f"(mean shortfall {np.mean(short_frac) if short_frac else 0.0:.3f} of the most). Besides, {n_empty} problems",
+        f"got no allocation; in {n_missed} of those one existed.",
         "",
         "| bps of notional | mean | median | p99 | max |",
         "|---|---|---|---|---|",
