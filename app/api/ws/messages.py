@@ -116,7 +116,6 @@ class SubscribeReply(Struct, tag_field="op", tag="subscribe", kw_only=True):
     id: RequestId
     ok: Literal[True] = True
     sub: int
-    channel: Channel
     symbols: list[str]
     last_seq: Seq
 
@@ -427,12 +426,14 @@ class ServerShutdown(Struct, kw_only=True, tag_field="channel", tag="server"):
 class Heartbeat(Struct, kw_only=True, tag_field="channel", tag="heartbeat"):
     """Each second, behind everything sent before it. `last_seq` is the account's.
 
-    `sub_seq`: per subscription, the `seq` of its last message; if it is not yours, something is missing.
+    `sub_seq`: per subscription, the `seq` of its last message; if it is not yours, something is missing. `replaying`:
+    subscriptions that have not reached the present yet.
     """
 
     type: Literal["heartbeat"] = "heartbeat"
     last_seq: Seq
     sub_seq: dict[str, Seq]
+    replaying: list[int]
     ts: Time
 
 

@@ -194,8 +194,7 @@ class Session:
             ms.SubscribeReply(
                 id=message.id,
                 sub=subscription.sub,
-                channel=message.channel,
-                symbols=sorted(symbols),
+                symbols=symbols,
                 last_seq=last_seq,
             )
         )

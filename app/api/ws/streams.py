@@ -23,8 +23,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # One write takes at most this much, so that a reader is seen to be slow while little is out of our hands.
 WRITE_BYTES: Final = 65_536
-# A replay pauses while this much waits, so that it can never be what makes its own reader slow.
-REPLAY_PAUSE_BYTES: Final = 131_072
+# A replay pauses while this part of what may wait does wait, so that it cannot be what makes its own reader slow.
+REPLAY_PAUSE_FRACTION: Final = 4
 CLOSE_TIMEOUT_S: Final = 2.0
 
 
@@ -147,7 +147,7 @@ class Connection:
 
     async def room(self) -> None:
         """Waits until little enough is waiting for a replay to go on, or the end has come."""
-        while self.n_bytes > REPLAY_PAUSE_BYTES and self.closing is None:
+        while self.n_bytes > self.max_bytes // REPLAY_PAUSE_FRACTION and self.closing is None:
             self._room.clear()
             await self._room.wait()
 
@@ -192,7 +192,7 @@ class Connection:
             piece.append(frame)
             self.writing_seq = self.writing_seq or seq
         self.n_bytes -= n_bytes
-        if self.n_bytes <= REPLAY_PAUSE_BYTES:
+        if self.n_bytes <= self.max_bytes // REPLAY_PAUSE_FRACTION:
             self._room.set()
         while self.books and n_bytes < WRITE_BYTES and self.closing is None:
             key = next(iter(self.books))
@@ -210,13 +210,10 @@ class Connection:
         return text_frame(wire.book_head(book.subscription.sub, book.seq, prev_seq) + book.tail)
 
     def _heartbeat_frame(self) -> bytes:
-        sub_seqs = {
-            sub: subscription.prev_seq
-            for sub, subscription in self.subscriptions.items()
-            if subscription.channel.is_sequenced
-        }
-        last_seq = self.last_seq_of(self.account)
-        return text_frame(wire.heartbeat(last_seq, sub_seqs, self.now_ns()))
+        sequenced = {sub: s for sub, s in self.subscriptions.items() if s.channel.is_sequenced}
+        sub_seqs = {sub: subscription.prev_seq for sub, subscription in sequenced.items()}
+        replaying = [sub for sub, subscription in sequenced.items() if not subscription.is_live]
+        return text_frame(wire.heartbeat(self.last_seq_of(self.account), sub_seqs, replaying, self.now_ns()))
 
     async def _write(self, piece: list[bytes]) -> None:
         if self.is_framed:

@@ -105,11 +105,11 @@ def book_head(sub: int, seq: int, prev_seq: int) -> bytes:
     return f'{{"channel":"books","type":"{kind}","sub":{sub},"seq":{seq},"prev_seq":{prev_seq},'.encode()
 
 
-def heartbeat(last_seq: int, sub_seqs: Mapping[int, int], ts_ns: int) -> bytes:
+def heartbeat(last_seq: int, sub_seqs: Mapping[int, int], replaying: Sequence[int], ts_ns: int) -> bytes:
     subs = ",".join(f'"{sub}":{seq}' for sub, seq in sub_seqs.items())
     return (
         f'{{"channel":"heartbeat","type":"heartbeat","last_seq":{last_seq},"sub_seq":{{{subs}}},'
-        f'"ts":"{time_text(ts_ns)}"}}'
+        f'"replaying":[{",".join(map(str, replaying))}],"ts":"{time_text(ts_ns)}"}}'
     ).encode()
 
 
