@@ -1,6 +1,6 @@
 """Measures the recorded markets and writes the simulated ones: app/venues/simulated.toml.
 
-    python loadtests/calibrate_simulated.py [--data FOLDER] [--out FILE]
+    python -m loadtests.calibrate_simulated [--data FOLDER] [--out FILE]
 
 Measured: volatility, spread, depth by distance, its variation, how fast taken depth comes back, feed rate and delay,
 and how far two markets of one coin stray from each other. Chosen, not measured: venue names, fees, ticks, lots, sizes

@@ -102,7 +102,7 @@ def _book_spec(
         update_steps=update_steps,
         first_step=venue_i % update_steps,
         spread_bps=profile["spread_bps"],
-        stray_bps=profile["stray_bps"],
+        stray_bps=profile["stray_bps"] / math.sqrt(2),  # so that two venues are as far apart as the recorded two
         stray_half_life_s=profile["stray_half_life_s"],
         edges_bps=tuple(profile["edges_bps"]),
         level_qty=tuple(profile["level_qty"]),
@@ -209,14 +209,14 @@ class _Book:
         return self._sides
 
     def _made(self) -> Sides:
-        """Best prices are the mid less and plus half the spread, rounded outward; deeper levels likewise."""
+        """The spread is whole ticks, at least one, about the mid; deeper levels are rounded outward."""
         spec = self.spec
         tick = spec.instrument.tick_units / 10**spec.symbol.price_scale
-        mid = self._price * math.exp(self._stray * 1e-4)
-        half = mid * spec.spread_bps * 0.5e-4
-        bid_ticks = math.floor((mid - half) / tick)
-        ask_ticks = max(math.ceil((mid + half) / tick), bid_ticks + 1)
-        away_ticks = np.ceil(self._away * (mid / tick)).astype(np.int64)
+        mid_ticks = self._price * math.exp(self._stray * 1e-4) / tick
+        spread_ticks = max(1, round(mid_ticks * spec.spread_bps * 1e-4))
+        bid_ticks = math.floor(mid_ticks - spread_ticks / 2 + 0.5)
+        ask_ticks = bid_ticks + spread_ticks
+        away_ticks = np.ceil(self._away * mid_ticks).astype(np.int64)
         log_factor = self._log_sd * self._noise[:, self._noise_of_level] + self._log_shift
         lots = np.maximum(1, self._lots * np.exp(log_factor)).astype(np.int64)
         return Sides(
