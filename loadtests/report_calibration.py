@@ -194,9 +194,9 @@ def _foot() -> list[str]:
         "- Measured: volatility, spread, depth by distance, its variation and half-life, feed delay, distance between"
         " markets. Chosen: fees, ticks, lots, minimums, shares, far delays, publishing rates, one venue's fixed"
         " cost.",
-        f"- A simulated level stands for a band of distance and sits at its outer edge: the middle book is never"
-        f" cheaper to walk than the recorded one. Near levels (within 2 bp) of a side vary together, because what was measured is the variation of"
-        f" depth within {NEAR_BPS:g} bp.",
+        "- A simulated level stands for a band of distance and sits at its outer edge: the middle book is never cheaper"
+        " to walk than the recorded one. Near levels (within 2 bp) of a side vary together, because what was measured is"
+        f" the variation of depth within {NEAR_BPS:g} bp.",
         "- A simulated spread is the recorded mean in whole ticks of the venue, at least one, and constant; recorded"
         " spreads jump. A coarse tick makes it wider than recorded.",
         "- Taken depth comes back linearly over twice the measured half-life. The measurement takes every fall of near"
