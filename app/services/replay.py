@@ -196,7 +196,10 @@ def _preamble(
     ]
     if request.is_shared_out:
         lines.append(f"Served venues: {served}.")
-    for table in protocol.tiers:
+    own_fees = {m.instrument.venue: m.fee for m in markets if m.fee is not None}
+    for venue, fee in own_fees.items():
+        lines.append(f"Recorded fee of {venue}: {fee.taker_fee_ppm} ppm ({fee.source}; {fee.as_of}).")
+    for table in protocol.tiers if not own_fees else ():
         fees = ", ".join(f"{kind.value} {'/'.join(map(str, table.taker_fee_ppm[kind]))}" for kind in _KIND_ORDER)
         lines.append(f"Taker fees in ppm, {table.tier}: {fees} ({table.source}; {table.as_of}).")
     lines += ["", *(f"Gap: {gap.venue} {gap.symbol} {gap.from_ns}-{gap.to_ns} {gap.reason}." for gap in recording.gaps)]

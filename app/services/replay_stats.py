@@ -13,6 +13,7 @@ from app.services.replay_protocol import ErrorRules
 
 Float64Array = npt.NDArray[np.float64]
 _ZERO_BPS = 1e-12  # below this a difference is no number, only its rounding
+_MIN_BLOCKS = 4  # fewer say nothing about their own spread: never equivalent, always underpowered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,9 @@ def autocorrelation_time(series: Float64Array) -> float:
     variance = float(centred @ centred) / n
     if n < 4 or variance < _ZERO_BPS**2:
         return 1.0
-    rho = [float(centred[: n - k] @ centred[k:]) / n / variance for k in range(n - 1)]
     total = -1.0
     for k in range(0, n - 2, 2):
-        pair = rho[k] + rho[k + 1]
+        pair = sum(float(centred[: n - lag] @ centred[lag:]) for lag in (k, k + 1)) / n / variance
         if pair <= 0:
             break
         total += 2 * pair
@@ -125,6 +125,6 @@ def _difference(gap: Float64Array, se: float, iat: float, block: int, rules: Err
         n_eff=gap.size / iat,
         block=block,
         is_identical=bool((gap == 0).all()),
-        is_equivalent=abs(mean) + float(law.ppf(0.95)) * se < rules.equivalence_bps,
-        is_underpowered=detectable > rules.smallest_effect_bps,
+        is_equivalent=n_blocks >= _MIN_BLOCKS and abs(mean) + float(law.ppf(0.95)) * se < rules.equivalence_bps,
+        is_underpowered=n_blocks < _MIN_BLOCKS or detectable > rules.smallest_effect_bps,
     )

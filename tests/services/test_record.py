@@ -6,16 +6,23 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from app.bootstrap import Process, ReplayBuilder
 from app.domain.book import BookDelta, BookSnapshot
-from app.domain.enums import Side, TimeInForce
+from app.domain.enums import Mode, Side, TimeInForce
 from app.domain.events import ChildSending, EngineStarted, Fact
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.recorded import RawFrame, RecordedBatch, RecordingGap, SentChild
 from app.services.record import GapFinder, Recorder
+from app.services.replay import ReplayRequest, replay
+from app.settings import Settings
+from app.store.recording import ParquetRecording
+from tests.services.replay_scene import small_protocol
+from tests.worlds import make_order
 
 SYMBOL = "BTC/USDT"
 
@@ -149,3 +156,24 @@ def test_gaps_run_from_the_first_lost_message_to_the_next_snapshot(
     for event in events:
         finder.see(event)
     assert [(gap.from_ns, gap.to_ns, gap.reason) for gap in finder.gaps] == gaps
+
+
+async def test_what_the_gateway_received_and_sent_replays(tmp_path: Path) -> None:
+    process = Process(Settings(home=tmp_path / "home", record_to=tmp_path / "recording"))
+    services = await process.open()
+    await asyncio.sleep(0.5)
+    order = make_order(account="demo", qty_units=1_000_000)
+    accepted = await services.submit.place(order, Mode.PAPER)
+    await asyncio.sleep(5.5)
+    filled = services.engine.ledger.parents[accepted.fact.order_id].cum_qty_units
+    await process.close()
+    recording = ParquetRecording(tmp_path / "recording")
+    assert recording.ended_ts_ns > 0
+    assert filled > 0
+    sent = {item.child.client_id: item.child for item in recording.sent()}
+    fills = [r for r in recording.reports() if r.kind is ReportKind.FILLED]
+    assert {r.client_id for r in fills} <= set(sent)
+    assert sum(r.qty_lots * sent[r.client_id].lot_units for r in fills) == filled
+    text = replay(recording, ReplayRequest("BTC/USDT"), small_protocol([20_000]), ReplayBuilder())
+    assert "BTC/USDT on 6 recorded venues" in text
+    assert "| own | 20,000 | buy | A5 |" in text

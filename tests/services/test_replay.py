@@ -36,7 +36,7 @@ def bestex(folder: Path, seed: str, *options: str) -> bytes:
 
 @pytest.mark.shared_data
 def test_two_runs_are_byte_identical(recorded: Path, tmp_path: Path) -> None:
-    options = ("--symbol", "ETH/USDT", "--as-venues", "--window", "18")
+    options = ("--symbol", "ETH/USDT", "--as-venues", "--window", "12")
     first = bestex(recorded, "1", *options)
     second = bestex(recorded, "2", *options, "--out", str(tmp_path / "out.md"))
     assert first == second

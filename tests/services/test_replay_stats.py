@@ -41,11 +41,18 @@ def test_errors_of_autocorrelated_costs_are_wider_than_independent_ones() -> Non
 
 
 def test_the_same_costs_are_identical_and_equivalent() -> None:
-    (difference,) = compare([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0, 3.0, 4.0]], RULES)
+    (difference,) = compare([float(i) for i in range(8)], [[float(i) for i in range(8)]], RULES)
     assert difference.is_identical
     assert difference.is_equivalent
     assert not difference.is_underpowered
     assert difference.p_value == 1.0
+
+
+@pytest.mark.parametrize(("n", "is_enough"), [(7, False), (8, True)])
+def test_three_blocks_prove_nothing(n: int, is_enough: bool) -> None:
+    (difference,) = compare([1.0] * n, [[1.0] * n], RULES)
+    assert difference.is_equivalent is is_enough
+    assert difference.is_underpowered is not is_enough
 
 
 def test_pairing_removes_what_both_arms_share() -> None:

@@ -82,7 +82,7 @@ deltas = st.builds(BookDelta, venues, st.just(SYMBOL.name), units, units, units,
 frames = st.builds(RawFrame, venues, st.sampled_from(["depth", "trades"]), units, st.binary(max_size=40))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(batches=st.lists(st.tuples(st.lists(st.one_of(snapshots, deltas), max_size=6), st.lists(frames, max_size=3))))
 def test_books_and_frames_come_back_as_they_came(
     tmp_path_factory: pytest.TempPathFactory,
