@@ -153,6 +153,7 @@ class KillReport(Answer):
     target: str | None
     action: KillAction
     reason: str
+    actor: str
     n_orders_hit: int
     n_orders_done: int
     n_unconfirmed: int
