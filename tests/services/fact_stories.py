@@ -26,10 +26,13 @@ from app.domain.enums import (
     TimeInForce,
 )
 from app.domain.events import Event, Fact
-from app.domain.instrument import FungibilityClass, Symbol
+from app.domain.fees import FeeTier
+from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
 from app.domain.plan import Allocation, BookUse, Certificate, CostSplit, RoutePlan
+from app.domain.universe import Universe
+from app.domain.venue import Venue
 from app.execution.ledger import Ledger, evolve
 from app.execution.machine import ChildStep, may_child
 
@@ -38,6 +41,16 @@ SYMBOLS = {
     for name in ("BTC/USDT", "ETH/USDT")
 }
 VENUES = ("alpha", "beta", "gamma")
+UNIVERSE = Universe(
+    venues={v: Venue(v, v.title(), Mode.PAPER, True, 10**6, 10**9, 10**9) for v in VENUES},
+    symbols=SYMBOLS,
+    instruments={
+        (v, name): Instrument(v, name, name.replace("/", ""), symbol.fungible, 1, 1000)
+        for v in VENUES
+        for name, symbol in SYMBOLS.items()
+    },
+    fees={v: FeeTier(v, "base", 1_000, 500, 0, "simulated", "2026-01-01") for v in VENUES},
+)
 START_TS_NS = 1_700_000_000_000_000_000
 
 

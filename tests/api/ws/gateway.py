@@ -27,7 +27,7 @@ from app.domain.events import Fact, KeyCreated
 from app.execution.ledger import Ledger, fold
 from app.services.accounts import Accounts, hash_token
 from app.services.streams import Streams
-from tests.services.fact_stories import SYMBOLS, FakeEngine, LogReader, Story
+from tests.services.fact_stories import SYMBOLS, UNIVERSE, FakeEngine, LogReader, Story
 
 # A reader whose queue is full does not see the close it waits for, so ordinary ones have no bound.
 READER_OPTIONS: dict[str, Any] = {"compression": None, "max_size": 2**24, "max_queue": None, "close_timeout": 0.5}
@@ -66,7 +66,7 @@ class TestEngine(FakeEngine):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
-        self.universe = SimpleNamespace(symbols=SYMBOLS)
+        self.universe = UNIVERSE
         self.is_draining = False
 
     def now_ns(self) -> int:
