@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from app.store.migrate import upgrade
 from app.workers.postgres import EmbeddedPostgres
 
+T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
@@ -54,10 +57,25 @@ def postgres_template() -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_template: str) -> Iterator[str]:
     """The URL of an empty, migrated database that belongs to this test alone."""
+    with new_database(postgres_template) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def new_database(template_url: str) -> Iterator[str]:
+    """The URL of an empty, migrated database, dropped at the end: for fixtures of a wider scope."""
     name = f"test_{next(_numbers)}"
-    _execute(postgres_template, f"create database {name} template {_TEMPLATE} strategy file_copy")
-    yield _sibling(postgres_template, name)
-    _execute(postgres_template, f"drop database {name} with (force)")
+    _execute(template_url, f"create database {name} template {_TEMPLATE} strategy file_copy")
+    try:
+        yield _sibling(template_url, name)
+    finally:
+        _execute(template_url, f"drop database {name} with (force)")
+
+
+def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs `coroutine` in a thread with a loop of its own: a fixture must not disturb a test's event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def _sibling(url: str, database: str) -> str:
@@ -65,8 +83,6 @@ def _sibling(url: str, database: str) -> str:
 
 
 def _execute(url: str, statement: str) -> None:
-    """Runs one statement in a thread of its own: a fixture must not disturb a test's event loop."""
-
     async def run() -> None:
         connection = await asyncpg.connect(url, timeout=10)
         try:
@@ -74,16 +90,4 @@ def _execute(url: str, statement: str) -> None:
         finally:
             await connection.close()
 
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            asyncio.run(run())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
+    run_apart(run())

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from app.domain.errors import Unavailable
+from app.store.orders import LOST
 
 # The newest revision in migrations/versions; a test holds it equal to Alembic's own answer.
 HEAD: Final = "0001"
@@ -44,7 +45,7 @@ def upgrade(url: str) -> None:
         if asyncio.run(revision(url)) == HEAD:
             return
         _run_alembic(plain_url(url))
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except LOST as error:
         raise Unavailable("database_failed", f"the database cannot be migrated: {error}") from error
 
 

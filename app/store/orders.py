@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 # What a lost or absent server looks like, whichever layer notices first.
-LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# InternalClientError is what asyncpg says of a connection that died between two of its own steps.
+LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _WANTED: Final = "join unnest($1::text[], $2::text[]) as wanted (account, order_id) using (account, order_id)"
 _PAGE: Final = """

@@ -196,13 +196,15 @@ class Projection:
                 finally:
                     connection.terminate()
             except Exception as error:  # noqa: BLE001 (a task's rim: trading goes on whatever happens here)
+                is_first = not self._error
                 self._error = str(error) or type(error).__name__
                 if not _may_pass(error):
                     self._state = ProjectionState.FAILED
                     self._waiting.clear()
                     observe.projection_failed(self._error)
                     return
-                observe.projection_lost(self._error)
+                if is_first:
+                    observe.projection_lost(self._error)
             self._state = ProjectionState.CONNECTING
             observe.projection_lagging(self.lag_facts)
             backoff_s = self._options.backoff_s if self._watermark_seq > before_seq else backoff_s

@@ -7,15 +7,47 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
+from app.domain import events as ev
+from app.domain.enums import ParentState
 from app.domain.events import Fact, RoutePlanned
 from tests.services.fact_stories import Story
+
+
+class FullStory(Story):
+    """A story in which everything happens that a log can hold."""
+
+    def finish(self, order_id: str) -> None:
+        super().finish(order_id)
+        parent = self.ledger.parents[order_id]
+        amounts = [self.random.randrange(-(10**22), 10**22) for _ in range(11)]
+        prices = [self.random.randrange(1, 2**60) for _ in range(6)]
+        self.tell(
+            ev.TcaReported(
+                parent.account, order_id, "arrival", *prices, parent.cum_qty_units, *amounts, (("BNB", -1), ("GT", 5))
+            )
+        )
+
+    def side_note(self) -> None:
+        done = [p for p in self.ledger.parents.values() if p.state is ParentState.DONE and p.children]
+        choice = self.random.randrange(4)
+        if choice == 0 and done:
+            self.late_fill(self.random.choice(done).order_id)
+        elif choice == 1 and done:
+            parent = self.random.choice(done)
+            self.tell(ev.OverfillRecorded(parent.account, parent.order_id, next(iter(parent.children)), 7))
+        elif choice == 2 and self.ledger.keys:
+            key = self.random.choice(list(self.ledger.keys.values()))
+            self.tell(ev.KeyRevoked(key.account, key.prefix))
+        else:
+            super().side_note()
+
 
 Turn = tuple[list[Fact], list[tuple[str, bytes]]]
 
 
 def story_facts(n_facts: int, seed: int = 0) -> tuple[list[Fact], dict[str, bytes]]:
     """At least `n_facts` lawful facts and the receipts that their routes name."""
-    story = Story(seed=seed)
+    story = FullStory(seed=seed)
     story.grow(n_facts)
     receipts: dict[str, bytes] = {}
     facts = []

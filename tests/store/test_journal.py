@@ -72,7 +72,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path: Path) ->
 def test_a_killed_writer_leaves_no_lock_and_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(path), "100000"], cwd=REPOSITORY, stdout=subprocess.PIPE
+        [sys.executable, "-c", SCRIPT, str(path), "6000"], cwd=REPOSITORY, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     acks = [process.stdout.readline() for _ in range(40)]

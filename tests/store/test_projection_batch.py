@@ -1,0 +1,54 @@
+"""A batch writes each touched row once, as it stands at the batch's end, and nothing that was not touched."""
+
+from __future__ import annotations
+
+from app.execution.ledger import Ledger, evolve, fold
+from app.store.projection_batch import Batch
+from app.store.working_set import order_of
+from tests.store.logs import story_facts
+
+FACTS, RECEIPTS = story_facts(500, seed=61)
+
+
+def batch_of(facts: list, ledger: Ledger) -> Batch:
+    batch = Batch()
+    for fact in facts:
+        evolve(ledger, fact)
+        batch.add(ledger, fact)
+    return batch
+
+
+def rows_of(batch: Batch, ledger: Ledger, table: str) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    for statement, arguments in batch.writes(ledger, RECEIPTS):
+        if statement.startswith(f"insert into {table} "):
+            found += zip(*arguments, strict=True)
+    return found
+
+
+def test_a_batch_has_each_row_once() -> None:
+    ledger = Ledger()
+    batch = batch_of(FACTS, ledger)
+    assert batch.n_facts == len(FACTS)
+    for table in ("parent_orders", "child_orders", "fills", "routes", "tca_reports", "accounts"):
+        keys = [row[0] for row in rows_of(batch, ledger, table)]
+        assert len(keys) == len(set(keys)) > 0
+    assert {row[0] for row in rows_of(batch, ledger, "parent_orders")} == set(ledger.parents)
+    assert {row[0] for row in rows_of(batch, ledger, "child_orders")} == set(ledger.child_parent)
+
+
+def test_a_batch_touches_only_what_its_facts_concern() -> None:
+    ledger = fold(FACTS[:300])
+    later = FACTS[300:320]
+    batch = batch_of(later, ledger)
+    touched = {order_of(fact.event) for fact in later} - {""}
+    assert {row[0] for row in rows_of(batch, ledger, "parent_orders")} == touched
+    assert {row[2] for row in rows_of(batch, ledger, "child_orders")} <= touched
+
+
+def test_an_empty_batch_writes_nothing() -> None:
+    assert list(Batch().writes(Ledger(), {})) == []
+
+
+def test_the_receipts_of_the_routes_are_asked_for() -> None:
+    assert sorted(batch_of(FACTS, Ledger()).receipt_sha256s()) == sorted(RECEIPTS)
