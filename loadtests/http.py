@@ -1,7 +1,7 @@
 """The service under HTTP: CPU of the server per order, beside an idle idiomatic service, and latency at fixed rates.
 
-Latency is open-loop: orders leave by the clock whether or not earlier ones have been answered, and each is timed from the
-instant it should have left, so that a stall counts for every order it delays (no coordinated omission).
+Latency is open-loop: orders leave by the clock whether or not earlier ones have been answered, and each is timed from
+the instant it should have left, so that a stall counts for every order it delays (no coordinated omission).
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ async def post_many(host: str, port: int, key: str, n_orders: int) -> int:
         nonlocal placed
         connection = Connection(host, port, key)
         for _ in range(share):
-            placed += await connection.post(bodies.next()) == 201
+            status = await connection.post(bodies.next())
+            placed += status == 201
         await connection.close()
 
     await asyncio.gather(*(worker(n_orders // N_CONNECTIONS) for _ in range(N_CONNECTIONS)))
@@ -193,9 +194,12 @@ def idiomatic_service() -> Iterator[tuple[int, int]]:
 
 def measure(seconds: float = RATE_SECONDS) -> dict[str, object]:
     """CPU per order in interleaved rounds, then the fixed rates, a contention probe beside each."""
-    with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
-        with running_service(Path(folder)) as service, idiomatic_service() as (port, pid):
-            return {"cpu": _cpu(service, port, pid), "rates": _rates(service, seconds)}
+    with (
+        tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder,
+        running_service(Path(folder)) as service,
+        idiomatic_service() as (port, pid),
+    ):
+        return {"cpu": _cpu(service, port, pid), "rates": _rates(service, seconds)}
 
 
 def _cpu(service: Running, twin_port: int, twin_pid: int) -> dict[str, object]:
