@@ -195,7 +195,7 @@ def _foot() -> list[str]:
         " markets. Chosen: fees, ticks, lots, minimums, shares, far delays, publishing rates, one venue's fixed"
         " cost.",
         "- A simulated level stands for a band of distance and sits at its outer edge: the middle book is never cheaper"
-        " to walk than the recorded one. Near levels (within 2 bp) of a side vary together, because what was measured is"
+        " to walk than the recorded one. Near levels (within 2 bp) of a side vary together, for what was measured is"
         f" the variation of depth within {NEAR_BPS:g} bp.",
         "- A simulated spread is the recorded mean in whole ticks of the venue, at least one, and constant; recorded"
         " spreads jump. A coarse tick makes it wider than recorded.",

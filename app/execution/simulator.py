@@ -152,17 +152,18 @@ class Footprint:
             return tuple(levels)
         sign = side.sign
         shown: list[Level] = []
-        i = 0
+        i, gone_units = 0, 0  # `gone_units` of missing[i] is already taken off better levels
         for price_units, full_units in levels:
             qty_units = full_units
-            while i < len(missing) and sign * (missing[i][0] - price_units) < 0:
-                i += 1  # taken at better prices than this level: no trace here nor deeper
-            j = i
-            while qty_units and j < len(missing):
-                cut_units = min(qty_units, missing[j][1])
-                missing[j] = (missing[j][0], missing[j][1] - cut_units)
+            while qty_units and i < len(missing):
+                taken_price_units, taken_units = missing[i]
+                # What was taken at better prices than this level leaves no trace here nor deeper.
+                is_better = sign * (taken_price_units - price_units) < 0
+                cut_units = 0 if is_better else min(qty_units, taken_units - gone_units)
                 qty_units -= cut_units
-                j += 1
+                gone_units += cut_units
+                if is_better or gone_units == taken_units:
+                    i, gone_units = i + 1, 0
             if qty_units:
                 shown.append((price_units, qty_units))
         return tuple(shown)

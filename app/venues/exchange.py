@@ -32,10 +32,11 @@ from app.venues.ledger import (
     RefusedLine,
     VenueLedger,
 )
+from app.venues.retelling import evidence, reports_of
 from app.venues.simulated_market import Sides
 
 _NS: Final = 1_000_000_000
-_HOW: Final = {"canceled": ReportKind.CANCELED, "expired": ReportKind.EXPIRED}
+_CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
 
 
 class Market(Protocol):
@@ -77,6 +78,7 @@ class PaperExchange:
     _attached: list[_Attached] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _due: set[str] = field(default_factory=set)
     _book_seq: int = 0
     _is_running: bool = False
 
@@ -196,7 +198,7 @@ class PaperExchange:
             venue_ts_ns=now_ns,
             code=code,
             text=_TEXT.get(code, ""),
-            evidence=self._evidence(offset),
+            evidence=evidence(self.venue_id, offset),
         )
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
@@ -233,7 +235,7 @@ class PaperExchange:
             return  # canceled meanwhile
         self._match(child, order)
         told = self._reports_of(child.client_id)[1:]
-        self._publish(child.symbol)
+        self._publish_soon(child.symbol)
         await self._tell(child, fate, acked + told)
 
     def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
@@ -300,19 +302,19 @@ class PaperExchange:
     def _not_found(self, child: ChildOrder) -> ExecutionReport:
         """After the deadline the venue swears in its ledger that it will never take the id; before, it may still."""
         now_ns = self.clock.wall_ns()
-        evidence, code = "", "may_still_arrive"
+        proof, code = "", "may_still_arrive"
         if now_ns > child.deadline_ts_ns:
             code = "never_accepted"
             if not self.ledger.is_absent(child.client_id):
                 offsets = self.ledger.append([AbsentLine(now_ns, child.client_id, child.deadline_ts_ns)])
-                evidence = self._evidence(offsets[0])
+                proof = evidence(self.venue_id, offsets[0])
         return ExecutionReport(
             ReportKind.NOT_FOUND,
             self.venue_id,
             child.client_id,
             venue_ts_ns=now_ns,
             code=code,
-            evidence=evidence or f"query:{self.venue_id}:{now_ns}",
+            evidence=proof or f"query:{self.venue_id}:{now_ns}",
         )
 
     def _finish(self, order: AcceptedLine, how: Literal["canceled", "expired"], code: str) -> None:
@@ -325,18 +327,7 @@ class PaperExchange:
     # telling
 
     def _reports_of(self, client_id: str) -> list[ExecutionReport]:
-        """What the ledger says of one client id, in our words: acknowledged, fills, end; or refused; or nothing."""
-        reports: list[ExecutionReport] = []
-        first_refused: ExecutionReport | None = None
-        for offset, line in self.ledger.lines_of(client_id):
-            if isinstance(line, RefusedLine):
-                first_refused = first_refused or _of_refused(self.venue_id, line, self._evidence(offset))
-            elif not isinstance(line, AbsentLine):
-                reports += _of_line(self.venue_id, line, self._evidence(offset))
-        return reports or ([first_refused] if first_refused else [])
-
-    def _evidence(self, offset: int) -> str:
-        return f"ledger:{self.venue_id}:{offset}"
+        return reports_of(self.venue_id, self.ledger.lines_of(client_id))
 
     async def _tell(self, child: ChildOrder, fate: Fate, reports: list[ExecutionReport]) -> None:
         """Sends `reports` on their way back, with what is meant to go wrong."""
@@ -368,6 +359,17 @@ class PaperExchange:
             for symbol in self.spec.listings:
                 self._publish(symbol)
             await asyncio.sleep(self.spec.publish_ns / _NS)
+
+    def _publish_soon(self, symbol: str) -> None:
+        """Shows a book that we changed before its regular time, but many changes as one."""
+        if symbol not in self._due:
+            self._due.add(symbol)
+            asyncio.get_running_loop().call_later(_CONFLATE_S, self._publish_due, symbol)
+
+    def _publish_due(self, symbol: str) -> None:
+        self._due.discard(symbol)
+        if self._is_running:
+            self._publish(symbol)
 
     def _publish(self, symbol: str) -> None:
         """The book of this instant, on its way to whoever listens."""
@@ -428,65 +430,3 @@ _TEXT: Final = {
 
 def _n_times(report: ExecutionReport, faults: Faults) -> int:
     return 1 + faults.n_extra_fills if report.kind is ReportKind.FILLED else 1
-
-
-def _of_refused(venue_id: str, line: RefusedLine, evidence: str) -> ExecutionReport:
-    return ExecutionReport(
-        ReportKind.REJECTED,
-        venue_id,
-        line.client_id,
-        venue_ts_ns=line.ts_ns,
-        code=line.code,
-        text=line.text,
-        evidence=evidence,
-    )
-
-
-def _of_line(venue_id: str, line: AcceptedLine | FillLine | DoneLine, evidence: str) -> list[ExecutionReport]:
-    """One line of the ledger as reports; the end of a filled order has none, its last fill tells the total."""
-    match line:
-        case AcceptedLine():
-            return [
-                ExecutionReport(
-                    ReportKind.ACKED,
-                    venue_id,
-                    line.client_id,
-                    venue_order_id=line.venue_order_id,
-                    venue_ts_ns=line.ts_ns,
-                    evidence=evidence,
-                )
-            ]
-        case FillLine():
-            return [
-                ExecutionReport(
-                    ReportKind.FILLED,
-                    venue_id,
-                    line.client_id,
-                    venue_order_id=line.venue_order_id,
-                    venue_trade_id=line.venue_trade_id,
-                    price_ticks=line.price_ticks,
-                    qty_lots=line.qty_lots,
-                    cum_qty_lots=line.cum_qty_lots,
-                    fee_nano=line.fee_nano,
-                    fee_currency=line.fee_currency,
-                    venue_ts_ns=line.ts_ns,
-                    mid_half_units=line.mid_half_units,
-                    evidence=evidence,
-                )
-            ]
-        case DoneLine():
-            kind = _HOW.get(line.how)
-            if kind is None:
-                return []
-            return [
-                ExecutionReport(
-                    kind,
-                    venue_id,
-                    line.client_id,
-                    venue_order_id=line.venue_order_id,
-                    cum_qty_lots=line.cum_qty_lots,
-                    venue_ts_ns=line.ts_ns,
-                    code=line.code,
-                    evidence=evidence,
-                )
-            ]

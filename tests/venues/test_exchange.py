@@ -55,9 +55,11 @@ class Stand:
             await asyncio.sleep(0)
 
 
-def make_exchange(folder: Path, clock: VirtualClock, processing_ns: int = 0) -> PaperExchange:
+def make_exchange(
+    folder: Path, clock: VirtualClock, processing_ns: int = 0, publish_ns: int = 50_000_000
+) -> PaperExchange:
     venue = replace(UNIVERSE.venues[VENUE], latency_ns=0)
-    spec = ExchangeSpec(venue, {SYMBOL: LISTING}, folder / "ledger", processing_ns, 50_000_000, 7)
+    spec = ExchangeSpec(venue, {SYMBOL: LISTING}, folder / "ledger", processing_ns, publish_ns, 7)
     return PaperExchange(spec, StandingBook(), clock)
 
 
@@ -187,10 +189,18 @@ async def test_a_detached_listener_hears_nothing(stand: Stand) -> None:
     assert stand.reports
 
 
-async def test_own_fills_show_in_the_next_book_at_once(stand: Stand) -> None:
-    stand.exchange.submit(CHILD, 1, 1)
-    await stand.settle()
+async def test_own_fills_show_in_the_next_book_before_its_time(tmp_path: Path) -> None:
+    clock = VirtualClock(1_000)
+    exchange = make_exchange(tmp_path, clock, publish_ns=10**12)
+    stand = Stand(exchange, clock)
+    exchange.attach(stand.reports.append, stand.books.append)
+    exchange.open()
     await asyncio.sleep(0.01)
+    for n in range(5):
+        exchange.submit(replace(CHILD, client_id=f"f{n}"), 1, 1)
+    await asyncio.sleep(0.1)
+    await exchange.close()
+    assert len(stand.books) == 2  # the first one, and one for all five orders
     last = stand.books[-1]
     assert last.asks == ((6_000_300, 10_000),)
     assert last.bids[0] == (5_999_900, 1_000)

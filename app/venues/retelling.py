@@ -1,0 +1,94 @@
+"""A ledger's lines told in our words: the same for a fresh event, a query, and a query after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.domain.fills import ExecutionReport, ReportKind
+from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
+
+_HOW: Final = {"canceled": ReportKind.CANCELED, "expired": ReportKind.EXPIRED}
+
+
+def reports_of(venue_id: str, lines: Sequence[tuple[int, LedgerLine]]) -> list[ExecutionReport]:
+    """What (offset, line) of one client id say: acknowledged, fills, end; or refused; or nothing.
+
+    A refusal counts only where the id was never accepted, and the first one: later ones are duplicates.
+    """
+    reports: list[ExecutionReport] = []
+    first_refused: list[ExecutionReport] = []
+    for offset, line in lines:
+        proof = evidence(venue_id, offset)
+        if isinstance(line, RefusedLine):
+            first_refused = first_refused or [_of_refused(venue_id, line, proof)]
+        elif not isinstance(line, AbsentLine):
+            reports += _of_line(venue_id, line, proof)
+    return reports or first_refused
+
+
+def evidence(venue_id: str, offset: int) -> str:
+    """The place in the ledger where it stands."""
+    return f"ledger:{venue_id}:{offset}"
+
+
+def _of_refused(venue_id: str, line: RefusedLine, proof: str) -> ExecutionReport:
+    return ExecutionReport(
+        ReportKind.REJECTED,
+        venue_id,
+        line.client_id,
+        venue_ts_ns=line.ts_ns,
+        code=line.code,
+        text=line.text,
+        evidence=proof,
+    )
+
+
+def _of_line(venue_id: str, line: AcceptedLine | FillLine | DoneLine, proof: str) -> list[ExecutionReport]:
+    """One line of the ledger as reports; the end of a filled order has none, its last fill tells the total."""
+    match line:
+        case AcceptedLine():
+            return [
+                ExecutionReport(
+                    ReportKind.ACKED,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    venue_ts_ns=line.ts_ns,
+                    evidence=proof,
+                )
+            ]
+        case FillLine():
+            return [
+                ExecutionReport(
+                    ReportKind.FILLED,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    venue_trade_id=line.venue_trade_id,
+                    price_ticks=line.price_ticks,
+                    qty_lots=line.qty_lots,
+                    cum_qty_lots=line.cum_qty_lots,
+                    fee_nano=line.fee_nano,
+                    fee_currency=line.fee_currency,
+                    venue_ts_ns=line.ts_ns,
+                    mid_half_units=line.mid_half_units,
+                    evidence=proof,
+                )
+            ]
+        case DoneLine():
+            kind = _HOW.get(line.how)
+            if kind is None:
+                return []
+            return [
+                ExecutionReport(
+                    kind,
+                    venue_id,
+                    line.client_id,
+                    venue_order_id=line.venue_order_id,
+                    cum_qty_lots=line.cum_qty_lots,
+                    venue_ts_ns=line.ts_ns,
+                    code=line.code,
+                    evidence=proof,
+                )
+            ]

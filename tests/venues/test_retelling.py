@@ -1,0 +1,52 @@
+"""A ledger's lines say the same thing in our words whenever they are asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.enums import Side, TimeInForce
+from app.domain.fills import ReportKind
+from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
+from app.venues.retelling import evidence, reports_of
+
+ACCEPTED = AcceptedLine(1, "a", "v-1", "chd", "ord", "desk", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, 5, 9, 1, 1)
+FILL = FillLine(2, "a", "v-1", "t-1", "BTC/USDT", 99, 3, 3, -7, "USDT", 201)
+CANCELED = DoneLine(2, "a", "v-1", "canceled", 3, "ioc_remainder")
+REFUSED = RefusedLine(1, "a", "bad_lot", "no")
+DUPLICATE = RefusedLine(3, "a", "duplicate_client_id", "again")
+
+
+def told(*lines: LedgerLine) -> list[str]:
+    return [report.kind.value for report in reports_of("v", list(enumerate(lines)))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kinds"),
+    [
+        ((), []),
+        ((AbsentLine(1, "a", 0),), []),
+        ((ACCEPTED,), ["acked"]),
+        ((ACCEPTED, FILL, CANCELED), ["acked", "filled", "canceled"]),
+        ((ACCEPTED, DoneLine(2, "a", "v-1", "expired", 0, "fok")), ["acked", "expired"]),
+        ((ACCEPTED, FILL, DoneLine(2, "a", "v-1", "filled", 3, "")), ["acked", "filled"]),  # the fill told the total
+        ((ACCEPTED, FILL, CANCELED, DUPLICATE), ["acked", "filled", "canceled"]),
+        ((REFUSED,), ["rejected"]),
+        ((REFUSED, DUPLICATE), ["rejected"]),
+    ],
+)
+def test_the_story_of_one_client_id(lines: tuple[LedgerLine, ...], kinds: list[str]) -> None:
+    assert told(*lines) == kinds
+
+
+def test_every_figure_of_a_fill_is_passed_on() -> None:
+    (report,) = reports_of("v", [(40, FILL)])
+    assert report.kind is ReportKind.FILLED
+    assert (report.venue, report.client_id, report.venue_order_id) == ("v", "a", "v-1")
+    assert (report.venue_trade_id, report.price_ticks, report.qty_lots, report.cum_qty_lots) == ("t-1", 99, 3, 3)
+    assert (report.fee_nano, report.fee_currency, report.mid_half_units, report.venue_ts_ns) == (-7, "USDT", 201, 2)
+    assert report.evidence == evidence("v", 40) == "ledger:v:40"
+
+
+def test_a_refusal_keeps_its_first_reason() -> None:
+    (report,) = reports_of("v", [(0, REFUSED), (90, DUPLICATE)])
+    assert (report.code, report.evidence) == ("bad_lot", "ledger:v:0")
