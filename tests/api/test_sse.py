@@ -64,20 +64,23 @@ async def stream(gateway: Gateway, client: httpx.AsyncClient, **headers: str) ->
 async def test_history_then_live_equals_the_journal_as_the_page_has_it() -> None:
     story = Story(1)
     story.grow(80)
-    async with running(story, ring_facts=20) as gateway, httpx.AsyncClient() as client:
-        async with stream(gateway, client) as events:
-            reading = asyncio.create_task(events.read())
-            await asyncio.sleep(0.1)
-            gateway.grow(60)
-            last_seq = gateway.streams.last_seq("desk-a")
-            await eventually(lambda: bool(events.events) and events.events[-1][0] == last_seq)
-            reading.cancel()
-            await asyncio.wait({reading})
-            assert [seq for seq, _, _ in events.events] == list(range(1, last_seq + 1))
-            assert [kind for _, kind, _ in events.events] == [f.event.KIND for f in story.of("desk-a")]
-            cursor = gateway.streams.cursor("desk-a", 0)
-            page = [event_json(item, gateway.engine.universe) for item in await cursor.page()]
-            assert [data for _, _, data in events.events] == json.loads(json.dumps(page))
+    async with (
+        running(story, ring_facts=20) as gateway,
+        httpx.AsyncClient() as client,
+        stream(gateway, client) as events,
+    ):
+        reading = asyncio.create_task(events.read())
+        await asyncio.sleep(0.1)
+        gateway.grow(60)
+        last_seq = gateway.streams.last_seq("desk-a")
+        await eventually(lambda: bool(events.events) and events.events[-1][0] == last_seq)
+        reading.cancel()
+        await asyncio.wait({reading})
+        assert [seq for seq, _, _ in events.events] == list(range(1, last_seq + 1))
+        assert [kind for _, kind, _ in events.events] == [f.event.KIND for f in story.of("desk-a")]
+        cursor = gateway.streams.cursor("desk-a", 0)
+        page = [event_json(item, gateway.engine.universe) for item in await cursor.page()]
+        assert [data for _, _, data in events.events] == json.loads(json.dumps(page))
 
 
 async def test_last_event_id_resumes_behind_it() -> None:
@@ -102,24 +105,22 @@ async def test_silence_carries_the_last_seq_as_a_comment() -> None:
 
 
 async def test_a_revoked_key_ends_its_stream() -> None:
-    async with running(Story(4)) as gateway, httpx.AsyncClient() as client:
-        async with stream(gateway, client) as events:
-            reading = asyncio.create_task(events.read())
-            await asyncio.sleep(0.05)
-            prefix = gateway.key("desk-a")[3:11]
-            gateway.commit([gateway.story.tell(ev.KeyRevoked("desk-a", prefix))])
-            await asyncio.wait_for(reading, 1.0)
+    async with running(Story(4)) as gateway, httpx.AsyncClient() as client, stream(gateway, client) as events:
+        reading = asyncio.create_task(events.read())
+        await asyncio.sleep(0.05)
+        prefix = gateway.key("desk-a")[3:11]
+        gateway.commit([gateway.story.tell(ev.KeyRevoked("desk-a", prefix))])
+        await asyncio.wait_for(reading, 1.0)
 
 
 async def test_the_servers_end_is_the_streams_end() -> None:
-    async with running(Story(5)) as gateway, httpx.AsyncClient() as client:
-        async with stream(gateway, client) as events:
-            reading = asyncio.create_task(events.read())
-            await asyncio.sleep(0.05)
-            began = asyncio.get_running_loop().time()
-            await gateway.stop()
-            await asyncio.wait_for(reading, 1.0)
-            assert asyncio.get_running_loop().time() - began < 2.0
+    async with running(Story(5)) as gateway, httpx.AsyncClient() as client, stream(gateway, client) as events:
+        reading = asyncio.create_task(events.read())
+        await asyncio.sleep(0.05)
+        began = asyncio.get_running_loop().time()
+        await gateway.stop()
+        await asyncio.wait_for(reading, 1.0)
+        assert asyncio.get_running_loop().time() - began < 2.0
 
 
 async def test_a_reader_that_goes_leaves_nothing_behind() -> None:
