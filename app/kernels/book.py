@@ -231,11 +231,11 @@ def copy_books(
     """Copies consecutive books, each as it stood between two writes.
 
     out_control: int64[N_CONTROL, n]; out_n_levels: int64[n, 2]; out_price_units, out_qty_units: int64[n, 2, depth];
-    all written, levels beyond their depth dropped, what lies beyond a side's levels untouched. A book whose writer
-    died is given as empty and gapped. Returns the number of such books.
+    all written, what lies beyond a side's levels untouched. A book whose writer died is given as empty and gapped.
+    Returns how many sides had more levels than `out_price_units` holds: those were cut.
     """
     lock = control[LOCK]
-    n_dead = 0
+    n_cut = 0
     most = out_price_units.shape[2]
     for k in range(out_n_levels.shape[0]):
         row = first_row + k
@@ -245,19 +245,22 @@ def copy_books(
             if before & 1 == 0:
                 for column in range(N_CONTROL):
                     out_control[column, k] = control[column, row]
+                n_over = 0
                 for side_i in range(2):
-                    n = min(max(n_levels[row, side_i], 0), most)
+                    n = max(n_levels[row, side_i], 0)
+                    n_over += n > most
+                    n = min(n, most)
                     out_n_levels[k, side_i] = n
                     for i in range(n):
                         out_price_units[k, side_i, i] = price_units[row, side_i, i]
                         out_qty_units[k, side_i, i] = qty_units[row, side_i, i]
                 fence()
                 if load_acquire(lock, row) == before:
+                    n_cut += n_over
                     break
             spins += 1
         if spins == MAX_SPINS:
-            n_dead += 1
             out_n_levels[k, 0] = 0
             out_n_levels[k, 1] = 0
             out_control[IS_GAPPED, k] = 1
-    return n_dead
+    return n_cut

@@ -153,11 +153,15 @@ class BookBoard:
         """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists."""
         venues = self._venues.get(symbol, ())
         n, first = len(venues), self._first_row.get(symbol, 0)
-        counts = self._n_levels[first : first + n]
-        depth = max(int(counts.max(initial=1)), 1)
         control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
-        price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
-        book.copy_books(self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty)
+        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken.
+        depth, n_cut = max(int(self._n_levels[first : first + n].max(initial=1)), 1), 1
+        while n_cut:
+            price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
+            n_cut = book.copy_books(
+                self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty
+            )
+            depth = self._price.shape[2]
         return SymbolBooks(
             symbol=symbol,
             venues=venues,
