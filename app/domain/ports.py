@@ -98,7 +98,7 @@ class SealedFact:
     account_seq: int
     ts_ns: int
     kind: str
-    v: int
+    version: int
     body: bytes
     chain_hash: bytes
 

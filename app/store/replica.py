@@ -117,7 +117,7 @@ class LocalFileReplica:
         rows: list[object] = []
         chain_hash, seq = self._hash, self._copied_seq
         for fact in facts:
-            row = (fact.seq, fact.account, fact.account_seq, fact.ts_ns, fact.kind, fact.v, fact.body)
+            row = (fact.seq, fact.account, fact.account_seq, fact.ts_ns, fact.kind, fact.version, fact.body)
             seq += 1
             chain_hash = link(chain_hash, seq, record_of(row))
             if fact.seq != seq or fact.chain_hash != chain_hash:
