@@ -38,6 +38,7 @@ class Buffers:
     unit: np.ndarray
     first: np.ndarray
     seen: np.ndarray
+    reach: np.ndarray
     work: np.ndarray
     heap_key: np.ndarray
     out_units: np.ndarray
@@ -50,7 +51,8 @@ def buffers(market: Market) -> Buffers:
         np.zeros(size, np.int64),
         np.zeros(size, np.float64),
         np.zeros(n + 1, np.int64),
-        np.zeros((n, 3), np.int64),
+        np.zeros((n, 2), np.int64),
+        np.zeros(5, np.float64),
         np.zeros((2, n), np.int64),
         np.zeros(n, np.float64),
         np.zeros(n, np.int64),
@@ -59,12 +61,30 @@ def buffers(market: Market) -> Buffers:
 
 @numba.njit(cache=False)
 def numba_rounds(
-    rounds, price, qty, counts, rows, terms, rule, ratio, room, target, fp, fq, unit, first, seen, work, heap_key, out
+    rounds,
+    price,
+    qty,
+    counts,
+    rows,
+    terms,
+    rule,
+    ratio,
+    room,
+    target,
+    fp,
+    fq,
+    unit,
+    first,
+    seen,
+    reach,
+    work,
+    heap_key,
+    out,
 ):
     """`rounds` decisions in one call: the cost of calling from Python is measured apart."""
     total = 0
     for _ in range(rounds):
-        lay_levels(price, qty, counts, rows, terms, rule, ratio, fp, fq, unit, first, seen)
+        lay_levels(price, qty, counts, rows, terms, rule, ratio, fp, fq, unit, first, seen, reach)
         total += merge_levels(first, unit, fp, fq, room, target, ratio, -1.0, work, heap_key, out)
     return total
 
@@ -73,7 +93,7 @@ def numba_decider(market: Market, b: Buffers) -> Callable[[int], int]:
     rows = np.arange(market.n_venues, dtype=np.int64)
     fixed = (market.price_units, market.qty_units, market.n_levels, rows, market.terms, market.rule, RATIO)
     asked = (market.room_units, market.target_units)
-    outs = (b.flat_price, b.flat_qty, b.unit, b.first, b.seen, b.work, b.heap_key, b.out_units)
+    outs = (b.flat_price, b.flat_qty, b.unit, b.first, b.seen, b.reach, b.work, b.heap_key, b.out_units)
     return lambda rounds: int(numba_rounds(rounds, *fixed, *asked, *outs))
 
 
@@ -122,9 +142,9 @@ def c_decider(library: ctypes.CDLL, market: Market, b: Buffers) -> Callable[[int
     def pointer(array: np.ndarray) -> ctypes.c_void_p:
         return ctypes.c_void_p(array.ctypes.data)
 
-    i64 = ctypes.c_int64
+    i64, rows = ctypes.c_int64, np.arange(market.n_venues, dtype=np.int64)
     arguments = (
-        *map(pointer, (market.price_units, market.qty_units, market.n_levels)),
+        *map(pointer, (market.price_units, market.qty_units, market.n_levels, rows)),
         i64(market.n_venues),
         i64(market.depth),
         pointer(market.terms),
@@ -132,9 +152,15 @@ def c_decider(library: ctypes.CDLL, market: Market, b: Buffers) -> Callable[[int
         ctypes.c_double(RATIO),
         pointer(market.room_units),
         i64(market.target_units),
-        *map(pointer, (b.flat_price, b.flat_qty, b.unit, b.first, b.seen, b.work, b.heap_key, b.out_units)),
+        *map(pointer, (b.flat_price, b.flat_qty, b.unit, b.first, b.seen, b.reach)),
+        *map(pointer, (b.work, b.heap_key, b.out_units)),
     )
-    return lambda rounds: int(library.decide(i64(rounds), *arguments))
+
+    def decide(rounds: int) -> int:
+        assert rows.size  # the library only has its address: this keeps it alive
+        return int(library.decide(i64(rounds), *arguments))
+
+    return decide
 
 
 def cpu_ns(decide: Callable[[int], int], rounds: int) -> float:

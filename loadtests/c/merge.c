@@ -1,5 +1,6 @@
 /* The C twin of app/kernels: lay_levels and merge_levels for one symbol, the same numbers in the same order.
  * Built by loadtests/kernels.py where a compiler exists; it is a yardstick, no part of the product. */
+#include <math.h>
 #include <stdint.h>
 
 #define N_TERMS 10
@@ -7,6 +8,7 @@
 #define LIMIT_UNITS 8
 #define SIDE 0
 #define SIGN 1
+#define IS_INVERSE 4
 
 static void sift_down(int64_t *heap, double *key, int64_t size, int64_t start) {
     const int64_t venue = heap[start];
@@ -27,41 +29,48 @@ static void sift_down(int64_t *heap, double *key, int64_t size, int64_t start) {
     key[node] = at;
 }
 
-/* price, qty: int64[n_books][2][depth]; n_levels: int64[n_books][2]; terms: int64[n][N_TERMS]. Returns levels laid. */
-int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, int64_t n, int64_t depth,
-            const int64_t *terms, const int64_t *rule, double ratio,
-            int64_t *out_price, int64_t *out_qty, double *out_unit, int64_t *out_first, int64_t *out_seen) {
+/* price, qty: int64[n_books][2][depth]; n_levels: int64[n_books][2]; terms: int64[n][N_TERMS]; rows: int64[n].
+ * out_reach: highest and lowest price, all units laid, best bid, best ask. Returns levels laid. */
+int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, const int64_t *rows, int64_t n,
+            int64_t depth, const int64_t *terms, const int64_t *rule, double ratio, int64_t *out_price,
+            int64_t *out_qty, double *out_unit, int64_t *out_first, int64_t *out_seen, double *out_reach) {
     const int64_t side = rule[SIDE];
     const int64_t side_i = side > 0 ? 1 : 0;
     int64_t level = 0;
+    double highest = 0.0, lowest = INFINITY, units = 0.0, best_bid = 0.0, best_ask = 0.0;
     for (int64_t v = 0; v < n; v++) {
+        const int64_t row = rows[v];
         const double factor = (double)rule[SIGN] + (double)terms[v * N_TERMS + FEE_PPM] * 1e-6;
         const int64_t limit = terms[v * N_TERMS + LIMIT_UNITS];
-        const int64_t count = n_levels[v * 2 + side_i];
-        const int64_t *p = price + (v * 2 + side_i) * depth;
-        const int64_t *q = qty + (v * 2 + side_i) * depth;
-        int64_t last = 0;
+        const int64_t count = n_levels[row * 2 + side_i];
+        const int64_t *p = price + (row * 2 + side_i) * depth;
+        const int64_t *q = qty + (row * 2 + side_i) * depth;
+        const double bid = (double)price[row * 2 * depth], ask = (double)price[(row * 2 + 1) * depth];
         out_first[v] = level;
-        out_seen[v * 3] = count > 0 ? p[0] : 0;
-        out_seen[v * 3 + 1] = 0;
-        out_seen[v * 3 + 2] = 0;
+        if (n_levels[row * 2] > 0 && bid > best_bid) best_bid = bid;
+        if (n_levels[row * 2 + 1] > 0 && (best_ask == 0.0 || ask < best_ask)) best_ask = ask;
+        out_seen[v * 2] = p[0];
+        out_seen[v * 2 + 1] = 0;
         for (int64_t i = 0; i < count; i++) {
-            if (p[i] <= 0 || q[i] <= 0 || (i > 0 && (p[i] - last) * side <= 0)) {
-                out_seen[v * 3 + 2] = 1;
-                break;
-            }
-            last = p[i];
             if (limit > 0 && (p[i] - limit) * side > 0) {
-                out_seen[v * 3 + 1] = count - i;
+                out_seen[v * 2 + 1] = count - i;
                 break;
             }
             out_price[level] = p[i];
             out_qty[level] = q[i];
-            out_unit[level] = ratio * (double)p[i] * factor;
+            out_unit[level] = (rule[IS_INVERSE] ? ratio / (double)p[i] : ratio * (double)p[i]) * factor;
+            units += (double)q[i];
+            if ((double)p[i] > highest) highest = (double)p[i];
+            if ((double)p[i] < lowest) lowest = (double)p[i];
             level++;
         }
     }
     out_first[n] = level;
+    out_reach[0] = highest;
+    out_reach[1] = lowest;
+    out_reach[2] = units;
+    out_reach[3] = best_bid;
+    out_reach[4] = best_ask;
     return level;
 }
 
@@ -101,13 +110,13 @@ int64_t merge(const int64_t *first, const double *key, const int64_t *qty, const
 }
 
 /* `rounds` whole decisions in one call, so that the caller's own cost of a call does not count. */
-int64_t decide(int64_t rounds, const int64_t *price, const int64_t *qty, const int64_t *n_levels, int64_t n,
-               int64_t depth, const int64_t *terms, const int64_t *rule, double ratio, const int64_t *room,
+int64_t decide(int64_t rounds, const int64_t *price, const int64_t *qty, const int64_t *n_levels, const int64_t *rows,
+               int64_t n, int64_t depth, const int64_t *terms, const int64_t *rule, double ratio, const int64_t *room,
                int64_t target, int64_t *flat_price, int64_t *flat_qty, double *unit, int64_t *first, int64_t *seen,
-               int64_t *work, double *heap_key, int64_t *out_units) {
+               double *reach, int64_t *work, double *heap_key, int64_t *out_units) {
     int64_t sum = 0;
     for (int64_t r = 0; r < rounds; r++) {
-        lay(price, qty, n_levels, n, depth, terms, rule, ratio, flat_price, flat_qty, unit, first, seen);
+        lay(price, qty, n_levels, rows, n, depth, terms, rule, ratio, flat_price, flat_qty, unit, first, seen, reach);
         sum += merge(first, unit, flat_qty, room, n, target, work, heap_key, out_units);
     }
     return sum;
