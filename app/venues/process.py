@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from app.venues.registry import load_universe
 from app.venues.wire import (
     MAX_LINE_BYTES,
     WIRE_VERSION,
+    YIELD_EVERY,
     Answer,
     BookMessage,
     CancelChild,
@@ -92,13 +94,13 @@ class _Connections:
     def __init__(self, exchanges: Mapping[str, PaperExchange], *, may_fail: bool) -> None:
         self._exchanges = exchanges
         self._may_fail = may_fail
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from its first line to its end; whatever breaks it breaks nothing else."""
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._writers[task] = writer
         try:
             await self._talk(reader, writer)
         except (OSError, EOFError, TimeoutError, ValueError, msgspec.DecodeError) as error:
@@ -106,13 +108,14 @@ class _Connections:
             if not isinstance(error, EOFError | ConnectionError):
                 observe.venue_call_failed("simulated", "connection", error)
         finally:
-            self._tasks.discard(task)
+            del self._writers[task]
             writer.close()
 
     async def close(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
+        """Hangs up on everybody; each connection ends by itself, as if the other side had gone."""
+        tasks = list(self._writers)
+        for writer in self._writers.values():
+            writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,8 +128,10 @@ class _Connections:
         detach = exchange.attach(connection.on_report, connection.on_book)
         try:
             connection.say(Welcome(hello.venue))
-            while True:
+            for n in count(1):
                 connection.obey(decode_request(await reader.readuntil(b"\n")))
+                if n % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
         finally:
             detach()
             connection.forget()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ from app.venues.base import VenueBase
 from app.venues.faults import Faults
 from app.venues.wire import (
     MAX_LINE_BYTES,
+    YIELD_EVERY,
     Answer,
     BookMessage,
     CancelChild,
@@ -137,7 +139,8 @@ class RemoteVenue(VenueBase):
                     asyncio.open_connection(*self._address, limit=MAX_LINE_BYTES), _CONNECT_TIMEOUT_S
                 )
             except (OSError, TimeoutError) as error:
-                observe.venue_call_failed(self.venue_id, "connect", error)
+                if backoff_s == _FIRST_BACKOFF_S:  # once an outage is enough
+                    observe.venue_call_failed(self.venue_id, "connect", error)
             else:
                 if await self._live(reader, writer):
                     backoff_s = _FIRST_BACKOFF_S
@@ -150,9 +153,11 @@ class RemoteVenue(VenueBase):
         self._writer = writer
         self._write(Hello(self.venue_id))
         try:
-            while True:
+            for n in count(1):
                 self._take(decode_answer(await reader.readuntil(b"\n")))
                 was_welcome = self._connected.is_set()
+                if n % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
         except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
             observe.venue_call_failed(self.venue_id, "connection", error)
         finally:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
@@ -20,7 +22,7 @@ from app.execution.simulator import Listing
 from app.venues.clock import VirtualClock
 from app.venues.exchange import ExchangeSpec, PaperExchange
 from app.venues.faults import Faults
-from app.venues.ledger import AcceptedLine, DoneLine, FillLine, VenueLedger, read_ledger
+from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, RefusedLine, VenueLedger, read_ledger
 from app.venues.registry import load_universe
 from app.venues.simulated_market import Sides
 
@@ -217,3 +219,74 @@ async def test_chance_is_the_childs_own(stand: Stand) -> None:
     taken = {line.client_id for line in read_ledger(stand.exchange.spec.ledger_path)}
     assert lost.isdisjoint(taken)
     assert len(lost | taken) == 60
+
+
+chances = st.sampled_from([0, 300_000, 1_000_000])
+some_faults = st.builds(
+    Faults,
+    lose_request_ppm=chances,
+    lose_reports_ppm=chances,
+    is_silent=st.booleans(),
+    n_extra_fills=st.integers(0, 2),
+    is_shuffling=st.booleans(),
+    is_holding=st.booleans(),
+    is_down=st.booleans(),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(some_faults, st.integers(0, 2**31), st.data())
+def test_whatever_goes_wrong_a_query_tells_what_the_ledger_holds(
+    tmp_path_factory: pytest.TempPathFactory, faults: Faults, seed: int, data: st.DataObject
+) -> None:
+    children = [
+        replace(
+            CHILD,
+            client_id=f"q{n}",
+            side=data.draw(st.sampled_from(Side)),
+            price_ticks=6_000_000 + 100 * data.draw(st.integers(-3, 3)),
+            qty_lots=data.draw(st.integers(1, 300)),
+            deadline_ts_ns=data.draw(st.sampled_from([999, 5_000])),
+        )
+        for n in range(8)
+    ]
+    asyncio.run(_trouble(tmp_path_factory.mktemp("trouble"), faults, seed, children))
+
+
+async def _trouble(folder: Path, faults: Faults, seed: int, children: list[ChildOrder]) -> None:
+    clock = VirtualClock(1_000)
+    exchange = make_exchange(folder, clock)
+    exchange.spec = replace(exchange.spec, seed=seed)
+    stand = Stand(exchange, clock)
+    exchange.attach(stand.reports.append, stand.books.append)
+    exchange.set_faults(faults)
+    exchange.open()
+    for child in children:
+        exchange.submit(child, 1, 1)
+    await stand.settle()
+    exchange.set_faults(Faults())
+    await stand.settle()
+    clock.advance(10_000)
+    said = {r.client_id: r for r in stand.reports}
+    stand.reports.clear()
+    for child in children:
+        exchange.query(child)
+    await stand.settle()
+    lines = read_ledger(exchange.spec.ledger_path)
+    for child in children:
+        mine = [line for line in lines if line.client_id == child.client_id]
+        told = [r for r in stand.reports if r.client_id == child.client_id]
+        n_accepted = sum(isinstance(line, AcceptedLine) for line in mine)
+        fills = [line for line in mine if isinstance(line, FillLine)]
+        assert n_accepted <= 1
+        assert sum(line.qty_lots for line in fills) <= child.qty_lots
+        assert all(child.side.sign * (line.price_ticks - child.price_ticks) <= 0 for line in fills)
+        assert [r.venue_trade_id for r in told if r.kind is ReportKind.FILLED] == [x.venue_trade_id for x in fills]
+        if n_accepted:
+            assert isinstance(mine[-1], DoneLine)
+            assert mine[-1].cum_qty_lots == sum(line.qty_lots for line in fills)
+        elif not any(isinstance(line, RefusedLine) for line in mine):
+            assert [r.kind for r in told] == [ReportKind.NOT_FOUND]
+            assert isinstance(mine[-1], AbsentLine)
+            assert child.client_id not in said or said[child.client_id].kind is ReportKind.UNKNOWN
+    await exchange.close()

@@ -83,6 +83,20 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, how: signal.Signals) -> None:
     assert process.stop(how) == 0
 
 
+async def test_it_hangs_up_in_silence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.venues.process", "--dir", str(tmp_path)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    port = int((await process.stdout.readline()).split()[1])
+    async with line_to(port) as greeted, line_to(port):
+        greeted.say(wire.Hello("sim_alpha"))
+        await greeted.hear(wire.BookMessage)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = await asyncio.wait_for(process.communicate(), 5)
+    assert (process.returncode, complaints) == (0, b"")
+
+
 def test_a_killed_process_leaves_its_ledgers_to_the_next(tmp_path: Path) -> None:
     process = VenueProcess(tmp_path)
     process.start()
