@@ -115,7 +115,7 @@ def _headline(judged: Sequence[Judged]) -> list[str]:
     for item in judged:
         group, difference = item.group, item.differences[RIVAL_ARM]
         attainable = difference.mean - item.differences[BOUND_ARM].mean
-        share = f"{100 * difference.mean / attainable:.0f} %" if attainable > 1e-4 else "none attainable"
+        share = f"{bps(100 * difference.mean / attainable, 0)} %" if attainable > 1e-3 else "none attainable"
         displayed = sorted(group.displayed_frac)[len(group.displayed_frac) // 2]
         rows.append(
             [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from app.services.replay_protocol import ErrorRules
 
 Float64Array = npt.NDArray[np.float64]
-_ZERO_BPS = 1e-12  # below this a difference is no number, only its rounding
+_ZERO_BPS = 1e-9  # below this a difference is no number, only the rounding of fees and money to 1e-9
 _MIN_BLOCKS = 4  # fewer say nothing about their own spread: never equivalent, always underpowered
 
 
