@@ -97,7 +97,7 @@ def body_malformed(route: str, code: str, request_id: str) -> None:
 
 def key_refused(request_id: str) -> None:
     _auth_failures.inc()
-    _log().info("key_refused", request_id=request_id)
+    _log().debug("key_refused", request_id=request_id)
 
 
 def request_failed(route: str, request_id: str, error: BaseException) -> None:

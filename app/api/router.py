@@ -125,12 +125,8 @@ async def _on_exception(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """Every method of every route that the path matches."""
+    """Every method of the resource that the path names; a fixed path is not one of a pattern that fits it too."""
     routes: list[Any] = request.app.router.routes
-    found = {
-        method
-        for route in routes
-        if isinstance(route, Door) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
-    return sorted(found)
+    doors = [r for r in routes if isinstance(r, Door) and r.matches(request.scope)[0] is not Match.NONE]
+    fixed = [door for door in doors if "{" not in door.path]
+    return sorted({method for door in fixed or doors for method in door.methods or ()})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.api.schemas.base import Answer, Body, BodyInt, Dec, Page, SignedDec, Time
+from app.api.schemas.base import IN_BODY, Answer, Body, Dec, Page, SignedDec, Time
 from app.api.schemas.order import Name
 from app.domain.enums import KillAction, KillScope, Mode, OrderStatus, RefusalCode, Scope
 
@@ -38,21 +38,21 @@ class PositionList(Answer):
 class LimitsBody(Body):
     """An account's limits as a whole. `version` is the next one: read, change, send back."""
 
-    version: Annotated[BodyInt, Field(ge=1, le=2**53)]
+    version: Annotated[int, Field(ge=1, le=2**53), IN_BODY]
     max_order_notional: Dec
     max_order_qty: Dec
-    max_open_orders: Annotated[BodyInt, Field(ge=0, le=1_000_000)]
+    max_open_orders: Annotated[int, Field(ge=0, le=1_000_000), IN_BODY]
     max_open_notional: Dec
     max_position: Dec
     venue_credit: Dec
     price_collar_bps: Dec
     max_slippage_bps: Dec
     default_slippage_bps: Dec = Field(description="The cap of market orders that bring none; 0 refuses them.")
-    duplicate_window_ms: Annotated[BodyInt, Field(ge=0, le=3_600_000)] = Field(
+    duplicate_window_ms: Annotated[int, Field(ge=0, le=3_600_000), IN_BODY] = Field(
         description="Look-alike orders within it are refused; 0 turns the check off."
     )
-    message_rate_per_s: Annotated[BodyInt, Field(ge=1, le=1_000_000)]
-    message_burst: Annotated[BodyInt, Field(ge=1, le=1_000_000)]
+    message_rate_per_s: Annotated[int, Field(ge=1, le=1_000_000), IN_BODY]
+    message_burst: Annotated[int, Field(ge=1, le=1_000_000), IN_BODY]
     allowed_symbols: list[Name] = Field(default_factory=list, max_length=1_000, description="Empty means every one.")
 
 

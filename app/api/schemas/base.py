@@ -160,7 +160,8 @@ Time = Annotated[
     PlainValidator(_time),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00.000001Z"]}),
 ]
-BodyInt = Annotated[int, BeforeValidator(_body_integer)]
-QueryInt = Annotated[int, BeforeValidator(_integer)]
+# Last in an Annotated, so that bounds named before it stay in the schema.
+IN_BODY: Final = BeforeValidator(_body_integer)
+IN_QUERY: Final = BeforeValidator(_integer)
 Bool = StrictBool
 Text = Annotated[str, StringConstraints(strict=True)]

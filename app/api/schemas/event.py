@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.api.schemas.base import Answer, QueryInt, Time
+from app.api.schemas.base import IN_QUERY, Answer, Time
 from app.api.schemas.order import AccountQuery
 from app.domain.enums import ExecType, OrderStatus
 
@@ -39,5 +39,5 @@ class EventList(Answer):
 
 
 class EventsQuery(AccountQuery):
-    after_seq: Annotated[QueryInt, Field(ge=0, le=2**53)] = 0
-    limit: Annotated[QueryInt, Field(ge=1, le=1_000)] = 200
+    after_seq: Annotated[int, Field(ge=0, le=2**53), IN_QUERY] = 0
+    limit: Annotated[int, Field(ge=1, le=1_000), IN_QUERY] = 200

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.schemas.base import Answer, Body, Bool, Dec, QueryInt, SignedDec, Time
+from app.api.schemas.base import IN_QUERY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.enums import ContractKind, ExclusionCode, Mode
 
 
@@ -50,7 +50,7 @@ class PriceKind(StrEnum):
 
 
 class BookQuery(Body):
-    depth: Annotated[QueryInt, Field(ge=1, le=100)] = 20
+    depth: Annotated[int, Field(ge=1, le=100), IN_QUERY] = 20
     price: PriceKind = Field(default=PriceKind.RAW, description="`all_in` has the taker's fee in each price.")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from app.api.schemas.base import Answer, Body, BodyInt, Bool, Dec, Page, QueryInt, SignedDec, Text, Time
+from app.api.schemas.base import IN_BODY, IN_QUERY, Answer, Body, Bool, Dec, Page, SignedDec, Text, Time
 from app.api.schemas.problem import Problem
 from app.api.schemas.route import Route
 from app.domain.enums import (
@@ -44,7 +44,9 @@ class VenueChoice(Body):
 
     include: list[Name] = Field(default_factory=list, max_length=64, description="Empty means every venue.")
     exclude: list[Name] = Field(default_factory=list, max_length=64)
-    max: Annotated[BodyInt, Field(ge=1, le=64)] | None = Field(default=None, description="At most so many at once.")
+    max: Annotated[int, Field(ge=1, le=64), IN_BODY] | None = Field(
+        default=None, description="So many at once."
+    )
 
 
 class OrderBody(Body):
@@ -92,7 +94,7 @@ class OrderBody(Body):
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=16)
     deadline: Time | None = Field(default=None, description="Refused as stale_request if it arrives later.")
     response_type: ResponseType = ResponseType.ACK
-    wait_ms: Annotated[BodyInt, Field(ge=0, le=10_000)] = Field(
+    wait_ms: Annotated[int, Field(ge=0, le=10_000), IN_BODY] = Field(
         default=0, description="With `result` and `full`: how long to wait for the end. The order lives on."
     )
 
@@ -287,7 +289,7 @@ class AccountQuery(Body):
 
 
 class PageQuery(AccountQuery):
-    limit: Annotated[QueryInt, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=200), IN_QUERY] = 50
     cursor: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128)] | None = Field(
         default=None, description="`next_cursor` of the page before."
     )
