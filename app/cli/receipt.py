@@ -78,7 +78,7 @@ def _of_journal(target: str, home: Path) -> Iterator[Stored]:
             for fact in page:
                 if fact.kind != RoutePlanned.KIND or target.encode() not in fact.body:
                     continue
-                planned = decode(fact.kind, fact.v, fact.body)
+                planned = decode(fact.kind, fact.version, fact.body)
                 assert isinstance(planned, RoutePlanned)
                 if target in (planned.order_id, planned.plan.route_id):
                     body = reader.receipt(planned.plan.certificate.receipt_sha256)
