@@ -62,7 +62,7 @@ class ProjectionOptions:
     max_backoff_s: float = 2.0
     connect_timeout_s: float = 5.0
     command_timeout_s: float = 15.0
-    close_timeout_s: float = 2.0
+    close_timeout_s: float = 1.0
 
 
 class Projection:
@@ -85,6 +85,7 @@ class Projection:
         self._has_work = asyncio.Event()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._pool: asyncpg.Pool | None = None
+        self._connection: asyncpg.Connection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
 
@@ -169,6 +170,8 @@ class Projection:
                 await self.wait_for(self._known_seq, self._options.close_timeout_s)
             self._is_closing = True
             self._task.cancel()
+            if self._connection is not None:
+                self._connection.terminate()  # or a rollback would wait for a server that may be frozen
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
@@ -183,19 +186,21 @@ class Projection:
 
     async def _follow(self) -> None:
         backoff_s = self._options.backoff_s
-        while True:
+        while not self._is_closing:
             before_seq = self._watermark_seq
             try:
-                connection = await asyncpg.connect(
+                self._connection = await asyncpg.connect(
                     self._url,
                     timeout=self._options.connect_timeout_s,
                     command_timeout=self._options.command_timeout_s,
                 )
                 try:
-                    await self._follow_on(connection)
+                    await self._follow_on(self._connection)
                 finally:
-                    connection.terminate()
+                    self._connection.terminate()
             except Exception as error:  # noqa: BLE001 (a task's rim: trading goes on whatever happens here)
+                if self._is_closing:
+                    return
                 is_first = not self._error
                 self._error = str(error) or type(error).__name__
                 if not _may_pass(error):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +23,7 @@ from app.store.memory import MemoryJournal
 from app.store.migrate import upgrade
 from app.store.projector import Projection, ProjectionState
 from app.store.statehash import database_hash, ledger_hash
+from app.workers import postgres as postgres_module
 from app.workers.postgres import EmbeddedPostgres
 from tests.store.logs import story_facts
 from tests.store.projecting import FAST, WAIT_S, Log, caught_up, projecting
@@ -263,7 +267,7 @@ async def test_an_absent_database_never_delays_an_offer() -> None:
             await projection.reads.order("desk-a", "ord_000001")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A server that a test may stop and kill."""
     folder = Path(mkdtemp(prefix="bestex-test-pg-"))
@@ -277,8 +281,7 @@ def own_server() -> Iterator[EmbeddedPostgres]:
 
 
 async def test_after_stops_and_kills_of_the_server_everything_is_caught_up_once(own_server: EmbeddedPostgres) -> None:
-    url = await asyncio.to_thread(own_server.start)
-    await asyncio.to_thread(upgrade, url)
+    url = await emptied(own_server)
     log = Log(2_500, seed=7)
     async with projecting(url, log, replace(FAST, max_batch_facts=40)) as projection:
         for halt in (own_server.crash, own_server.stop, own_server.crash):
@@ -293,6 +296,51 @@ async def test_after_stops_and_kills_of_the_server_everything_is_caught_up_once(
         log.tell_all(projection)
         await caught_up(projection, log.seq)
     await assert_equal_states(url, log)
+
+
+async def test_a_frozen_server_is_noticed_and_never_holds_anybody_up(own_server: EmbeddedPostgres) -> None:
+    url = await emptied(own_server)
+    log = Log(600, seed=7)
+    options = replace(FAST, connect_timeout_s=0.3, command_timeout_s=0.3, close_timeout_s=0.2)
+    processes = server_processes(own_server)
+    try:
+        async with projecting(url, log, options) as projection:
+            log.tell(20, projection)
+            await caught_up(projection, log.seq)
+            signal_all(processes | server_processes(own_server), signal.SIGSTOP)
+            log.tell(20, projection)
+            await until(lambda: not projection.is_connected)
+            signal_all(processes | server_processes(own_server), signal.SIGCONT)
+            log.tell(20, projection)
+            await caught_up(projection, log.seq)
+            signal_all(processes | server_processes(own_server), signal.SIGSTOP)
+            log.tell_all(projection)
+            await asyncio.sleep(0.05)
+            started_s = time.perf_counter()
+            await projection.close()
+            assert time.perf_counter() - started_s < 2.0
+    finally:
+        signal_all(processes | server_processes(own_server), signal.SIGCONT)
+
+
+def server_processes(server: EmbeddedPostgres) -> set[int]:
+    return postgres_module._servers_in(server.home / "pgdata")
+
+
+def signal_all(pids: set[int], word: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, word)
+
+
+async def emptied(server: EmbeddedPostgres) -> str:
+    """The URL of the running server's database, migrated and without rows."""
+    url = await asyncio.to_thread(server.start)
+    connection = await asyncpg.connect(url)
+    await connection.execute("drop schema public cascade; create schema public")
+    await connection.close()
+    await asyncio.to_thread(upgrade, url)
+    return url
 
 
 async def until(is_so: object) -> None:
