@@ -50,11 +50,14 @@ COLUMNS = (
     "min_qty_lots",
     "min_notional_nano",
     "max_qty_lots",
+    "capacity_high",
     "capacity_nano",
     "n_levels",
     "qty_lots",
     "limit_ticks",
 )
+# A capacity may exceed 64 bits: units of 2**60, then the rest.
+CAPACITY_BITS = 60
 _FORMATS = {2: "h", 4: "i", 8: "q"}
 
 
@@ -139,6 +142,8 @@ def decode(data: bytes) -> Receipt:
         venues = [reader.text() for _ in range(n_venues)]
         listed = [(reader.text(), reader.integer()) for _ in range(reader.count(1))]
         columns = {name: reader.column(n_venues) for name in COLUMNS}
+        whole = zip(columns["capacity_high"], columns["capacity_nano"], strict=True)
+        columns["capacity_nano"] = tuple((high << CAPACITY_BITS) + low for high, low in whole)
         rivals = tuple(Rival(name, cost_nano, reader.column(n_venues)) for name, cost_nano in listed)
         levels = _levels(reader, n_venues, 1 if texts["side"] == "buy" else -1)
         places = tuple(

@@ -41,12 +41,18 @@ def size_venues(
     terms_inplace: Int64Array,
     rule: Int64Array,
     num_den: Rule,
+    capacity_nano: list[int],
     out_room_units: Int64Array,
 ) -> None:
-    """Sets MIN_UNITS, CEILING_UNITS, USABLE_UNITS and the room of each venue, as kernels/cost.size_venues does."""
+    """Sets MIN_UNITS, CEILING_UNITS, USABLE_UNITS and the room of each venue, as kernels/cost.size_venues does.
+
+    `capacity_nano` stands in for the column, which has no room for what only a wide problem can spend.
+    """
     bounds = first.tolist()
     for v in range(len(bounds) - 1):
         row = terms_inplace[v].tolist()
+        if row[cost.CAPACITY_NANO] >= 0:
+            row[cost.CAPACITY_NANO] = capacity_nano[v]
         prices = price_units[bounds[v] : bounds[v + 1]].tolist()
         qtys = qty_units[bounds[v] : bounds[v + 1]].tolist()
         lot = row[cost.LOT_UNITS]

@@ -20,7 +20,7 @@ from app.kernels import cost
 
 Int64Array = npt.NDArray[np.int64]
 
-# Half of int64's reach, so that a sum of two products never wraps; larger limits than this bind nothing.
+# Half of int64's reach, so that a sum of two products never wraps; a larger quantity is more than any book holds.
 NARROW = 2**61
 
 
@@ -70,11 +70,11 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
     facts = [
         (
             fee.taker_fee_ppm,
-            min(fee.fixed_nano, NARROW),
+            fee.fixed_nano,
             listing.lot_units,
             listing.tick_units,
             listing.min_qty_lots,
-            min(listing.min_notional_nano, NARROW),
+            listing.min_notional_nano,
             min(listing.max_qty_lots, NARROW),
         )
         for listing, fee in zip(instruments, fees, strict=True)
@@ -82,11 +82,11 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
     terms = np.zeros((len(facts), cost.N_TERMS), dtype=np.int64)
     for v, (listing, fee) in enumerate(zip(instruments, fees, strict=True)):
         terms[v, cost.FEE_PPM] = fee.taker_fee_ppm
-        terms[v, cost.FIXED_NANO] = min(fee.fixed_nano, NARROW)
+        terms[v, cost.FIXED_NANO] = fee.fixed_nano
         terms[v, cost.LOT_UNITS] = listing.lot_units
         terms[v, cost.TICK_UNITS] = listing.tick_units
         terms[v, cost.MIN_UNITS] = min(_least_units(symbol, listing), NARROW)
-        terms[v, cost.MIN_NOTIONAL_NANO] = min(listing.min_notional_nano, NARROW)
+        terms[v, cost.MIN_NOTIONAL_NANO] = listing.min_notional_nano
         terms[v, cost.MAX_UNITS] = min(listing.max_qty_lots * listing.lot_units, NARROW)
     return Listings(
         symbol=symbol,

@@ -142,7 +142,7 @@ def build_problem(request: PlanRequest, books: SymbolBooks, admitted: Admitted) 
     if is_narrow:
         cost.size_venues(first, price, qty, terms, rule, room)
     else:
-        exact.size_venues(first, price, qty, terms, rule, num_den, room)
+        exact.size_venues(first, price, qty, terms, rule, num_den, admitted.capacity_nano, room)
     return RouteProblem(
         request=request,
         admitted=admitted,

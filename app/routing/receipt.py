@@ -25,7 +25,9 @@ Int64Array = npt.NDArray[np.int64]
 
 MAGIC: Final = b"BXR1"
 # Rows of the venue table before the rivals' lots: see docs/receipts.md.
-N_FACTS: Final = 14
+N_FACTS: Final = 15
+# A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
+CAPACITY_BITS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,11 @@ def _table(problem: RouteProblem, outcome: Outcome) -> Int64Array:
     lot_units = problem.terms[:, cost.LOT_UNITS]
     table[0], table[1], table[2] = admitted.book_seq, admitted.age_ns, admitted.max_age_ns
     table[3:10] = admitted.listings.facts[:, admitted.picks]
-    table[10] = [min(capacity, NARROW) for capacity in admitted.capacity_nano]
-    np.subtract(problem.first[1:], problem.first[:-1], out=table[11])
-    table[12] = outcome.plan.units // lot_units if outcome.plan is not None else 0
-    table[13] = outcome.limit_ticks
+    table[10] = [min(capacity >> CAPACITY_BITS, NARROW) for capacity in admitted.capacity_nano]
+    table[11] = [capacity & (1 << CAPACITY_BITS) - 1 for capacity in admitted.capacity_nano]
+    np.subtract(problem.first[1:], problem.first[:-1], out=table[12])
+    table[13] = outcome.plan.units // lot_units if outcome.plan is not None else 0
+    table[14] = outcome.limit_ticks
     for i, rival in enumerate(rivals):
         np.floor_divide(rival.units, lot_units, out=table[N_FACTS + i])
     return table

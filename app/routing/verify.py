@@ -22,7 +22,7 @@ from app.domain.plan import Allocation, BookUse, Certificate, Exclusion, PlanReq
 from app.domain.units import NANO, PPM, div_up
 from app.kernels import screen
 from app.routing.costs import Walks, dual_value, walk_plans
-from app.routing.listings import Listings, tabulate
+from app.routing.listings import NARROW, Listings, tabulate
 from app.routing.problem import Admitted, RouteProblem, fixed_cost_nano
 from app.shm.books import SymbolBooks
 
@@ -77,8 +77,10 @@ def admit_listings(request: PlanRequest) -> Listings:
         if listing.fungible != request.symbol.fungible or listing.symbol != request.symbol.name:
             raise InvariantBroken(reason="a problem holds one fungibility class", venue=venue, symbol=listing.symbol)
         fee = request.fees.get(venue)
-        if fee is None or not -PPM < fee.taker_fee_ppm < PPM or listing.venue != venue or fee.fixed_nano < 0:
+        if fee is None or listing.venue != venue:
             raise InvariantBroken(reason="a venue needs its own listing and fee", venue=venue)
+        if not (-PPM < fee.taker_fee_ppm < PPM and 0 <= fee.fixed_nano < NARROW > listing.min_notional_nano):
+            raise InvariantBroken(reason="a fee or minimum that no number of ours can hold", venue=venue)
         fees.append(fee)
     return tabulate(request.symbol, tuple(request.instruments.values()), tuple(fees))
 

@@ -32,8 +32,9 @@ def random_units(rng, flat):
 def test_sizes_agree_with_the_exact_twin(seed, kind):
     flat = flat_problem(Random(seed), kind=kind)
     terms, room = sized(flat)
+    capacity = flat.terms[:, cost.CAPACITY_NANO].tolist()
     twin_terms, twin_room = flat.terms.copy(), np.empty_like(room)
-    exact.size_venues(flat.first, flat.price, flat.qty, twin_terms, flat.rule, flat.num_den, twin_room)
+    exact.size_venues(flat.first, flat.price, flat.qty, twin_terms, flat.rule, flat.num_den, capacity, twin_room)
     assert terms.tolist() == twin_terms.tolist()
     assert room.tolist() == twin_room.tolist()
 
