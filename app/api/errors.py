@@ -149,7 +149,7 @@ _OTHERS: Final = (
     ),
     Kind("version_conflict", 409, "Changed by somebody else meanwhile", "Read it again, then repeat the change."),
     Kind("not_unknown", 409, "Order is not unknown", "Only a child whose state is unknown can be resolved."),
-    Kind("resume_too_old", 410, "The stream cannot go back that far", "Read the state again, then follow from its seq."),
+    Kind("resume_too_old", 410, "The stream cannot go back that far", "Read the state anew, then follow its seq."),
     Kind("body_too_large", 413, "Body is too large", "At most 64 KiB are read."),
     Kind("unsupported_media_type", 415, "Content type is not taken", "Use Content-Type: application/json."),
     Kind("unsupported_encoding", 415, "Content encoding is not taken", "Send the body uncompressed."),

@@ -1,0 +1,113 @@
+"""The body hash is what was asked, and nothing else; waiting ends with the order."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields, replace
+
+import pytest
+
+from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.errors import BadRequest, OrderRefused
+from app.domain.orders import ParentOrder, VenueFilter
+from app.services.submit import body_hash
+from tests.api.gateway import Gateway, open_gateway, settle
+from tests.worlds import make_order
+
+OTHER = {
+    "account": "rival",
+    "client_order_id": "other",
+    "symbol": "ETH/USDT",
+    "side": Side.SELL,
+    "order_type": OrderType.LIMIT,
+    "time_in_force": TimeInForce.GTC,
+    "strategy": Strategy.SWEEP,
+    "remainder": Remainder.HELD,
+    "qty_units": 101,
+    "notional_nano": 5,
+    "limit_price_units": 6_000_000,
+    "max_slippage_ppm": 7,
+    "expire_ts_ns": 9,
+    "venues": VenueFilter(include=("ven_a",)),
+    "is_full_fill_required": True,
+    "decision_ts_ns": 3,
+    "decision_price_units": 4,
+    "tags": (("a", "1"),),
+}
+OUTSIDE = {"received_ts_ns": 1, "body_hash": "other"}
+
+
+@pytest.fixture
+async def gateway():
+    async with open_gateway() as opened:
+        yield opened
+
+
+def test_every_field_is_in_the_hash_or_declared_outside() -> None:
+    assert {field.name for field in fields(ParentOrder)} == set(OTHER) | set(OUTSIDE)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_what_is_asked_changes_the_hash(name: str) -> None:
+    order = make_order()
+    assert body_hash(replace(order, **{name: OTHER[name]})) != body_hash(order)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_is_not_asked_does_not(name: str) -> None:
+    order = make_order()
+    assert body_hash(replace(order, **{name: OUTSIDE[name]})) == body_hash(order)
+
+
+def test_the_order_of_venues_is_no_wish() -> None:
+    one = make_order(client_order_id="c", venues=VenueFilter(include=("a", "b")))
+    two = make_order(client_order_id="c", venues=VenueFilter(include=("b", "a")))
+    assert body_hash(one) == body_hash(two)
+    assert body_hash(replace(one, venues=VenueFilter(exclude=("a", "b")))) != body_hash(one)
+
+
+def test_the_hash_is_for_ever() -> None:
+    """Journals hold it: another encoding would turn every repeated request into a conflict."""
+    order = make_order(client_order_id="c", tags=(("a", "1"),))
+    assert body_hash(order) == "4fe300324bd0c5f57bff9ba8df5a1ae49c752099056d5d54ea77e4a1f9197c51"
+
+
+async def test_a_deadline_in_the_past_is_refused_before_the_engine_hears(gateway: Gateway) -> None:
+    submit, now_ns, seq = gateway.services.submit, gateway.clock.wall_ns(), gateway.seq
+    with pytest.raises(OrderRefused, match="stale_request"):
+        await submit.place(make_order(), Mode.PAPER, deadline_ts_ns=now_ns - 1)
+    assert gateway.seq == seq
+    await submit.place(make_order(), Mode.PAPER, deadline_ts_ns=now_ns)
+
+
+async def test_a_repeat_is_the_first_answer_and_a_change_a_conflict(gateway: Gateway) -> None:
+    submit, order = gateway.services.submit, make_order()
+    first = await submit.place(order, Mode.PAPER)
+    again = await submit.place(replace(order, received_ts_ns=99), Mode.PAPER)
+    assert again.fact is first.fact
+    assert again.is_replay
+    with pytest.raises(BadRequest, match="client_order_id_conflict"):
+        await submit.place(replace(order, qty_units=101), Mode.PAPER)
+
+
+async def test_a_wait_ends_when_the_order_does(gateway: Gateway) -> None:
+    gateway.behave("silent")
+    submit = gateway.services.submit
+    accepted = await submit.place(make_order(), Mode.PAPER)
+    await settle()
+    waits = [asyncio.create_task(submit.wait_done(accepted.fact.order_id, 10_000)) for _ in range(3)]
+    await settle()
+    assert not any(wait.done() for wait in waits)
+    for child in gateway.children:
+        gateway.venues[child.venue].fill(child)
+    await asyncio.wait_for(asyncio.gather(*waits), 2)
+    await asyncio.wait_for(submit.wait_done(accepted.fact.order_id, 10_000), 0.5)
+
+
+async def test_a_wait_that_ends_first_leaves_nothing_behind(gateway: Gateway) -> None:
+    gateway.behave("silent")
+    submit = gateway.services.submit
+    accepted = await submit.place(make_order(), Mode.PAPER)
+    await submit.wait_done(accepted.fact.order_id, 10)
+    await submit.wait_done(accepted.fact.order_id, 0)
+    assert not submit._waiters
