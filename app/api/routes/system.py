@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
 from app import observe
 from app.api.door import Call, Reply, Spec
+from app.api.error_pages import index_html, page_html
 from app.api.errors import KINDS
 from app.api.schemas.system import Clock, Liveness, Readiness, Version
 from app.api.wire.text import ms_text, time_text
 from app.domain.errors import BadRequest
 
 Json = dict[str, Any]
-_STYLE: Final = (
-    "body{font:16px/1.5 system-ui;max-width:46rem;margin:3rem auto;padding:0 1rem}"
-    "td,th{text-align:left;padding:.2rem 1rem .2rem 0}"
-)
 
 
 async def live(call: Call) -> Json:
@@ -81,12 +77,7 @@ async def time(call: Call) -> Json:
 
 async def error_index(call: Call) -> Response:
     """Every problem code."""
-    rows = "".join(
-        f'<tr><td><a href="/errors/{kind.slug}">{kind.code}</a></td>'
-        f"<td>{kind.status}</td><td>{escape(kind.title)}</td></tr>"
-        for kind in sorted(KINDS.values(), key=lambda k: (k.status, k.code))
-    )
-    return _page("Problems", f"<table><tr><th>code</th><th>status</th><th>title</th></tr>{rows}</table>")
+    return HTMLResponse(index_html())
 
 
 async def error_page(call: Call, code: str) -> Response:
@@ -94,20 +85,7 @@ async def error_page(call: Call, code: str) -> Response:
     kind = KINDS.get(code.replace("-", "_"))
     if kind is None:
         raise BadRequest("not_found", "No such problem code.", hint="See GET /errors.")
-    retry = "yes" if kind.is_retryable else "no"
-    body = (
-        f"<p>{escape(kind.advice)}</p><dl><dt>status</dt><dd>{kind.status}</dd><dt>code</dt><dd>{kind.code}</dd>"
-        f"<dt>retryable</dt><dd>{retry}</dd><dt>outcome</dt><dd>{kind.outcome}</dd></dl>"
-        '<p><a href="/errors">All problems</a> · <a href="/docs">API</a></p>'
-    )
-    return _page(kind.title, body)
-
-
-def _page(title: str, body: str) -> Response:
-    return HTMLResponse(
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1>{body}</html>"
-    )
+    return HTMLResponse(page_html(kind))
 
 
 SPECS: Final = (
