@@ -52,20 +52,20 @@ def merge_levels(
     target_units: int,
     ratio: float,
     budget_nano: float,
-    work: Int64,
-    heap_key: Float64,
+    out_work: Int64,
+    out_heap_key: Float64,
     out_units: Int64,
 ) -> int:
     """Takes levels in ascending `key` over all venues until `target_units` (or the budget) is reached.
 
     first: int64[n + 1]; key: float64[n_levels], ascending within a venue; room_units: int64[n], most units a venue.
     ratio: money nano per unit at price 1; budget_nano: below 0 means none.
-    work: int64[2, n], heap_key: float64[n]: scratch.
+    out_work: int64[2, n], out_heap_key: float64[n]: scratch, what they held is lost.
     out_units: int64[n], written. Returns the index of the last level taken, or -1.
     Source: docs/kernels.md#merge. Twin: tests/reference/merge.py.
     """
-    heap = work[0]
-    cursor = work[1]
+    heap = out_work[0]
+    cursor = out_work[1]
     n = first.size - 1
     size = 0
     for v in range(n):
@@ -73,10 +73,10 @@ def merge_levels(
         cursor[v] = first[v]
         if first[v] < first[v + 1] and room_units[v] > 0:
             heap[size] = v
-            heap_key[size] = key[first[v]]
+            out_heap_key[size] = key[first[v]]
             size += 1
     for node in range(size // 2 - 1, -1, -1):
-        sift_down(heap, heap_key, size, node)
+        sift_down(heap, out_heap_key, size, node)
     left = target_units
     budget = budget_nano
     last = -1
@@ -97,13 +97,13 @@ def merge_levels(
         i += 1
         cursor[v] = i
         if i < first[v + 1] and out_units[v] < room_units[v]:
-            heap_key[0] = key[i]
+            out_heap_key[0] = key[i]
         else:
             size -= 1
             heap[0] = heap[size]
-            heap_key[0] = heap_key[size]
+            out_heap_key[0] = out_heap_key[size]
         if size > 0:
-            sift_down(heap, heap_key, size, 0)
+            sift_down(heap, out_heap_key, size, 0)
     return last
 
 

@@ -63,18 +63,18 @@ def pack_levels(
     walk: Int64,
     horizon_nano: float,
     side: int,
-    work: Int64,
+    out_work: Int64,
     out_bytes: UInt8,
 ) -> int:
     """Writes the levels a stranger needs: down to the first dearer than the horizon, or as deep as any plan reads.
 
     walk: int64[n_plans, n, 4] of walk_plans. horizon_nano: unit cost up to which levels matter to the bound.
-    work: int64[>= 3 n + 3 n_levels], scratch. Four columns: levels kept and first price per venue, then price steps
+    out_work: int64[>= 2 n + 2 n_levels], scratch. Four columns: levels kept and first price per venue, then price steps
     towards dearer and quantities of all kept levels. Returns the bytes written.
     """
     n = first.size - 1
-    kept = work[:n]
-    base = work[n : 2 * n]
+    kept = out_work[:n]
+    base = out_work[n : 2 * n]
     total = 0
     for v in range(n):
         count = 0
@@ -86,8 +86,8 @@ def pack_levels(
         kept[v] = min(count, first[v + 1] - first[v])
         base[v] = price_units[first[v]] if kept[v] > 0 else 0
         total += kept[v]
-    steps = work[2 * n : 2 * n + total]
-    qtys = work[2 * n + total : 2 * n + 2 * total]
+    steps = out_work[2 * n : 2 * n + total]
+    qtys = out_work[2 * n + total : 2 * n + 2 * total]
     k = 0
     for v in range(n):
         for i in range(first[v], first[v] + kept[v]):
