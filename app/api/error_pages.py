@@ -14,8 +14,8 @@ _STYLE: Final = (
 )
 _HEAD: Final = """# Problems
 
-Every no is `application/problem+json` (RFC 9457). `type` is relative to the host that answered (`/errors/min-notional`) and
-leads to the section below, served by the gateway itself. Members beyond the RFC's:
+Every no is `application/problem+json` (RFC 9457). `type` is relative to the host that answered, such as
+`/errors/min-notional`, and leads to the section below, served by the gateway itself. Members beyond the RFC's:
 
 - `code`: what went wrong, in snake case; the last part of `type` is its kebab form.
 - `outcome`: `none` (nothing was placed), `placed`, or `unknown` (look before sending anything again).

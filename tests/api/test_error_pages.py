@@ -15,8 +15,8 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 
 
 def test_the_document_is_the_catalogue():
-    """Write it anew with: python -c "from app.api.error_pages import markdown; print(markdown(), end='')" > docs/errors.md"""
-    assert DOCUMENT.read_text() == markdown()
+    remedy = "python -c 'from app.api.error_pages import markdown; print(markdown(), end=str())' > docs/errors.md"
+    assert DOCUMENT.read_text() == markdown(), remedy
 
 
 def test_every_code_has_one_section():
