@@ -1,6 +1,6 @@
 """kill -9 of the service under load, venues in their own process: nothing acknowledged is lost, nothing doubled.
 
-25 kills here; `make soak` runs 300 (BESTEX_KILLS). The oracle is tests/faults/checker.py with the venues' ledgers.
+25 kills in every run, 300 in `make soak`. The oracle is tests/faults/checker.py with the venues' ledgers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from app.store.journal import JournalReader
 from app.store.statehash import ledger_hash
 from tests.faults.checker import check_all, check_stream, phase_of_each, read_log, read_venues
 from tests.faults.harness import Desk, Gateway, Listener, Venues, database_state
-
-N_KILLS = int(os.environ.get("BESTEX_KILLS", "25"))
 
 
 @dataclass
@@ -76,7 +74,8 @@ class Campaign:
 
 
 @pytest.mark.timeout(1_500)
-async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url: str) -> None:
+@pytest.mark.parametrize("n_kills", [25, pytest.param(300, marks=pytest.mark.soak)])
+async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url: str, n_kills: int) -> None:
     venues = Venues(tmp_path / "venues")
     gateway = Gateway(tmp_path / "home", venues, database_url)
     try:
@@ -84,7 +83,7 @@ async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url:
         gateway.preload()
         desk = Desk(gateway, seed=11)
         campaign = Campaign(gateway, desk, Listener(gateway, "orders"), Listener(gateway, "executions"))
-        await campaign.run(N_KILLS, random.Random(11))
+        await campaign.run(n_kills, random.Random(11))
         await asyncio.sleep(1)
         gateway.stop()
     finally:
@@ -93,7 +92,7 @@ async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url:
 
     log = read_log(gateway.home / "journal.db")
     summary = {
-        "kills": N_KILLS,
+        "kills": n_kills,
         "acked": len(desk.acks),
         "orders_in_log": len(log.of("order_accepted")),
         "fills": len(log.of("child_filled")),
@@ -107,7 +106,7 @@ async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url:
     if out := os.environ.get("BESTEX_KILL_REPORT"):
         Path(out).write_text(json.dumps(summary, indent=1))  # noqa: ASYNC240
     assert check_all(log, read_venues(tmp_path / "venues"), desk.acks) == []
-    assert len(desk.acks) > N_KILLS
+    assert len(desk.acks) > n_kills
     assert not desk.refused
     assert len(campaign.phases) >= 3, "the kills must find orders in several phases"
 

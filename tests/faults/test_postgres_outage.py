@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import httpx
@@ -17,11 +16,10 @@ from app.workers.postgres import EmbeddedPostgres
 from tests.faults.checker import check_all, read_log, read_venues
 from tests.faults.harness import Desk, Gateway, Venues, database_state
 
-OUTAGE_S = float(os.environ.get("BESTEX_OUTAGE_S", "10"))
-
 
 @pytest.mark.timeout(600)
-async def test_orders_flow_while_postgres_is_down_and_all_is_projected_after(tmp_path: Path) -> None:
+@pytest.mark.parametrize("outage_s", [10, pytest.param(60, marks=pytest.mark.soak)])
+async def test_orders_flow_while_postgres_is_down_and_all_is_projected_after(tmp_path: Path, outage_s: int) -> None:
     venues = Venues(tmp_path / "venues")
     postgres = EmbeddedPostgres(tmp_path / "pg")
     url = await asyncio.to_thread(postgres.start)
@@ -37,7 +35,7 @@ async def test_orders_flow_while_postgres_is_down_and_all_is_projected_after(tmp
         loading = asyncio.create_task(desk.load(30, stop))
         await asyncio.sleep(1)
         await asyncio.to_thread(postgres.crash)
-        await asyncio.sleep(OUTAGE_S)
+        await asyncio.sleep(outage_s)
         n_during = len(desk.acks)
         async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
             assert (await client.get("/readyz")).status_code == 200
@@ -57,7 +55,7 @@ async def test_orders_flow_while_postgres_is_down_and_all_is_projected_after(tmp
         gateway.close()
         venues.stop()
         await asyncio.to_thread(postgres.stop)
-    assert n_during > 20 * OUTAGE_S, "orders must flow at the load's rate"
+    assert n_during > 20 * outage_s, "orders must flow at the load's rate"
     assert not desk.refused
     assert not desk.unsure
     assert check_all(log, read_venues(tmp_path / "venues"), desk.acks) == []
