@@ -270,8 +270,7 @@ async def test_an_absent_database_never_delays_an_offer() -> None:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A server that a test may stop and kill."""
-    folder = Path(mkdtemp(prefix="bestex-test-pg-"))
-    folder.chmod(0o711)
+    folder = enterable_folder()
     server = EmbeddedPostgres(folder)
     try:
         yield server
@@ -331,6 +330,35 @@ def signal_all(pids: set[int], word: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, word)
+
+
+OLDEST = Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.mark.skipif(not (OLDEST / "postgres").exists(), reason="no PostgreSQL 15 of the system here")
+async def test_the_oldest_server_that_is_promised_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmbeddedPostgres, "_binaries", lambda self: OLDEST)
+    folder = enterable_folder()
+    server = EmbeddedPostgres(folder, {"fsync": "off"})
+    try:
+        url = await emptied(server)
+        log = Log(400, seed=7)
+        async with projecting(url, log) as projection:
+            log.tell_all(projection)
+            await caught_up(projection, log.seq)
+            parent = next(iter(fold(log.facts).parents.values()))
+            assert await projection.reads.order(parent.account, parent.order_id) == parent
+        await assert_equal_states(url, log)
+    finally:
+        server.stop()
+        rmtree(folder, ignore_errors=True)
+
+
+def enterable_folder() -> Path:
+    """A new folder that an unprivileged server may enter."""
+    folder = Path(mkdtemp(prefix="bestex-test-pg-"))
+    folder.chmod(0o711)
+    return folder
 
 
 async def emptied(server: EmbeddedPostgres) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.store.orders import LOST
 from app.workers import postgres as postgres_module
 from app.workers.postgres import NOBODY, EmbeddedPostgres, PostgresFailed
 from tests.conftest import REPOSITORY, run_apart
@@ -152,7 +153,7 @@ def test_what_was_committed_survives_kill_9_of_every_process(server: EmbeddedPos
             while True:
                 await connection.execute("insert into numbers values ($1)", n_acked + 1)
                 n_acked += 1
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except LOST:
             pass
         await killer
         return n_acked
