@@ -38,7 +38,8 @@ class Product:
 
     def mid(self) -> float:
         """Own mid in the quote, 0.0 where a side is empty."""
-        return mid_half_units(self.market.read(), 0) / 2 / 10**self.symbol.price_scale
+        scale: int = 10**self.symbol.price_scale
+        return mid_half_units(self.market.read(), 0) / 2 / scale
 
     def usd_levels(self, side: Side) -> list[UsdLevel]:
         """The far side for a taker of `side`, best first."""

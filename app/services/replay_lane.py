@@ -11,14 +11,13 @@ from app.domain.book import Level
 from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.events import Fact
-from app.domain.fees import FeeTier, fee_nano
+from app.domain.fees import fee_nano
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
 from app.domain.records import ParentRecord
 from app.domain.units import NANO
-from app.domain.universe import Universe
 from app.execution.inputs import Accepted, Input, Report, SendChild, SetBalance, SetLimits, Start, Submit
 from app.execution.step import Core
 from app.services.replay_market import LaneBoard, book_side, levels_of, mid_half_units
@@ -287,15 +286,3 @@ def displayed_units(books: SymbolBooks, side: Side, mid_half: int, within_bps: i
                 break
             shown += qty_units
     return shown
-
-
-def universe_of(
-    symbol: Symbol, instruments: Sequence[Instrument], venues: Universe, fees: Mapping[str, FeeTier]
-) -> Universe:
-    """`venues` with one symbol's listings and one tier's fees."""
-    return replace(
-        venues,
-        symbols={symbol.name: symbol},
-        instruments={(i.venue, i.symbol): i for i in instruments},
-        fees=dict(fees),
-    )

@@ -11,9 +11,9 @@ Every part is a difference of two integers of money, so that the chain telescope
 7. gas         fixed charges that fills carry; no venue of ours reports one apart from its fee, hence 0
 8. opportunity what stayed unfilled: reference mid -> closing mid
 
-The class mid of a fill is read when its report arrives, with our own footprint in it; the own-venue mid is the venue's
-from before the fill. Where our trade moved the class, timing holds that and basis the same with the other sign: their sum
-is free of it.
+The class mid of a fill is read when its report arrives, with our own footprint in it; the own-venue mid is from before
+the fill. Where our trade moved the class, timing holds that and basis the same with the other sign: their sum is free
+of it.
 The reference is the client's decision price, or the mid when the order was received if none was given. The order of
 the steps is a declaration, not a discovery: adding up proves arithmetic, not attribution. A venue that reports one
 average price per child shows its impact inside spread.
