@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -79,8 +80,15 @@ def metrics() -> bytes:
 
 
 def request_answered(route: str, status: int, elapsed_s: float) -> None:
-    _requests.labels(route, str(status)).inc()
-    _seconds.labels(route).observe(elapsed_s)
+    count, seconds = _answered(route, status)
+    count.inc()
+    seconds.observe(elapsed_s)
+
+
+@cache
+def _answered(route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looking labels up costs more than counting; routes and statuses are few."""
+    return _requests.labels(route, str(status)), _seconds.labels(route)
 
 
 def request_refused(route: str, code: str, status: int, request_id: str) -> None:

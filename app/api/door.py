@@ -76,11 +76,12 @@ class Call(Request):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer other than a plain 200: its payload, status and headers."""
+    """An answer other than a plain 200. `is_durable`: everything it shows is on disk already, nobody need wait."""
 
     payload: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_durable: bool = False
 
 
 Endpoint = Callable[..., Awaitable[Any]]
@@ -149,23 +150,19 @@ class Door(APIRoute):
         if self._body is not None:
             arguments["body"] = validate(self._body, decode_object(await read_body(headers, call.receive)))
         result = await spec.endpoint(call, **arguments)
-        if spec.scope is not None and not isinstance(result, Response):
-            return await self._settled(call, result)
         if isinstance(result, Response):
             result.headers.setdefault("Bestex-Mode", call.mode.value)
             return result
-        return self._written(call, result)
+        response = self._written(call, result)
+        if spec.scope is not None and not (isinstance(result, Reply) and result.is_durable):
+            # Encoded at once, sent when everything that it shows is durable.
+            await call.services.engine.durable()
+        return response
 
     def _written(self, call: Call, result: Any) -> Response:
         if isinstance(result, Reply):
             return self._json(call, result.payload, result.status, result.headers)
         return self._json(call, result, self.spec.status, None)
-
-    async def _settled(self, call: Call, result: Any) -> Response:
-        """The answer, encoded at once and sent when everything that it shows is durable."""
-        response = self._written(call, result)
-        await call.services.engine.durable()
-        return response
 
     def _json(self, call: Call, payload: Any, status: int, headers: Mapping[str, str] | None) -> Response:
         body = payload if isinstance(payload, bytes) else orjson.dumps(payload)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+
+import orjson
 
 from app.domain.enums import Mode, ParentState, RefusalCode
 from app.domain.errors import InvariantBroken, OrderRefused
@@ -47,7 +48,7 @@ def body_hash(order: ParentOrder) -> str:
         order.decision_price_units,
         order.tags,
     ]
-    return hashlib.sha256(json.dumps(asked, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(asked)).hexdigest()
 
 
 class SubmitService:
@@ -72,7 +73,7 @@ class SubmitService:
                 value=str(late_ms),
                 unit="ms late",
                 pointer="/deadline",
-                hint="The deadline had passed on arrival. Send again with the same client_order_id and a later deadline.",
+                hint="The deadline had passed on arrival. The same client_order_id may be sent with a later one.",
             )
         reply = await self._engine.ask(Submit(replace(order, body_hash=body_hash(order)), mode))
         if not isinstance(reply, Accepted):

@@ -63,7 +63,7 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
     if accepted.is_replay:
         headers["Idempotency-Replayed"] = "true"
     if body.response_type is ResponseType.ACK:
-        return Reply(ack_json(accepted.fact, accepted.account_seq, symbol), status, headers)
+        return Reply(ack_json(accepted.fact, accepted.account_seq, symbol), status, headers, is_durable=True)
     await services.submit.wait_done(accepted.fact.order_id, body.wait_ms)
     record = await services.reads.order(accepted.fact.account, accepted.fact.order_id)
     payload = order_json(record, symbol)
