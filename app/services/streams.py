@@ -3,37 +3,41 @@
 Laws: only durable batches come in, in the order of the log. `seq` below is the account's own gapless sequence. What an
 item says of an order is the state right after its fact, computed by `evolve` from that order's facts alone, so that a
 message replayed from the journal after a restart is the message that was sent live.
+Cost: a fact of an account that nobody listens to is put into the ring and nothing else. Its order is folded when
+somebody reads it; while somebody listens live, as it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from app.domain.enums import KillScope
 from app.domain.errors import Unavailable
-from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, VenueSet
+from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, OrderAccepted, VenueSet
 from app.domain.records import FillRecord
 from app.execution.ledger import Ledger
 from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
+
+T = TypeVar("T")
 
 RING_FACTS: Final = 65_536
 PAGE_FACTS: Final = 1_000
 # A resume over a long history meets many orders; closed ones are dropped beyond this and read again if they reappear.
 REPLICA_ORDERS: Final = 4_096
-DURABLE_WAIT_S: Final = 0.01
+DURABLE_WAIT_S: Final = 0.002
 
 
 class FactSource(Protocol):
-    """The engine, as far as streams need it: its durable batches, and its ledger once, when nothing is in flight."""
+    """The engine, as far as streams need it: its durable batches, and its ledger, which runs ahead of them."""
 
     @property
     def ledger(self) -> Ledger: ...
@@ -52,11 +56,13 @@ class AccountReader(Protocol):
 class StreamItem(msgspec.Struct, gc=False):
     """One durable fact of an account and, if it concerns an order, that order right after it.
 
-    `encoded` belongs to the readers of the stream: what they made of this item, so that it is made once.
+    `order` is filled in when somebody reads the item (`is_folded`). `encoded` belongs to the readers: what they made
+    of this item, so that it is made once.
     """
 
     fact: Fact
-    order: OrderView | None
+    order: OrderView | None = None
+    is_folded: bool = False
     encoded: dict[str, bytes] | None = None
 
     @property
@@ -85,28 +91,39 @@ ItemSink = Callable[[Sequence[StreamItem]], None]
 SystemSink = Callable[[Fact], None]
 
 
+@dataclass(slots=True)
+class _LiveAccount:
+    """An account that somebody listens to. `orders` holds its orders after shard sequence `base_seq` and everything
+    published since; facts up to there are in it already."""
+
+    orders: OrderReplica
+    base_seq: int
+    n_listeners: int = 0
+
+
 class Streams:
     """The streams of one shard. Everything here runs on the event loop, except journal pages, which one thread reads.
 
-    Built when nothing of the engine is in flight (after recovery, before the first turn); facts up to that point are
-    history and come from the journal.
+    Facts that were in the engine's ledger when this was built are history and come from the journal.
     """
 
     def __init__(self, engine: FactSource, reader: AccountReader, *, ring_facts: int = RING_FACTS) -> None:
         ledger = engine.ledger
+        self._engine = engine
         self._reader = reader
         self._ring_facts = ring_facts
-        self._base_seq = ledger.seq
+        self._base_seq = self._seq = ledger.seq
         self._last_seqs = dict(ledger.account_seqs)
-        self._orders = OrderReplica(ledger.open_parents.values())
         self._kills = dict(ledger.kills)
         self._limits_versions = {account: limits.version for account, limits in ledger.limits.items()}
         self._disabled_venues = set(ledger.disabled_venues)
         self._ring: deque[StreamItem] = deque()
         self._rings: dict[str, deque[StreamItem]] = {}
+        self._live: dict[str, _LiveAccount] = {}
         self._sinks: list[ItemSink] = []
         self._system_sinks: list[SystemSink] = []
         self._wakers: dict[str, set[asyncio.Event]] = {}
+        self._publications: list[asyncio.Future[None]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-pages")
         self.is_ending = False
         self.is_closing = False
@@ -123,14 +140,20 @@ class Streams:
         """Ends followers and the journal thread; the engine's listener stays, and does nothing more."""
         self.end_followers()
         self.is_closing = True
+        self._tell_publication()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def last_seq(self, account: str) -> int:
         """The account's newest published sequence number, 0 before its first fact."""
         return self._last_seqs.get(account, 0)
 
+    # live
+
     def listen(self, sink: ItemSink, system_sink: SystemSink) -> Callable[[], None]:
-        """Calls `sink` with each durable batch, `system_sink` with each fact for all; gives the way to stop."""
+        """Calls `sink` with each durable batch, `system_sink` with each fact for all; gives the way to stop.
+
+        Items of accounts that are not live have no order state yet.
+        """
         self._sinks.append(sink)
         self._system_sinks.append(system_sink)
 
@@ -140,18 +163,46 @@ class Streams:
 
         return stop
 
+    def begin_live(self, account: str) -> None:
+        """From `live_ready` on, items of `account` come with their orders. One `end_live` belongs to each call."""
+        live = self._live.get(account)
+        if live is None:
+            ledger = self._engine.ledger
+            orders = OrderReplica(ledger.open_by_account.get(account, {}).values())
+            live = self._live[account] = _LiveAccount(orders, ledger.seq)
+        live.n_listeners += 1
+
+    def end_live(self, account: str) -> None:
+        live = self._live[account]
+        live.n_listeners -= 1
+        if not live.n_listeners:
+            del self._live[account]
+
+    def is_live_ready(self, account: str) -> bool:
+        """Whether all that the engine had decided when the account went live has been published."""
+        return self._seq >= self._live[account].base_seq
+
+    async def live_ready(self, account: str) -> None:
+        """Waits for `is_live_ready`: at most one group commit."""
+        while account in self._live and not self.is_live_ready(account) and not self.is_closing:
+            published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._publications.append(published)
+            await published
+
     def open_orders(self, account: str) -> list[OrderView]:
-        """Orders of `account` that are open at `last_seq`, oldest first."""
-        return [order_view(order) for order in self._orders.open_orders(account)]
+        """Orders of a live account that are open at `last_seq`, oldest first."""
+        return [order_view(order) for order in self._live[account].orders.open_orders(account)]
 
     def open_fills(self, account: str) -> list[OpenFill]:
-        """Fills of the open orders, in log order; each with its order as it stands at `last_seq`."""
+        """Fills of those orders, in log order; each with its order as it stands at `last_seq`."""
         fills = [
             OpenFill(record, order_view(order, record.fill.child_id))
-            for order in self._orders.open_orders(account)
+            for order in self._live[account].orders.open_orders(account)
             for record in order.fills
         ]
         return sorted(fills, key=lambda fill: fill.record.account_seq)
+
+    # switches and limits
 
     def system_state(self) -> SystemState:
         """What holds for everybody now, as far as it is durable."""
@@ -167,6 +218,8 @@ class Streams:
     def limits_version(self, account: str) -> int:
         """Version of the account's limits, 0 while it has none."""
         return self._limits_versions.get(account, 0)
+
+    # the past
 
     def cursor(self, account: str, after_seq: int) -> Cursor:
         """A reader of `account` from just behind `after_seq`."""
@@ -204,55 +257,92 @@ class Streams:
         skip = after_seq + 1 - ring[0].seq
         return list(islice(ring, skip, skip + limit))
 
-    async def in_thread(self, work: Callable[[], list[StreamItem]]) -> list[StreamItem]:
-        """Runs `work` on the one thread that reads journal pages; gives nothing once closing."""
+    def ring_past(self, account: str, order_ids: set[str], before_seq: int) -> tuple[list[Fact], set[str]]:
+        """Facts of `order_ids` before `before_seq` from memory, ascending, and the ids that began before memory."""
+        found: list[Fact] = []
+        missing = set(order_ids)
+        for item in reversed(self._rings.get(account, ())):
+            if not missing:
+                break
+            order_id = order_id_of(item.fact.event)
+            if order_id in missing and item.seq < before_seq:
+                found.append(item.fact)
+                if isinstance(item.fact.event, OrderAccepted):
+                    missing.discard(order_id)
+        found.reverse()
+        return [fact for fact in found if order_id_of(fact.event) not in missing], missing
+
+    async def in_thread(self, work: Callable[[], T]) -> T | None:
+        """Runs `work` on the one thread that reads journal pages; None once closing."""
         if self.is_closing:
-            return []
+            return None
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    # what comes in
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         if self.is_closing:
             return
         items: list[StreamItem] = []
-        system: list[Fact] = []
         for fact in facts:
-            if fact.seq <= self._base_seq:
-                continue
-            if type(fact.event) in _NOTED and self._note(fact):
-                system.append(fact)
-            if fact.account:
-                items.append(self._publish(fact))
+            if fact.seq > self._base_seq:
+                self._seq = fact.seq
+                if type(fact.event) in _NOTED and self._note(fact):
+                    for system_sink in tuple(self._system_sinks):
+                        system_sink(fact)
+                if fact.account:
+                    items.append(self._publish(fact))
         while len(self._ring) > self._ring_facts:
             self._evict()
         for sink in tuple(self._sinks):
             sink(items)
-        for fact in system:
-            for system_sink in tuple(self._system_sinks):
-                system_sink(fact)
+        if self._publications:
+            self._tell_publication()
         if self._wakers:
             for account in {item.fact.account for item in items}:
                 for waker in self._wakers.get(account, ()):
                     waker.set()
 
+    def _tell_publication(self) -> None:
+        waiting, self._publications = self._publications, []
+        for published in waiting:
+            if not published.done():
+                published.set_result(None)
+
     def _publish(self, fact: Fact) -> StreamItem:
-        if not self._orders.knows(fact):
-            # A late word on an order that left memory long ago: rare, so it is read here and now.
-            for past in read_orders(self._reader, fact.account, {order_id_of(fact.event)}, fact.account_seq):
-                self._orders.apply(past)
-        item = StreamItem(fact, self._orders.apply(fact))
+        account = fact.account
+        item = StreamItem(fact)
+        live = self._live.get(account)
+        if live is not None and fact.seq > live.base_seq:
+            self._fold(live, item)
         self._ring.append(item)
-        self._rings.setdefault(fact.account, deque()).append(item)
-        self._last_seqs[fact.account] = fact.account_seq
+        ring = self._rings.get(account)
+        if ring is None:
+            ring = self._rings[account] = deque()
+        ring.append(item)
+        self._last_seqs[account] = fact.account_seq
         return item
+
+    def _fold(self, live: _LiveAccount, item: StreamItem) -> None:
+        fact = item.fact
+        if not live.orders.knows(fact):
+            # A late word on an order that was closed before the account went live: rare, so it is read here and now.
+            past, missing = self.ring_past(fact.account, {order_id_of(fact.event)}, fact.account_seq)
+            for each in read_orders(self._reader, fact.account, missing, fact.account_seq) if missing else past:
+                live.orders.apply(each)
+        item.order = live.orders.apply(fact)
+        item.is_folded = True
 
     def _evict(self) -> None:
         item = self._ring.popleft()
-        ring = self._rings[item.fact.account]
+        account = item.fact.account
+        ring = self._rings[account]
         ring.popleft()
         if not ring:
-            del self._rings[item.fact.account]
-        if order_id := order_id_of(item.fact.event):
-            self._orders.forget_closed(order_id, item.fact.seq)
+            del self._rings[account]
+        live = self._live.get(account)
+        if live is not None and (order_id := order_id_of(item.fact.event)):
+            live.orders.forget_closed(order_id, item.fact.seq)
 
     def _note(self, fact: Fact) -> bool:
         """Keeps the switches and limits up to date; whether `fact` is everybody's business."""
@@ -283,6 +373,7 @@ class Cursor:
         self._streams = streams
         self._reader = reader
         self._account = account
+        # Orders as they stand after `seq`: all that have been met, as long as every page was folded here.
         self._orders = OrderReplica()
         self.seq = after_seq
 
@@ -297,10 +388,12 @@ class Cursor:
         """
         while not self.is_at_head:
             items = self._streams.ring_page(self._account, self.seq, limit)
-            if items is None:
+            if items is not None:
+                await self._fold(items)
+            else:
                 # What is durable but not yet published is left out: it will come through the ring.
                 n_published = min(limit, self._streams.last_seq(self._account) - self.seq)
-                items = await self._streams.in_thread(partial(self._journal, self.seq, n_published))
+                items = await self._streams.in_thread(partial(self._from_journal, self.seq, n_published))
             if items:
                 self.seq = items[-1].seq
                 return items
@@ -310,10 +403,37 @@ class Cursor:
             await asyncio.sleep(DURABLE_WAIT_S)
         return []
 
-    def _journal(self, after_seq: int, limit: int) -> list[StreamItem]:
+    async def _fold(self, items: Sequence[StreamItem]) -> None:
+        """Fills in the orders of a page of the ring, for this and every later reader."""
+        if all(item.is_folded for item in items):
+            self._orders = OrderReplica()  # it did not see this page
+            return
+        before_seq = items[0].seq
+        unknown = self._unknown([item.fact for item in items])
+        past, missing = self._streams.ring_past(self._account, unknown, before_seq)
+        if missing:
+            work = partial(read_orders, self._reader, self._account, missing, before_seq)
+            past = [*past, *(await self._streams.in_thread(work) or ())]
+        for fact in past:
+            self._orders.apply(fact)
+        for item in items:
+            order = self._orders.apply(item.fact)
+            if not item.is_folded:
+                item.order, item.is_folded = order, True
+        self._orders.shrink(REPLICA_ORDERS)
+
+    def _from_journal(self, after_seq: int, limit: int) -> list[StreamItem]:
         facts = self._reader.read_account(self._account, after_seq, limit)
         if facts and facts[0].account_seq != after_seq + 1:
             raise Unavailable("resume_too_old", f"The journal begins at {facts[0].account_seq}.")
+        for fact in read_orders(self._reader, self._account, self._unknown(facts), after_seq + 1):
+            self._orders.apply(fact)
+        items = [StreamItem(fact, self._orders.apply(fact), is_folded=True) for fact in facts]
+        self._orders.shrink(REPLICA_ORDERS)
+        return items
+
+    def _unknown(self, facts: Sequence[Fact]) -> set[str]:
+        """Orders that `facts` speak of, that began before them and have not been met."""
         unknown: set[str] = set()
         accepted: set[str] = set()
         for fact in facts:
@@ -321,26 +441,22 @@ class Cursor:
             if order_id not in accepted and not self._orders.knows(fact):
                 unknown.add(order_id)
             accepted.add(order_id)
-        for fact in read_orders(self._reader, self._account, unknown, after_seq + 1):
-            self._orders.apply(fact)
-        items = [StreamItem(fact, self._orders.apply(fact)) for fact in facts]
-        self._orders.shrink(REPLICA_ORDERS)
-        return items
+        return unknown
 
 
-def read_orders(reader: AccountReader, account: str, order_ids: set[str], before_seq: int) -> Iterable[Fact]:
+def read_orders(reader: AccountReader, account: str, order_ids: set[str], before_seq: int) -> list[Fact]:
     """Every fact of `order_ids` before `before_seq`, ascending: pages backwards until each acceptance is found."""
     found: list[Fact] = []
     missing = set(order_ids)
     upper = before_seq
     while missing and upper > 1:
         lower = max(1, upper - PAGE_FACTS)
-        page = reader.read_account(account, lower - 1, upper - lower)
-        for fact in reversed(page):
+        for fact in reversed(reader.read_account(account, lower - 1, upper - lower)):
             order_id = order_id_of(fact.event)
             if order_id in missing:
                 found.append(fact)
-                if fact.event.KIND == "order_accepted":
+                if isinstance(fact.event, OrderAccepted):
                     missing.discard(order_id)
         upper = lower
-    return reversed(found)
+    found.reverse()
+    return found

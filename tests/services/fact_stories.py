@@ -35,6 +35,7 @@ from app.domain.universe import Universe
 from app.domain.venue import Venue
 from app.execution.ledger import Ledger, evolve
 from app.execution.machine import ChildStep, may_child
+from app.services.streams import StreamItem, Streams
 
 SYMBOLS = {
     name: Symbol(name, FungibilityClass(name.split("/")[0], "USDT", "USDT", ContractKind.SPOT), 2, 5)
@@ -319,3 +320,16 @@ class FakeEngine:
     def commit(self, facts: Sequence[Fact]) -> None:
         for listener in self.listeners:
             listener(facts)
+
+
+def told(story: Story) -> list[StreamItem]:
+    """Every account's items of the whole story, folded: what a listener of everything was told."""
+    engine = FakeEngine()
+    streams = Streams(engine, LogReader([]))
+    items: list[StreamItem] = []
+    streams.listen(items.extend, lambda fact: None)
+    for account in {fact.account for fact in story.facts if fact.account}:
+        streams.begin_live(account)
+    engine.commit(story.facts)
+    streams.close()
+    return items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain import events as ev
 from app.domain.enums import DoneReason, KillAction, KillScope
 from app.domain.events import Fact
-from app.execution.ledger import fold
+from app.execution.ledger import Ledger, fold
 from app.services.streams import StreamItem, Streams, read_orders
 from tests.services.fact_stories import FakeEngine, LogReader, Story
 
@@ -29,14 +30,17 @@ async def drain(streams: Streams, account: str, after_seq: int, limit: int = 1_0
 
 
 class Live:
-    """Streams over a story, committed in batches; remembers what was published live."""
+    """Streams over a story, committed in batches; remembers what was published. Somebody listens unless `is_cold`."""
 
-    def __init__(self, story: Story, *, n_known: int = 0, ring_facts: int = 65_536) -> None:
+    def __init__(self, story: Story, *, n_known: int = 0, ring_facts: int = 65_536, is_cold: bool = False) -> None:
         self.engine = FakeEngine(fold(story.facts[:n_known]))
         self.reader = LogReader(story.facts)
         self.streams = Streams(self.engine, self.reader, ring_facts=ring_facts)
         self.items: list[StreamItem] = []
         self.system: list[Fact] = []
+        for account in story.accounts if not is_cold else ():
+            self.streams.begin_live(account)
+            assert self.streams.is_live_ready(account)
         self.stop = self.streams.listen(self.items.extend, self.system.append)
         for start in range(n_known, len(story.facts), 7):
             self.engine.commit(story.facts[start : start + 7])
@@ -50,14 +54,65 @@ class Live:
 async def test_replay_equals_live_from_every_point(seed: int, ring_facts: int) -> None:
     story = Story(seed)
     story.grow(180)
-    live = Live(story, ring_facts=ring_facts)
+    live, cold = Live(story, ring_facts=ring_facts), Live(story, ring_facts=ring_facts, is_cold=True)
     for account in story.accounts:
         published = live.of(account)
         assert [item.fact for item in published] == story.of(account)
         assert [item.seq for item in published] == list(range(1, len(published) + 1))
-        for after_seq in range(0, len(published) + 1, 3):
+        points = list(range(0, len(published) + 1, 3))
+        random.Random(seed).shuffle(points)
+        for after_seq in points:
             assert seen(await drain(live.streams, account, after_seq, limit=13)) == seen(published[after_seq:])
+            assert seen(await drain(cold.streams, account, after_seq, limit=7)) == seen(published[after_seq:])
     live.streams.close()
+    cold.streams.close()
+
+
+async def test_nobody_listening_means_nothing_is_folded() -> None:
+    story = Story(31)
+    story.grow(200)
+    cold = Live(story, is_cold=True)
+    assert not any(item.is_folded for item in cold.items)
+    await drain(cold.streams, "desk-a", 10, limit=1_000)
+    assert {item.is_folded for item in cold.of("desk-a")[10:]} == {True}
+    assert not any(item.is_folded for item in cold.of("desk-b"))
+    cold.streams.close()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 120), st.integers(0, 12), st.sampled_from([15, 65_536]))
+async def test_going_live_while_the_engine_runs_ahead_tells_the_same(
+    seed: int, n_before: int, n_ahead: int, ring_facts: int
+) -> None:
+    """The ledger that a live account starts from holds what is not yet durable: nothing is lost or counted twice."""
+    story = Story(seed, accounts=("desk",))
+    story.grow(n_before)
+    whole = Live(story)
+    engine = FakeEngine(Ledger())
+    streams = Streams(engine, LogReader(story.facts), ring_facts=ring_facts)
+    items: list[StreamItem] = []
+    streams.listen(items.extend, lambda fact: None)
+    engine.commit(story.facts)
+    ahead = story.grow(n_ahead)
+    engine.ledger = fold(story.facts)  # decided, not durable
+    streams.begin_live("desk")
+    assert streams.is_live_ready("desk") is not bool(ahead)
+    ready = asyncio.ensure_future(streams.live_ready("desk"))
+    await asyncio.sleep(0)
+    engine.commit(ahead)
+    await asyncio.wait_for(ready, 1)
+    after = story.grow(60)
+    engine.commit(after)
+    whole.engine.commit([*ahead, *after])
+    n_after = sum(fact.account == "desk" for fact in after)
+    assert all(item.is_folded for item in items[-n_after:])
+    assert seen(items[-n_after:]) == seen(whole.items[-n_after:])
+    assert streams.open_orders("desk") == whole.streams.open_orders("desk")
+    assert seen(await drain(streams, "desk", 0, limit=40)) == seen(whole.items)
+    streams.end_live("desk")
+    assert not streams._live
+    streams.close()
+    whole.streams.close()
 
 
 @settings(max_examples=8, deadline=None)
@@ -126,7 +181,7 @@ async def test_the_newest_are_read_from_memory_and_only_the_older_from_the_journ
     story.grow(100)
     live = Live(story, ring_facts=50)
     last_seq = live.streams.last_seq("desk")
-    live.reader.n_reads = 0
+    assert live.reader.n_reads == 0
     assert len(await drain(live.streams, "desk", last_seq - 50)) == 50
     assert live.reader.n_reads == 0
     assert len(await drain(live.streams, "desk", last_seq - 51)) == 51
@@ -146,6 +201,7 @@ async def test_a_word_on_an_order_that_left_memory_is_told_as_if_it_had_not() ->
     story.late_fill(order_id)
     small, large = Live(story, ring_facts=10), Live(story)
     assert seen(small.items) == seen(large.items)
+    assert small.items[-1].is_folded
     assert small.reader.n_reads > 0
     assert large.reader.n_reads == 0
     small.streams.close()
@@ -220,6 +276,7 @@ async def test_an_unknown_account_is_empty() -> None:
     live = Live(Story(19))
     assert live.streams.last_seq("nobody") == 0
     assert await drain(live.streams, "nobody", 0) == []
+    live.streams.begin_live("nobody")
     assert live.streams.open_orders("nobody") == []
     live.streams.close()
 

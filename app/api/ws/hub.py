@@ -64,7 +64,7 @@ class Hub:
         self._symbols = services.engine.universe.symbols
         self._connections: dict[Connection, None] = {}
         self._by_key: dict[str, dict[Connection, None]] = {}
-        self._live: dict[tuple[str, Channel], dict[Subscription, None]] = {}
+        self._live: dict[str, dict[Channel, dict[Subscription, None]]] = {}
         self._stop_listening = self.streams.listen(self._on_items, self._on_system)
         self._tasks = [asyncio.create_task(self._beat_for_ever()), asyncio.create_task(self._show_books_for_ever())]
 
@@ -130,25 +130,30 @@ class Hub:
 
     # subscriptions
 
+    def begin(self, subscription: Subscription) -> None:
+        """A sequenced subscription begins: from `live_ready` on, its account's items come with their orders."""
+        self.streams.begin_live(subscription.connection.account)
+        subscription.is_begun = True
+
     def go_live(self, subscription: Subscription) -> None:
         """From the next fact on, `subscription` gets what it wants. It must have been brought to the present."""
         if subscription.connection.closing is None:
             subscription.is_live = True
-            key = (self._live_account(subscription), subscription.channel)
-            self._live.setdefault(key, {})[subscription] = None
+            channels = self._live.setdefault(subscription.account, {})
+            channels.setdefault(subscription.channel, {})[subscription] = None
 
     def end(self, subscription: Subscription) -> None:
         if subscription.channel is Channel.BOOKS:
             self.books.remove(subscription)
         elif subscription.is_live:
-            key = (self._live_account(subscription), subscription.channel)
-            del self._live[key][subscription]
-            if not self._live[key]:
-                del self._live[key]
-
-    @staticmethod
-    def _live_account(subscription: Subscription) -> str:
-        return subscription.connection.account if subscription.channel.is_sequenced else ""
+            channels = self._live[subscription.account]
+            del channels[subscription.channel][subscription]
+            if not channels[subscription.channel]:
+                del channels[subscription.channel]
+            if not channels:
+                del self._live[subscription.account]
+        if subscription.is_begun:
+            self.streams.end_live(subscription.account)
 
     def offer(self, subscription: Subscription, item: StreamItem) -> None:
         """Sends one item of the past, if it belongs to the subscription."""
@@ -197,12 +202,11 @@ class Hub:
             if isinstance(event, KeyRevoked):
                 for connection in tuple(self._by_key.get(event.prefix, ())):
                     connection.close(CloseCode.UNAUTHENTICATED, "key_revoked")
-            if not self._live:
-                continue
-            for channel in wire.channels_of(item):
-                subscriptions = self._live.get((event.account, channel))
-                if subscriptions:
-                    self._fan_out(item, subscriptions)
+            channels = self._live.get(event.account)
+            if channels:
+                for channel in wire.channels_of(item):
+                    if subscriptions := channels.get(channel):
+                        self._fan_out(item, subscriptions)
 
     def _fan_out(self, item: StreamItem, subscriptions: dict[Subscription, None]) -> None:
         """One frame per (number, place) of a subscription: equal readers share the same bytes."""
@@ -226,7 +230,7 @@ class Hub:
         return text_frame(head + wire.tail(item, channel, self._symbols))
 
     def _on_system(self, fact: Fact) -> None:
-        subscriptions = self._live.get(("", Channel.SYSTEM), {})
+        subscriptions = self._live.get("", {}).get(Channel.SYSTEM, {})
         for subscription in subscriptions:
             data = [wire.system_event(fact)]
             message = ms.SystemMessage(type="update", sub=subscription.sub, ts=time_text(fact.ts_ns), data=data)

@@ -223,11 +223,14 @@ class Session:
         elif subscription.channel is Channel.SYSTEM:
             self._connection.push(hub.system_snapshot(subscription))
             hub.go_live(subscription)
-        elif is_snapshot_wanted or subscription.prev_seq != subscription.live_from_seq:
+        else:
+            hub.begin(subscription)
+            is_present = subscription.prev_seq == subscription.live_from_seq
+            if is_present and not is_snapshot_wanted and hub.streams.is_live_ready(subscription.account):
+                hub.go_live(subscription)
+                return
             work = self._catch_up(subscription, is_snapshot_wanted=is_snapshot_wanted)
             subscription.catching_up = asyncio.get_running_loop().create_task(work)
-        else:
-            hub.go_live(subscription)
 
     def _unsubscribe(self, message: ms.Unsubscribe) -> None:
         connection = self._connection
@@ -249,6 +252,7 @@ class Session:
     async def _catch_up(self, subscription: Subscription, *, is_snapshot_wanted: bool) -> None:
         """The replay, the snapshot, what came meanwhile, then live: each step begins where the last one ended."""
         try:
+            await self._hub.streams.live_ready(subscription.account)
             seq = await self._replay(subscription, subscription.prev_seq)
             if is_snapshot_wanted:
                 await self._snapshot(subscription, seq)

@@ -50,6 +50,7 @@ class Subscription:
     """One channel of one connection. `prev_seq` is the seq of its last message, or where it began.
 
     `symbols` None means every one. `live_from_seq`: what is not newer was on disk when the subscription was made.
+    `is_begun`: it counts as a listener of its account. `is_live`: its replay has reached the present.
     """
 
     connection: Connection
@@ -59,8 +60,14 @@ class Subscription:
     depth: int
     prev_seq: int = 0
     live_from_seq: int = 0
+    is_begun: bool = False
     is_live: bool = False
     catching_up: asyncio.Task[None] | None = None
+
+    @property
+    def account(self) -> str:
+        """Whose facts it is about, empty for everybody's."""
+        return self.connection.account if self.channel.is_sequenced else ""
 
     @property
     def is_behind(self) -> bool:

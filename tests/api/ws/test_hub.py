@@ -16,9 +16,8 @@ from app.api.ws import wire
 from app.api.ws.messages import Channel
 from app.domain import events as ev
 from app.domain.enums import KillAction, KillScope, Scope
-from app.services.streams import StreamItem, Streams
 from tests.api.ws.gateway import QUICK, Gateway, Reader, eventually, running
-from tests.services.fact_stories import FakeEngine, LogReader, Story
+from tests.services.fact_stories import LogReader, Story, told
 
 UPDATES = msgspec.json.Decoder(ms.Updates)
 SNAPSHOTS = msgspec.json.Decoder(ms.Snapshots)
@@ -27,15 +26,9 @@ REPLIES = msgspec.json.Decoder(ms.Replies)
 
 def journal(story: Story, account: str, channel: str, symbol: str = "") -> list[int]:
     """Sequence numbers that a reader of `channel` must get, from the whole log."""
-    engine = FakeEngine()
-    items: list[StreamItem] = []
-    streams = Streams(engine, LogReader([]))
-    streams.listen(items.extend, lambda fact: None)
-    engine.commit(story.facts)
-    streams.close()
     return [
         item.seq
-        for item in items
+        for item in told(story)
         if item.fact.account == account
         and channel in wire.channels_of(item)
         and (not symbol or wire.symbol_of(item) in ("", symbol))

@@ -14,18 +14,8 @@ from app.api.ws.messages import Channel
 from app.domain import events as ev
 from app.domain.enums import DoneReason, KillAction, KillScope
 from app.domain.events import Event
-from app.services.streams import StreamItem, Streams
-from tests.services.fact_stories import SYMBOLS, FakeEngine, LogReader, Story
-
-
-def items_of(story: Story) -> list[StreamItem]:
-    engine = FakeEngine()
-    streams = Streams(engine, LogReader([]))
-    items: list[StreamItem] = []
-    streams.listen(items.extend, lambda fact: None)
-    engine.commit(story.facts)
-    streams.close()
-    return items
+from app.services.streams import StreamItem
+from tests.services.fact_stories import SYMBOLS, Story, told
 
 
 def row(item: StreamItem, channel: Channel) -> dict:
@@ -49,7 +39,7 @@ def test_every_kind_of_fact_feeds_what_the_documents_say() -> None:
     child_id = next(iter(story.ledger.parents[order_id].children))
     story.tell(ev.OverfillRecorded("desk", order_id, child_id, 1000))
     fed: dict[str, set[tuple[str, ...]]] = {}
-    for item in items_of(story):
+    for item in told(story):
         fed.setdefault(item.fact.event.KIND, set()).add(tuple(c.value for c in wire.channels_of(item)))
     assert (
         fed["order_accepted"] == fed["route_planned"] == fed["order_done"] == fed["cancel_requested"] == {("orders",)}
@@ -67,7 +57,7 @@ def test_every_kind_of_fact_feeds_what_the_documents_say() -> None:
 def test_a_childs_fact_is_told_on_orders_only_where_it_changes_the_status() -> None:
     story = Story(9, accounts=("desk",))
     story.grow(800)
-    for item in items_of(story):
+    for item in told(story):
         if isinstance(item.fact.event, ev.ChildAcked | ev.ChildCanceled | ev.ChildExpired | ev.ChildSending):
             assert item.order is not None
             is_told = Channel.ORDERS in wire.channels_of(item)
@@ -79,7 +69,7 @@ def test_every_message_of_a_long_story_decodes_by_its_struct() -> None:
     story.grow(1_000)
     decoder = msgspec.json.Decoder(ms.Updates)
     n_messages = 0
-    for item in items_of(story):
+    for item in told(story):
         for channel in wire.channels_of(item):
             text = wire.head(channel, 1, item.seq, 0, is_replay=False) + wire.tail(item, channel, SYMBOLS)
             message = decoder.decode(text)
@@ -93,15 +83,15 @@ def test_quantities_after_a_fill_are_the_orders_at_that_fact() -> None:
     order = story.ledger.parents[order_id].accepted.order
     story.fill(order_id, child_id, 2_000)
     story.fill(order_id, child_id, 3_000)
-    first, second = items_of(story)[-2:]
+    first, second = told(story)[-2:]
     for item, cum in ((first, "0.02"), (second, "0.05")):
-        told, filled = row(item, Channel.ORDERS), row(item, Channel.EXECUTIONS)
-        assert told["cum_qty"] == filled["cum_qty"] == cum
+        shown, filled = row(item, Channel.ORDERS), row(item, Channel.EXECUTIONS)
+        assert shown["cum_qty"] == filled["cum_qty"] == cum
         if order.qty_units is not None:
             leaves = Decimal(order.qty_units).scaleb(-5) - Decimal(cum)
-            assert Decimal(told["leaves_qty"]) == Decimal(filled["leaves_qty"]) == leaves
-        assert told["order_status"] == filled["order_status"] == "partially_filled"
-        assert told["exec_type"] == filled["exec_type"] == "trade"
+            assert Decimal(shown["leaves_qty"]) == Decimal(filled["leaves_qty"]) == leaves
+        assert shown["order_status"] == filled["order_status"] == "partially_filled"
+        assert shown["exec_type"] == filled["exec_type"] == "trade"
     money = sum(f.event.money_nano for f in story.facts if isinstance(f.event, ev.ChildFilled))
     assert Decimal(row(second, Channel.ORDERS)["avg_price"]) == pytest.approx(Decimal(money) / 10**9 / Decimal("0.05"))
 
@@ -111,18 +101,18 @@ def test_an_end_without_a_fill_leaves_nothing_and_says_why() -> None:
     for child_id in children:
         story.tell(ev.ChildCanceled("desk", order_id, child_id, 0, "venue"))
     story.tell(ev.OrderDone("desk", order_id, DoneReason.EXPIRED, "time_in_force"))
-    told = row(items_of(story)[-1], Channel.ORDERS)
-    assert (told["exec_type"], told["order_status"], told["done_reason"]) == ("expired", "expired", "expired")
-    assert told["text"] == "time_in_force"
-    assert told["leaves_qty"] in ("0", None)
-    assert told["avg_price"] is None
+    shown = row(told(story)[-1], Channel.ORDERS)
+    assert (shown["exec_type"], shown["order_status"], shown["done_reason"]) == ("expired", "expired", "expired")
+    assert shown["text"] == "time_in_force"
+    assert shown["leaves_qty"] in ("0", None)
+    assert shown["avg_price"] is None
 
 
 def test_an_order_whose_live_children_are_all_unknown_is_unknown() -> None:
     story, order_id, children = worked()
     for child_id in children:
         story.tell(ev.ChildUnknown("desk", order_id, child_id, "timeout"))
-    item = items_of(story)[-1]
+    item = told(story)[-1]
     assert row(item, Channel.ORDERS)["order_status"] == "unknown"
     risk = row(item, Channel.RISK)
     assert (risk["kind"], risk["child_id"], risk["reason"]) == ("child_unknown", children[-1], "timeout")
@@ -135,13 +125,13 @@ def test_a_late_fill_is_told_as_one() -> None:
         story.tell(ev.ChildExpired("desk", order_id, each, 0, "venue"))
     story.tell(ev.OrderDone("desk", order_id, DoneReason.EXPIRED, ""))
     story.late_fill(order_id)
-    told = row(items_of(story)[-1], Channel.EXECUTIONS)
-    assert (told["exec_type"], told["order_status"], told["cum_qty"]) == ("trade_late", "expired", "0.01")
+    shown = row(told(story)[-1], Channel.EXECUTIONS)
+    assert (shown["exec_type"], shown["order_status"], shown["cum_qty"]) == ("trade_late", "expired", "0.01")
 
 
 def test_a_tail_is_made_once() -> None:
     story, *_ = worked()
-    item = items_of(story)[1]
+    item = told(story)[1]
     assert wire.tail(item, Channel.ORDERS, SYMBOLS) is wire.tail(item, Channel.ORDERS, SYMBOLS)
 
 
