@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.enums import Side, Strategy, TimeInForce
+from app.domain.enums import Side, SolveStatus, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.kernels import cost
@@ -19,7 +19,7 @@ from app.routing.costs import Walks
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, build_problem
 from app.routing.receipt import Outcome
-from app.routing.rounding import Solve
+from app.routing.rounding import Solve, drop_what_does_not_pay
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
 from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
@@ -139,17 +139,33 @@ def _contest(problem: RouteProblem, solvers: Solvers) -> _Contest:
         if alone is None:
             return _Contest((), NO_WALKS, None, wanted)
         return _Contest((alone[0],), alone[1], alone[0], wanted)
+    names = [name for name, _ in solvers]
     plans = [target.settle_within(problem, solve, wanted) for _, solve in solvers]
-    candidates, walks = verify.recost(problem, [name for name, _ in solvers], plans)
-    eligible = candidates[-1:] if problem.request.approved.value.strategy is Strategy.SWEEP else candidates
-    chosen = None
-    for plan in eligible:
-        if not plan.is_feasible or plan.qty_units == 0 or not target.is_within(problem, plan):
-            continue
-        rank = (-plan.qty_units, plan.objective_nano)
-        if chosen is None or rank < (-chosen.qty_units, chosen.objective_nano):
-            chosen = plan
-    return _Contest(candidates, walks, chosen, wanted)
+    candidates, walks = verify.recost(problem, names, plans)
+    if problem.has_fixed:
+        best = _best(problem, candidates)
+        thrifty = _without_waste(problem, solvers[0][1], best) if best is not None else None
+        if thrifty is not None:
+            candidates, walks = verify.recost(problem, names, [thrifty, *plans[1:]])
+    is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
+    return _Contest(candidates, walks, _best(problem, candidates[-1:] if is_sweep else candidates), wanted)
+
+
+def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:
+    """The candidate of the most units, of those the cheapest; None where none is feasible."""
+    feasible = [p for p in candidates if p.is_feasible and p.qty_units > 0 and target.is_within(problem, p)]
+    return min(feasible, key=lambda plan: (-plan.qty_units, plan.objective_nano), default=None)
+
+
+def _without_waste(problem: RouteProblem, solve: Solve, best: Recosted) -> Int64Array | None:
+    """The best plan without venues whose fixed cost does not pay; None where it is proven optimal or stays best."""
+    witness = target.witness_upnano(problem, best.qty_units)
+    if verify.find(problem, best, witness).status is SolveStatus.OPTIMAL:
+        return None
+    units = drop_what_does_not_pay(problem, solve, best.units, witness)
+    thrifty = verify.recost(problem, ("",), (units,))[0][0]
+    is_better = thrifty.objective_nano < best.objective_nano and target.is_within(problem, thrifty)
+    return units if is_better else None
 
 
 def _allocations(problem: RouteProblem, plan: Recosted) -> tuple[list[Allocation], list[int]]:

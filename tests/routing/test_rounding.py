@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernels import cost
-from app.routing.rounding import settle
+from app.routing import target
+from app.routing.rounding import drop_what_does_not_pay, settle
 from app.routing.router import SOLVERS, Router
 from tests.routing.scenes import INVERSE, SPOT, Place, Scene, random_scene
 
@@ -62,5 +63,8 @@ def test_the_bound_on_venues_keeps_the_cheapest_combination():
 
 def test_fixed_costs_are_paid_only_where_they_pay():
     a, b = Place("a", asks=[(100, 10), (102, 90)], fee_ppm=0), Place("b", asks=[(101, 90)], fee_ppm=0, fixed_nano=5_000)
-    assert settled([a, b], 50) == [50, 0]
-    assert settled([a, b], 90) == [10, 80]
+    for quantity, expected in ((50, [50, 0]), (90, [10, 80])):
+        problem = pose(Scene([a, b], qty_units=quantity))
+        split = np.array([10, quantity - 10], np.int64)
+        witness = target.witness_upnano(problem, quantity)
+        assert drop_what_does_not_pay(problem, SOLVERS[0][1], split, witness).tolist() == expected
