@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from app.routing.router import Router
-
 from app.domain.book import BookSnapshot
 from app.domain.enums import (
     ContractKind,
@@ -31,6 +29,7 @@ from app.domain.venue import Venue
 from app.execution import inputs as inp
 from app.execution.context import Timing, World
 from app.execution.step import Core
+from app.routing.router import Router
 from app.shm.books import BookBoard
 from app.tca.attribution import attribute
 

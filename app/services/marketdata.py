@@ -19,11 +19,11 @@ class MarketData:
     def take(self, book: BookSnapshot | BookDelta) -> None:
         """Writes one update; a gap or an invalid book bars the venue until its next snapshot."""
         if isinstance(book, BookSnapshot):
-            is_good = self.board.write_snapshot(book)
+            is_good = bool(self.board.write_snapshot(book))
         else:
             is_good = self.board.apply_delta(book)
         self._last_ts_ns[(book.venue, book.symbol)] = book.received_ts_ns
-        observe.book_received(book.venue, book.symbol, is_good=bool(is_good))
+        observe.book_received(book.venue, book.symbol, is_good=is_good)
 
     def book_age_ns(self, now_ns: int) -> dict[tuple[str, str], int]:
         """Age of each book that ever came."""
