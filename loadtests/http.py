@@ -196,10 +196,16 @@ def measure(seconds: float = RATE_SECONDS) -> dict[str, object]:
     """CPU per order in interleaved rounds, then the fixed rates, a contention probe beside each."""
     with (
         tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder,
-        running_service(Path(folder)) as service,
+        running_service(_enterable(Path(folder))) as service,
         idiomatic_service() as (port, pid),
     ):
         return {"cpu": _cpu(service, port, pid), "rates": _rates(service, seconds)}
+
+
+def _enterable(folder: Path) -> Path:
+    """As root, the database runs as somebody who must enter the folder."""
+    folder.chmod(0o711)
+    return folder
 
 
 def _cpu(service: Running, twin_port: int, twin_pid: int) -> dict[str, object]:

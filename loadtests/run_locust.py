@@ -110,6 +110,7 @@ def measure(users: int = 10, seconds: int = 20, rate: float = 4.0) -> Outcome:
     """One run, balanced."""
     with tempfile.TemporaryDirectory(prefix="bestex-load-") as name:
         folder = Path(name)
+        folder.chmod(0o711)  # as root, the database runs as somebody who must enter it
         notes_folder = folder / "notes"
         notes_folder.mkdir()
         database = EmbeddedPostgres(folder / "postgres")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.service_home import service_home
+
 
 @dataclass
 class Asked:
@@ -71,6 +73,13 @@ def service():
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def home():
+    """A home for a real service."""
+    with service_home() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -68,9 +68,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_once_fills_explains_and_exits_0(tmp_path):
+def test_once_fills_explains_and_exits_0(home):
     ended = subprocess.run(
-        command(tmp_path, "--once", "--port", str(free_port())),
+        command(home, "--once", "--port", str(free_port())),
         capture_output=True,
         text=True,
         timeout=120,
@@ -98,17 +98,17 @@ def test_once_fills_explains_and_exits_0(tmp_path):
     assert not ended.stderr, ended.stderr
 
 
-def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(tmp_path):
+def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(home):
     port = free_port()
-    with started(tmp_path, "--port", str(port)) as process:
+    with started(home, "--port", str(port)) as process:
         read_until(process, "PAPER MODE")
         below = descendants(process.pid)
         assert below, "the database is a child"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/docs", timeout=5) as answer:
             page = answer.read().decode()
         assert not re.findall(r"(?:src|href)=[\"']https?://", page), "the docs load something from elsewhere"
-        stored = json.loads((tmp_path / "service.json").read_text())
-        assert stored == {"url": f"http://127.0.0.1:{port}", "data": str(tmp_path / "demo")}
+        stored = json.loads((home / "service.json").read_text())
+        assert stored == {"url": f"http://127.0.0.1:{port}", "data": str(home / "demo")}
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.wait(STOP_S + 5)
@@ -118,8 +118,8 @@ def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(tmp_path):
         assert not [pid for pid in below if is_alive(pid)]
 
 
-def test_ctrl_c_during_the_start_leaves_nothing(tmp_path):
-    with started(tmp_path, "--port", str(free_port())) as process:
+def test_ctrl_c_during_the_start_leaves_nothing(home):
+    with started(home, "--port", str(free_port())) as process:
         read_until(process, "kernels")
         began = time.monotonic()
         below = descendants(process.pid)
@@ -130,12 +130,12 @@ def test_ctrl_c_during_the_start_leaves_nothing(tmp_path):
         assert not [pid for pid in below if is_alive(pid)]
 
 
-def test_a_busy_port_is_named_and_never_replaced(tmp_path):
+def test_a_busy_port_is_named_and_never_replaced(home):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
         ended = subprocess.run(
-            command(tmp_path, "--once", "--port", str(server.getsockname()[1])),
+            command(home, "--once", "--port", str(server.getsockname()[1])),
             capture_output=True,
             text=True,
             timeout=60,
@@ -143,4 +143,4 @@ def test_a_busy_port_is_named_and_never_replaced(tmp_path):
         )
     assert ended.returncode == Exit.USAGE
     assert f"process {os.getpid()}" in ended.stderr
-    assert not (tmp_path / "demo").exists()
+    assert not (home / "demo").exists()

@@ -11,9 +11,9 @@ from app.store.migrate import HEAD
 
 
 @pytest.mark.postgres
-def test_an_embedded_database_is_migrated_and_then_left_alone(tmp_path):
+def test_an_embedded_database_is_migrated_and_then_left_alone(home):
     for _ in range(2):
-        ended = CliRunner().invoke(migrate.app, ["--home", str(tmp_path)])
+        ended = CliRunner().invoke(migrate.app, ["--home", str(home)])
         assert ended.exit_code == 0, ended.output
         assert f"schema {HEAD}" in ended.output
 

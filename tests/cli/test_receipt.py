@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 
@@ -14,20 +13,19 @@ from app.cli import receipt
 from app.cli.exits import CommandError, Exit
 from app.domain.events import RoutePlanned
 from app.store.journal import JournalReader
+from loadtests.running import free_port
+from tests.service_home import service_home
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def demo_home(tmp_path_factory):
+def demo_home():
     """The home of a demo that ran and ended."""
-    home = tmp_path_factory.mktemp("home")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "app.cli.main", "demo", "--once", "--home", str(home), "--port", str(port)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return home
+    command = [sys.executable, "-m", "app.cli.main", "demo", "--once", "--port", str(free_port())]
+    with service_home() as home:
+        subprocess.run([*command, "--home", str(home)], check=True, capture_output=True, timeout=120)
+        yield home
 
 
 @pytest.fixture(scope="module")

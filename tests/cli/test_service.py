@@ -50,8 +50,8 @@ def test_a_database_that_cannot_start_says_why_on_the_callers_thread(tmp_path, m
 
 
 @pytest.mark.postgres
-def test_a_database_starts_while_something_else_happens(tmp_path):
-    database = BackgroundPostgres(tmp_path)
+def test_a_database_starts_while_something_else_happens(home):
+    database = BackgroundPostgres(home)
     try:
         assert database.url().startswith("postgresql://")
         assert database.pid > 0

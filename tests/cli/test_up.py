@@ -48,10 +48,10 @@ def test_flags_win_over_the_environment(tmp_path, monkeypatch):
 
 
 @pytest.mark.postgres
-def test_a_second_service_on_one_home_is_refused_with_the_pid(tmp_path):
-    with running_service(tmp_path) as service:
+def test_a_second_service_on_one_home_is_refused_with_the_pid(home):
+    with running_service(home) as service:
         assert Client(service.url, service.key).get("/v1/venues").status == 200
-        second = [sys.executable, "-m", "app.cli.main", "up", "--port", str(free_port()), "--home", str(tmp_path)]
+        second = [sys.executable, "-m", "app.cli.main", "up", "--port", str(free_port()), "--home", str(home)]
         # Its own database, so that what it meets is the journal's lock.
         environment = {**os.environ, "BESTEX_DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none"}
         ended = subprocess.run(second, capture_output=True, text=True, timeout=60, env=environment, check=False)
@@ -60,15 +60,15 @@ def test_a_second_service_on_one_home_is_refused_with_the_pid(tmp_path):
         assert "orders flow without it" in ended.stdout
 
 
-def test_it_serves_without_a_database_and_ends_on_sigterm(tmp_path):
+def test_it_serves_without_a_database_and_ends_on_sigterm(home):
     port = free_port()
-    command = [sys.executable, "-m", "app.cli.main", "up", "--port", str(port), "--home", str(tmp_path)]
+    command = [sys.executable, "-m", "app.cli.main", "up", "--port", str(port), "--home", str(home)]
     environment = {**os.environ, "BESTEX_DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "orders flow without it" in process.stdout.readline()
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-        key = (tmp_path / "demo.key").read_text().strip()
+        key = (home / "demo.key").read_text().strip()
         client = Client(f"http://127.0.0.1:{port}", key)
         deadline = time.monotonic() + 10
         body = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.1", "client_order_id": "one"}

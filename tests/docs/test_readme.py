@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.running import running_service
+from tests.service_home import service_home
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
@@ -49,8 +50,12 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    home = tmp_path_factory.mktemp("reader")
+def desk():
+    with service_home() as home:
+        yield from reader_at(home)
+
+
+def reader_at(home: Path):
     (home / "bin").mkdir()
     # The commands of the environment under test, whether or not the package is installed in it.
     for name, line in (("bestex", "-m app.cli.main"), ("python", "")):
