@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,13 +45,13 @@ class CancelService:
             for record in self._engine.ledger.open_parents.values()
             if record.account == account and _matches(record, symbol, side, venue, tag)
         ]
-        outcomes = []
-        for record in wanted:
-            try:
-                outcomes.append(CancelOutcome(await self.cancel(record, actor), None))
-            except BestexError as error:
-                outcomes.append(CancelOutcome(record, error))
-        return outcomes
+        return await asyncio.gather(*(self._outcome(record, actor) for record in wanted))
+
+    async def _outcome(self, record: ParentRecord, actor: str) -> CancelOutcome:
+        try:
+            return CancelOutcome(await self.cancel(record, actor), None)
+        except BestexError as error:
+            return CancelOutcome(record, error)
 
 
 def _matches(record: ParentRecord, symbol: str, side: Side | None, venue: str, tag: str) -> bool:

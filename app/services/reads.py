@@ -34,6 +34,8 @@ from app.services.streams import PAGE_FACTS, StreamItem
 
 T = TypeVar("T")
 K = TypeVar("K", int, str)
+# A filter that matches little looks at much: others get their turn after this many.
+YIELD_EVERY: Final = 512
 _SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
 
 
@@ -233,7 +235,9 @@ class Reads:
             still_open = self._engine.ledger.open_by_account.get(account, {})
             ids = sorted(still_open) if len(still_open) < len(ids) else ids
         rows: list[ParentRecord] = []
-        for order_id in _walk(ids, ids, _Part(part.cursor or None, part.is_ascending)):
+        for n_seen, order_id in enumerate(_walk(ids, ids, _Part(part.cursor or None, part.is_ascending)), 1):
+            if n_seen % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             record = await self._record(account, order_id)
             if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):
                 continue
@@ -248,7 +252,9 @@ class Reads:
         """Fills of an account by their place in the log, newest first unless `part` says otherwise."""
         seqs, order_ids = self._fills.get(account, ([], []))
         rows: list[Execution] = []
-        for i in _walk(range(len(seqs)), seqs, _numbered(part)):
+        for n_seen, i in enumerate(_walk(range(len(seqs)), seqs, _numbered(part)), 1):
+            if n_seen % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             account_seq = seqs[i]
             record = await self._record(account, order_ids[i])
             if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):

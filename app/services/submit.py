@@ -14,7 +14,7 @@ from app.domain.enums import Mode, ParentState, RefusalCode
 from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import Fact, OrderDone
 from app.domain.orders import ParentOrder
-from app.execution.inputs import Accepted, Submit
+from app.execution.inputs import Accepted, Submit, Tick
 from app.services.engine import Engine
 
 MAX_WAIT_MS: Final = 10_000
@@ -64,21 +64,30 @@ class SubmitService:
 
         `deadline_ts_ns`: the client's own limit on this request, 0 for none; a late request is refused as stale.
         """
-        now_ns = self._engine.now_ns()
-        if deadline_ts_ns and now_ns > deadline_ts_ns:
-            late_ms = (now_ns - deadline_ts_ns) // 1_000_000
-            raise OrderRefused(
-                RefusalCode.STALE_REQUEST,
-                limit="0",
-                value=str(late_ms),
-                unit="ms late",
-                pointer="/deadline",
-                hint="The deadline had passed on arrival. The same client_order_id may be sent with a later one.",
-            )
+        if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
+            await self._refuse_late(order, deadline_ts_ns)
         reply = await self._engine.ask(Submit(replace(order, body_hash=body_hash(order)), mode))
         if not isinstance(reply, Accepted):
             raise InvariantBroken(reply=type(reply).__name__, expected="Accepted")
         return reply
+
+    async def _refuse_late(self, order: ParentOrder, deadline_ts_ns: int) -> None:
+        """Raises stale_request, unless the id names an order already: then the answer is that order, however late.
+
+        A first request with this id may still wait for its turn; a tick asked for now comes behind it.
+        """
+        await self._engine.ask(Tick())
+        if (order.account, order.client_order_id) in self._engine.ledger.by_client_id:
+            return
+        late_ms = (self._engine.now_ns() - deadline_ts_ns) // 1_000_000
+        raise OrderRefused(
+            RefusalCode.STALE_REQUEST,
+            limit="0",
+            value=str(late_ms),
+            unit="ms late",
+            pointer="/deadline",
+            hint="The deadline had passed on arrival. The same client_order_id may be sent with a later one.",
+        )
 
     async def wait_done(self, order_id: str, wait_ms: int) -> None:
         """Returns when the order is done, or after `wait_ms`; the order lives on if the wait ends."""

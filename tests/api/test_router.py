@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from app.api.door import Door
 from app.api.errors import KINDS
-from app.api.router import build_api
+from app.api.router import SPECS, build_api
 from app.api.schemas.problem import Problem
 from app.domain.units import DECIMAL_PATTERN
 from tests.api.gateway import Gateway
@@ -169,3 +170,14 @@ def test_every_documented_code_is_in_the_catalogue():
             if "application/problem+json" in response.get("content", {}):
                 codes = response["description"].split(", ")
                 assert all(str(KINDS[code].status) == status for code in codes)
+
+
+def test_the_one_page_lists_every_route_with_its_scope():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+    listed = set(re.findall(r"^\| ([A-Z]+) \| `([^`]+)` \| (\w+) \|$", page, re.M))
+    declared = {
+        (spec.method, spec.path.replace(":path", ""), spec.scope.value if spec.scope else "none")
+        for spec in SPECS
+        if spec.in_schema
+    }
+    assert listed == declared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -112,6 +113,28 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(live: Live) -> None:
             connection.sendall((head + "Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{").encode())
     with httpx.Client(base_url=live.url) as client:
         assert client.get("/livez").status_code == 200
+
+
+def test_the_stream_has_the_pages_events(live: Live) -> None:
+    with httpx.Client(base_url=live.url, headers=headers(live)) as client:
+        client.post("/v1/orders", json=GOOD | {"response_type": "result", "wait_ms": 5_000})
+        page = client.get("/v1/events", params={"limit": 1_000}).json()
+        events, seqs = [], []
+        with client.stream(
+            "GET", "/v1/events", headers={"Accept": "text/event-stream", "Last-Event-ID": "3"}
+        ) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            assert stream.headers["bestex-mode"] == "paper"
+            for line in stream.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    seqs.append(int(value))
+                elif name == "data":
+                    events.append(json.loads(value))
+                if len(events) == page["last_seq"] - 3:
+                    break
+    assert events == page["data"][3:]
+    assert seqs == [event["seq"] for event in events]
 
 
 def run_schemathesis(live: Live, folder: Path, *options: str) -> None:

@@ -80,6 +80,17 @@ async def test_a_deadline_in_the_past_is_refused_before_the_engine_hears(gateway
     await submit.place(make_order(), Mode.PAPER, deadline_ts_ns=now_ns)
 
 
+async def test_a_late_repeat_of_a_placed_order_is_its_answer_not_a_lie(gateway: Gateway) -> None:
+    """Were it refused with outcome none, the client would believe that nothing had been placed."""
+    submit, order, late_ns = gateway.services.submit, make_order(), gateway.clock.wall_ns() - 1
+    first, repeat = await asyncio.gather(
+        submit.place(order, Mode.PAPER), submit.place(order, Mode.PAPER, deadline_ts_ns=late_ns)
+    )
+    assert repeat.fact is first.fact
+    again = await submit.place(order, Mode.PAPER, deadline_ts_ns=late_ns)
+    assert (again.fact, again.is_replay) == (first.fact, True)
+
+
 async def test_a_repeat_is_the_first_answer_and_a_change_a_conflict(gateway: Gateway) -> None:
     submit, order = gateway.services.submit, make_order()
     first = await submit.place(order, Mode.PAPER)
