@@ -1,0 +1,52 @@
+"""Worst-case arithmetic of the gate, by hand."""
+
+from __future__ import annotations
+
+from app.domain.enums import OrderType, Side
+from app.domain.units import NANO
+from app.risk.exposure import capacity_nano, order_notional_nano, order_qty_units, price_cap_units, worst_price_units
+from tests.risk.test_checks import MID_HALF, make_view
+from tests.worlds import LIMITS, VENUES
+
+
+def test_the_default_slippage_caps_a_market_order() -> None:
+    assert price_cap_units(make_view()) == MID_HALF // 2 * (1_000_000 + LIMITS.default_slippage_ppm) // 1_000_000
+
+
+def test_a_limit_order_without_slippage_is_capped_by_its_limit_alone() -> None:
+    view = make_view(order_order_type=OrderType.LIMIT, order_limit_price_units=6_100_000)
+    assert price_cap_units(view) == 6_100_000
+
+
+def test_a_seller_is_judged_at_no_less_than_the_mid() -> None:
+    view = make_view(order_side=Side.SELL)
+    assert price_cap_units(view) < MID_HALF // 2
+    assert worst_price_units(view) == MID_HALF // 2
+
+
+def test_a_notional_order_counts_as_what_it_buys_at_the_mid_rounded_up() -> None:
+    view = make_view(order_qty_units=None, order_notional_nano=60_000 * NANO)
+    assert order_qty_units(view) == 100_000
+    more = make_view(order_qty_units=None, order_notional_nano=60_000 * NANO + 1)
+    assert order_qty_units(more) == 100_001
+    assert order_notional_nano(more) == 60_000 * NANO + 1
+
+
+def test_capacity_is_the_tighter_of_balance_and_credit() -> None:
+    poor = make_view(account_free_nano={("ven_a", "USDT"): 7 * NANO})
+    assert capacity_nano(poor) == {"ven_a": 7 * NANO, "ven_b": 0, "ven_c": 0}
+    used = dict.fromkeys(VENUES, LIMITS.venue_credit_nano - 5)
+    assert set(capacity_nano(make_view(account_venue_exposure_nano=used)).values()) == {5}
+
+
+def test_a_spot_sale_is_bounded_by_the_base_and_not_by_credit() -> None:
+    view = make_view(
+        order_side=Side.SELL,
+        account_free_nano={("ven_a", "BTC"): 3 * NANO},
+        account_venue_exposure_nano=dict.fromkeys(VENUES, LIMITS.venue_credit_nano),
+    )
+    assert capacity_nano(view)["ven_a"] == 3 * NANO
+
+
+def test_a_negative_free_balance_is_no_capacity() -> None:
+    assert capacity_nano(make_view(account_free_nano={("ven_a", "USDT"): -1}))["ven_a"] == 0
