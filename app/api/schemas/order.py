@@ -44,9 +44,7 @@ class VenueChoice(Body):
 
     include: list[Name] = Field(default_factory=list, max_length=64, description="Empty means every venue.")
     exclude: list[Name] = Field(default_factory=list, max_length=64)
-    max: Annotated[int, Field(ge=1, le=64), IN_BODY] | None = Field(
-        default=None, description="So many at once."
-    )
+    max: Annotated[int, Field(ge=1, le=64), IN_BODY] | None = Field(default=None, description="So many at once.")
 
 
 class OrderBody(Body):
