@@ -97,14 +97,15 @@ def fixed_cost_nano(symbol: Symbol, fee: FeeTier, mid_half_units: int) -> int:
     return div_up(fee.fixed_nano * 2 * 10**symbol.price_scale, max(mid_half_units, 1))
 
 
-def limit_of(request: PlanRequest, tick_units: int) -> int:
-    """The cap as a price that the venue's tick can say, never beyond it; 0 without a cap."""
+def limits_of(request: PlanRequest, tick_units: Int64Array) -> Int64Array:
+    """The cap as prices that each tick can say, never beyond it (int64, as `tick_units`); 0 without a cap."""
     cap = request.price_cap_units
     if cap <= 0:
-        return 0
+        return np.zeros_like(tick_units)
     if request.approved.value.side is Side.BUY:
-        return max(cap // tick_units * tick_units, 1)
-    return div_up(cap, tick_units) * tick_units
+        return np.maximum(cap // tick_units * tick_units, 1)
+    limits: Int64Array = -(-cap // tick_units) * tick_units
+    return limits
 
 
 def build_problem(request: PlanRequest, books: SymbolBooks, admitted: Admitted) -> RouteProblem:
@@ -184,7 +185,7 @@ def _terms(request: PlanRequest, admitted: Admitted) -> Int64Array:
     symbol, listings = request.symbol, admitted.listings
     terms: Int64Array = listings.terms[admitted.picks]
     if request.price_cap_units > 0:
-        terms[:, cost.LIMIT_UNITS] = [limit_of(request, tick) for tick in terms[:, cost.TICK_UNITS].tolist()]
+        terms[:, cost.LIMIT_UNITS] = limits_of(request, terms[:, cost.TICK_UNITS])
     if symbol.fungible.is_inverse and listings.has_fixed:
         terms[:, cost.FIXED_NANO] = [
             min(fixed_cost_nano(symbol, listings.fees[pick], request.mid_half_units), NARROW)

@@ -239,7 +239,8 @@ def _assemble(
         cost=split,
         certificate=verify.certify(problem, finding, plan.name if plan is not None else greedy.NAME, data),
     )
-    broken = verify.find_violations(routed, request, books)
+    walked = dict(zip(problem.venues, plan.walk.tolist(), strict=True)) if problem and plan is not None else {}
+    broken = verify.find_violations(routed, request, books, walked)
     if broken:
         raise InvariantBroken(reason="plan fails its own check", laws="; ".join(broken), route_id=request.route_id)
     return Planned(routed, data)

@@ -7,7 +7,7 @@ listing itself, and the bound is the Lagrangian value of a witness price, valid 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -207,8 +207,14 @@ def certify(problem: RouteProblem | None, finding: Finding, solver: str, receipt
     )
 
 
-def find_violations(plan: RoutePlan, request: PlanRequest, books: SymbolBooks) -> tuple[str, ...]:
-    """Every law that the plan breaks, recomputed from the request and the books alone; empty for a sound plan."""
+def find_violations(
+    plan: RoutePlan, request: PlanRequest, books: SymbolBooks, walked: Mapping[str, Sequence[int]] | None = None
+) -> tuple[str, ...]:
+    """Every law that the plan breaks, recomputed from the request and the books alone; empty for a sound plan.
+
+    `walked`: the walks that `recost` has just made of the same plan (money, fee, worst price, levels read), by venue,
+    so that a decision does not walk twice; without them each child is walked here, level by level.
+    """
     found: list[str] = []
     allocated = {item.venue for item in plan.allocations}
     left_out = {item.venue for item in plan.excluded}
@@ -225,7 +231,8 @@ def find_violations(plan: RoutePlan, request: PlanRequest, books: SymbolBooks) -
         found.append("full fill")
     for item in plan.allocations:
         if item.venue in request.instruments and item.venue in books.venues:
-            found.extend(_allocation_violations(item, request, books))
+            walk = walked[item.venue] if walked is not None else _walk(item, request, books)
+            found.extend(_allocation_violations(item, request, books, walk))
         else:
             found.append(f"{item.venue}: unknown venue")
     found.extend(_sum_violations(plan, request))
@@ -267,21 +274,32 @@ def plan_notional_nano(symbol: Symbol, qty_units: int, money_nano: int) -> int:
     return symbol.notional_nano(1, qty_units) if symbol.fungible.is_inverse else money_nano
 
 
-def _allocation_violations(item: Allocation, request: PlanRequest, books: SymbolBooks) -> list[str]:
+def _walk(item: Allocation, request: PlanRequest, books: SymbolBooks) -> tuple[int, int, int, int]:
+    """A child's money, fee, worst price and levels read (-1: the book is too short), by the domain's own arithmetic."""
+    side = request.approved.value.side
+    row, side_i = books.venues.index(item.venue), 1 if side is Side.BUY else 0
+    n = int(books.n_levels[row, side_i])
+    prices, qtys = books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist()
+    left, money, worst, n_read = item.qty_units, 0, 0, 0
+    for price, qty in zip(prices, qtys, strict=True):
+        if left <= 0:
+            break
+        money += request.symbol.money_nano(price, min(left, qty))
+        worst, left, n_read = price, left - qty, n_read + 1
+    fee = fee_nano(money, request.fees[item.venue].taker_fee_ppm)
+    return money, fee, worst, n_read if left <= 0 else -1
+
+
+def _allocation_violations(
+    item: Allocation, request: PlanRequest, books: SymbolBooks, walk: Sequence[int]
+) -> list[str]:
     """The laws of one child: lots, sizes, ticks, cap, depth, age, exact expected cost, capacity."""
     listing, fee, symbol = request.instruments[item.venue], request.fees[item.venue], request.symbol
     side = request.approved.value.side
     row, side_i, sign = books.venues.index(item.venue), 1 if side is Side.BUY else 0, side.sign
     limit_units = item.limit_ticks * listing.tick_units
-    cap_units = request.price_cap_units
-    left, money, worst, touch = item.qty_units, 0, 0, 0
-    for price, qty in _side_levels(books, row, side_i, item.worst_price_units, sign):
-        if left <= 0:
-            break
-        worst, take = price, min(left, qty)
-        touch = touch or price
-        money += symbol.money_nano(price, take)
-        left -= take
+    cap_units, (money, fee_due, worst, n_read) = request.price_cap_units, walk
+    touch = int(books.price_units[row, side_i, 0]) if books.n_levels[row, side_i] else 0
     judged = min(touch, limit_units)
     is_sized = judged > 0 and item.qty_units > 0
     laws = (
@@ -292,27 +310,14 @@ def _allocation_violations(item: Allocation, request: PlanRequest, books: Symbol
         ("price cap", cap_units <= 0 or (limit_units - cap_units) * sign <= 0),
         ("book age", request.now_ns - int(books.received_ts_ns[row]) <= request.max_book_age_ns.get(item.venue, 0)),
         ("book gap", not books.is_gapped[row] and books.book_seq[row] != 0),
-        ("depth", left <= 0),
+        ("depth", n_read > 0),
         ("expected money", money == item.money_nano and worst == item.worst_price_units),
-        ("expected fee", fee_nano(money, fee.taker_fee_ppm) == item.fee_nano),
+        ("expected fee", fee_due == item.fee_nano),
         ("fixed cost", item.fixed_nano == fixed_cost_nano(symbol, fee, request.mid_half_units)),
         ("min notional", is_sized and symbol.notional_nano(judged, item.qty_units) >= listing.min_notional_nano),
         ("capacity", is_sized and use_nano(item, request, touch) <= request.capacity_nano.get(item.venue, 0)),
     )
     return [f"{item.venue}: {law}" for law, holds in laws if not holds]
-
-
-def _side_levels(books: SymbolBooks, row: int, side_i: int, worst_units: int, sign: int) -> list[tuple[int, int]]:
-    """(price, quantity) of a side down to the first level dearer than `worst_units`."""
-    n = int(books.n_levels[row, side_i])
-    levels: list[tuple[int, int]] = []
-    for start in range(0, n, 8):
-        stop = min(start + 8, n)
-        prices = books.price_units[row, side_i, start:stop].tolist()
-        levels += zip(prices, books.qty_units[row, side_i, start:stop].tolist(), strict=True)
-        if (prices[-1] - worst_units) * sign > 0:
-            break
-    return levels
 
 
 def use_nano(item: Allocation, request: PlanRequest, touch_units: int) -> int:
