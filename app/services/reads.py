@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from app import observe
-from app.domain.enums import ExclusionCode, KillScope, ParentState, RefusalCode
+from app.domain.enums import KillScope, ParentState, RefusalCode
 from app.domain.errors import BadRequest, Unavailable
 from app.domain.events import ChildFilled, Fact, KillSwitchSet, OrderAccepted
 from app.domain.instrument import Symbol
 from app.domain.limits import Limits
 from app.domain.ports import FactReader
 from app.domain.records import FillRecord, ParentRecord
-from app.domain.units import NANO_SCALE, PPM, div_half_even
+from app.domain.units import NANO_SCALE
 from app.domain.venue import Venue
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
@@ -29,6 +29,7 @@ from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
 from app.risk.reference import read_reference
 from app.services.engine import MIN_FREE_FACTS, Engine
+from app.services.ladder import Ladder, build_ladder
 from app.services.order_views import OrderReplica, order_id_of
 from app.services.streams import PAGE_FACTS, StreamItem
 
@@ -80,36 +81,6 @@ class Execution:
 
     order: ParentRecord
     fill: FillRecord
-
-
-@dataclass(frozen=True, slots=True)
-class LadderLevel:
-    """One level of one venue. `all_in_e12`: price with the taker's fee in it, in 1e-12 of the quote."""
-
-    venue: str
-    price_units: int
-    all_in_e12: int
-    qty_units: int
-
-
-@dataclass(frozen=True, slots=True)
-class BookUsed:
-    venue: str
-    book_seq: int
-    received_ts_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ladder:
-    """Every valid venue's levels of one symbol, best first, and why the others are out."""
-
-    symbol: Symbol
-    now_ns: int
-    mid_half_units: int
-    bids: Sequence[LadderLevel]
-    asks: Sequence[LadderLevel]
-    used: Sequence[BookUsed]
-    excluded: Mapping[str, ExclusionCode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,36 +263,7 @@ class Reads:
 
     def ladder(self, symbol: Symbol, n_levels: int, *, is_all_in: bool) -> Ladder:
         """At most `n_levels` a side over every valid venue, best raw (or all-in) price first."""
-        engine = self._engine
-        now_ns = engine.now_ns()
-        books = engine.books(symbol.name)
-        reference = read_reference(books, engine.core.world.max_book_age_ns, now_ns)
-        excluded = {venue: exclusion.code for venue, exclusion in reference.barred.items()}
-        for venue in books.venues:
-            if code := self._bar_code(venue):
-                excluded[venue] = code
-        sides: tuple[list[LadderLevel], list[LadderLevel]] = ([], [])
-        used = []
-        for i, venue in enumerate(books.venues):
-            if venue in excluded:
-                continue
-            used.append(BookUsed(venue, int(books.book_seq[i]), int(books.received_ts_ns[i])))
-            fee_ppm = engine.universe.fees[venue].taker_fee_ppm
-            for side_i, sign in ((0, -1), (1, 1)):
-                n = min(int(books.n_levels[i, side_i]), n_levels)
-                prices = books.price_units[i, side_i, :n].tolist()
-                quantities = books.qty_units[i, side_i, :n].tolist()
-                for price_units, qty_units in zip(prices, quantities, strict=True):
-                    all_in = _all_in_e12(price_units, symbol.price_scale, sign * fee_ppm)
-                    sides[side_i].append(LadderLevel(venue, price_units, all_in, qty_units))
-
-        def rank(level: LadderLevel) -> tuple[int, int, str]:
-            price = level.all_in_e12 if is_all_in else level.price_units
-            return price, -level.qty_units, level.venue
-
-        bids = sorted(sides[0], key=lambda level: (-rank(level)[0], *rank(level)[1:]))[:n_levels]
-        asks = sorted(sides[1], key=rank)[:n_levels]
-        return Ladder(symbol, now_ns, reference.mid_half_units, bids, asks, used, excluded)
+        return build_ladder(self._engine, symbol, n_levels, is_all_in=is_all_in)
 
     def venues(self) -> list[VenueState]:
         """Every venue, by id."""
@@ -346,11 +288,6 @@ class Reads:
                 )
             )
         return states
-
-    def _bar_code(self, venue: str) -> ExclusionCode | None:
-        if venue in self._engine.ledger.disabled_venues:
-            return ExclusionCode.DISABLED
-        return ExclusionCode.KILLED if (KillScope.VENUE, venue) in self._engine.ledger.kills else None
 
     # the account
 
@@ -484,11 +421,6 @@ def _numbered(part: Slice) -> _Part[int]:
     if part.cursor and not (part.cursor.isascii() and part.cursor.isdigit() and len(part.cursor) < 19):
         raise BadRequest("invalid_request", "Not a cursor of this list.", pointer="/query/cursor", hint="Leave it out.")
     return _Part(int(part.cursor) if part.cursor else None, part.is_ascending)
-
-
-def _all_in_e12(price_units: int, price_scale: int, signed_fee_ppm: int) -> int:
-    """The price with the fee in it, in 1e-12, half to even where a scale above 6 leaves a rest."""
-    return div_half_even(price_units * 10 ** (12 - price_scale) * (PPM + signed_fee_ppm), PPM)
 
 
 def _loose(text: str) -> str:

@@ -9,7 +9,8 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.units import decimal_text
 from app.domain.universe import Universe
-from app.services.reads import Ladder, LadderLevel, VenueState
+from app.services.ladder import Ladder, LadderLevel
+from app.services.reads import VenueState
 
 Json = dict[str, Any]
 # Digits that an all-in price has: a fee in ppm moves a price by parts far below its tick.

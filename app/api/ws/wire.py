@@ -21,7 +21,7 @@ from app.domain.events import Event, Fact
 from app.domain.instrument import Symbol
 from app.domain.units import NANO_SCALE, decimal_text
 from app.services.order_views import OrderView, exec_type_of
-from app.services.reads import Ladder, LadderLevel
+from app.services.ladder import Ladder, LadderLevel
 from app.services.streams import OpenFill, StreamItem
 
 Symbols = Mapping[str, Symbol]

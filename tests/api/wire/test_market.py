@@ -8,7 +8,8 @@ from app.api.schemas import market as schema
 from app.api.wire.market import book_json, fee_json, symbol_json, venue_json
 from app.domain.enums import ExclusionCode
 from app.domain.fees import FeeTier
-from app.services.reads import BookUsed, Ladder, LadderLevel, VenueState
+from app.services.ladder import BookUsed, Ladder, LadderLevel
+from app.services.reads import VenueState
 from tests.worlds import BTC_USDT, T0_NS, make_universe
 
 UNIVERSE = make_universe()
