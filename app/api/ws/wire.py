@@ -20,8 +20,8 @@ from app.domain.enums import ExecType, KillScope
 from app.domain.events import Event, Fact
 from app.domain.instrument import Symbol
 from app.domain.units import NANO_SCALE, decimal_text
-from app.services.order_views import OrderView, exec_type_of
 from app.services.ladder import Ladder, LadderLevel
+from app.services.order_views import OrderView, exec_type_of
 from app.services.streams import OpenFill, StreamItem
 
 Symbols = Mapping[str, Symbol]
