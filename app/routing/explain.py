@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.domain.enums import ContractKind, ExclusionCode, Side, UnallocatedCode
+from app.domain.enums import ContractKind, ExclusionCode, Side, TimeInForce, UnallocatedCode
 from app.domain.plan import CostSplit, Exclusion
 from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
@@ -28,12 +28,16 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int) 
     own_nano = np.rint((touch_nano + terms[left_out, cost.FIXED_NANO] / most) * scale).tolist()
     ceiling_nano = _dearest_price_nano(problem, plan)
     limit_nano = abs(ceiling_nano)
-    max_venues, n_used = problem.request.approved.value.venues.max_venues, plan.n_venues if plan is not None else 0
+    order, n_used = problem.request.approved.value, plan.n_venues if plan is not None else 0
+    is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
+    max_venues = 1 if is_whole else order.venues.max_venues
+    # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
+    is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
     found = []
     for v, can, price_nano in zip(left_out.tolist(), is_possible.tolist(), own_nano, strict=True):
         if not can:
             found.append(_impossible(problem, v, wanted_units))
-        elif 0 < max_venues <= n_used and price_nano < ceiling_nano:
+        elif is_bound and (plan is None or price_nano < ceiling_nano):
             found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, n_used))
         else:
             found.append(Exclusion(venues[v], ExclusionCode.DEARER, limit_nano, int(abs(price_nano))))
@@ -95,7 +99,8 @@ def unallocated_code(
             return UnallocatedCode.BELOW_MINIMUM
         return UnallocatedCode.BELOW_LOT if rest_units is None else UnallocatedCode.DEPTH_LIMITED
     depth = np.diff(np.concatenate([np.zeros(1, np.int64), np.cumsum(problem.qty_units)])[problem.first])
-    if bool((depth - terms[:, cost.USABLE_UNITS] >= terms[:, cost.LOT_UNITS]).any()):
+    largest = problem.admitted.listings.terms[problem.admitted.picks, cost.MAX_UNITS]
+    if bool((np.minimum(depth, largest) - terms[:, cost.USABLE_UNITS] >= terms[:, cost.LOT_UNITS]).any()):
         return UnallocatedCode.BALANCE_LIMITED
     if bool(problem.seen[:, 1].any()):
         return UnallocatedCode.BEYOND_LIMIT

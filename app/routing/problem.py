@@ -28,6 +28,7 @@ Float64Array = npt.NDArray[np.float64]
 NO_CAPACITY: Final = -1
 # Fixed costs above this are summed by Python: a few of them would leave int64.
 MAX_NARROW_FIXED_NANO: Final = 2**56
+MAX_FLOAT_INTEGER: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,10 @@ def limits_of(request: PlanRequest, tick_units: Int64Array) -> Int64Array:
     if cap <= 0:
         return np.zeros_like(tick_units)
     if request.approved.value.side is Side.BUY:
-        return np.maximum(cap // tick_units * tick_units, 1)
-    limits: Int64Array = -(-cap // tick_units) * tick_units
-    return limits
+        below: Int64Array = np.maximum(cap // tick_units * tick_units, 1)
+        return below
+    above: Int64Array = -(-cap // tick_units) * tick_units
+    return above
 
 
 def build_problem(request: PlanRequest, books: SymbolBooks, admitted: Admitted) -> RouteProblem:
@@ -161,10 +163,17 @@ def build_problem(request: PlanRequest, books: SymbolBooks, admitted: Admitted) 
         ratio=ratio,
         is_narrow=is_narrow,
         has_fixed=admitted.listings.has_fixed,
-        best_bid_units=int(best_bid),
-        best_ask_units=int(best_ask),
+        best_bid_units=_exact_price(best_bid, books.price_units[admitted.rows, 0, 0]),
+        best_ask_units=_exact_price(best_ask, books.price_units[admitted.rows, 1, 0]),
         scratch=(np.empty((2, n), dtype=np.int64), np.empty(n, dtype=np.float64)),
     )
+
+
+def _exact_price(price: float, touches: Int64Array) -> int:
+    """The integer that the kernel's float stands for: one of `touches` where it is beyond a float's integers."""
+    if abs(price) < MAX_FLOAT_INTEGER:
+        return int(price)
+    return int(touches[np.argmin(np.abs(touches.astype(np.float64) - price))])
 
 
 def _rule(request: PlanRequest, num_den: tuple[int, int]) -> Int64Array:
@@ -220,7 +229,8 @@ def _fits_int64(
 ) -> bool:
     """Whether no product of the settling kernels can leave int64; `reach` is highest and lowest price, and depth."""
     num, den = num_den
-    highest, lowest, depth = int(reach[0]), int(min(reach[0], reach[1])), int(reach[2] * 1.000001) + 1
+    # A little above the floats, which are exact to 53 bits only.
+    highest, lowest, depth = int(reach[0] * 1.000001), int(min(reach[0], reach[1])), int(reach[2] * 1.000001) + 1
     price, low = max(highest, int(terms[:, cost.LIMIT_UNITS].max())) + 1, max(lowest, 1)
     most: list[int] = terms.max(axis=0).tolist()
     factor: int = PPM + max(most[cost.FEE_PPM], -int(terms[:, cost.FEE_PPM].min()))

@@ -16,7 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array
 
 from app.domain.enums import ContractKind, Side, Strategy
-from app.domain.fees import fee_nano
+from app.domain.fees import FeeTier, fee_nano
 from app.domain.plan import RoutePlan
 from app.routing.problem import fixed_cost_nano
 from app.routing.router import Router
@@ -56,7 +56,7 @@ class Ladder:
 
 def child_cost(scene: Scene, place: Place, units: int) -> tuple[int, int, int] | None:
     """(signed cost, gross money, worst price) of a child in the money of the symbol; None beyond the book."""
-    side, symbol, request = scene.side, scene.symbol, scene.request()
+    side, symbol = scene.side, scene.symbol
     levels, money, worst, left = routed(scene, place), 0, 0, units
     for price, qty in levels:
         if left <= 0:
@@ -66,8 +66,13 @@ def child_cost(scene: Scene, place: Place, units: int) -> tuple[int, int, int] |
     if left > 0:
         return None
     fee = fee_nano(money, place.fee_ppm)
-    fixed = fixed_cost_nano(symbol, request.fees[place.name], scene.mid_half)
+    fixed = own_fixed_nano(scene, place)
     return symbol.fungible.cost_sign(side) * money + fee + fixed, money, worst
+
+
+def own_fixed_nano(scene: Scene, place: Place) -> int:
+    """The fixed cost of one child in the money of the symbol."""
+    return fixed_cost_nano(scene.symbol, FeeTier(place.name, "", 0, 0, place.fixed_nano, "", ""), scene.mid_half)
 
 
 def routed(scene: Scene, place: Place) -> tuple[tuple[int, int], ...]:
@@ -144,7 +149,7 @@ def exact_optimum(scene: Scene, units: int | None) -> tuple[int, int] | None:
         rows.append((filled, 0.0, 0.0))
         least, most = {lots: 1.0}, {lots: 1.0}
         one: dict[int, float] = {}
-        fixed = fixed_cost_nano(scene.symbol, scene.request().fees[item.place.name], scene.mid_half)
+        fixed = own_fixed_nano(scene, item.place)
         for low, high in _intervals(item.cost_nano):
             switch = column(float(fixed), 1.0, 1)
             least[switch], most[switch], one[switch], used[switch] = -float(low), -float(high), 1.0, 1.0

@@ -70,6 +70,12 @@ def test_a_sellers_capacity_is_base_and_a_contracts_is_margin():
     assert pose(Scene([replace(contracts, fee_ppm=300_000)], symbol=INVERSE)).terms[0, cost.USABLE_UNITS] == 1
 
 
+def test_touches_beyond_a_floats_integers_stay_exact():
+    price = 2**53 + 1
+    problem = pose(Scene([Place("a", asks=[(price + 2, 5)], bids=[(price, 5)]), Place("b", asks=[(price + 4, 5)])]))
+    assert (problem.best_bid_units, problem.best_ask_units) == (price, price + 2)
+
+
 def test_a_venue_that_cannot_reach_its_least_has_no_room():
     problem = pose(Scene([Place("a", asks=[(100, 50)], min_lots=51), Place("b", asks=[(100, 50)], min_lots=50)]))
     assert problem.room_units.tolist() == [0, 50]

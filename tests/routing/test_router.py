@@ -239,6 +239,7 @@ def test_a_venue_missing_from_the_books_has_no_book():
         ([Place("a", asks=[(100, 50)], fee_ppm=0, capacity_nano=1_299)], {}, UnallocatedCode.BALANCE_LIMITED, 20),
         ([Place("a", asks=[(100, 50)], fee_ppm=0, capacity_nano=130_000)], {}, UnallocatedCode.BALANCE_LIMITED, 7),
         ([Place("a", asks=[(100, 50)], lot=15)], {}, UnallocatedCode.BELOW_LOT, 5),
+        ([Place("a", asks=[(100, 50)], max_lots=15)], {}, UnallocatedCode.DEPTH_LIMITED, 5),
         ([Place("a", asks=[(100, 50)], min_lots=21)], {}, UnallocatedCode.BELOW_MINIMUM, 20),
         (
             [Place("a", asks=[(100, 15)]), Place("b", asks=[(101, 50)], min_lots=16, lot=1)],
@@ -248,7 +249,7 @@ def test_a_venue_missing_from_the_books_has_no_book():
         ),
         ([Place("a", asks=[(100, 50)], is_gapped=True)], {}, UnallocatedCode.NO_VENUE, 20),
     ],
-    ids=["depth", "limit", "all-beyond", "no-balance", "balance", "lot", "minimum", "lifted", "no-venue"],
+    ids=["depth", "limit", "all-beyond", "no-balance", "balance", "lot", "largest", "minimum", "lifted", "no-venue"],
 )
 def test_the_rest_has_its_reason(places, change, code, rest):
     found = plan(Scene(places, qty_units=20, **change))
@@ -302,6 +303,15 @@ def test_a_whole_order_that_no_venue_fills_gets_nothing(how):
     assert found.allocations == ()
     assert found.unallocated_code is not None
     assert Router().can_fill_alone(scene.request(), scene.books()) is None
+
+
+def test_a_whole_order_says_that_only_one_venue_was_allowed():
+    found = plan(Scene(WHOLE, qty_units=20, is_whole=True))
+    assert code_of(found, "small") == Exclusion("small", ExclusionCode.MAX_VENUES, 1, 1)
+    assert code_of(found, "dear").code is ExclusionCode.DEARER
+    assert {item.code for item in plan(Scene(WHOLE, qty_units=31, is_whole=True)).excluded} == {
+        ExclusionCode.MAX_VENUES
+    }
 
 
 def test_a_whole_notional_goes_to_one_venue_up_to_its_lot():
