@@ -109,6 +109,12 @@ def make_order(**changes: object) -> ParentOrder:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def held_order(**changes: object) -> ParentOrder:
+    """A good-till-canceled limit buy that waits inside the engine."""
+    held = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "remainder": Remainder.HELD}
+    return make_order(**(held | changes))
+
+
 _IDS = count(1)
 
 

@@ -41,7 +41,10 @@ class VenuePort(Protocol):
     async def cancel(self, child: ChildOrder) -> None: ...
 
     async def query(self, child: ChildOrder) -> None:
-        """Asks the venue what it knows of `child`; the answer comes as reports (fills, a state, or NOT_FOUND)."""
+        """Asks the venue what it knows of `child`; the answer comes as reports (fills, a state, or NOT_FOUND).
+
+        A NOT_FOUND carries the venue's own time of looking in `venue_ts_ns`; without it, it proves nothing.
+        """
         ...
 
     async def open_client_ids(self) -> Sequence[str]:

@@ -6,7 +6,7 @@ terminal word whose own total disagrees with the fills we hold is answered by a 
 
 from __future__ import annotations
 
-from app.domain.enums import ChildState, ContractKind, Side
+from app.domain.enums import ChildState, ContractKind, KillAction, KillScope, ParentState, Side
 from app.domain.events import (
     ChildAcked,
     ChildCanceled,
@@ -14,14 +14,16 @@ from app.domain.events import (
     ChildFilled,
     ChildRejected,
     ChildUnknown,
+    KillSwitchSet,
     OverfillRecorded,
 )
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
+from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.context import Context
-from app.execution.inputs import QueryChild
+from app.execution.inputs import CancelChild, QueryChild
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance, judge
 from app.risk.exposure import qty_nano
@@ -35,6 +37,9 @@ def on_report(ctx: Context, report: ExecutionReport) -> None:
         return
     parent = ctx.ledger.parents[ctx.ledger.child_parent[child_id]]
     record = parent.children[child_id]
+    if report.venue != record.child.venue:
+        ctx.memory.n_foreign_reports += 1
+        return
     if report.kind is ReportKind.FILLED:
         _filled(ctx, parent, record, report)
     elif not record.state.is_terminal:
@@ -47,6 +52,7 @@ def _told(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Execu
     account, order_id, child_id = parent.account, parent.order_id, record.child.child_id
     match report.kind:
         case ReportKind.ACKED:
+            ctx.memory.heard_ns[child_id] = ctx.now_ns
             if record.state in (ChildState.SENDING, ChildState.UNKNOWN):
                 ctx.emit(ChildAcked(account, order_id, child_id, report.venue_order_id, report.venue_ts_ns))
         case ReportKind.CANCELED | ReportKind.EXPIRED:
@@ -57,6 +63,8 @@ def _told(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Execu
         case ReportKind.REJECTED:
             if may_child(record.state, ChildStep.REJECT) and not record.cum_qty_units:
                 _reject(ctx, parent, record, report.code, report)
+            else:  # it has filled there: the venue contradicts itself
+                lose(ctx, parent, record, "rejected_after_fill")
         case ReportKind.NOT_FOUND:
             _not_found(ctx, parent, record, report)
         case ReportKind.UNKNOWN:
@@ -66,41 +74,52 @@ def _told(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Execu
 
 
 def _reject(ctx: Context, parent: ParentRecord, record: ChildRecord, code: str, report: ExecutionReport) -> None:
+    """Each rejection of this parent doubles the venue's pause, so that a held order never hammers a venue."""
     ctx.emit(ChildRejected(parent.account, parent.order_id, record.child.child_id, code, report.text, report.evidence))
-    pause_ns = ctx.now_ns + ctx.world.timing.reject_pause_ns
-    ctx.memory.rejected_until_ns[(parent.order_id, record.child.venue)] = pause_ns
+    venue, timing = record.child.venue, ctx.world.timing
+    n_rejected = sum(
+        c.state is ChildState.REJECTED and c.child.venue == venue for c in reversed(parent.children.values())
+    )
+    pause_ns = timing.reject_pause_ns << min(n_rejected - 1, timing.max_reject_doublings)
+    ctx.memory.rejected_until_ns[(parent.order_id, venue)] = ctx.now_ns + pause_ns
 
 
 def _not_found(ctx: Context, parent: ParentRecord, record: ChildRecord, report: ExecutionReport) -> None:
-    """A miss is proof only after the child's deadline, and only if the venue never showed any sign of it."""
+    """A miss is proof only if the venue looked after the child's deadline and never showed any sign of it.
+
+    The venue's clock, which enforces the deadline, must say so: an answer that travelled long was given before it.
+    An answer without the venue's time proves nothing.
+    """
     child, timing = record.child, ctx.world.timing
     was_seen = bool(record.venue_order_id) or record.cum_qty_units > 0
-    is_expired = ctx.now_ns > child.deadline_ts_ns + timing.clock_skew_ns
+    is_expired = min(ctx.now_ns - timing.clock_skew_ns, report.venue_ts_ns) > child.deadline_ts_ns
     if was_seen or not is_expired:
-        if record.state is not ChildState.UNKNOWN:
-            lose(ctx, parent, record, "not_found")
+        lose(ctx, parent, record, "not_found")
         return
     _reject(ctx, parent, record, "not_accepted", report)
 
 
 def lose(ctx: Context, parent: ParentRecord, record: ChildRecord, reason: str) -> None:
-    """Marks the child unknown (once) and asks its venue; it keeps its full exposure."""
+    """Marks the child unknown and asks its venue, once: the next question is a tick's. It keeps its full exposure."""
     if record.state is not ChildState.UNKNOWN:
         ctx.emit(ChildUnknown(parent.account, parent.order_id, record.child.child_id, reason))
-    ask(ctx, record)
+        ask(ctx, record)
 
 
 def ask(ctx: Context, record: ChildRecord) -> None:
-    """One question to the venue about a child, and the time of the next."""
+    """One question to the venue about a child, and the time of the next; a wish to cancel may have been lost too."""
+    if record.is_canceling:
+        ctx.turn.commands.append(CancelChild(record.child))
     ctx.turn.commands.append(QueryChild(record.child))
     ctx.memory.next_query_ns[record.child.child_id] = ctx.now_ns + ctx.world.timing.query_every_ns
 
 
 def _lacks_fills(ctx: Context, record: ChildRecord, report: ExecutionReport) -> bool:
-    """The venue's own total says that fills are still missing here: ask before anything is closed."""
+    """The venue's own total says that fills are still missing here: ask (at most so often) before closing anything."""
     if report.cum_qty_lots < 0 or report.cum_qty_lots * record.child.lot_units <= record.cum_qty_units:
         return False
-    ask(ctx, record)
+    if ctx.memory.next_query_ns.get(record.child.child_id, 0) <= ctx.now_ns:
+        ask(ctx, record)
     return True
 
 
@@ -110,8 +129,15 @@ def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Exe
     if key in ctx.ledger.fill_keys:
         ctx.memory.n_duplicate_fills += 1
         return
+    if not report.venue_trade_id or report.qty_lots < 1 or report.price_ticks < 1:
+        # Nothing that can be counted once. The child stays open, and its venue is asked for the real fill.
+        ctx.memory.n_malformed_fills += 1
+        if not record.state.is_terminal:
+            lose(ctx, parent, record, "malformed_fill")
+        return
     is_late = record.state.is_terminal
-    if record.state is ChildState.SENDING and report.venue_order_id:
+    is_unnamed = record.state in (ChildState.SENDING, ChildState.UNKNOWN) and not record.venue_order_id
+    if is_unnamed and report.venue_order_id:
         ctx.emit(ChildAcked(parent.account, parent.order_id, child.child_id, report.venue_order_id, report.venue_ts_ns))
     ctx.emit(_fill_fact(ctx, parent, record, report, is_late=is_late))
     excess_units = max(
@@ -120,8 +146,18 @@ def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Exe
     )
     if excess_units > 0:
         ctx.emit(OverfillRecorded(parent.account, parent.order_id, child.child_id, excess_units))
-    if parent.state.value == "done":
+        _halt(ctx, child, "overfill")
+    if child.side.sign * (report.price_ticks - child.price_ticks) > 0:
+        _halt(ctx, child, "price_beyond_limit")
+    if parent.state is ParentState.DONE:
         judge(ctx, parent)
+
+
+def _halt(ctx: Context, child: ChildOrder, reason: str) -> None:
+    """A venue that fills beyond what it was asked gets nothing more until an operator has looked (I3)."""
+    if (KillScope.VENUE, child.venue) not in ctx.ledger.kills:
+        text = f"{reason} {child.child_id}"
+        ctx.emit(KillSwitchSet("", KillScope.VENUE, child.venue, KillAction.BLOCK, text, "engine"))
 
 
 def _fill_fact(

@@ -12,7 +12,8 @@ from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion, Planned, PlanRequest
-from app.domain.records import ParentRecord
+from app.domain.records import ChildRecord, ParentRecord
+from app.domain.units import div_up
 from app.domain.universe import Universe
 from app.execution.inputs import Turn
 from app.execution.ledger import Ledger, evolve
@@ -47,6 +48,7 @@ class Timing:
     max_working_ns: int = 10_000_000_000  # of an order that rests nowhere
     max_waves: int = 5
     reject_pause_ns: int = 1_000_000_000  # a venue that rejected a child of a parent is left alone for this long
+    max_reject_doublings: int = 6  # each further rejection doubles that pause, this often
     refusal_facts_per_s: int = 10
 
 
@@ -69,6 +71,7 @@ class Memory:
 
     throttle: Throttle = field(default_factory=Throttle)
     next_query_ns: dict[str, int] = field(default_factory=dict)
+    heard_ns: dict[str, int] = field(default_factory=dict)
     next_replan_ns: dict[str, int] = field(default_factory=dict)
     rejected_until_ns: dict[tuple[str, str], int] = field(default_factory=dict)
     refusal_window_ns: dict[str, int] = field(default_factory=dict)
@@ -78,6 +81,7 @@ class Memory:
     unreachable: set[str] = field(default_factory=set)
     n_duplicate_fills: int = 0
     n_foreign_reports: int = 0
+    n_malformed_fills: int = 0
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 
@@ -165,16 +169,23 @@ def remaining_qty_units(parent: ParentRecord) -> int | None:
 
 
 def remaining_notional_nano(parent: ParentRecord, symbol: Symbol) -> int | None:
-    """What may still be spent of a notional order, with everything in flight at its worst price."""
+    """What may still be placed of a notional order, with everything in flight at the most it may come to."""
     order = parent.accepted.order
     if order.notional_nano is None:
         return None
-    flying_nano = sum(
-        symbol.notional_nano(c.child.price_units, c.leaves_qty_units)
-        for c in parent.children.values()
-        if not c.state.is_terminal
-    )
+    flying_nano = sum(flying_notional_nano(symbol, c) for c in parent.children.values() if not c.state.is_terminal)
     return max(0, order.notional_nano - parent.cum_notional_nano - flying_nano)
+
+
+def flying_notional_nano(symbol: Symbol, record: ChildRecord) -> int:
+    """Quote notional that a child may still trade: at its limit, a seller at no less than the mid of its sending."""
+    return symbol.notional_nano(dear_price_units(record), record.leaves_qty_units)
+
+
+def dear_price_units(record: ChildRecord) -> int:
+    """The highest price that counts for a child: a buyer's limit bounds it, a seller's limit is only the least."""
+    price_units = record.child.price_units
+    return price_units if record.child.side is Side.BUY else max(price_units, div_up(record.mid_half_units, 2))
 
 
 def side_price(reference: Reference, side: Side) -> int:

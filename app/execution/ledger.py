@@ -206,7 +206,9 @@ def _step_child(ledger: Ledger, fact: Fact, record: ChildRecord, step: ChildStep
 
 
 def _child_acked(ledger: Ledger, fact: Fact, event: ev.ChildAcked) -> None:
-    record = _touched_child(ledger, fact, event.order_id, event.child_id, ChildStep.ACK)
+    is_filling = ledger.parents[event.order_id].children[event.child_id].cum_qty_units > 0
+    step = ChildStep.PARTIAL_FILL if is_filling else ChildStep.ACK
+    record = _touched_child(ledger, fact, event.order_id, event.child_id, step)
     record.venue_order_id = event.venue_order_id
     record.acked_ts_ns = fact.ts_ns
 

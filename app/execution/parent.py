@@ -17,12 +17,13 @@ from app.domain.enums import (
     UnallocatedCode,
 )
 from app.domain.enums import RefusalCode as Code
-from app.domain.errors import OrderRefused
+from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import ChildSending, OrderAccepted, OrderDone, RoutePlanned
 from app.domain.ids import prefixed_ulid, venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
 from app.domain.records import ParentRecord
+from app.domain.units import div_up
 from app.execution.context import Context, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.inputs import CancelChild, SendChild
 from app.execution.stakes import gate_view, lookalike_key
@@ -58,7 +59,7 @@ def approve_and_plan(ctx: Context, order: ParentOrder, mode: Mode, view: GateVie
     wanted = Wanted(order_id, 1, order.qty_units, order.notional_nano)
     request = plan_request(ctx, approved, view, cap_units, wanted)
     planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
-    if needs_single_venue(order) and not _fills_alone(planned):
+    if needs_single_venue(order) and not _fills_alone(view, planned):
         code = Code.FOK_NO_SINGLE_VENUE if order.time_in_force is TimeInForce.FOK else Code.NOT_ATOMIC
         pointer = "/time_in_force" if order.time_in_force is TimeInForce.FOK else "/require_full_fill"
         raise OrderRefused(
@@ -92,7 +93,7 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> 
     parent = ctx.ledger.parents[approval.order_id]
     _write_wave(ctx, parent, approval.planned)
     if not parent.children:
-        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code, has_live=False)
+        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
     return accepted
 
 
@@ -164,6 +165,10 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
 
 def _exhausted(parent: ParentRecord, detail: str) -> tuple[DoneReason, str]:
     children = parent.children.values()
+    order = parent.accepted.order
+    is_whole_notional = order.notional_nano is not None and needs_single_venue(order)
+    if is_whole_notional and children and all(c.state is ChildState.FILLED for c in children):
+        return DoneReason.FILLED, "residual_below_lot"
     if children and not parent.cum_qty_units and all(c.state is ChildState.REJECTED for c in children):
         return DoneReason.REJECTED, next(iter(children)).code
     return DoneReason.CANCELED, detail
@@ -177,6 +182,9 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     if not (qty_units or notional_nano):
         return  # all of it is in flight at venues of which nothing is proven
     cap_units = parent.accepted.price_cap_units
+    if gate.is_halted(order, ctx.ledger.kills):
+        _wait_or_end(ctx, parent, "kill_switch", has_live=has_live)
+        return
     if not _crosses(ctx, order, cap_units):
         _wait_or_end(ctx, parent, UnallocatedCode.BEYOND_LIMIT, has_live=has_live)
         return
@@ -188,10 +196,12 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
     planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
     if not planned.plan.allocations:
-        _wait_or_end(ctx, parent, planned.plan.unallocated_code, has_live=has_live)
+        _wait_or_end(ctx, parent, planned.plan.unallocated_code or "", has_live=has_live)
+        return
+    if not any(_affordable_lots(ctx, parent, allocation) for allocation in planned.plan.allocations):
+        _wait_or_end(ctx, parent, UnallocatedCode.BELOW_LOT, has_live=has_live)
         return
     _write_wave(ctx, parent, planned)
-    _end_if_stuck(ctx, parent)
 
 
 def _crosses(ctx: Context, order: ParentOrder, cap_units: int) -> bool:
@@ -199,27 +209,42 @@ def _crosses(ctx: Context, order: ParentOrder, cap_units: int) -> bool:
     return bool(price_units) and (not cap_units or order.side.sign * (price_units - cap_units) <= 0)
 
 
-def _wait_or_end(ctx: Context, parent: ParentRecord, code: UnallocatedCode | None, *, has_live: bool) -> None:
-    """Held orders and good-till orders look again later; the rest end with what they have."""
+def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool) -> None:
+    """Held orders and good-till orders look again later; the rest end with what they have.
+
+    `why`: an UnallocatedCode or a word of ours, empty where the plan gave no reason.
+    """
     order = parent.accepted.order
-    is_dust = code in (UnallocatedCode.BELOW_LOT, UnallocatedCode.BELOW_MINIMUM)
-    if is_dust and parent.cum_qty_units and order.notional_nano is not None:
-        if not has_live:
-            finish(ctx, parent, DoneReason.FILLED, "residual_below_lot")
-        return
     waits = is_held(order) or (order.order_type is OrderType.MARKET and order.time_in_force is TimeInForce.GTC)
-    if waits and not is_dust:
+    is_dust = why in (UnallocatedCode.BELOW_LOT, UnallocatedCode.BELOW_MINIMUM)
+    if is_dust and waits:
+        is_dust = _fits_nowhere(ctx, parent)
+    if has_live or (waits and not is_dust):
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
-        return
-    if not has_live:
-        reason, detail = _exhausted(parent, code.value if code else "nothing_to_take")
+    elif is_dust and parent.cum_qty_units and order.notional_nano is not None:
+        finish(ctx, parent, DoneReason.FILLED, "residual_below_lot")
+    else:
+        reason, detail = _exhausted(parent, why or "nothing_to_take")
         finish(ctx, parent, reason, detail)
 
 
-def _end_if_stuck(ctx: Context, parent: ParentRecord) -> None:
-    """A wave whose every child was stopped at the last gate leaves nothing that could report."""
-    if all(c.state.is_terminal for c in parent.children.values()):
-        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
+def _fits_nowhere(ctx: Context, parent: ParentRecord) -> bool:
+    """Whether the rest is too small for every venue the order may ever use, not only for those of this instant."""
+    order, universe = parent.accepted.order, ctx.world.universe
+    symbol = universe.symbols[order.symbol]
+    mid_units = max(1, div_up(ctx.mid_half_units(symbol.name, parent.accepted.approved_mid_half_units), 2))
+    cap_units = parent.accepted.price_cap_units
+    price_units = max(cap_units, mid_units) if order.side is Side.SELL else (cap_units or mid_units)
+    rest_units, rest_nano = remaining_qty_units(parent), remaining_notional_nano(parent, symbol) or 0
+    for venue, listing in universe.listings(symbol.name).items():
+        if venue in order.venues.exclude or (order.venues.include and venue not in order.venues.include):
+            continue
+        lot_nano = max(1, symbol.notional_nano(price_units, listing.lot_units))
+        lots = rest_nano // lot_nano if rest_units is None else rest_units // listing.lot_units
+        notional_nano = symbol.notional_nano(price_units, lots * listing.lot_units)
+        if lots >= listing.min_qty_lots and notional_nano >= listing.min_notional_nano:
+            return False
+    return True
 
 
 def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
@@ -230,15 +255,18 @@ def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
     limits = ctx.ledger.limits[parent.account]
     killed = frozenset(ctx.ledger.kills)
+    symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
     for allocation in planned.plan.allocations:
         child = _child(ctx, parent, allocation)
         if child.qty_lots <= 0:
             continue
         try:
-            approved = gate.approve_child(child, parent, killed, limits.version, ctx.ledger.seq + 1)
-        except OrderRefused:
-            # The plan fact already says what was wanted; a child that may not leave is simply not born.
-            continue
+            approved = gate.approve_child(child, parent, symbol, killed, gate.Place(limits.version, ctx.ledger.seq + 1))
+        except OrderRefused as refusal:
+            # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
+            raise InvariantBroken(
+                order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
+            ) from refusal
         ctx.emit(ChildSending(parent.account, child, approved.limits_version, planned.plan.mid_half_units))
         ctx.turn.commands.append(SendChild(approved))
 
@@ -259,24 +287,25 @@ def _child(ctx: Context, parent: ParentRecord, allocation: Allocation) -> ChildO
         side=order.side,
         time_in_force=TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC,
         price_ticks=allocation.limit_ticks,
-        qty_lots=_affordable_lots(ctx, parent, allocation, listing.tick_units, listing.lot_units),
+        qty_lots=_affordable_lots(ctx, parent, allocation),
         tick_units=listing.tick_units,
         lot_units=listing.lot_units,
         deadline_ts_ns=ctx.now_ns + venue.request_deadline_ns,
     )
 
 
-def _affordable_lots(
-    ctx: Context, parent: ParentRecord, allocation: Allocation, tick_units: int, lot_units: int
-) -> int:
-    """A buyer's notional is never exceeded, not even at each child's worst price."""
+def _affordable_lots(ctx: Context, parent: ParentRecord, allocation: Allocation) -> int:
+    """A buyer's notional is never exceeded, not even at each child's worst price; 0 below the venue's minimums."""
     order = parent.accepted.order
     if order.notional_nano is None or order.side is Side.SELL:
         return allocation.qty_lots
     symbol = ctx.world.universe.symbols[order.symbol]
+    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
     left_nano = remaining_notional_nano(parent, symbol) or 0
-    lot_nano = max(1, symbol.notional_nano(allocation.limit_ticks * tick_units, lot_units))
-    return min(allocation.qty_lots, left_nano // lot_nano)
+    lot_nano = max(1, symbol.notional_nano(allocation.limit_ticks * listing.tick_units, listing.lot_units))
+    lots = min(allocation.qty_lots, left_nano // lot_nano)
+    is_sized = lots >= listing.min_qty_lots and lots * lot_nano >= listing.min_notional_nano
+    return lots if is_sized else 0
 
 
 def needs_single_venue(order: ParentOrder) -> bool:
@@ -287,9 +316,17 @@ def is_held(order: ParentOrder) -> bool:
     return order.remainder is Remainder.HELD
 
 
-def _fills_alone(planned: Planned) -> bool:
+def _fills_alone(view: GateView, planned: Planned) -> bool:
+    """One venue takes all of it; of a notional, all but what does not pay for one more lot, also at its limit."""
     plan = planned.plan
-    return len(plan.allocations) == 1 and not (plan.unallocated_qty_units or plan.unallocated_notional_nano)
+    if len(plan.allocations) != 1 or plan.unallocated_qty_units:
+        return False
+    if not plan.unallocated_notional_nano:
+        return True
+    item = plan.allocations[0]
+    limit_units = item.limit_ticks * view.instruments[item.venue].tick_units
+    is_within = view.symbol.notional_nano(limit_units, item.qty_units) <= (view.order.notional_nano or 0)
+    return plan.unallocated_code is UnallocatedCode.BELOW_LOT and (view.order.side is Side.SELL or is_within)
 
 
 def _is_filled(parent: ParentRecord) -> bool:
@@ -308,10 +345,10 @@ def finish(ctx: Context, parent: ParentRecord, reason: DoneReason, detail: str) 
 
 
 def judge(ctx: Context, parent: ParentRecord) -> None:
-    """Writes (or, after a late fill, rewrites) the parent's cost."""
+    """Writes (or, after a late fill, rewrites) the parent's cost; the closing mid stays that of the parent's end."""
     order = parent.accepted.order
     symbol = ctx.world.universe.symbols[order.symbol]
-    closing = ctx.mid_half_units(order.symbol, parent.accepted.approved_mid_half_units)
+    closing = parent.tca.closing_mid_half_units if parent.tca else ctx.mid_half_units(order.symbol)
     ctx.emit(ctx.world.judge(parent, symbol, closing))
 
 

@@ -24,15 +24,23 @@ def on_tick(ctx: Context) -> None:
 
 
 def _listen_for_silence(ctx: Context) -> None:
-    """A child past its deadline and grace without an end is unknown; unknown ones are asked about again."""
+    """A child past its deadline is unknown once its venue has been silent for the grace; all of them are asked about.
+
+    A venue that keeps answering that the child is open is polled, and the child stays what the venue says.
+    """
     ledger, timing = ctx.ledger, ctx.world.timing
     for record in list(ledger.live_children.values()):
         child = record.child
+        is_due = ctx.memory.next_query_ns.get(child.child_id, 0) <= ctx.now_ns
         if record.state is ChildState.UNKNOWN:
-            if ctx.memory.next_query_ns.get(child.child_id, 0) <= ctx.now_ns:
+            if is_due:
                 ask(ctx, record)
         elif ctx.now_ns > child.deadline_ts_ns + timing.answer_grace_ns:
-            lose(ctx, ledger.parents[child.order_id], record, "no_answer")
+            heard_ns = ctx.memory.heard_ns.get(child.child_id, 0)
+            if ctx.now_ns > max(heard_ns, child.deadline_ts_ns) + timing.answer_grace_ns:
+                lose(ctx, ledger.parents[child.order_id], record, "no_answer")
+            elif is_due:
+                ask(ctx, record)
 
 
 def on_start(ctx: Context) -> None:
@@ -59,8 +67,9 @@ def flush_refusals(ctx: Context) -> None:
 def _forget(ctx: Context) -> None:
     """Timers of what is over, so that memory is bounded by what is open."""
     memory, ledger = ctx.memory, ctx.ledger
-    for child_id in [c for c in memory.next_query_ns if c not in ledger.live_children]:
-        del memory.next_query_ns[child_id]
+    for timers in (memory.next_query_ns, memory.heard_ns):
+        for child_id in [c for c in timers if c not in ledger.live_children]:
+            del timers[child_id]
     for key in [k for k, until_ns in memory.rejected_until_ns.items() if until_ns <= ctx.now_ns]:
         del memory.rejected_until_ns[key]
     if len(memory.lookalikes) > 10_000:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.domain import events as ev
 from app.domain.enums import ChildState, KillAction, KillScope, Mode
-from app.domain.errors import BadRequest, OrderRefused
+from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Event
 from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
@@ -24,7 +24,7 @@ from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
-from app.execution.parent import accept, approve_and_plan, cancel
+from app.execution.parent import accept, advance, approve_and_plan, cancel
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.stakes import gate_view
 from app.risk import gate
@@ -71,18 +71,37 @@ class Core:
                 checks = (*checks, gate.CheckResult(refusal.code, refusal))
         return Preview(view.symbol, checks, planned, cap_units, view.reference.mid_half_units)
 
-    def may_leave(self, child: ChildOrder) -> bool:
-        """The last gate before the wire: no kill switch has come since the intent was written."""
-        return not any(target in self.ledger.kills for target in gate.kill_targets(child))
+    def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
+        """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""
+        if any(target in self.ledger.kills for target in gate.kill_targets(child)):
+            return "kill_switch"
+        record = self.ledger.live_children.get(child.child_id)
+        if record is None:
+            return "closed"
+        if record.is_canceling:
+            return "canceled"
+        return "deadline_passed" if now_ns > child.deadline_ts_ns else ""
 
 
 def _start(ctx: Context, item: inp.Start) -> Reply:
+    _check_universe(ctx)
     if ctx.ledger.seq == 0:
         ctx.emit(ev.ShardOpened("", item.shard, item.epoch, item.release))
     recovered_seq = ctx.ledger.seq
     ctx.emit(ev.EngineStarted("", item.release, item.mode, recovered_seq))
     on_start(ctx)
     return Done()
+
+
+def _check_universe(ctx: Context) -> None:
+    """Open orders need their symbol and their venues; without them every turn would break later."""
+    universe = ctx.world.universe
+    for parent in ctx.ledger.open_parents.values():
+        if parent.accepted.order.symbol not in universe.symbols:
+            raise InvariantBroken(order_id=parent.order_id, missing_symbol=parent.accepted.order.symbol)
+    for record in ctx.ledger.live_children.values():
+        if (record.child.venue, record.child.symbol) not in universe.instruments:
+            raise InvariantBroken(child_id=record.child.child_id, missing_venue=record.child.venue)
 
 
 def _submit(ctx: Context, item: inp.Submit) -> Reply:
@@ -246,7 +265,7 @@ def _resolve(ctx: Context, item: inp.Resolve) -> Reply:
         return Failed(BadRequest("evidence_missing", "Say what proves it.", pointer="/evidence"))
     n_before = len(ctx.turn.facts)
     ctx.emit(ev.ChildResolved(parent.account, parent.order_id, item.child_id, item.actor, item.evidence))
-    on_tick(ctx)
+    advance(ctx, parent)
     return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
 
 

@@ -60,8 +60,8 @@ def price_cap_units(view: GateView) -> int:
     caps = [] if order.limit_price_units is None else [order.limit_price_units]
     slippage_ppm = order.max_slippage_ppm
     if slippage_ppm is None and order.limit_price_units is None and limits is not None:
-        slippage_ppm = limits.default_slippage_ppm
-    if slippage_ppm and view.reference.mid_half_units:
+        slippage_ppm = limits.default_slippage_ppm or None  # a default of 0 is none at all; an order's own 0 is a cap
+    if slippage_ppm is not None and view.reference.mid_half_units:
         mid_half = view.reference.mid_half_units
         if order.side is Side.BUY:
             caps.append(mid_half * (1_000_000 + slippage_ppm) // 2_000_000)

@@ -6,11 +6,13 @@ the intent, because the world may have changed since the parent was approved.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.domain.enums import KillScope, RefusalCode
+from app.domain.enums import KillScope, RefusalCode, Side
 from app.domain.errors import OrderRefused
 from app.domain.events import ChildSending
+from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.records import ParentRecord
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS
@@ -23,6 +25,14 @@ class CheckResult:
 
     code: RefusalCode
     refusal: OrderRefused | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Under which limits a child is approved, and the sequence that its ChildSending fact will have."""
+
+    limits_version: int
+    seq: int
 
 
 def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
@@ -53,11 +63,11 @@ def readopt(record: ParentRecord) -> Approved[ParentOrder]:
 
 
 def approve_child(
-    child: ChildOrder, parent: ParentRecord, killed: frozenset[tuple[KillScope, str]], limits_version: int, seq: int
+    child: ChildOrder, parent: ParentRecord, symbol: Symbol, killed: Collection[tuple[KillScope, str]], place: Place
 ) -> Approved[ChildOrder]:
     """The child, approved, or OrderRefused: kill switches, price cap, and never more than the parent asked for.
 
-    `seq` is the sequence that its ChildSending fact will have.
+    A bound that the plan breaks here is our own bug.
     """
     for scope, target in kill_targets(child):
         if (scope, target) in killed:
@@ -66,18 +76,30 @@ def approve_child(
     if cap_units and child.side.sign * (child.price_units - cap_units) > 0:
         raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(child.price_units))
     order = parent.accepted.order
+    if order.notional_nano is not None and (order.side is Side.BUY or symbol.fungible.is_inverse):
+        flying = (c for c in parent.children.values() if not c.state.is_terminal)
+        committed_nano = parent.cum_notional_nano + symbol.notional_nano(child.price_units, child.qty_units)
+        committed_nano += sum(symbol.notional_nano(c.child.price_units, c.leaves_qty_units) for c in flying)
+        if committed_nano > order.notional_nano:
+            raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.notional_nano), value=str(committed_nano))
     if order.qty_units is not None:
         committed_units = parent.cum_qty_units + parent.in_flight_qty_units + child.qty_units
         if committed_units > order.qty_units:
             raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.qty_units), value=str(committed_units))
     if child.qty_lots <= 0 or child.price_ticks <= 0 or child.side is not order.side:
         raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(child.qty_lots), limit="1")
-    return Approved(child, limits_version, seq)
+    return Approved(child, place.limits_version, place.seq)
 
 
 def readopt_child(fact: ChildSending, seq: int) -> Approved[ChildOrder]:
     """A child whose intent is durable: proof for asking about it or canceling it after a restart."""
     return Approved(fact.child, fact.limits_version, seq)
+
+
+def is_halted(order: ParentOrder, killed: Collection[tuple[KillScope, str]]) -> bool:
+    """Whether a kill switch stops the whole order, at whatever venue."""
+    scopes = ((KillScope.GLOBAL, ""), (KillScope.ACCOUNT, order.account), (KillScope.SYMBOL, order.symbol))
+    return any(scope in killed for scope in scopes)
 
 
 def kill_targets(child: ChildOrder) -> tuple[tuple[KillScope, str], ...]:

@@ -18,6 +18,8 @@ class TokenBucket:
 
     def try_take(self, now_ns: int) -> int:
         """0 if a message may pass now (and is counted), else the nanoseconds to wait."""
+        if self.rate_per_s < 1:
+            return _NS_PER_S  # no rate, no message
         cost_ns = _NS_PER_S // self.rate_per_s
         start_ns = max(self.full_at_ns, now_ns)
         wait_ns = start_ns + cost_ns - now_ns - self.burst * cost_ns

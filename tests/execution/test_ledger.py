@@ -82,7 +82,7 @@ def play(desk: Desk, actions: list[str], seed: int) -> None:
             elif action == "lost":
                 turn = desk.report(child, ReportKind.UNKNOWN)
             elif action == "miss":
-                turn = desk.report(child, ReportKind.NOT_FOUND)
+                turn = desk.report(child, ReportKind.NOT_FOUND, venue_ts_ns=desk.now_ns)
         if turn is not None:
             children += sent(turn)
 

@@ -244,7 +244,7 @@ def test_a_miss_before_the_deadline_proves_nothing_and_after_it_frees_the_quanti
     assert parent.children[child.child_id].state is ChildState.UNKNOWN
     desk.now_ns = child.deadline_ts_ns + desk.core.world.timing.clock_skew_ns + 1
     desk.refresh()
-    turn = desk.report(child, ReportKind.NOT_FOUND, evidence="query")
+    turn = desk.report(child, ReportKind.NOT_FOUND, evidence="query", venue_ts_ns=child.deadline_ts_ns + 1)
     assert parent.children[child.child_id].state is ChildState.REJECTED
     assert parent.children[child.child_id].code == "not_accepted"
     assert all(c.client_id != child.client_id for c in sent(turn))
@@ -319,9 +319,9 @@ def test_a_kill_switch_blocks_then_cancels_and_no_child_is_born_after_it(desk: D
 
 def test_the_last_gate_stops_a_child_that_a_kill_switch_overtook(desk: Desk) -> None:
     _, children = desk.accepted()
-    assert desk.core.may_leave(children[0])
+    assert not desk.core.why_stopped(children[0], desk.now_ns)
     desk.turn(inp.SetKillSwitch("", KillScope.VENUE, children[0].venue, KillAction.BLOCK, "drill", "ops"))
-    assert not desk.core.may_leave(children[0])
+    assert desk.core.why_stopped(children[0], desk.now_ns) == "kill_switch"
 
 
 def test_a_disabled_venue_gets_nothing_and_is_named(desk: Desk) -> None:

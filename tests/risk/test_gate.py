@@ -10,9 +10,10 @@ from app.domain.enums import KillScope, RefusalCode
 from app.domain.errors import OrderRefused
 from app.domain.orders import ChildOrder
 from app.domain.records import ParentRecord
+from app.domain.units import NANO
 from app.risk import gate
 from tests.risk.test_checks import make_view
-from tests.worlds import make_desk, make_order
+from tests.worlds import BTC_USDT, make_desk, make_order
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def next_child(child: ChildOrder) -> ChildOrder:
 
 def refused(child: ChildOrder, parent: ParentRecord, killed: frozenset[tuple[KillScope, str]]) -> RefusalCode:
     with pytest.raises(OrderRefused) as refusal:
-        gate.approve_child(child, parent, killed, 1, 99)
+        gate.approve_child(child, parent, BTC_USDT, killed, gate.Place(1, 99))
     return refusal.value.code
 
 
@@ -37,10 +38,15 @@ def test_a_child_beyond_the_parents_quantity_never_leaves(sent: tuple[ParentReco
     assert refused(next_child(child), parent, frozenset()) is RefusalCode.PARENT_OVERSEND
 
 
+def test_a_child_beyond_a_buyers_notional_never_leaves() -> None:
+    parent, children = make_desk().accepted(make_order(qty_units=None, notional_nano=6_000 * NANO))
+    assert refused(next_child(children[0]), parent, frozenset()) is RefusalCode.PARENT_OVERSEND
+
+
 def test_a_child_of_what_is_left_leaves_with_its_proof(sent: tuple[ParentRecord, ChildOrder]) -> None:
     parent, child = sent
     parent.children.clear()
-    approved = gate.approve_child(next_child(child), parent, frozenset(), 7, 99)
+    approved = gate.approve_child(next_child(child), parent, BTC_USDT, frozenset(), gate.Place(7, 99))
     assert (approved.limits_version, approved.decision_seq) == (7, 99)
 
 
@@ -56,7 +62,7 @@ def test_a_child_past_the_price_cap_never_leaves(sent: tuple[ParentRecord, Child
     parent.children.clear()
     cap_ticks = parent.accepted.price_cap_units // child.tick_units
     at_cap = replace(next_child(child), price_ticks=cap_ticks)
-    assert gate.approve_child(at_cap, parent, frozenset(), 1, 99)
+    assert gate.approve_child(at_cap, parent, BTC_USDT, frozenset(), gate.Place(1, 99))
     past = replace(at_cap, price_ticks=cap_ticks + 1)
     assert refused(past, parent, frozenset()) is RefusalCode.PRICE_COLLAR
 

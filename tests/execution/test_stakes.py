@@ -1,0 +1,116 @@
+"""What an account has at stake is never told too small: by side, by notional, by kind of contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.enums import ContractKind, Mode, Side
+from app.domain.fees import FeeTier
+from app.domain.instrument import FungibilityClass, Instrument, Symbol
+from app.domain.records import ChildRecord
+from app.domain.units import NANO
+from app.domain.universe import Universe
+from app.execution import inputs as inp
+from app.execution.context import Context, Memory
+from app.execution.inputs import Turn
+from app.execution.stakes import account_view, free_nano, gate_view, reservation
+from app.risk.exposure import order_notional_nano
+from tests.worlds import BTC_USDT, Desk, held_order, make_desk, make_order
+
+USD = NANO
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
+
+
+def look(desk: Desk) -> Context:
+    return Context(desk.core.world, desk.core.ledger, Memory(), desk.now_ns, Turn())
+
+
+def contract_world(desk: Desk, kind: ContractKind) -> None:
+    """Makes the desk's symbol a contract of one USD (inverse) or of one BTC (linear)."""
+    settle = "BTC" if kind is ContractKind.INVERSE else "USDT"
+    symbol = Symbol(BTC_USDT.name, FungibilityClass("BTC", "USDT", settle, kind), 2, 5)
+    universe = desk.core.world.universe
+    listings: dict[tuple[str, str], Instrument] = {
+        key: replace(listing, fungible=symbol.fungible) for key, listing in universe.instruments.items()
+    }
+    fees: dict[str, FeeTier] = dict(universe.fees)
+    changed = Universe(universe.venues, {symbol.name: symbol}, listings, fees)
+    desk.core.world = replace(desk.core.world, universe=changed)
+
+
+def live(desk: Desk, side: Side) -> ChildRecord:
+    """A live child, 25 bps through the mid of 60,000."""
+    desk.accepted(make_order(side=side, qty_units=100, max_slippage_ppm=2_500))
+    record = next(iter(desk.core.ledger.live_children.values()))
+    far_ticks = (6_000_000 + side.sign * 15_000) // record.child.tick_units
+    record.child = replace(record.child, price_ticks=far_ticks)
+    return record
+
+
+def test_a_sale_in_the_open_counts_at_no_less_than_the_mid(desk: Desk) -> None:
+    """As the gate judged it when it let the order in."""
+    order = held_order(side=Side.SELL, qty_units=100_000, limit_price_units=6_100_000, max_slippage_ppm=10_000)
+    judged = order_notional_nano(gate_view(look(desk), order, Mode.PAPER))
+    desk.accepted(order)
+    assert account_view(look(desk), "desk", BTC_USDT).open_notional_nano == judged == 61_000 * USD
+    market = make_order(side=Side.SELL, qty_units=100, max_slippage_ppm=10_000)
+    more = order_notional_nano(gate_view(look(desk), market, Mode.PAPER))
+    desk.accepted(market)
+    assert account_view(look(desk), "desk", BTC_USDT).open_notional_nano == judged + more == 61_060 * USD
+
+
+def test_an_open_notional_order_counts_what_it_buys_at_the_mid(desk: Desk) -> None:
+    desk.accepted(held_order(qty_units=None, notional_nano=6_000 * USD, limit_price_units=6_100_000))
+    for record in list(desk.core.ledger.live_children.values()):
+        assert record.leaves_qty_units
+    assert account_view(look(desk), "desk", BTC_USDT).open_buy_units >= 10_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "price_units"),
+    [
+        (ContractKind.LINEAR, Side.BUY, 6_015_000),
+        (ContractKind.LINEAR, Side.SELL, 6_000_000),  # it may fill at the mid, far above its own limit
+        (ContractKind.INVERSE, Side.BUY, 6_000_000),  # it may fill at the mid: fewer dollars a coin, more coins
+        (ContractKind.INVERSE, Side.SELL, 5_985_000),
+    ],
+)
+def test_a_contract_reserves_its_most_expensive_outcome(
+    desk: Desk, kind: ContractKind, side: Side, price_units: int
+) -> None:
+    record = live(desk, side)
+    contract_world(desk, kind)
+    symbol = desk.core.world.universe.symbols[BTC_USDT.name]
+    venue, currency, amount_nano = reservation(look(desk), record)
+    money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
+    fee_ppm = desk.core.world.universe.fees[venue].taker_fee_ppm
+    assert currency == symbol.money_currency
+    assert 0 <= amount_nano - money_nano - money_nano * fee_ppm // 1_000_000 <= 1
+
+
+def test_a_spot_sale_reserves_its_base_and_a_purchase_its_limit_with_the_fee(desk: Desk) -> None:
+    sale = live(desk, Side.SELL)
+    assert reservation(look(desk), sale)[1:] == ("BTC", sale.leaves_qty_units * 10_000)
+
+
+def test_free_money_is_the_accounts_own_at_the_listings_of_the_symbol(desk: Desk) -> None:
+    desk.turn(inp.SetBalance("other", "ven_a", "USDT", 5, "test"), inp.SetBalance("desk", "ven_a", "DOGE", 5, "test"))
+    _, children = desk.accepted(make_order(qty_units=100))
+    free = free_nano(look(desk), "desk", BTC_USDT)
+    assert set(free) == {(v, c) for v in desk.core.world.universe.venues for c in ("BTC", "USDT")}
+    taken = {c.venue for c in children}
+    for (venue, currency), amount_nano in free.items():
+        is_reserved = venue in taken and currency == "USDT"
+        assert (amount_nano < 1_000_000 * NANO) == is_reserved
+
+
+def test_an_orders_own_zero_slippage_is_a_cap_at_the_mid(desk: Desk) -> None:
+    parent, children = desk.accepted(held_order(limit_price_units=6_100_000, max_slippage_ppm=0))
+    assert parent.accepted.price_cap_units == 6_000_000
+    assert not children
