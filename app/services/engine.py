@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
@@ -45,6 +45,7 @@ from app.shm.books import SymbolBooks
 FactListener = Callable[[Sequence[Fact]], None]
 ReportListener = Callable[[ExecutionReport], None]
 BookListener = Callable[[BookSnapshot | BookDelta], None]
+_T = TypeVar("_T")
 
 # Bounds: what waits for a turn, what waits for the disk, how much one turn takes.
 MAX_WAITING_INPUTS: Final = 10_000
@@ -140,6 +141,8 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for venue in self.venues.values():
             await venue.stop()
+        while self._inbox:  # noqa: ASYNC110 - what the venues said when they were stopped
+            await asyncio.sleep(0)
         await self.durable()
         self.is_ready = False
 
@@ -165,16 +168,25 @@ class Engine:
             raise Unavailable("storage_degraded", "The journal cannot keep up; nothing was placed.")
 
     def on_report(self, report: ExecutionReport) -> None:
-        """A venue's word; venues call this on the loop."""
-        for listener in self._report_listeners:
-            listener(report)
+        """A venue's word; venues call this on the loop. It reaches a turn whatever a listener does."""
         self._put(Report(report), None)
+        self._tell(self._report_listeners, report)
 
     def on_book(self, book: BookSnapshot | BookDelta) -> None:
-        """A venue's book; goes to the board at once."""
+        """A venue's book; goes to the board at once. A book of what is not listed is told and left."""
+        if (book.venue, book.symbol) not in self.universe.instruments:
+            observe.book_received(book.venue, book.symbol, is_good=False)
+            return
         self.market.take(book)
-        for listener in self._book_listeners:
-            listener(book)
+        self._tell(self._book_listeners, book)
+
+    def _tell(self, listeners: Sequence[Callable[[_T], None]], what: _T) -> None:
+        """Tells every listener. One that breaks is our bug and has missed what nobody tells again: the process ends."""
+        try:
+            for listener in listeners:
+                listener(what)
+        except Exception as error:  # noqa: BLE001 - a process rim: venues and the journal must not see it
+            self.on_fatal(error)
 
     def _put(self, item: Input, asker: asyncio.Future[Reply] | None) -> None:
         self._inbox.append((item, asker))
@@ -232,34 +244,32 @@ class Engine:
                 if isinstance(reply, Accepted) and not reply.is_replay:
                     observe.order_accepted(reply.fact)
         if turn.facts:
-            for listener in self._fact_listeners:
-                listener(turn.facts)
+            self._tell(self._fact_listeners, turn.facts)
 
     # out
 
     def _perform(self, command: Command) -> None:
         if isinstance(command, SendChild):
-            child = command.approved.value
-            if not self.core.may_leave(child):
-                self._stop_at_gate(child)
-                return
             self._spawn(self._send(command))
         elif isinstance(command, CancelChild):
             self._spawn(self._cancel(command.child))
         else:
             self._spawn(self._query(command))
 
-    def _stop_at_gate(self, child: ChildOrder) -> None:
+    def _stop_at_gate(self, child: ChildOrder, why: str) -> None:
         """The child never left: our own proof that it is dead."""
         observe.child_stopped_at_gate(child)
         self.on_report(
-            ExecutionReport(
-                ReportKind.REJECTED, child.venue, child.client_id, code="not_sent", evidence="local:kill_switch"
-            )
+            ExecutionReport(ReportKind.REJECTED, child.venue, child.client_id, code="not_sent", evidence=f"local:{why}")
         )
 
     async def _send(self, command: SendChild) -> None:
+        """Looks at the last gate and hands over without a pause between, so that nothing overtakes a kill switch."""
         child = command.approved.value
+        why = self.core.why_stopped(child, self.clock.wall_ns())
+        if why:
+            self._stop_at_gate(child, why)
+            return
         try:
             await self.venues[child.venue].send(command.approved)
         except Exception as error:  # noqa: BLE001 - a process rim: whatever broke, the outcome is not proven

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.domain.enums import ChildState, KillAction, KillScope, Mode
+from app.domain.enums import ChildState, DoneReason, KillAction, KillScope, Mode
 from app.domain.errors import BadRequest, OrderRefused, Unavailable
 from app.domain.events import Fact
 from app.domain.fills import ExecutionReport, ReportKind
@@ -179,6 +179,73 @@ async def test_a_kill_switch_between_intent_and_wire_stops_the_child(rig: Rig) -
     assert not rig.sent
     stopped = [c for p in rig.engine.ledger.parents.values() for c in p.children.values()]
     assert {(c.state, c.code) for c in stopped} == {(ChildState.REJECTED, "not_sent")}
+
+
+async def test_a_kill_switch_that_overtakes_a_release_in_the_same_pass_of_the_loop_stops_the_child(rig: Rig) -> None:
+    """The order is durable and its sends are on the loop when the switch is decided: they look again."""
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    kill = inp.SetKillSwitch("", KillScope.GLOBAL, "", KillAction.BLOCK, "drill", "ops")
+    rig.journal.flush()  # spawns the sends
+    killing = asyncio.create_task(rig.engine.ask(kill))
+    rig.engine.core.turn([kill], rig.desk.now_ns)  # the switch's turn comes before their first step
+    await settle()
+    assert not rig.sent
+    asking.cancel()
+    killing.cancel()
+
+
+async def test_a_child_that_the_disk_kept_past_its_deadline_never_leaves(rig: Rig) -> None:
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.engine.clock.now_ns += 5_000_000_000  # type: ignore[attr-defined]
+    rig.journal.flush()
+    await asking
+    await settle()
+    assert not rig.sent
+    stopped = [c for p in rig.engine.ledger.parents.values() for c in p.children.values()]
+    assert {(c.state, c.code) for c in stopped} == {(ChildState.REJECTED, "not_sent")}
+
+
+async def test_a_child_of_an_order_that_was_canceled_before_it_left_never_leaves(rig: Rig) -> None:
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    (order_id,) = rig.engine.ledger.open_parents
+    canceling = asyncio.create_task(rig.engine.ask(inp.Cancel("desk", order_id, "desk/key")))
+    await settle()
+    rig.journal.flush()
+    await asyncio.gather(asking, canceling)
+    await settle()
+    rig.journal.flush()
+    assert not rig.sent
+    assert rig.engine.ledger.parents[order_id].done_reason is DoneReason.CANCELED
+
+
+async def test_a_listener_that_breaks_ends_the_process_and_takes_no_report_with_it(rig: Rig) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("no room")
+
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    rig.engine.add_report_listener(broken)
+    rig.engine.on_report(report(rig.sent[0], ReportKind.ACKED))
+    await settle()
+    assert [type(error) for error in rig.fatal] == [RuntimeError]
+    assert rig.engine.ledger.child(rig.sent[0].child_id).state is ChildState.ACKED
+    rig.engine.add_listener(broken)
+    rig.journal.flush()
+    assert len(rig.fatal) == 2
+
+
+async def test_a_book_of_what_is_not_listed_breaks_nothing(rig: Rig) -> None:
+    rig.engine.on_book(flat_book("ven_a", 6_000_000, T0_NS, book_seq=99))
+    stranger = replace(flat_book("ven_a", 6_000_000, T0_NS), venue="ven_z")
+    rig.engine.on_book(stranger)
+    rig.engine.on_book(replace(stranger, venue="ven_a", symbol="DOGE/USDT"))
+    assert not rig.fatal
 
 
 async def test_reports_become_facts_and_listeners_hear_them(rig: Rig) -> None:
