@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import socket
@@ -128,6 +129,9 @@ class Process:
         )
         self._reader = JournalReader(path)
         engine.core.ledger = recover(self._reader.replay())
+        # What a replay leaves behind lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""

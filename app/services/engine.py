@@ -54,6 +54,7 @@ MAX_TURN_INPUTS: Final = 64
 # What the log must still take before a new order is let in: venues' words and cancels are never turned away.
 MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
+VENUE_ANSWER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,14 +323,16 @@ class Engine:
         return self.market.board.read(symbol)
 
     async def open_client_ids(self) -> dict[str, list[str] | None]:
-        """Each venue's own list of open client ids; None where it could not be asked."""
-        result: dict[str, list[str] | None] = {}
-        for venue_id, venue in self.venues.items():
+        """Each venue's own list of open client ids; None where it could not be asked. All are asked at once."""
+
+        async def asked(venue: VenuePort) -> list[str] | None:
             try:
-                result[venue_id] = list(await asyncio.wait_for(venue.open_client_ids(), timeout=1.0))
+                return list(await asyncio.wait_for(venue.open_client_ids(), timeout=VENUE_ANSWER_S))
             except (Unavailable, TimeoutError):
-                result[venue_id] = None
-        return result
+                return None
+
+        answers = await asyncio.gather(*(asked(venue) for venue in self.venues.values()))
+        return dict(zip(self.venues, answers, strict=True))
 
     def health(self) -> EngineHealth:
         memory, ledger = self.core.memory, self.ledger
