@@ -15,6 +15,7 @@ from app.cli import up
 from app.cli.client import Client
 from app.cli.exits import CommandError, Exit
 from loadtests.running import free_port, running_service
+from tests.service_home import ended_at_last
 
 
 @pytest.mark.parametrize("arguments", [["--mode", "live"], ["--market", "live"]])
@@ -64,14 +65,14 @@ def test_it_serves_without_a_database_and_ends_on_sigterm(home):
     port = free_port()
     command = [sys.executable, "-m", "app.cli.main", "up", "--port", str(port), "--home", str(home)]
     environment = {**os.environ, "BESTEX_DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with ended_at_last(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout is not None
         assert "orders flow without it" in process.stdout.readline()
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
         key = (home / "demo.key").read_text().strip()
         client = Client(f"http://127.0.0.1:{port}", key)
         deadline = time.monotonic() + 10
-        body = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.1", "client_order_id": "one"}
+        body = {"symbol": "BTC/USDT", "side": "buy", "type": "limit", "qty": "0.1", "limit_price": "64000"}
         while True:
             try:
                 client.get("/readyz")
@@ -79,7 +80,9 @@ def test_it_serves_without_a_database_and_ends_on_sigterm(home):
             except CommandError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        placed = client.post("/v1/orders", body | {"response_type": "result", "wait_ms": 3000})
+        placed = client.post(
+            "/v1/orders", body | {"client_order_id": "one", "response_type": "result", "wait_ms": 5000}
+        )
         assert placed.body["status"] == "filled"
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

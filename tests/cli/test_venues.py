@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from app.cli import venues
+from tests.service_home import ended_at_last
 
 VENUE = {
     "venue": "sim_a",
@@ -30,7 +31,7 @@ def test_a_venue_is_listed_with_its_oldest_book(service, bestex):
 
 def test_serving_says_its_port_and_ends_on_interrupt(tmp_path):
     command = [sys.executable, "-m", "app.cli.main", "venues", "serve", "--home", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with ended_at_last(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout is not None
         word, port = process.stdout.readline().split()
         process.send_signal(signal.SIGINT)
