@@ -52,7 +52,7 @@ class LadderReads:
         return SYMBOLS[text]
 
     def ladder(self, symbol: Any, n_levels: int, *, is_all_in: bool) -> Any:
-        from app.services.reads import BookUsed, Ladder, LadderLevel
+        from app.services.ladder import BookUsed, Ladder, LadderLevel
 
         bids = [LadderLevel("alpha", self.mid_units - 100 * i - 50, 0, 1000) for i in range(n_levels)]
         asks = [LadderLevel("beta", self.mid_units + 100 * i + 50, 0, 2000) for i in range(n_levels)]
@@ -180,14 +180,13 @@ class Reader:
         return await self.reply("subscribe")
 
     async def closed(self, timeout_s: float = 5.0) -> tuple[int, str]:
-        """(code, reason) once the server has closed."""
+        """(code, reason) once the server has closed; 1006 if it said nothing that could be read."""
         async with asyncio.timeout(timeout_s):
             try:
                 while True:
                     await self.receive(timeout_s)
             except websockets.ConnectionClosed as end:
-                assert end.rcvd is not None
-                return end.rcvd.code, end.rcvd.reason
+                return (end.rcvd.code, end.rcvd.reason) if end.rcvd is not None else (1006, "")
 
     async def close(self) -> None:
         await self.socket.close()
