@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from app import observe
@@ -92,7 +93,7 @@ class Process:
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
         board = BookBoard(list(universe.instruments))
-        core = make_core(universe, board, Mode(settings.mode), Router())
+        core = make_core(universe, board, Mode(settings.mode), Router(), ceilings=settings.ceilings.as_limits())
         engine = Engine(
             core=core,
             clock=clock,
@@ -159,10 +160,18 @@ class _History:
         return await self.projection.reads.order(account, order_id)
 
 
-def make_core(universe: Universe, board: Board, mode: Mode, planner: Planner, timing: Timing | None = None) -> Core:
+def make_core(
+    universe: Universe,
+    board: Board,
+    mode: Mode,
+    planner: Planner,
+    *,
+    timing: Timing | None = None,
+    ceilings: Mapping[str, int] = MappingProxyType({}),
+) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
-    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns))
+    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings))
 
 
 def make_services(engine: Engine, reader: JournalReader, projection: Projection) -> Services:

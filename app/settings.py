@@ -6,10 +6,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from app.domain.units import NANO
+
 RELEASE = "0.1.0"
+
+
+class Ceilings(BaseModel):
+    """What no account's limits may pass, whatever the API is told; None sets no ceiling. Money in whole quote units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_order_notional: int | None = Field(default=None, ge=0)
+    max_open_notional: int | None = Field(default=None, ge=0)
+    venue_credit: int | None = Field(default=None, ge=0)
+    max_order_qty: int | None = Field(default=None, ge=0)
+    max_position: int | None = Field(default=None, ge=0)
+    max_open_orders: int | None = Field(default=None, ge=0)
+    message_rate_per_s: int | None = Field(default=None, ge=1)
+
+    def as_limits(self) -> dict[str, int]:
+        """By field of domain Limits, money and quantities in nano."""
+        counts = ("max_open_orders", "message_rate_per_s")
+        chosen = {name: value for name, value in self.model_dump().items() if value is not None}
+        return {
+            name if name in counts else f"{name}_nano": v if name in counts else v * NANO for name, v in chosen.items()
+        }
 
 
 class Settings(BaseSettings):
@@ -35,7 +59,7 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=3.0, ge=0)
     max_book_age_ms: int = Field(default=0, ge=0)
     """Above 0: a ceiling on every venue's own book age limit."""
-    operator_key_file: Path | None = None
+    ceilings: Ceilings = Field(default_factory=Ceilings)
     record_to: Path | None = None
     """A directory: everything the gateway receives is recorded there."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

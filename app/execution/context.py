@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,7 +54,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What does not change while a process lives."""
+    """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass."""
 
     universe: Universe
     board: Board
@@ -63,6 +63,7 @@ class World:
     mode: Mode
     timing: Timing
     max_book_age_ns: dict[str, int]
+    ceilings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -199,6 +199,11 @@ def _set_limits(ctx: Context, item: inp.SetLimits) -> Reply:
     if item.limits.version != expected:
         detail = f"limits version {item.limits.version} came, {expected} is next."
         return Failed(BadRequest("version_conflict", detail, pointer="/version", hint="Read the limits again."))
+    for name, ceiling in ctx.world.ceilings.items():
+        if getattr(item.limits, name) > ceiling:
+            detail = f"{name} {getattr(item.limits, name)} is above the configured ceiling {ceiling}."
+            hint = "Ceilings are set in bestex.toml by whoever runs the service."
+            return Failed(BadRequest("over_ceiling", detail, pointer=f"/{name.removesuffix('_nano')}", hint=hint))
     return _emit_one(ctx, ev.LimitsSet(item.account, item.limits, item.actor))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain import events as ev
@@ -401,3 +403,14 @@ def test_preview_changes_nothing_and_tells_the_plan(desk: Desk) -> None:
 def test_limits_move_one_version_at_a_time(desk: Desk) -> None:
     turn = desk.turn(inp.SetLimits("desk", LIMITS, "ops"))
     assert isinstance(turn.replies[0], inp.Failed)
+
+
+def test_no_limit_passes_the_configured_ceiling(desk: Desk) -> None:
+    desk.core.world = replace(desk.core.world, ceilings={"max_order_notional_nano": LIMITS.max_order_notional_nano})
+    wider = replace(LIMITS, version=2, max_order_notional_nano=LIMITS.max_order_notional_nano + 1)
+    reply = desk.turn(inp.SetLimits("desk", wider, "ops")).replies[0]
+    assert isinstance(reply, inp.Failed)
+    assert isinstance(reply.error, BadRequest)
+    assert reply.error.code == "over_ceiling"
+    same = desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2), "ops")).replies[0]
+    assert isinstance(same, inp.Done)
