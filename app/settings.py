@@ -29,11 +29,9 @@ class Ceilings(BaseModel):
 
     def as_limits(self) -> dict[str, int]:
         """By field of domain Limits, money and quantities in nano."""
-        counts = ("max_open_orders", "message_rate_per_s")
         chosen = {name: value for name, value in self.model_dump().items() if value is not None}
-        return {
-            name if name in counts else f"{name}_nano": v if name in counts else v * NANO for name, v in chosen.items()
-        }
+        counts = {name: chosen.pop(name) for name in ("max_open_orders", "message_rate_per_s") if name in chosen}
+        return counts | {f"{name}_nano": value * NANO for name, value in chosen.items()}
 
 
 class Settings(BaseSettings):
