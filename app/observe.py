@@ -48,6 +48,10 @@ _books = Counter("bestex_book_updates", "Book updates received", ("venue", "good
 _keys = Counter("bestex_key_changes", "API keys created or revoked", ("change",), registry=REGISTRY)
 _kills = Counter("bestex_kill_switch_changes", "Kill switches set or cleared", ("scope", "change"), registry=REGISTRY)
 _auth_failures = Counter("bestex_auth_failures", "Requests without a valid key", registry=REGISTRY)
+_streams = Gauge("bestex_streams", "Open stream connections", registry=REGISTRY)
+_stream_ends = Counter(
+    "bestex_stream_ends", "Stream connections that ended, by close code", ("code",), registry=REGISTRY
+)
 _history_misses = Counter("bestex_history_unavailable", "Reads that needed the database in vain", registry=REGISTRY)
 _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
@@ -111,6 +115,18 @@ def key_refused(request_id: str) -> None:
 def request_failed(route: str, request_id: str, error: BaseException) -> None:
     """Our mistake: the trace is here and nowhere else."""
     _log().error("request_failed", route=route, request_id=request_id, exc_info=error)
+
+
+def stream_opened() -> None:
+    _streams.inc()
+
+
+def stream_ended(code: int, reason: str, account: str) -> None:
+    """A stream connection ended; 1000 is the client's own end. One that was too slow is worth a line."""
+    _streams.dec()
+    _stream_ends.labels(str(code)).inc()
+    tell = _log().info if code == 4008 else _log().debug
+    tell("stream_ended", code=code, reason=reason, account=account)
 
 
 def history_unavailable(what: str) -> None:

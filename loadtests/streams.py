@@ -25,7 +25,7 @@ import uvicorn
 import uvloop
 
 from app.api.ws import wire
-from app.api.ws.hub import HubLimits
+from app.api.ws.fanout import HubLimits
 from app.api.ws.messages import Channel
 from app.api.ws.protocol import text_frame
 from app.api.ws.server import StreamServer, uvicorn_options

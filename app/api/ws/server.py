@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from app.api.ws.hub import Hub
+from app.api.ws.fanout import Hub
 from app.api.ws.protocol import StreamProtocol
 
 MAX_CLIENT_BYTES: Final = 65_536

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,14 +12,12 @@ from app import observe
 from app.api.wire.text import time_text
 from app.api.ws import messages as ms
 from app.api.ws import wire
+from app.api.ws.fanout import Hub
 from app.api.ws.messages import Channel
 from app.api.ws.protocol import text_frame
 from app.api.ws.streams import CloseCode, Connection, Subscription
 from app.domain.enums import Scope
 from app.domain.errors import Unavailable
-
-if TYPE_CHECKING:
-    from app.api.ws.hub import Hub
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 SNAPSHOT_PART: Final = 100

@@ -20,7 +20,8 @@ from starlette.routing import Route
 
 from app.api.sse import resume_point, sse_response
 from app.api.wire.event import event_json
-from app.api.ws.hub import HubLimits, mount_streams
+from app.api.ws.fanout import HubLimits
+from app.api.ws.hub import mount_streams
 from app.api.ws.server import StreamServer, uvicorn_options
 from app.domain.enums import Mode, Scope
 from app.domain.events import Fact, KeyCreated

@@ -99,3 +99,17 @@ async def test_a_book_that_was_watched_again_begins_with_a_snapshot() -> None:
         book = await reader.until(lambda m: m.get("channel") == "books" and m["sub"] == again["sub"])
         assert (book["type"], book["prev_seq"]) == ("snapshot", 0)
         await reader.close()
+
+
+async def test_a_book_that_cannot_be_shown_does_not_end_the_others() -> None:
+    async with running(Story(7)) as gateway:
+        reader = await gateway.connect(gateway.key("desk-a"))
+        await reader.subscribe("books", symbols=["BTC/USDT"])
+        await reader.until(lambda m: m.get("channel") == "books")
+        whole = gateway.reads.ladder
+        gateway.reads.ladder = None  # type: ignore[assignment, method-assign]
+        await asyncio.sleep(0.25)
+        gateway.reads.ladder = whole  # type: ignore[method-assign]
+        gateway.reads.mid_units += 100
+        assert (await reader.until(lambda m: m.get("channel") == "books"))["type"] == "update"
+        await reader.close()
