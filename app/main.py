@@ -8,17 +8,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.api.router import build_api
+from app.api.ws.fanout import HubLimits
 from app.bootstrap import Process
 from app.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The gateway, complete; services appear on `app.state.services` when the lifespan has started."""
-    process = Process(settings or Settings())
+    settings = settings or Settings()
+    process = Process(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = await process.open()
+        app.state.stream_limits = HubLimits(max_connections_per_key=settings.streams_per_key)
         try:
             yield
         finally:

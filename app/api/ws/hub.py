@@ -56,7 +56,7 @@ class _Endpoint:
 def mount_streams(app: FastAPI, limits: HubLimits | None = None) -> None:
     """Adds /v1/ws and /asyncapi.json to `app`; the hub lives inside the app's lifespan, once services are there.
 
-    `app.state.stream_limits`, if it is set before the lifespan starts, wins over `limits`. The lifespan's state gets
+    `app.state.stream_limits`, if the lifespan sets it, wins over `limits`. The lifespan's state gets
     `hub`, so that the server can announce its end (server.py).
     """
     document = wire.encode(asyncapi_document(app.version))

@@ -61,7 +61,7 @@ def test_documented_codes_and_bounds_are_the_codes() -> None:
     limits = HubLimits()
     assert limits.max_bytes == 768 * 1024
     assert WRITE_BYTES == 64 * 1024
-    assert f"one key ({limits.max_connections_per_key})" in TEXT
+    assert f"one key ({limits.max_connections_per_key};" in TEXT
     assert f"({limits.messages_per_s:.0f} a second, bursts of {limits.message_burst:.0f})" in TEXT
     for channel in ms.Channel:
         assert f"`{channel.value}`" in TEXT

@@ -61,7 +61,7 @@ class Whole:
 
 @asynccontextmanager
 async def whole_gateway(home: Path) -> AsyncIterator[Whole]:
-    app = create_app(Settings(home=home, drain_s=1.0))
+    app = create_app(Settings(home=home, drain_s=1.0, streams_per_key=7))
     config = uvicorn.Config(app, log_level="critical", lifespan="on", access_log=False, **uvicorn_options())
     server = StreamServer(config, drain_s=1.0)
     listener = free_socket(0)
@@ -147,6 +147,7 @@ async def test_orders_are_streamed_as_they_are_and_a_restart_tells_the_same_stor
 
 async def test_a_held_order_is_in_the_snapshot_after_a_restart_and_books_flow(tmp_path: Path) -> None:
     async with whole_gateway(tmp_path) as gateway:
+        assert gateway.app.state.hub.limits.max_connections_per_key == 7
         held = await gateway.order(type="limit", time_in_force="gtc", limit_price="100", qty="1", wait_ms=0)
         reader = await gateway.reader(snapshot=True)
         snapshot = await snapshot_of_orders(reader)
