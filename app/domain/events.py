@@ -185,6 +185,7 @@ class ChildFilled(Event):
 
     `money_nano` is the gross settlement money by the symbol's own rule. `moves`: (currency, signed nano) that the
     account's balances at the venue change by, fee included. `signed_qty_units`: change of the position there.
+    `fee_nano` is the whole charge of the venue; `gas_nano` the part of it that did not depend on the size.
     """
 
     KIND: ClassVar[str] = "child_filled"
@@ -209,6 +210,7 @@ class ChildFilled(Event):
     is_late: bool
     signed_qty_units: int
     moves: tuple[tuple[str, int], ...]
+    gas_nano: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ class ReportKind(StrEnum):
 class ExecutionReport:
     """One message about one child. Fill fields are zero unless `kind` is FILLED.
 
-    `price_ticks`, `qty_lots` in the venue's units; `fee_nano` of `fee_currency`, negative is a rebate.
+    `price_ticks`, `qty_lots` in the venue's units; `fee_nano` of `fee_currency`, negative is a rebate; `gas_nano` is
+    the part of it that did not depend on the size (gas, a fixed cost per child).
     `cum_qty_lots` is the venue's own running total (-1: not told). `evidence` identifies the venue's message.
     `mid_half_units`: twice the venue's own mid when it filled, 0 if not told.
     """
@@ -46,3 +47,4 @@ class ExecutionReport:
     code: str = ""
     text: str = ""
     evidence: str = ""
+    gas_nano: int = 0

@@ -191,6 +191,7 @@ def _fill_fact(
         is_late=is_late,
         signed_qty_units=child.side.sign * fill_units,
         moves=balance_moves(symbol, child.side, fill_units, money_nano, report),
+        gas_nano=report.gas_nano,
     )
 
 

@@ -45,13 +45,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFill:
-    """One trade of a child. `cum_qty_lots` runs over the child's fills; `fee_nano` is in the money currency."""
+    """One trade of a child. `cum_qty_lots` runs over the child's fills.
+
+    `fee_nano` is the whole charge in the money currency; `gas_nano` the fixed part of it.
+    """
 
     price_ticks: int
     qty_lots: int
     cum_qty_lots: int
     money_nano: int
     fee_nano: int
+    gas_nano: int
 
 
 def refusal(child: ChildOrder, listing: Listing, now_ns: int, *, is_known_id: bool) -> VenueRefusal | None:
@@ -104,7 +108,7 @@ def match(child: ChildOrder, listing: Listing, levels: Sequence[Level]) -> tuple
         money_nano = symbol.money_nano(price_units, lots * lot_units)
         fixed_nano = 0 if fills else tier.fixed_nano
         fee = fee_nano(money_nano, tier.taker_fee_ppm) + fixed_nano
-        fills.append(SimulatedFill(price_ticks, lots, child.qty_lots - left_lots, money_nano, fee))
+        fills.append(SimulatedFill(price_ticks, lots, child.qty_lots - left_lots, money_nano, fee, fixed_nano))
     if child.time_in_force is TimeInForce.FOK and left_lots:
         return ()
     return tuple(fills)

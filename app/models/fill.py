@@ -27,6 +27,7 @@ fills: Final = Table(
     money_column("money_nano"),
     money_column("notional_nano"),
     money_column("fee_nano"),
+    money_column("gas_nano"),
     text_column("fee_currency"),
     text_column("liquidity"),
     units_column("venue_ts_ns"),

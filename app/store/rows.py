@@ -189,6 +189,7 @@ def fill_row(fact: Fact, fill: ChildFilled) -> Row:
         fill.money_nano,
         fill.notional_nano,
         fill.fee_nano,
+        fill.gas_nano,
         fill.fee_currency,
         fill.liquidity.value,
         fill.venue_ts_ns,
@@ -203,7 +204,7 @@ def fill_row(fact: Fact, fill: ChildFilled) -> Row:
 
 def fill_record(row: Fields) -> FillRecord:
     values = {name: row[name] for name in _FILL_FIELDS}
-    for name in ("money_nano", "notional_nano", "fee_nano"):
+    for name in ("money_nano", "notional_nano", "fee_nano", "gas_nano"):
         values[name] = int(values[name])
     values["liquidity"] = Liquidity(values["liquidity"])
     values["moves"] = _moves_of(values["moves"])

@@ -7,8 +7,8 @@ Every part is a difference of two integers of money, so that the chain telescope
 3. basis       class mid at fill    -> own-venue mid      that venue stood apart from its class
 4. spread      own-venue mid        -> best price of the child: its venue's touch when the child arrived
 5. impact      best price of child  -> fill price         depth walked through beyond that touch
-6. fee         charged by the venue in the symbol's money currency; other currencies stand in `fee_unconverted`
-7. gas         fixed charges that fills carry; no venue of ours reports one apart from its fee, hence 0
+6. fee         charged by the venue in the symbol's money currency, without gas; others stand in `fee_unconverted`
+7. gas         the part of that charge that did not depend on the size: a fixed cost per child, as the venue reports it
 8. opportunity what stayed unfilled: reference mid -> closing mid
 
 The class mid of a fill is read when its report arrives, with our own footprint in it; the own-venue mid is from before
@@ -65,7 +65,8 @@ def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int)
     if unfilled:
         at_close = mid_money_nano(symbol, closing_half, unfilled)
         opportunity = sign * (at_close - mid_money_nano(symbol, reference_half, unfilled))
-    fee, unconverted = _fees(fills, symbol.money_currency)
+    charged, unconverted = _fees(fills, symbol.money_currency)
+    gas = sum(f.gas_nano for f in fills if f.fee_currency == symbol.money_currency)
     report = TcaReported(
         account=record.account,
         order_id=record.order_id,
@@ -84,10 +85,10 @@ def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int)
         basis_nano=sign * (parts.venue_mid_nano - parts.class_mid_nano),
         spread_nano=sign * (parts.touch_nano - parts.venue_mid_nano),
         impact_nano=sign * (parts.paid_nano - parts.touch_nano),
-        fee_nano=fee,
-        gas_nano=0,
+        fee_nano=charged - gas,
+        gas_nano=gas,
         opportunity_nano=opportunity,
-        total_nano=sign * (parts.paid_nano - parts.reference_nano) + fee + opportunity,
+        total_nano=sign * (parts.paid_nano - parts.reference_nano) + charged + opportunity,
         fee_unconverted=unconverted,
     )
     if parts_total_nano(report) != report.total_nano:

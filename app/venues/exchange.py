@@ -264,6 +264,7 @@ class PaperExchange:
                     fee_nano=fill.fee_nano,
                     fee_currency=listing.symbol.money_currency,
                     mid_half_units=mid_half_units,
+                    gas_nano=fill.gas_nano,
                 )
             )
         how: Literal["filled", "canceled", "expired"] = "filled"

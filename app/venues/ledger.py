@@ -40,7 +40,7 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
-    """One trade; `cum_qty_lots` includes it."""
+    """One trade; `cum_qty_lots` includes it, `fee_nano` includes `gas_nano`."""
 
     ts_ns: int
     client_id: str
@@ -53,6 +53,7 @@ class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
     fee_nano: int
     fee_currency: str
     mid_half_units: int
+    gas_nano: int = 0
 
 
 class DoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="done"):

@@ -73,6 +73,7 @@ def _of_line(venue_id: str, line: AcceptedLine | FillLine | DoneLine, proof: str
                     fee_currency=line.fee_currency,
                     venue_ts_ns=line.ts_ns,
                     mid_half_units=line.mid_half_units,
+                    gas_nano=line.gas_nano,
                     evidence=proof,
                 )
             ]

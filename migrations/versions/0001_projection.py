@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("money_nano", sa.Numeric(precision=38, scale=0), nullable=False),
         sa.Column("notional_nano", sa.Numeric(precision=38, scale=0), nullable=False),
         sa.Column("fee_nano", sa.Numeric(precision=38, scale=0), nullable=False),
+        sa.Column("gas_nano", sa.Numeric(precision=38, scale=0), nullable=False),
         sa.Column("fee_currency", sa.Text(collation="C"), nullable=False),
         sa.Column("liquidity", sa.Text(collation="C"), nullable=False),
         sa.Column("venue_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),

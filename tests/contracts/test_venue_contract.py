@@ -65,6 +65,7 @@ async def test_a_fill_costs_the_taker_fee_in_the_money_currency(desk: VenueDesk)
     symbol, tier = desk.universe.symbols[SYMBOL], desk.universe.fees[VENUE]
     money_nano = symbol.money_nano(fill.price_ticks * child.tick_units, fill.qty_lots * child.lot_units)
     assert fill.fee_nano == fee_nano(money_nano, tier.taker_fee_ppm) + tier.fixed_nano
+    assert fill.gas_nano == tier.fixed_nano
     assert fill.fee_currency == "USDT"
 
 

@@ -30,6 +30,16 @@ def test_a_miss_that_was_looked_up_before_the_deadline_proves_nothing_however_la
     assert parent.children[child.child_id].state is ChildState.REJECTED
 
 
+def test_the_fixed_part_of_a_charge_is_the_orders_gas(desk: Desk) -> None:
+    parent, children = desk.accepted(make_order(qty_units=100))
+    for child in children:
+        told = {"price_ticks": child.price_ticks, "qty_lots": child.qty_lots, "venue_trade_id": child.client_id}
+        desk.report(child, ReportKind.FILLED, fee_nano=900, gas_nano=700, fee_currency="USDT", **told)
+    assert parent.tca is not None
+    assert (parent.tca.fee_nano, parent.tca.gas_nano) == (200 * len(children), 700 * len(children))
+    assert parent.fees_nano == {"USDT": 900 * len(children)}
+
+
 def test_another_venue_cannot_speak_about_a_child(desk: Desk) -> None:
     parent, (child, *_) = desk.accepted(make_order(qty_units=100))
     other = "ven_a" if child.venue != "ven_a" else "ven_b"

@@ -71,7 +71,8 @@ def test_fees_are_the_taker_rate_and_the_fixed_cost_once(side: Side, drawn: list
     for i, fill in enumerate(fills):
         money_nano = SYMBOL.money_nano(fill.price_ticks * TICK, fill.qty_lots * LOT)
         assert fill.money_nano == money_nano
-        assert fill.fee_nano == fee_nano(money_nano, FEE.taker_fee_ppm) + (0 if i else FEE.fixed_nano)
+        assert fill.gas_nano == (0 if i else FEE.fixed_nano)
+        assert fill.fee_nano == fee_nano(money_nano, FEE.taker_fee_ppm) + fill.gas_nano
 
 
 def test_a_level_off_the_tick_is_our_bug() -> None:

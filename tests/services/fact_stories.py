@@ -252,6 +252,7 @@ class Story:
             money_nano=money_nano,
             notional_nano=money_nano,
             fee_nano=money_nano // 1000,
+            gas_nano=money_nano // 4000,
             fee_currency=self.random.choice(("USDT", "BNB")),
             liquidity=Liquidity.TAKER,
             venue_ts_ns=self.ts_ns,

@@ -105,7 +105,7 @@ def test_the_golden_bytes_of_a_fill_stay() -> None:
         b'"symbol":"BTC/USDT","venue_trade_id":"t1","price_units":6400000,"qty_units":1000,"qty_lots":1,'
         b'"money_nano":64000000000,"notional_nano":64000000000,"fee_nano":-64,"fee_currency":"USDT",'
         b'"liquidity":"taker","venue_ts_ns":1,"received_ts_ns":2,"venue_mid_half_units":3,"class_mid_half_units":4,'
-        b'"is_late":false,"signed_qty_units":1000,"moves":[["USDT",-64]]}'
+        b'"is_late":false,"signed_qty_units":1000,"moves":[["USDT",-64]],"gas_nano":0}'
     )
 
 

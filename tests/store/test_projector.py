@@ -183,7 +183,7 @@ async def test_a_row_of_a_foreign_hand_stops_the_projection_and_nothing_else(dat
     fill = next(parent.fills[0].fill for parent in fold(log.facts).parents.values() if parent.fills)
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "insert into fills select 'exe_forged', 1, 1, 1, $1, 'o', 'c', $2, $3, $4, 1, 1, 1, 1, 1, 1, '', 'taker',"
+        "insert into fills select 'exe_forged', 1, 1, 1, $1, 'o', 'c', $2, $3, $4, 1, 1, 1, 1, 1, 1, 1, '', 'taker',"
         " 1, 1, 1, 1, false, 1, '[]'",
         fill.account,
         fill.venue,

@@ -200,6 +200,17 @@ def test_a_rebate_lowers_the_cost() -> None:
     assert (report.fee_nano, report.total_nano) == (-5, -5)
 
 
+def test_gas_is_the_fixed_part_of_the_charge_and_no_fee() -> None:
+    fills = [
+        fill_of(SPOT, 6_400_000, 50_000, fee_nano=1_200, gas_nano=1_000),
+        fill_of(SPOT, 6_400_000, 50_000, fee_nano=200),
+        fill_of(SPOT, 6_400_000, 50_000, fee_nano=40, gas_nano=30, fee_currency="BNB"),
+    ]
+    report = attribute(record_of(order_of(SPOT, Side.BUY, 150_000), 12_800_000, 12_800_000, fills), SPOT, 12_800_000)
+    assert (report.fee_nano, report.gas_nano, report.total_nano) == (400, 1_000, 1_400)
+    assert report.fee_unconverted == (("BNB", 40),)
+
+
 def test_fees_in_another_currency_stand_apart() -> None:
     fills = [
         fill_of(SPOT, 6_400_000, 100_000, fee_nano=7, fee_currency="BNB"),

@@ -91,6 +91,7 @@ async def test_a_walk_of_the_book_is_exact_to_the_lot_and_the_nano(stand: Stand)
         fee_nano(money[0], taker_ppm) + LISTING.fee.fixed_nano,
         fee_nano(money[1], taker_ppm),
     ]
+    assert [one.gas_nano, two.gas_nano] == [LISTING.fee.fixed_nano, 0]
     assert one.mid_half_units == 6_000_000 + 5_999_900
     assert acked.venue_order_id == f"{VENUE}-1"
 

@@ -10,7 +10,7 @@ from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, Ledg
 from app.venues.retelling import evidence, reports_of
 
 ACCEPTED = AcceptedLine(1, "a", "v-1", "chd", "ord", "desk", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, 5, 9, 1, 1)
-FILL = FillLine(2, "a", "v-1", "t-1", "BTC/USDT", 99, 3, 3, -7, "USDT", 201)
+FILL = FillLine(2, "a", "v-1", "t-1", "BTC/USDT", 99, 3, 3, -7, "USDT", 201, 5)
 CANCELED = DoneLine(2, "a", "v-1", "canceled", 3, "ioc_remainder")
 REFUSED = RefusedLine(1, "a", "bad_lot", "no")
 DUPLICATE = RefusedLine(3, "a", "duplicate_client_id", "again")
@@ -44,6 +44,7 @@ def test_every_figure_of_a_fill_is_passed_on() -> None:
     assert (report.venue, report.client_id, report.venue_order_id) == ("v", "a", "v-1")
     assert (report.venue_trade_id, report.price_ticks, report.qty_lots, report.cum_qty_lots) == ("t-1", 99, 3, 3)
     assert (report.fee_nano, report.fee_currency, report.mid_half_units, report.venue_ts_ns) == (-7, "USDT", 201, 2)
+    assert report.gas_nano == 5
     assert report.evidence == evidence("v", 40) == "ledger:v:40"
 
 
