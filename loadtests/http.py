@@ -28,6 +28,9 @@ RATE_SECONDS = 5.0
 N_CONNECTIONS = 8
 CPU_ORDERS = 400
 CPU_ROUNDS = 3
+# In BTC. A small order fits the top of one book; a large one is split over several and leaves the books time to refill.
+SMALL, LARGE = "0.01", "1"
+LARGE_RATE_PER_S, LARGE_SECONDS = 5, 6.0
 
 
 class Connection:
@@ -59,10 +62,10 @@ class Connection:
 
 
 class Bodies:
-    """Small market orders, buys and sells in turn, each with its own client id."""
+    """Market orders of one size, ioc, buys and sells in turn, each with its own client id."""
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix, self._n = prefix, 0
+    def __init__(self, prefix: str, qty: str = SMALL) -> None:
+        self._prefix, self._qty, self._n = prefix, qty, 0
 
     def next(self) -> bytes:
         self._n += 1
@@ -71,7 +74,8 @@ class Bodies:
             "symbol": "BTC/USDT",
             "side": "buy" if self._n % 2 else "sell",
             "type": "market",
-            "qty": "0.2",
+            "time_in_force": "ioc",
+            "qty": self._qty,
             "max_slippage_bps": "25",
         }
         return json.dumps(order).encode()
@@ -105,9 +109,9 @@ class Rate:
         }
 
 
-async def open_loop(host: str, port: int, key: str, rate_per_s: int, seconds: float) -> Rate:
+async def open_loop(host: str, port: int, key: str, rate_per_s: int, seconds: float, qty: str = SMALL) -> Rate:
     """Orders at `rate_per_s`; a connection that is busy is never waited for, another one is opened."""
-    result, bodies = Rate(rate_per_s), Bodies(f"rate{rate_per_s}-{time.monotonic_ns()}")
+    result, bodies = Rate(rate_per_s), Bodies(f"rate{rate_per_s}-{time.monotonic_ns()}", qty)
     idle: list[Connection] = [Connection(host, port, key) for _ in range(N_CONNECTIONS)]
     everyone = list(idle)
     loop = asyncio.get_running_loop()
@@ -167,6 +171,16 @@ def cpu_per_order_us(host: str, port: int, key: str, pid: int) -> float:
     return (cpu_s(pid) - before) / placed * 1e6
 
 
+def cpu_per_split_us(host: str, port: int, key: str, pid: int, idle_share: float) -> float:
+    """As `cpu_per_order_us` for large orders at a slow rate; what the idle service takes meanwhile is taken off."""
+    before, started = cpu_s(pid), time.monotonic()
+    result = asyncio.run(open_loop(host, port, key, LARGE_RATE_PER_S, LARGE_SECONDS, LARGE))
+    time.sleep(0.5)
+    if not result.latency_ms:
+        raise RuntimeError("no large order was placed")
+    return (cpu_s(pid) - before - idle_share * (time.monotonic() - started)) / len(result.latency_ms) * 1e6
+
+
 def idle_cpu_share(pid: int, seconds: float = 1.0) -> float:
     """CPU the service takes with no order at all: six simulated markets moving, heartbeats, timers."""
     before = cpu_s(pid)
@@ -217,10 +231,12 @@ def _cpu(service: Running, twin_port: int, twin_pid: int) -> dict[str, object]:
         ours.append(cpu_per_order_us(service.host, service.port, service.key, service.pid))
         theirs.append(cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    split_us = cpu_per_split_us(service.host, service.port, service.key, service.pid, idle_share)
     return {
         "order_us": round(statistics.median(ours)),
         "idiomatic_us": round(statistics.median(theirs)),
         "order_over_idiomatic": round(statistics.median(ratios), 2),
+        "split_order_us": round(split_us),
         "idle_cpu_percent": round(100 * idle_share, 1),
     }
 

@@ -19,7 +19,7 @@ def measured(monkeypatch):
     figures = {
         "machine": {"cpu": "some cpu", "cores": 2, "python": "3.11"},
         "kernels": ROW,
-        "decision": ROW,
+        "decision": [{"shape": "32x20", "cpu_us": 1.0, "wall_us_p99": 2.0}],
         "http": {"cpu": {"order_us": 1}, "rates": [{"rate_per_s": 50}]},
         "probe": {"before": {"stretch_p50": 1.0}, "after": {"stretch_p50": 1.0}},
         "broken_budgets": [],

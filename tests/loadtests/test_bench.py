@@ -7,14 +7,14 @@ import tomllib
 import pytest
 
 from loadtests import decision, probe
-from loadtests.bench import BUDGETS, broken, machine, markdown
+from loadtests.bench import BUDGETS, broken, goals, machine, markdown
 from loadtests.http import Rate
 from loadtests.markets import make_market
 
 MEASURED = {
     "machine": {"cpu": "some cpu", "cores": 2, "python": "3.11"},
     "kernels": [{"shape": "8x20", "numba_ns": 700, "numba_over_c": 1.5, "heapq_over_numba": 25.0}],
-    "decision": [{"shape": "32x20", "cpu_us": 400.0, "over_heapq_split": 5.0}],
+    "decision": [{"shape": "32x20", "cpu_us": 400.0, "wall_us_p99": 900.0, "over_heapq_split": 5.0}],
     "http": {"cpu": {"order_us": 900, "order_over_idiomatic": 2.0}, "rates": [{"rate_per_s": 50, "p50_ms": 2.0}]},
     "probe": {"before": {"stretch_p50": 1.0}, "after": {"stretch_p50": 1.1}},
     "broken_budgets": [],
@@ -41,6 +41,11 @@ def test_the_committed_budgets_hold_for_good_figures():
 )
 def test_each_budget_can_break(measured):
     assert len(list(broken(measured, tomllib.loads(BUDGETS.read_text())))) == 1
+
+
+def test_goals_are_shown_whether_met_or_not():
+    rows = goals(MEASURED, {"numba_over_c": 1.5, "order_cpu_us": 150.0})
+    assert [(row["goal"], row["is_met"]) for row in rows] == [("numba_over_c", "yes"), ("order_cpu_us", "no")]
 
 
 def test_no_c_compiler_breaks_nothing():
