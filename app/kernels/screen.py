@@ -21,12 +21,26 @@ STALE: Final = 3
 CROSSED_BOOK: Final = 4
 EMPTY_SIDE: Final = 5
 
+# Beyond these a sum over levels or a price rounded to its tick would leave int64.
+MAX_PRICE_UNITS: Final = 2**61
+MAX_DEPTH_UNITS: Final = 2.0**60
+
+
+@kernel("")
+def is_within(n_levels: Int64, depth: int) -> bool:
+    """Whether both sides' numbers of levels are what the arrays can hold."""
+    return bool(0 <= n_levels[0] <= depth and 0 <= n_levels[1] <= depth)
+
 
 @kernel("")
 def is_sorted_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int) -> bool:
-    """Whether a side is a book: positive, strictly sorted, best first."""
+    """Whether a side is a book: positive, strictly sorted, best first, and of sizes that sums can hold."""
+    depth = 0.0
     for i in range(n_levels):
         if price_units[i] <= 0 or qty_units[i] <= 0:
+            return False
+        depth += qty_units[i]
+        if price_units[i] > MAX_PRICE_UNITS or depth > MAX_DEPTH_UNITS:
             return False
         if i > 0 and (price_units[i] - price_units[i - 1]) * side <= 0:
             return False
@@ -53,17 +67,18 @@ def screen_books(
     """Writes out_code, int64[n]: USABLE or why the book of rows[k] (-1: none) cannot be routed to.
 
     price_units, qty_units: int64[n_books, 2, depth]; max_age_ns: int64[n]; side +1 buy, -1 sell. A routed side that is
-    not positive and sorted counts as GAPPED: whatever made it so, its sequence is broken. Returns how many are usable.
+    not positive and sorted, too large for sums, or of more levels than its row counts as GAPPED: something broke its
+    sequence. Returns how many are usable.
     """
     n_usable = 0
     side_i = 1 if side > 0 else 0
     for k in range(rows.size):
         row = rows[k]
-        if row < 0 or book_seq[row] == 0:
+        if row < 0 or book_seq[row] <= 0:
             out_code[k] = NO_BOOK
-        elif is_gapped[row]:
+        elif is_gapped[row] or not is_within(n_levels[row], price_units.shape[2]):
             out_code[k] = GAPPED
-        elif now_ns - received_ts_ns[row] > max_age_ns[k]:
+        elif received_ts_ns[row] < 0 or now_ns - received_ts_ns[row] > max_age_ns[k]:
             out_code[k] = STALE
         elif n_levels[row, 0] > 0 and n_levels[row, 1] > 0 and price_units[row, 0, 0] >= price_units[row, 1, 0]:
             out_code[k] = CROSSED_BOOK

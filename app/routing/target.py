@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.units import PPM, div_up
+from app.domain.units import MAX_UNITS, PPM, div_up
 from app.kernels import cost, greedy
 from app.routing.costs import walk_plans
 from app.routing.problem import RouteProblem
@@ -33,7 +33,7 @@ def target_units(problem: RouteProblem) -> int:
     if request.symbol.fungible.is_inverse:
         scale: int = 10**request.symbol.qty_scale
         return notional * scale // request.symbol.fungible.multiplier_nano
-    depth = int(problem.room_units.sum())
+    depth = min(sum(problem.room_units.tolist()), MAX_UNITS)
     units, _ = _merge(problem, problem.unit_nano, problem.room_units, depth, float(notional))
     return int(units.sum())
 

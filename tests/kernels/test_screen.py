@@ -43,11 +43,24 @@ def test_a_good_book_is_usable():
         ({"counts": (1, 0)}, screen.EMPTY_SIDE),
         ({"counts": (1, 0), "side": -1}, screen.USABLE),
         ({"qty": 0}, screen.GAPPED),
+        ({"counts": (1, 3)}, screen.GAPPED),
+        ({"ask": 2**61 + 1}, screen.GAPPED),
+        ({"qty": 2**60 + 2**10}, screen.GAPPED),
+        ({"qty": 2**60}, screen.USABLE),
+        ({"seq": -1}, screen.NO_BOOK),
+        ({"received": -(2**63)}, screen.STALE),
+        ({"counts": (3, 1)}, screen.GAPPED),
+        ({"counts": (-1, 1)}, screen.GAPPED),
         ({"bid": 1, "ask": -5, "counts": (0, 1)}, screen.GAPPED),
     ],
 )
 def test_each_reason_is_told(change, expected):
     assert code(**change) == expected
+
+
+def test_levels_beyond_the_row_are_not_read():
+    assert screen.is_within(np.array([2, 0], np.int64), 2)
+    assert not screen.is_within(np.array([2, 3], np.int64), 2)
 
 
 def test_an_unsorted_side_is_no_book():

@@ -178,6 +178,18 @@ def test_a_venue_without_fees_is_our_bug():
         Router().plan(replace(scene.request(), fees={}), scene.books())
 
 
+@given(scenes, st.integers(0, 2**32))
+def test_no_book_however_odd_stops_the_router(scene, seed):
+    rng, books, request = Random(seed), scene.books(), scene.request()
+    for array in (books.price_units, books.qty_units, books.n_levels, books.book_seq, books.received_ts_ns):
+        flat = array.reshape(-1)
+        for _ in range(rng.randint(0, 3)):
+            flat[rng.randrange(flat.size)] = rng.choice([-(2**63), -1, 0, 1, 7, 2**40, 2**62, 2**63 - 1])
+    planned = Router().plan(request, books)
+    assert verify.find_violations(planned.plan, request, books) == ()
+    assert verify_receipt(planned.receipt).failures == ()
+
+
 ASKS = [(6_000_000, 100)]
 
 
