@@ -97,7 +97,7 @@ def tables(measured: Mapping[str, Any]) -> list[tuple[str, str, Sequence[Mapping
         ("Contention probe", "A fixed loop's wall time over its best: 1 means that the machine was ours.", probes),
         (
             "Goals",
-            "What the design aims at and what this run reached; CPU includes the neighbours' share of caches and cores.",
+            "What the design aims at beside what this run reached; neighbours share caches and cores.",
             goals(measured, tomllib.loads(BUDGETS.read_text())["goals"]),
         ),
     ]
