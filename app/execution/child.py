@@ -6,6 +6,8 @@ terminal word whose own total disagrees with the fills we hold is answered by a 
 
 from __future__ import annotations
 
+from typing import Final
+
 from app.domain.enums import ChildState, ContractKind, KillAction, KillScope, ParentState, Side
 from app.domain.events import (
     ChildAcked,
@@ -27,6 +29,8 @@ from app.execution.inputs import CancelChild, QueryChild
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance, judge
 from app.risk.exposure import qty_nano
+
+ENGINE_ACTOR: Final = "engine"  # of the kill switches that no person has set
 
 
 def on_report(ctx: Context, report: ExecutionReport) -> None:
@@ -157,7 +161,7 @@ def _halt(ctx: Context, child: ChildOrder, reason: str) -> None:
     """A venue that fills beyond what it was asked gets nothing more until an operator has looked (I3)."""
     if (KillScope.VENUE, child.venue) not in ctx.ledger.kills:
         text = f"{reason} {child.child_id}"
-        ctx.emit(KillSwitchSet("", KillScope.VENUE, child.venue, KillAction.BLOCK, text, "engine"))
+        ctx.emit(KillSwitchSet("", KillScope.VENUE, child.venue, KillAction.BLOCK, text, ENGINE_ACTOR))
 
 
 def _fill_fact(

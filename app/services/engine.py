@@ -16,11 +16,12 @@ from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
 from app.domain.errors import Unavailable
-from app.domain.events import Fact
+from app.domain.events import Fact, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, VenuePort
 from app.domain.universe import Universe
+from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
     Accepted,
     CancelChild,
@@ -245,7 +246,16 @@ class Engine:
                 if isinstance(reply, Accepted) and not reply.is_replay:
                     observe.order_accepted(reply.fact)
         if turn.facts:
+            self._alarm(turn.facts)
             self._tell(self._fact_listeners, turn.facts)
+
+    def _alarm(self, facts: Sequence[Fact]) -> None:
+        """A switch that the engine itself has set: a venue filled beyond what it was asked."""
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:
+                n_live = sum(record.child.venue == event.target for record in self.ledger.live_children.values())
+                observe.kill_switch_changed("set", event.scope.value, event.target, event.actor, n_live)
 
     # out
 

@@ -240,6 +240,23 @@ async def test_a_listener_that_breaks_ends_the_process_and_takes_no_report_with_
     assert len(rig.fatal) == 2
 
 
+async def test_an_overfill_halts_its_venue_and_is_alarmed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms: list[tuple[object, ...]] = []
+    monkeypatch.setattr("app.observe.kill_switch_changed", lambda *told: alarms.append(told))
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    child = rig.sent[0]
+    told = {"venue_trade_id": "t1", "price_ticks": child.price_ticks, "qty_lots": child.qty_lots + 1}
+    rig.engine.on_report(report(child, ReportKind.FILLED, **told))
+    await settle()
+    rig.journal.flush()
+    assert [alarm[:4] for alarm in alarms] == [("set", "venue", child.venue, "engine")]
+    assert rig.engine.health().n_overfills == 1
+
+
 async def test_a_book_of_what_is_not_listed_breaks_nothing(rig: Rig) -> None:
     rig.engine.on_book(flat_book("ven_a", 6_000_000, T0_NS, book_seq=99))
     stranger = replace(flat_book("ven_a", 6_000_000, T0_NS), venue="ven_z")
