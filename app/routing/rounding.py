@@ -23,6 +23,8 @@ Solve = Callable[[RouteProblem, int, Int64Array], tuple[Int64Array, Int64Array]]
 
 # The marginal venues are the doubtful ones; trying more of them costs a solve each and finds next to nothing.
 MAX_DOUBTFUL: Final = 8
+# So many venues above the order's bound are left out one by one, each tried; further ones go by their size.
+N_TRIED_OUT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def settle(problem: RouteProblem, solve: Solve, target_units: int) -> Int64Array
     if trial.n_low:
         trial = _repair(problem, solve, target_units, trial)
     max_venues = problem.request.approved.value.venues.max_venues
+    while max_venues and np.count_nonzero(trial.units) > max_venues + N_TRIED_OUT:
+        trial = _without_the_smallest(problem, solve, target_units, trial)
     while max_venues and np.count_nonzero(trial.units) > max_venues:
         trial = _best_without_one(problem, solve, target_units, trial)
     return trial.units
@@ -101,6 +105,17 @@ def _without(problem: RouteProblem, solve: Solve, target_units: int, trial: _Tri
     forced = {v: quantity for v, quantity in trial.forced.items() if v != venue_i}
     mended = _repair(problem, solve, target_units, _try(problem, solve, target_units, room, forced))
     return _with_key(problem, mended)
+
+
+def _without_the_smallest(problem: RouteProblem, solve: Solve, target_units: int, trial: _Trial) -> _Trial:
+    """Bars half of the venues in excess, those with the least units: a coarse step while far from the bound."""
+    used = np.flatnonzero(trial.units)
+    excess = used.size - problem.request.approved.value.venues.max_venues
+    smallest = used[np.argsort(trial.units[used], kind="stable")][: (excess + 1) // 2].tolist()
+    room = trial.room.copy()
+    room[smallest] = 0
+    forced = {v: quantity for v, quantity in trial.forced.items() if v not in smallest}
+    return _repair(problem, solve, target_units, _try(problem, solve, target_units, room, forced))
 
 
 def _best_without_one(problem: RouteProblem, solve: Solve, target_units: int, trial: _Trial) -> _Trial:
