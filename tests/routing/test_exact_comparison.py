@@ -1,10 +1,13 @@
-"""2,000 random small problems against the exact optimum, half of them with fixed costs: `make` runs them all."""
+"""2,000 random small problems against the exact optimum, half of them with fixed costs."""
 
 import numpy as np
 import pytest
 
 from tests.routing.exact_comparison import N_PROBLEMS, SEED, Compared, Scene, campaign, exact_optimum
 from tests.routing.scenes import Place
+
+# What rounding may leave between two optimal plans of 25 levels: two nano a level and one a child.
+ROUNDING_NANO = 60
 
 
 @pytest.mark.parametrize("has_fixed", [False, True], ids=["without-fixed", "with-fixed"])
@@ -19,7 +22,7 @@ def test_no_bound_above_the_optimum_no_plan_below_it_and_small_gaps(has_fixed, r
         # The programme's floats may miss its own optimum by the rounding of a few children.
         assert certificate.objective_nano >= item.optimum_nano - len(item.scene.places), item.scene
         if certificate.status.value == "optimal":
-            assert certificate.objective_nano <= item.optimum_nano + certificate.objective_nano * 0 + 200, item.scene
+            assert certificate.objective_nano <= item.optimum_nano + ROUNDING_NANO, item.scene
     gaps = np.array([item.gap_bps for item in found])
     for name, value in (("mean", gaps.mean()), ("p99", np.quantile(gaps, 0.99)), ("max", gaps.max())):
         record_property(f"gap_bps_{name}", float(value))
@@ -37,4 +40,6 @@ def test_the_programme_finds_an_optimum_that_greedy_misses():
     ]
     scene = Scene(places, qty_units=10)
     assert exact_optimum(scene, 10) == (110 * 10 * 100, 10)
-    assert exact_optimum(scene, None) == (110 * 10 * 100, 10) or exact_optimum(scene, None)[1] == 10
+    most = exact_optimum(scene, None)
+    assert most is not None
+    assert most[1] == 10
