@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
 from app import observe
@@ -24,11 +25,11 @@ from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.execution.context import Board, Planner, Timing, World
-from app.execution.inputs import SetBalance, SetLimits, Start
+from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
 from app.routing.router import SOLVERS, Router
-from app.services.accounts import OPERATOR_ACCOUNT, Accounts
+from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
 from app.services.admin import AdminService
 from app.services.cancel import CancelService
 from app.services.container import Services
@@ -71,6 +72,7 @@ PAPER_LIMITS = Limits(
     message_rate_per_s=2_000,
     message_burst=4_000,
 )
+DEMO_ACCOUNT: Final = "demo"
 PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO}
 
 
@@ -201,34 +203,46 @@ def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping
 
 
 async def seed_first_start(services: Services, settings: Settings) -> None:
-    """A log without keys gets an operator's key, and in paper mode an account `demo` with limits and balances.
+    """A log without keys gets an operator's key, and in paper mode an account `demo` with balances, key and limits.
 
-    Tokens are written once to files of mode 0600 in the home folder; the log holds their hashes only.
+    Tokens are written to files of mode 0600 in the home folder; the log holds their hashes only. Each step looks for
+    what an interrupted start has done already: a key's file comes before its fact, the account's limits come last.
     """
-    if services.engine.ledger.keys:
-        return
-    token, _ = await services.accounts.create(OPERATOR_ACCOUNT, list(Scope), Mode(settings.mode))
-    _write_secret(settings.home / "operator.key", token)
-    if settings.mode != "paper":
-        return
-    await open_paper_account(services, "demo")
-    token, _ = await services.accounts.create("demo", [Scope.READ, Scope.TRADE, Scope.RISK], Mode.PAPER)
-    _write_secret(settings.home / "demo.key", token)
+    ledger = services.engine.ledger
+    if not any(key.account == OPERATOR_ACCOUNT for key in ledger.keys.values()):
+        await _seed_key(services, settings, OPERATOR_ACCOUNT, "operator.key", tuple(Scope))
+    if settings.mode == "paper" and DEMO_ACCOUNT not in ledger.limits:
+        await _seed_key(services, settings, DEMO_ACCOUNT, "demo.key", (Scope.READ, Scope.TRADE, Scope.RISK))
+        await open_paper_account(services, DEMO_ACCOUNT)
 
 
 async def open_paper_account(services: Services, account: str) -> None:
-    """Limits and paper balances for a new account."""
+    """Paper balances and limits for a new account."""
     engine = services.engine
-    await engine.ask(SetLimits(account, PAPER_LIMITS, "seed"))
     for venue in engine.universe.venues:
         for currency, amount_nano in PAPER_BALANCES.items():
             await engine.ask(SetBalance(account, venue, currency, amount_nano, "paper seed"))
+    await engine.ask(SetLimits(account, PAPER_LIMITS, "seed"))
+
+
+async def _seed_key(
+    services: Services, settings: Settings, account: str, file_name: str, scopes: tuple[Scope, ...]
+) -> None:
+    key = new_key()
+    _write_secret(settings.home / file_name, key.token)
+    await services.engine.ask(CreateKey(account, key.prefix, key.key_sha256, scopes, Mode(settings.mode)))
+    observe.key_changed("created", account, key.prefix, "seed")
 
 
 def _write_secret(path: Path, token: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Whole or not at all, and readable by its owner alone from the first byte."""
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(token + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _new_epoch() -> str:
