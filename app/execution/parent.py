@@ -111,6 +111,7 @@ def plan_request(
         symbol=view.symbol,
         route_id=prefixed_ulid("rte", ctx.now_ns, wanted.order_id, wanted.wave),
         wave=wanted.wave,
+        order_id=wanted.order_id,
         now_ns=ctx.now_ns,
         qty_units=wanted.qty_units,
         notional_nano=wanted.notional_nano,

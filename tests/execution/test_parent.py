@@ -171,3 +171,14 @@ def test_resolving_one_order_touches_no_other(desk: Desk) -> None:
     assert one.state is ParentState.DONE
     assert not other.children
     assert {c.state for c in one.children.values()} == {ChildState.CANCELED}
+
+
+def test_every_plan_names_its_order_and_wave(desk: Desk) -> None:
+    parent, children = desk.accepted(make_order(qty_units=300))
+    for child in children:
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    assert len(parent.routes) == 2
+    assert [(route.plan.order_id, route.plan.wave) for _, route in parent.routes] == [
+        (parent.order_id, 1),
+        (parent.order_id, 2),
+    ]
