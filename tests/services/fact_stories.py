@@ -296,16 +296,26 @@ class Story:
 
 
 class LogReader:
-    """A journal in memory that counts how it is read."""
+    """A journal in memory that counts how it is read. Holds what `facts` holds, also what is added to it later."""
 
     def __init__(self, facts: list[Fact]) -> None:
         self.facts = facts
         self.n_reads = 0
+        self._indexed: list[Fact] | None = None
+        self._n_indexed = 0
+        self._accounts: dict[str, list[Fact]] = {}
 
     def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
         self.n_reads += 1
-        behind = (f for f in self.facts if f.account == account and f.account_seq > after_account_seq)
-        return [fact for fact, _ in zip(behind, range(limit), strict=False)]
+        if self._indexed is not self.facts:
+            self._indexed, self._n_indexed, self._accounts = self.facts, 0, {}
+        for fact in self.facts[self._n_indexed :]:
+            self._accounts.setdefault(fact.account, []).append(fact)
+        self._n_indexed = len(self.facts)
+        held = self._accounts.get(account, [])
+        first_seq = held[0].account_seq if held else 1
+        begin = max(0, after_account_seq + 1 - first_seq)
+        return held[begin : begin + limit]
 
 
 class FakeEngine:

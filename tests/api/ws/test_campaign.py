@@ -7,6 +7,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ MANY = replace(
 )
 
 
-CHAINED = re.compile(rb'"channel":"orders","type":"update","sub":1,"seq":(\d+),"prev_seq":(\d+)')
+CHAINED = re.compile(rb'"channel":"orders","type":"update","sub":1,"seq":(\d+),"prev_seq":(\d+),')
 
 
 class Listener(asyncio.Protocol):
@@ -28,13 +29,12 @@ class Listener(asyncio.Protocol):
     def __init__(self, token: str) -> None:
         self._token = token
         self._rest = b""
-        self.last_seq = -1
+        self.begin_seq = self.last_seq = -1
         self.seqs: list[int] = []
         self.came_s: list[float] = []
         self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.transport.write(
             b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -68,10 +68,11 @@ class Listener(asyncio.Protocol):
         if data.endswith(b"\r\n\r\n"):
             self.say(op="auth", token=self._token)
             self.say(op="subscribe", channel="orders")
-        elif found := re.search(rb'"op":"subscribe".*"last_seq":(\d+)', data):
-            self.last_seq = int(found[1])
-            self._rest = b""
+        elif found := re.search(rb'"op":"subscribe".*?"last_seq":(\d+)}', data):
+            self.begin_seq = self.last_seq = int(found[1])
+            self._rest = data[found.end() :]
             self.subscribed.set_result(None)
+            self.data_received(b"")
 
 
 async def listen(gateway: Gateway, token: str) -> Listener:

@@ -176,7 +176,7 @@ async def test_random_cuts_lose_nothing_and_double_nothing(n_cuts: int) -> None:
 async def _grow_for_ever(gateway: Gateway) -> None:
     while True:
         gateway.grow(5)
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.005)
 
 
 async def _reset(reader: Reader) -> None:
