@@ -129,6 +129,11 @@ def stream_ended(code: int, reason: str, account: str) -> None:
     tell("stream_ended", code=code, reason=reason, account=account)
 
 
+def stream_broken(account: str, seq: int, error: BaseException) -> None:
+    """A fact that could not be told: a mistake of ours. Its listeners are sent away to resume."""
+    _log().error("stream_broken", account=account, seq=seq, exc_info=error)
+
+
 def history_unavailable(what: str) -> None:
     _history_misses.inc()
     _log().warning("history_unavailable", what=what)

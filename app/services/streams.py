@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from app import observe
 from app.domain.enums import KillScope
 from app.domain.errors import Unavailable
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, OrderAccepted, VenueSet
@@ -30,6 +31,8 @@ from app.services.order_views import OrderReplica, OrderView, order_id_of, order
 T = TypeVar("T")
 
 RING_FACTS: Final = 65_536
+# What readers made of an item is kept for resumes after a short cut only: a ring full of messages would be 100 MB.
+ENCODED_FACTS: Final = 4_096
 PAGE_FACTS: Final = 1_000
 # A resume over a long history meets many orders; closed ones are dropped beyond this and read again if they reappear.
 REPLICA_ORDERS: Final = 4_096
@@ -119,6 +122,7 @@ class Streams:
         self._disabled_venues = set(ledger.disabled_venues)
         self._ring: deque[StreamItem] = deque()
         self._rings: dict[str, deque[StreamItem]] = {}
+        self._newest: deque[StreamItem] = deque()
         self._live: dict[str, _LiveAccount] = {}
         self._sinks: list[ItemSink] = []
         self._system_sinks: list[SystemSink] = []
@@ -152,7 +156,8 @@ class Streams:
     def listen(self, sink: ItemSink, system_sink: SystemSink) -> Callable[[], None]:
         """Calls `sink` with each durable batch, `system_sink` with each fact for all; gives the way to stop.
 
-        Items of accounts that are not live have no order state yet.
+        Items of accounts that are not live are not folded. One of a live account that is not folded could not be:
+        whoever listens to it must begin anew.
         """
         self._sinks.append(sink)
         self._system_sinks.append(system_sink)
@@ -294,6 +299,8 @@ class Streams:
                     items.append(self._publish(fact))
         while len(self._ring) > self._ring_facts:
             self._evict()
+        while len(self._newest) > ENCODED_FACTS:
+            self._newest.popleft().encoded = None
         for sink in tuple(self._sinks):
             sink(items)
         if self._publications:
@@ -314,8 +321,12 @@ class Streams:
         item = StreamItem(fact)
         live = self._live.get(account)
         if live is not None and fact.seq > live.base_seq:
-            self._fold(live, item)
+            try:
+                self._fold(live, item)
+            except Exception as error:  # noqa: BLE001 - a rim: whatever is wrong with a stream, the engine goes on
+                observe.stream_broken(account, item.seq, error)
         self._ring.append(item)
+        self._newest.append(item)
         ring = self._rings.get(account)
         if ring is None:
             ring = self._rings[account] = deque()

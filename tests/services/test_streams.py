@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from app.domain import events as ev
 from app.domain.enums import DoneReason, KillAction, KillScope
 from app.domain.events import Fact
 from app.execution.ledger import Ledger, fold
-from app.services.streams import StreamItem, Streams, read_orders
+from app.services.streams import ENCODED_FACTS, StreamItem, Streams, read_orders
 from tests.services.fact_stories import FakeEngine, LogReader, Story
 
 
@@ -304,3 +305,24 @@ async def test_ring_pages_cover_exactly_what_the_ring_holds(n_behind: int) -> No
         assert page is not None
         assert [item.seq for item in page] == list(range(last_seq - n_behind + 1, last_seq + 1))
     live.streams.close()
+
+
+async def test_what_readers_made_of_old_items_is_let_go() -> None:
+    story = Story(33, accounts=("desk",))
+    story.grow(ENCODED_FACTS + 200)
+    engine = FakeEngine()
+    streams = Streams(engine, LogReader(story.facts))
+    items: list[StreamItem] = []
+
+    def read(batch: Sequence[StreamItem]) -> None:
+        for item in batch:
+            item.encoded = {"x": b"made"}
+            items.append(item)
+
+    streams.listen(read, lambda fact: None)
+    for start in range(0, len(story.facts), 50):
+        engine.commit(story.facts[start : start + 50])
+    kept = [item for item in items if item.encoded is not None]
+    assert kept == items[-len(kept) :]
+    assert ENCODED_FACTS <= len(kept) <= ENCODED_FACTS + 50
+    streams.close()

@@ -179,9 +179,26 @@ class Hub:
                     connection.close(CloseCode.UNAUTHENTICATED, "key_revoked")
             channels = self._live.get(event.account)
             if channels:
-                for channel in wire.channels_of(item):
-                    if subscriptions := channels.get(channel):
-                        self._fan_out(item, subscriptions)
+                try:
+                    self._tell(item, channels)
+                except Exception as error:  # noqa: BLE001 - a rim: whatever is wrong with a message, the engine goes on
+                    observe.stream_broken(event.account, item.seq, error)
+                    self._break(channels)
+
+    def _tell(self, item: StreamItem, channels: dict[Channel, dict[Subscription, None]]) -> None:
+        if not item.is_folded:
+            self._break(channels)
+            return
+        for channel in wire.channels_of(item):
+            if subscriptions := channels.get(channel):
+                self._fan_out(item, subscriptions)
+
+    @staticmethod
+    def _break(channels: dict[Channel, dict[Subscription, None]]) -> None:
+        """Sends an account's listeners away: none of them may believe a stream with a hole."""
+        for subscriptions in channels.values():
+            for subscription in subscriptions:
+                subscription.connection.close(CloseCode.BROKEN, "internal_error")
 
     def _fan_out(self, item: StreamItem, subscriptions: dict[Subscription, None]) -> None:
         """One frame per (number, place) of a subscription: equal readers share the same bytes."""

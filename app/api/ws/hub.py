@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -70,8 +69,7 @@ def mount_streams(app: FastAPI, limits: HubLimits | None = None) -> None:
             try:
                 yield {**(state or {}), "hub": hub}
             finally:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await hub.close()
+                await hub.close()
 
     async def asyncapi(request: Request) -> Response:
         return Response(document, media_type="application/json")

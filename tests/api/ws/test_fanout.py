@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from app import observe
+from app.api.ws import wire
 from app.api.ws.messages import Channel
 from app.domain import events as ev
 from app.domain.enums import KillAction, KillScope, Scope
@@ -183,3 +186,46 @@ async def test_ends_are_counted_by_their_code() -> None:
         await eventually(lambda: gateway.hub.n_connections == 0)
         assert (count("4001"), count("1000")) == (before[0] + 1, before[1] + 1)
         assert observe.REGISTRY.get_sample_value("bestex_streams") == 0.0
+
+
+async def test_a_fact_that_cannot_be_told_sends_its_listeners_away_and_the_engine_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(Story(31)) as gateway:
+        token = gateway.key("desk-a")
+        reader = await gateway.connect(token)
+        last_seq = (await reader.subscribe("orders"))["last_seq"]
+        other = await gateway.connect(gateway.key("desk-b"))
+        await other.subscribe("orders")
+        monkeypatch.setitem(wire._DATA, Channel.ORDERS, lambda item, symbols: 1 // 0)
+        gateway.story.accept("desk-a")
+        gateway.commit(gateway.story.facts[-1:])  # does not raise
+        monkeypatch.undo()
+        assert await reader.closed() == (1011, "internal_error")
+        again = await gateway.connect(token)
+        await again.subscribe("orders", after_seq=last_seq)
+        assert (await again.until(lambda m: m.get("channel") == "orders"))["seq"] == last_seq + 1
+        await other.say(op="ping", id=1)
+        await other.reply("pong")
+        for each in (again, other):
+            await each.close()
+
+
+async def test_an_order_that_cannot_be_followed_is_followed_anew_after_a_resume() -> None:
+    async with running(Story(32)) as gateway:
+        token = gateway.key("desk-a")
+        reader = await gateway.connect(token)
+        last_seq = (await reader.subscribe("orders"))["last_seq"]
+        order_id = gateway.story.accept("desk-a")
+        gateway.commit(gateway.story.facts[-1:])
+        del gateway.streams._live["desk-a"].orders._ledger.parents[order_id]  # as if the copy had been wrong
+        gateway.story.plan(order_id)
+        gateway.commit([fact for fact in gateway.story.facts if fact.seq > gateway.streams._seq])
+        assert await reader.closed() == (1011, "internal_error")
+        again = await gateway.connect(token)
+        await again.subscribe("orders", after_seq=last_seq)
+        gateway.grow(20)
+        updates = await again.until_seq("orders", gateway.streams.last_seq("desk-a"))
+        assert updates[0]["seq"] == last_seq + 1
+        assert updates[1]["data"][0]["exec_type"] == "routed"
+        await again.close()
