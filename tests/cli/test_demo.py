@@ -61,6 +61,11 @@ def descendants(pid: int) -> set[int]:
     return found.union(*(descendants(child) for child in found)) if found else found
 
 
+def ctrl_c(process) -> None:
+    """What a terminal does: the whole foreground group hears it, the process and whatever tool it has just started."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -110,7 +115,7 @@ def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(home):
         stored = json.loads((home / "service.json").read_text())
         assert stored == {"url": f"http://127.0.0.1:{port}", "data": str(home / "demo")}
         began = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        ctrl_c(process)
         process.wait(STOP_S + 5)
         took_s = time.monotonic() - began
         assert took_s < STOP_S
@@ -123,7 +128,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(home):
         read_until(process, "kernels")
         began = time.monotonic()
         below = descendants(process.pid)
-        process.send_signal(signal.SIGINT)
+        ctrl_c(process)
         process.wait(STOP_S + 5)
         assert time.monotonic() - began < STOP_S
         time.sleep(0.1)
