@@ -14,6 +14,7 @@ import asyncio
 import json
 import random
 import socket
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -87,11 +88,41 @@ class Cut:
         await connection.wait_closed()
 
 
-async def connect_listener(service: Running) -> Listener:
+async def listen(port: int, key: str, n_listeners: int) -> None:
+    """The steady listeners' process: says when all listen; tells what each heard once its input ends."""
     loop = asyncio.get_running_loop()
-    _, listener = await loop.create_connection(lambda: Listener(service.key), service.host, service.port)
-    await listener.subscribed
-    return listener
+    listeners: list[Listener] = []
+    for _ in range(n_listeners):
+        _, listener = await loop.create_connection(lambda: Listener(key), "127.0.0.1", port)
+        await listener.subscribed
+        listeners.append(listener)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    print(json.dumps([(listener.begin_seq, listener.seqs) for listener in listeners]), flush=True)
+
+
+@dataclass
+class Steady:
+    """Steady listeners in a process of their own, so that they do not slow the one that sends orders."""
+
+    process: asyncio.subprocess.Process
+
+    @classmethod
+    async def start(cls, service: Running, n_listeners: int) -> Steady:
+        command = [sys.executable, "-m", "loadtests.stream_campaign", "--listen", str(service.port), service.key]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *command, "--listeners", str(n_listeners), stdin=pipe, stdout=pipe, limit=2**28
+        )
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).strip() == b"ready"
+        return cls(process)
+
+    async def heard(self) -> list[tuple[int, list[int]]]:
+        """(where it began, what it heard) of each."""
+        out, _ = await self.process.communicate(b"")
+        rows: list[tuple[int, list[int]]] = json.loads(out)
+        return rows
 
 
 async def last_seq_of(service: Running) -> int:
@@ -115,7 +146,7 @@ async def load(service: Running, rate_per_s: int, seconds: float) -> dict[str, A
 async def campaign(service: Running, options: argparse.Namespace) -> dict[str, Any]:
     """Everything but the comparison with the journal, which needs the service's end."""
     alone = await load(service, options.rate, options.seconds)
-    listeners = [await connect_listener(service) for _ in range(options.listeners)]
+    steady = await Steady.start(service, options.listeners)
     beside = await load(service, options.rate, options.seconds)
     cuts = [Cut(service, random.Random(i), await last_seq_of(service)) for i in range(options.cut)]
     cut_begin = [cut.last_seq for cut in cuts]
@@ -128,12 +159,10 @@ async def campaign(service: Running, options: argparse.Namespace) -> dict[str, A
     last_seq = await last_seq_of(service)
     await asyncio.gather(*(cut.finish(last_seq) for cut in cuts))
     await asyncio.sleep(0.5)
-    for listener in listeners:
-        listener.transport.abort()
     return {
         "phases": {"alone": alone, "with listeners": beside, "with listeners and cuts": with_cuts},
         "last_seq": last_seq,
-        "steady": [(listener.begin_seq, listener.seqs) for listener in listeners],
+        "steady": await steady.heard(),
         "cut": [(begin, cut.seqs, cut.n_cuts, cut.n_gaps) for begin, cut in zip(cut_begin, cuts, strict=True)],
     }
 
@@ -190,7 +219,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--listeners", type=int, default=50)
     parser.add_argument("--cut", type=int, default=5)
+    parser.add_argument("--listen", nargs=2, metavar=("PORT", "KEY"))
     options = parser.parse_args()
+    if options.listen:
+        uvloop.run(listen(int(options.listen[0]), options.listen[1], options.listeners))
+        return 0
     seen = probe.look()
     with tempfile.TemporaryDirectory(prefix="bestex-streams-") as folder:
         home = Path(folder)
