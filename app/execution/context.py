@@ -74,6 +74,8 @@ class Memory:
     next_query_ns: dict[str, int] = field(default_factory=dict)
     heard_ns: dict[str, int] = field(default_factory=dict)
     next_replan_ns: dict[str, int] = field(default_factory=dict)
+    # symbol -> order id -> (side's sign, price cap) of orders that wait for a book to come within their cap
+    awaited: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     rejected_until_ns: dict[tuple[str, str], int] = field(default_factory=dict)
     refusal_window_ns: dict[str, int] = field(default_factory=dict)
     n_refusals: dict[str, int] = field(default_factory=dict)

@@ -48,6 +48,13 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class BookReached:
+    """A book of `symbol` has come within the limit of an order that waits for it: look now, not at the next tick."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetLimits:
     account: str
     limits: Limits
@@ -122,6 +129,7 @@ Input = (
     | Cancel
     | Report
     | Tick
+    | BookReached
     | SetLimits
     | SetKillSwitch
     | ClearKillSwitch

@@ -183,6 +183,7 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     if not (qty_units or notional_nano):
         return  # all of it is in flight at venues of which nothing is proven
     cap_units = parent.accepted.price_cap_units
+    await_no_more(ctx, parent)
     if gate.is_halted(order, ctx.ledger.kills):
         _wait_or_end(ctx, parent, "kill_switch", has_live=has_live)
         return
@@ -205,6 +206,15 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     _write_wave(ctx, parent, planned)
 
 
+def await_no_more(ctx: Context, parent: ParentRecord) -> None:
+    """The order is looked at or over: no book is waited for on its behalf until it says so again."""
+    waiting = ctx.memory.awaited.get(parent.accepted.order.symbol, {})
+    if parent.order_id in waiting:
+        del waiting[parent.order_id]
+        if not waiting:
+            del ctx.memory.awaited[parent.accepted.order.symbol]
+
+
 def _crosses(ctx: Context, order: ParentOrder, cap_units: int) -> bool:
     price_units = side_price(ctx.market(order.symbol)[1], order.side)
     return bool(price_units) and (not cap_units or order.side.sign * (price_units - cap_units) <= 0)
@@ -222,6 +232,9 @@ def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool
         is_dust = _fits_nowhere(ctx, parent)
     if has_live or (waits and not is_dust):
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
+        cap_units = parent.accepted.price_cap_units
+        if why == UnallocatedCode.BEYOND_LIMIT and cap_units and not has_live:
+            ctx.memory.awaited.setdefault(order.symbol, {})[parent.order_id] = (order.side.sign, cap_units)
     elif is_dust and parent.cum_qty_units and order.notional_nano is not None:
         finish(ctx, parent, DoneReason.FILLED, "residual_below_lot")
     else:
@@ -342,6 +355,7 @@ def finish(ctx: Context, parent: ParentRecord, reason: DoneReason, detail: str) 
     """Ends the parent and judges its cost in the same turn."""
     ctx.emit(OrderDone(parent.account, parent.order_id, reason, detail))
     ctx.memory.next_replan_ns.pop(parent.order_id, None)
+    await_no_more(ctx, parent)
     judge(ctx, parent)
 
 

@@ -82,6 +82,13 @@ class Core:
             return "canceled"
         return "deadline_passed" if now_ns > child.deadline_ts_ns else ""
 
+    def is_reached(self, symbol: str, bid_units: int, ask_units: int) -> bool:
+        """Whether a venue's touch (0: none) is within the limit of an order that waits for it."""
+        return any(
+            0 < ask_units <= cap_units if sign > 0 else bid_units >= cap_units
+            for sign, cap_units in self.memory.awaited.get(symbol, {}).values()
+        )
+
 
 def _start(ctx: Context, item: inp.Start) -> Reply:
     _check_universe(ctx)
@@ -188,6 +195,14 @@ def _tick(ctx: Context, item: inp.Tick) -> Reply:
     return Done()
 
 
+def _book_reached(ctx: Context, item: inp.BookReached) -> Reply:
+    """Every order that waits for a book of the symbol looks again at once; pauses are for plans that found nothing."""
+    for order_id in list(ctx.memory.awaited.get(item.symbol, {})):
+        ctx.memory.next_replan_ns.pop(order_id, None)
+        advance(ctx, ctx.ledger.open_parents[order_id])
+    return Done()
+
+
 def _emit_one(ctx: Context, event: Event) -> Reply:
     ctx.emit(event)
     return Done((event,))
@@ -281,6 +296,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Cancel: _cancel,
     inp.Report: _report,
     inp.Tick: _tick,
+    inp.BookReached: _book_reached,
     inp.SetLimits: _set_limits,
     inp.SetKillSwitch: _set_kill,
     inp.ClearKillSwitch: _clear_kill,

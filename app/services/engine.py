@@ -24,6 +24,7 @@ from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
     Accepted,
+    BookReached,
     CancelChild,
     Command,
     Done,
@@ -180,6 +181,10 @@ class Engine:
             observe.book_received(book.venue, book.symbol, is_good=False)
             return
         self.market.take(book)
+        if book.symbol in self.core.memory.awaited and self.core.is_reached(
+            book.symbol, *self.market.board.touch(book.venue, book.symbol)
+        ):
+            self._put(BookReached(book.symbol), None)
         self._tell(self._book_listeners, book)
 
     def _tell(self, listeners: Sequence[Callable[[_T], None]], what: _T) -> None:

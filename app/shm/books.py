@@ -149,6 +149,14 @@ class BookBoard:
         """Bars a venue's book until its next good snapshot."""
         book.gap_book(self._control, self._row(venue, symbol))
 
+    def touch(self, venue: str, symbol: str) -> tuple[int, int]:
+        """(best bid, best ask) of one book, for its writer's own thread; 0: an empty side, or the book is gapped."""
+        row = self._row(venue, symbol)
+        if self._control[book.IS_GAPPED, row]:
+            return 0, 0
+        n_bids, n_asks = self._n_levels[row].tolist()
+        return int(self._price[row, 0, 0]) if n_bids else 0, int(self._price[row, 1, 0]) if n_asks else 0
+
     def read(self, symbol: str) -> SymbolBooks:
         """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists."""
         venues = self._venues.get(symbol, ())

@@ -182,3 +182,40 @@ def test_every_plan_names_its_order_and_wave(desk: Desk) -> None:
         (parent.order_id, 1),
         (parent.order_id, 2),
     ]
+
+
+def reached(desk: Desk) -> bool:
+    return any(desk.core.is_reached("BTC/USDT", *desk.board.touch(v, "BTC/USDT")) for v in ("ven_a", "ven_b", "ven_c"))
+
+
+def test_an_order_beyond_the_books_is_looked_at_when_one_comes_within_its_limit(desk: Desk) -> None:
+    _, children = desk.accepted(held_order(limit_price_units=5_999_000))
+    assert not children
+    desk.now_ns += MS
+    desk.refresh(mid_units=5_999_500)
+    assert not reached(desk)
+    desk.refresh(mid_units=5_998_000)
+    assert reached(desk)
+    assert sent(desk.turn(inp.BookReached("BTC/USDT"))), "no tick and no pause in between"
+    assert not reached(desk), "it waits for its children now, not for a book"
+
+
+def test_a_seller_waits_for_the_bid(desk: Desk) -> None:
+    desk.accepted(held_order(side=Side.SELL, limit_price_units=6_001_000))
+    desk.refresh(mid_units=6_000_500)
+    assert not reached(desk)
+    desk.refresh(mid_units=6_002_000)
+    assert reached(desk)
+
+
+def test_a_book_that_is_reached_by_nobody_who_may_use_it_leaves_the_order_waiting(desk: Desk) -> None:
+    parent, _ = desk.accepted(held_order(limit_price_units=5_999_000))
+    assert not sent(desk.turn(inp.BookReached("BTC/USDT")))
+    assert desk.core.memory.awaited["BTC/USDT"] == {parent.order_id: (1, 5_999_000)}
+
+
+def test_what_ends_is_waited_for_no_more(desk: Desk) -> None:
+    parent, _ = desk.accepted(held_order(limit_price_units=5_999_000))
+    desk.turn(inp.Cancel("desk", parent.order_id, "desk"))
+    assert parent.state is ParentState.DONE
+    assert not desk.core.memory.awaited

@@ -19,7 +19,7 @@ from app.services.engine import Engine
 from app.services.marketdata import MarketData
 from app.store.memory import Flushing, MemoryJournal
 from app.venues.clock import VirtualClock
-from tests.worlds import T0_NS, Desk, flat_book, make_desk, make_order, report
+from tests.worlds import T0_NS, Desk, flat_book, held_order, make_desk, make_order, report
 
 
 @dataclass
@@ -321,3 +321,16 @@ async def test_health_counts_what_is_open(rig: Rig) -> None:
     assert (health.n_open_orders, health.n_live_children) == (1, len(rig.sent))
     assert health.durable_seq == health.seq
     assert health.book_age_ns[("ven_a", "BTC/USDT")] == 0
+
+
+async def test_a_book_that_comes_within_a_waiting_limit_sends_children_without_a_tick(rig: Rig) -> None:
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(held_order(limit_price_units=5_990_000), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    assert not rig.sent
+    rig.engine.on_book(flat_book("ven_a", 5_980_000, rig.desk.now_ns, book_seq=10))
+    await settle()
+    rig.journal.flush()
+    await settle()
+    assert [child.venue for child in rig.sent] == ["ven_a"]
