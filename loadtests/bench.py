@@ -1,7 +1,8 @@
-"""`make bench`: kernels, whole decision, HTTP: one table, one JSON, budgets that are ratios.
+"""`make bench`: every part in one table, one JSON, and budgets that are ratios.
 
-Every figure is CPU time of the process that does the work, except the latencies at fixed rates, which are wall time and
-stand beside a contention probe. Fails where a ratio leaves its budget (budgets.toml).
+A part is a module of this folder with a function that gives rows. Every figure is CPU time of the process that does the
+work, except latencies, which are wall time and stand beside a contention probe. Fails where a ratio leaves its budget
+(budgets.toml); goals are shown beside what was reached and fail nothing.
 """
 
 from __future__ import annotations
@@ -11,28 +12,81 @@ import os
 import platform
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from loadtests import decision, http, kernels, probe
+from loadtests import probe
 
 BUDGETS = Path(__file__).parent / "budgets.toml"
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "bench.md"
+Row = Mapping[str, Any]
+Measured = dict[str, Any]
 
 
-def run(*, is_quick: bool = False) -> dict[str, Any]:
-    """Every measurement, in about a minute; quick halves the time at each rate."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table. `measure` names `module:function` of this folder; it takes `is_quick` and gives rows."""
+
+    name: str
+    title: str
+    meaning: str
+    measure: str
+
+    def rows(self, *, is_quick: bool) -> list[Row]:
+        module, _, function = self.measure.partition(":")
+        found: list[Row] = getattr(import_module(f"loadtests.{module}"), function)(is_quick=is_quick)
+        return found
+
+
+PARTS = (
+    Part(
+        "kernels",
+        "Kernels",
+        "CPU ns of one decision's kernels: all-in unit costs laid flat, then merged to a quarter of the depth. The "
+        "same split by heapq, and by C (cc -O3 -march=native).",
+        "kernels:measure",
+    ),
+    Part(
+        "decision",
+        "Whole decision",
+        "CPU us: books read, problem, solver, three rivals, whole lots, certificate, receipt. The heapq split beside "
+        "it only splits.",
+        "decision:measure",
+    ),
+    Part(
+        "feed",
+        "Book event to child bytes",
+        "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "
+        "waiting order's limit to its first child's bytes; and from the first to the last child of one spray.",
+        "feed:measure",
+    ),
+    Part(
+        "http",
+        "HTTP",
+        "CPU us of the server per order: parse, risk, route, journal, answer, simulated venues, fills, streams, "
+        "projection. A small market order (8 connections, as fast as they go), a FastAPI service that only parses the "
+        "same body and answers, and a large order (1 BTC, split, several waves, 5 a second).",
+        "http:measure_cpu",
+    ),
+    Part(
+        "rates",
+        "Latency at fixed rates",
+        "Open loop, wall ms from the instant an order was due to its durable answer; not gated.",
+        "http:measure_rates",
+    ),
+)
+
+
+def run(*, is_quick: bool = False, only: Sequence[str] = ()) -> Measured:
+    """Every part (or those named), a contention probe before and after; quick takes fewer samples."""
     before = probe.look()
-    measured: dict[str, Any] = {
-        "machine": machine(),
-        "kernels": kernels.measure(),
-        "decision": decision.measure(),
-        "http": http.measure(seconds=2.5 if is_quick else 5.0),
-        "probe": {"before": asdict(before), "after": asdict(probe.look())},
-    }
-    measured["broken_budgets"] = list(broken(measured, tomllib.loads(BUDGETS.read_text())))
-    return measured
+    parts = {part.name: part.rows(is_quick=is_quick) for part in PARTS if not only or part.name in only}
+    probes = [{"when": "before", **asdict(before)}, {"when": "after", **asdict(probe.look())}]
+    measured: Measured = {"machine": machine(), "parts": parts, "probe": probes}
+    limits = tomllib.loads(BUDGETS.read_text())
+    return measured | {"broken_budgets": list(broken(parts, limits["budget"])), "goals": goals(parts, limits["goal"])}
 
 
 def machine() -> dict[str, object]:
@@ -48,88 +102,83 @@ def machine() -> dict[str, object]:
     return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
 
 
-def broken(measured: Mapping[str, Any], budgets: Mapping[str, Any]) -> Iterator[str]:
-    """Each ratio that is outside its budget, in words."""
-    for row in measured["kernels"]:
-        shape = row["shape"]
-        if row.get("numba_over_c", 0.0) > budgets["kernels"]["numba_over_c_max"]:
-            yield f"kernels {shape}: {row['numba_over_c']} x C, budget {budgets['kernels']['numba_over_c_max']}"
-        if row["heapq_over_numba"] < budgets["kernels"]["heapq_over_numba_min"]:
-            least = budgets["kernels"]["heapq_over_numba_min"]
-            yield f"kernels {shape}: heapq only {row['heapq_over_numba']} x slower, budget {least}"
-    for row in measured["decision"]:
-        most = budgets["decision"]["over_heapq_split_max"][row["shape"]]
-        if row["over_heapq_split"] > most:
-            yield f"decision {row['shape']}: {row['over_heapq_split']} x the heapq split, budget {most}"
-    ratio, most = measured["http"]["cpu"]["order_over_idiomatic"], budgets["http"]["order_over_idiomatic_max"]
-    if ratio > most:
-        yield f"http: an order costs {ratio} x an idle idiomatic service, budget {most}"
+def values(parts: Mapping[str, Sequence[Row]], limit: Row) -> list[tuple[str, float]]:
+    """(row in words, value) of each measured row that a budget or goal speaks of."""
+    where = limit.get("where", {})
+    found = []
+    for row in parts.get(limit["part"], ()):
+        is_meant = all(str(row.get(name)) == str(value) for name, value in where.items())
+        if is_meant and limit["column"] in row:
+            label = " ".join(str(row[name]) for name in list(row)[:1])
+            found.append((f"{limit['part']} {label}", float(row[limit["column"]])))
+    return found
 
 
-def tables(measured: Mapping[str, Any]) -> list[tuple[str, str, Sequence[Mapping[str, Any]]]]:
-    """(title, what the columns mean, rows) of each part."""
-    probes = [{"when": when, **values} for when, values in measured["probe"].items()]
-    return [
-        (
-            "Kernels",
-            "CPU ns of one decision's kernels: all-in unit costs laid flat, then merged to a quarter of the depth. "
-            "The same split by heapq, and by C (cc -O3 -march=native).",
-            measured["kernels"],
-        ),
-        (
-            "Whole decision",
-            "CPU us: books read, problem, solver, three rivals, whole lots, certificate, receipt. "
-            "The heapq split beside it only splits.",
-            measured["decision"],
-        ),
-        (
-            "HTTP",
-            "CPU us of the server per order: parse, risk, route, journal, answer, simulated venues, fills, streams, "
-            "projection. A small market order (8 connections, as fast as they go), a FastAPI service that only parses "
-            "the same body and answers, and a large order (1 BTC, split, several waves, 5 a second).",
-            [measured["http"]["cpu"]],
-        ),
-        (
-            "Latency at fixed rates",
-            "Open loop, wall ms from the instant an order was due to its durable answer; not gated.",
-            measured["http"]["rates"],
-        ),
-        ("Contention probe", "A fixed loop's wall time over its best: 1 means that the machine was ours.", probes),
-        (
-            "Goals",
-            "What the design aims at beside what this run reached; neighbours share caches and cores.",
-            goals(measured, tomllib.loads(BUDGETS.read_text())["goals"]),
-        ),
-    ]
+def broken(parts: Mapping[str, Sequence[Row]], budgets: Sequence[Row]) -> Iterator[str]:
+    """Each ratio outside its budget, and each budget that nothing was measured for, in words."""
+    for budget in budgets:
+        if budget["part"] not in parts:
+            continue
+        found = values(parts, budget)
+        if not found and not budget.get("is_optional", False):
+            yield f"{budget['part']} {budget['column']}: not measured"
+        for label, value in found:
+            if "max" in budget and not value <= budget["max"]:
+                yield f"{label}: {budget['column']} {value}, budget at most {budget['max']}"
+            if "min" in budget and not value >= budget["min"]:
+                yield f"{label}: {budget['column']} {value}, budget at least {budget['min']}"
 
 
-def goals(measured: Mapping[str, Any], aimed: Mapping[str, float]) -> list[dict[str, Any]]:
+def goals(parts: Mapping[str, Sequence[Row]], aimed: Sequence[Row]) -> list[dict[str, Any]]:
     """Each goal of the design beside what this run reached."""
-    whole = next(row for row in measured["decision"] if row["shape"] == "32x20")
-    reached = {
-        "numba_over_c": max((row.get("numba_over_c", 0.0) for row in measured["kernels"]), default=0.0),
-        "decision_32x20_cpu_us": whole["cpu_us"],
-        "decision_32x20_wall_us_p99": whole["wall_us_p99"],
-        "order_cpu_us": measured["http"]["cpu"]["order_us"],
-    }
-    return [
-        {"goal": name, "aim": aim, "reached": reached[name], "is_met": "yes" if reached[name] <= aim else "no"}
-        for name, aim in aimed.items()
-    ]
+    found = []
+    for goal in aimed:
+        for label, value in values(parts, goal):
+            bound, is_met = ("max", value <= goal["max"]) if "max" in goal else ("min", value >= goal["min"])
+            found.append(
+                {
+                    "goal": f"{label}: {goal['column']}",
+                    "aim": f"{'at most' if bound == 'max' else 'at least'} {goal[bound]}",
+                    "reached": value,
+                    "is_met": "yes" if is_met else "no",
+                }
+            )
+    return found
 
 
-def markdown(measured: Mapping[str, Any], command: str = "make bench") -> str:
+def tables(measured: Measured) -> list[tuple[str, str, Sequence[Row]]]:
+    """(title, what the columns mean, rows) of each part."""
+    found = [(p.title, p.meaning, measured["parts"][p.name]) for p in PARTS if measured["parts"].get(p.name)]
+    found.append(
+        (
+            "Contention probe",
+            "A fixed loop's wall time over its best: 1 means that the machine was ours.",
+            measured["probe"],
+        )
+    )
+    if measured["goals"]:
+        meaning = "What the design aims at beside what this run reached; neighbours share caches and cores."
+        found.append(("Goals", meaning, measured["goals"]))
+    return found
+
+
+def columns(rows: Sequence[Row]) -> list[str]:
+    """Every column of the rows, in the order they first appear."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def markdown(measured: Measured, command: str = "make bench") -> str:
     """The results file: every figure, its meaning, the machine, the command."""
     about = measured["machine"]
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{command}`. {about['cpu']}, {about['cores']} cores, Python {about['python']}. Shared and noisy:",
-        "CPU time and ratios of interleaved runs are the basis; wall times only with the probe at the end.",
+        f"Written by `{command} ARGS=--save`. {about['cpu']}, {about['cores']} cores, Python {about['python']}.",
+        "Shared and noisy: CPU time and ratios of interleaved runs are the basis; wall times only with the probe.",
         "",
     ]
     for title, meaning, rows in tables(measured):
-        names = list(rows[0])
+        names = columns(rows)
         lines += [f"## {title}", "", meaning, "", f"| {' | '.join(name.replace('_', ' ') for name in names)} |"]
         lines += ["|" + " ---: |" * len(names)]
         lines += [f"| {' | '.join(str(row.get(name, '')) for name in names)} |" for row in rows]
@@ -139,12 +188,12 @@ def markdown(measured: Mapping[str, Any], command: str = "make bench") -> str:
     return "\n".join(lines) + "\n"
 
 
-def save(measured: Mapping[str, Any]) -> Path:
+def save(measured: Measured) -> Path:
     """Writes the results file."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(markdown(measured))
     return RESULTS
 
 
-def as_json(measured: Mapping[str, Any]) -> str:
+def as_json(measured: Measured) -> str:
     return json.dumps(measured, indent=2)

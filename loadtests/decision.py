@@ -123,6 +123,6 @@ def compare(market: Market) -> dict[str, object]:
     }
 
 
-def measure() -> list[dict[str, object]]:
+def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
     jit.warm()
     return [compare(make_market(*shape)) for shape in SHAPES]

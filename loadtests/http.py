@@ -23,7 +23,7 @@ from app.cli.cpu import cpu_s
 from loadtests import probe
 from loadtests.running import Running, free_port, running_service
 
-RATES_PER_S = (50, 100, 200)
+RATES_PER_S = (50, 100, 200, 500)
 RATE_SECONDS = 5.0
 N_CONNECTIONS = 8
 CPU_ORDERS = 400
@@ -206,14 +206,25 @@ def idiomatic_service() -> Iterator[tuple[int, int]]:
         process.wait(10)
 
 
-def measure(seconds: float = RATE_SECONDS) -> dict[str, object]:
-    """CPU per order in interleaved rounds, then the fixed rates, a contention probe beside each."""
+@contextmanager
+def _service() -> Iterator[Running]:
     with (
         tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder,
         running_service(_enterable(Path(folder))) as service,
-        idiomatic_service() as (port, pid),
     ):
-        return {"cpu": _cpu(service, port, pid), "rates": _rates(service, seconds)}
+        yield service
+
+
+def measure_cpu(*, is_quick: bool = False) -> list[dict[str, object]]:
+    """CPU per order in interleaved rounds beside the yardstick: one row."""
+    with _service() as service, idiomatic_service() as (port, pid):
+        return [_cpu(service, port, pid, 1 if is_quick else CPU_ROUNDS)]
+
+
+def measure_rates(*, is_quick: bool = False) -> list[dict[str, object]]:
+    """Latencies at the fixed rates, a contention probe beside each: one row a rate."""
+    with _service() as service:
+        return _rates(service, RATE_SECONDS / 2 if is_quick else RATE_SECONDS)
 
 
 def _enterable(folder: Path) -> Path:
@@ -222,12 +233,12 @@ def _enterable(folder: Path) -> Path:
     return folder
 
 
-def _cpu(service: Running, twin_port: int, twin_pid: int) -> dict[str, object]:
+def _cpu(service: Running, twin_port: int, twin_pid: int, n_rounds: int) -> dict[str, object]:
     ours, theirs = [], []
     cpu_per_order_us(service.host, service.port, service.key, service.pid)  # first orders load what is loaded lazily
     cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid)
     idle_share = idle_cpu_share(service.pid)
-    for _ in range(CPU_ROUNDS):
+    for _ in range(n_rounds):
         ours.append(cpu_per_order_us(service.host, service.port, service.key, service.pid))
         theirs.append(cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]

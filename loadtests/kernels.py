@@ -201,9 +201,9 @@ def compare(market: Market, library: ctypes.CDLL | None, n_samples: int = 25) ->
     return row
 
 
-def measure() -> list[dict[str, object]]:
+def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
     """One row a shape."""
     jit.warm()
     with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
         library = c_library(Path(folder))
-        return [compare(make_market(*shape), library) for shape in SHAPES]
+        return [compare(make_market(*shape), library, 9 if is_quick else 25) for shape in SHAPES]

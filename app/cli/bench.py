@@ -16,7 +16,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def bench(
-    is_quick: Annotated[bool, typer.Option("--quick", help="half the time at each rate")] = False,
+    is_quick: Annotated[bool, typer.Option("--quick", help="fewer samples")] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="a part by its name; may be given again")] = None,
     is_saved: Annotated[bool, typer.Option("--save", help="also write docs/results/bench.md")] = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -28,13 +29,14 @@ def bench(
         if error.name not in ("loadtests", "loadtests.bench"):
             raise
         raise CommandError(Exit.USAGE, "benchmarks belong to the source tree: clone it and run `make bench`") from error
-    measured = bench_module.run(is_quick=is_quick)
+    measured = bench_module.run(is_quick=is_quick, only=only or ())
     if output is Format.JSON:
         print(bench_module.as_json(measured))
     else:
         for title, meaning, rows in bench_module.tables(measured):
             console().print(f"[bold]{title}[/bold]  {meaning}")
-            show_table(console(), rows, list(rows[0]), right=list(rows[0])[1:])
+            names = bench_module.columns(rows)
+            show_table(console(), rows, names, right=names[1:])
     if is_saved:
         bench_module.save(measured)
     if measured["broken_budgets"]:

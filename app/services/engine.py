@@ -119,6 +119,11 @@ class Engine:
     def mode(self) -> Mode:
         return self.core.world.mode
 
+    @property
+    def has_turns_under_way(self) -> bool:
+        """Whether something waits for its turn or for the disk: a feed then gives the loop back after each event."""
+        return bool(self._inbox or self._undurable)
+
     def now_ns(self) -> int:
         return self.clock.wall_ns()
 

@@ -1,0 +1,399 @@
+"""From a book event to a child's bytes, on a recorded feed at a multiple of its speed.
+
+One process as in production: engine, router, SQLite journal and venue sockets; the venues are another process. The
+recorded markets are those of the public set, each served as several pseudo-venues by the replay's rule (no such venues
+exist), so every recorded message is several book writes. Two kinds of order: *probes* wait just beyond the touch until
+an event reaches their limit; *sprays* are market orders that need several venues.
+
+    event to bytes   from the receipt of the first event that reaches a probe's limit to the write of its first child
+    spray skew       from the first to the last child's write of one wave
+    book age         the oldest book that any plan was decided on, against its limit
+
+    python -m loadtests.feed [--seconds 30] [--speed 10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import uvloop
+
+from app.bootstrap import DEMO_ACCOUNT, make_core
+from app.domain.book import BookDelta, BookSnapshot, Level
+from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.events import Fact, OrderDone, RoutePlanned
+from app.domain.fees import FeeTier
+from app.domain.instrument import Instrument
+from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
+from app.domain.recorded import RecordedMarket
+from app.domain.units import NANO, PPM
+from app.domain.universe import Universe
+from app.domain.venue import Venue
+from app.execution.inputs import Accepted, SetBalance, SetLimits, Start, Submit
+from app.kernels import jit
+from app.routing.router import Router
+from app.services.engine import Engine
+from app.services.marketdata import MarketData
+from app.services.replay_lane import LIMITS
+from app.services.replay_protocol import ServedVenue, load_protocol
+from app.shm.books import BookBoard
+from app.store.journal import SqliteJournal
+from app.venues.clock import SystemClock
+from app.venues.remote import RemoteVenue
+from loadtests import probe
+
+RECORDING = Path(__file__).parents[2] / "shared" / "data" / "public" / "l2" / "binance_3mkt_20240808"
+SPEED = 10
+SECONDS = 30.0
+MAX_BOOK_AGE_NS = 1_000_000_000
+MAX_WORK_NS = 1_000_000  # of books in one pass of the loop: orders and sockets have their turn in between
+PROBE_BEYOND_UNITS = 1
+PROBE_EVERY_S, SPRAY_EVERY_S = 0.02, 0.1
+SPRAY_USD = 200_000
+DEPTH = 200
+BookEvent = BookSnapshot | BookDelta
+
+
+@dataclass(slots=True)
+class Probe:
+    """A waiting order: its limit, when a book first reached it, when its first child was written (ns, 0: not)."""
+
+    symbol: str
+    side: Side
+    limit_units: int
+    reached_ns: int = 0
+    written_ns: int = 0
+
+
+@dataclass(slots=True)
+class Watch:
+    """Everything measured in one run."""
+
+    probes: dict[str, Probe] = field(default_factory=dict)
+    waiting: dict[str, list[Probe]] = field(default_factory=dict)
+    writes_ns: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    oldest_book_ns: int = 0
+    n_plans: int = 0
+    n_events: int = 0
+    late_ns: list[int] = field(default_factory=list)
+
+    def on_written(self, child: ChildOrder) -> None:
+        now_ns = time.time_ns()
+        self.writes_ns.setdefault((child.order_id, child.wave), []).append(now_ns)
+        found = self.probes.get(child.order_id)
+        if found is not None and not found.written_ns:
+            found.written_ns = now_ns
+
+    def on_facts(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if isinstance(fact.event, RoutePlanned):
+                self.n_plans += 1
+                ages = [book.age_ns for book in fact.event.plan.certificate.books]
+                self.oldest_book_ns = max(self.oldest_book_ns, *ages, 0)
+            elif isinstance(fact.event, OrderDone):
+                self.ended.add(fact.event.order_id)
+
+    def on_touch(self, symbol: str, bid_units: int, ask_units: int, received_ns: int) -> None:
+        """Marks the probes that this event is the first to reach; looked at apart from the product's own look."""
+        for waiting in self.waiting.get(symbol, ()):
+            is_buy = waiting.side is Side.BUY
+            is_reached = 0 < ask_units <= waiting.limit_units if is_buy else bid_units >= waiting.limit_units
+            if is_reached and not waiting.reached_ns:
+                waiting.reached_ns = received_ns
+
+
+class TimedVenue(RemoteVenue):
+    """The product's venue over TCP, with the instant at which a child's bytes were handed to the socket."""
+
+    watch: Watch
+
+    async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+        await super()._transmit(child, limits_version, decision_seq)
+        self.watch.on_written(child)
+
+
+def served_events(
+    market: RecordedMarket, served: Sequence[ServedVenue], events: Iterator[BookEvent]
+) -> Iterator[tuple[int, list[BookEvent]]]:
+    """(receive time, one book event a pseudo-venue) of each recorded event: quantities shared out by the rule."""
+    lot_units = market.instrument.lot_units
+    for event in events:
+        parts: list[BookEvent] = []
+        for venue_i, venue in enumerate(served):
+
+            def share(levels: tuple[Level, ...], venue_i: int = venue_i) -> tuple[Level, ...]:
+                return tuple((price, _part(qty, served, venue_i, lot_units)) for price, qty in levels)
+
+            parts.append(replace(event, venue=_name(market, venue), bids=share(event.bids), asks=share(event.asks)))
+        yield event.received_ts_ns, parts
+
+
+def _part(qty_units: int, served: Sequence[ServedVenue], venue_i: int, lot_units: int) -> int:
+    parts = [0] * len(served)
+    for i in range(1, len(served)):
+        lot = lot_units * served[i].lot_multiple
+        parts[i] = qty_units * served[i].share_ppm // PPM // lot * lot
+    parts[0] = qty_units - sum(parts)
+    return parts[venue_i]
+
+
+def _name(market: RecordedMarket, venue: ServedVenue) -> str:
+    return f"{market.symbol.fungible.kind.value}_{venue.venue}"
+
+
+def make_universe(markets: Sequence[RecordedMarket], served: Sequence[ServedVenue]) -> Universe:
+    venues, instruments, fees = {}, {}, {}
+    for market, venue in itertools.product(markets, served):
+        name = _name(market, venue)
+        venues[name] = Venue(
+            name,
+            name,
+            Mode.PAPER,
+            is_simulated=True,
+            latency_ns=0,
+            max_book_age_ns=MAX_BOOK_AGE_NS,
+            request_deadline_ns=2_000_000_000,
+        )
+        listing: Instrument = replace(
+            market.instrument, venue=name, lot_units=market.instrument.lot_units * venue.lot_multiple
+        )
+        instruments[(name, market.symbol.name)] = listing
+        fees[name] = FeeTier(name, "base", 500 + 100 * venue.fee_index, 0, 0, "simulated", "2026-01-01")
+    return Universe(venues, {m.symbol.name: m.symbol for m in markets}, instruments, fees)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run on a live loop."""
+
+    markets: Sequence[RecordedMarket]
+    engine: Engine
+    board: BookBoard
+    watch: Watch
+    feed: Iterator[tuple[int, list[BookEvent]]]
+    speed: float
+    _ids: Iterator[int] = field(default_factory=itertools.count)
+
+    async def play(self, seconds: float) -> None:
+        """Feeds by the clock while orders come by their own."""
+        orders = [asyncio.create_task(self._probe_for_ever(m)) for m in self.markets]
+        orders.append(asyncio.create_task(self._spray_for_ever()))
+        try:
+            await self._feed(seconds)
+        finally:
+            for task in orders:
+                task.cancel()
+            await asyncio.gather(*orders, return_exceptions=True)
+
+    async def _feed(self, seconds: float) -> None:
+        began_ns = passed_ns = time.time_ns()
+        first_ns = 0
+        for recorded_ns, events in self.feed:
+            first_ns = first_ns or recorded_ns
+            due_ns = began_ns + int((recorded_ns - first_ns) / self.speed)
+            if due_ns > began_ns + seconds * 1e9:
+                return
+            now_ns = time.time_ns()
+            if due_ns > now_ns:
+                await asyncio.sleep((due_ns - now_ns) / 1e9)
+                now_ns = passed_ns = time.time_ns()
+            elif self.engine.has_turns_under_way or now_ns - passed_ns > MAX_WORK_NS:
+                await asyncio.sleep(0)
+                passed_ns = now_ns
+            self.watch.late_ns.append(now_ns - due_ns)
+            self._take(events)
+
+    def _take(self, events: list[BookEvent]) -> None:
+        for event in events:
+            received = replace(event, received_ts_ns=time.time_ns())
+            self.engine.on_book(received)
+            touch = self.board.touch(received.venue, received.symbol)
+            self.watch.on_touch(received.symbol, *touch, received.received_ts_ns)
+            self.watch.n_events += 1
+
+    async def _probe_for_ever(self, market: RecordedMarket) -> None:
+        """One waiting order after another, a tick beyond the best price, buys and sells in turn."""
+        symbol = market.symbol.name
+        for side in itertools.cycle((Side.BUY, Side.SELL)):
+            await asyncio.sleep(PROBE_EVERY_S)
+            touches = [self.board.touch(venue, symbol) for venue in self.engine.universe.listings(symbol)]
+            bids, asks = [t[0] for t in touches if t[0]], [t[1] for t in touches if t[1]]
+            if not bids or not asks:
+                continue
+            tick = market.instrument.tick_units * PROBE_BEYOND_UNITS
+            limit = min(asks) - tick if side is Side.BUY else max(bids) + tick
+            waiting = Probe(symbol, side, limit)
+            self.watch.waiting.setdefault(symbol, []).append(waiting)
+            qty = 4 * max(listing.lot_units for listing in self.engine.universe.listings(symbol).values())
+            order_id = await self._submit(
+                replace(
+                    self._order(symbol, side, qty),
+                    order_type=OrderType.LIMIT,
+                    limit_price_units=limit,
+                    time_in_force=TimeInForce.GTC,
+                    remainder=Remainder.HELD,
+                )
+            )
+            self.watch.probes[order_id] = waiting
+            for _ in range(100):
+                if order_id in self.watch.ended:
+                    break
+                await asyncio.sleep(PROBE_EVERY_S)
+            self.watch.waiting[symbol].remove(waiting)
+
+    async def _spray_for_ever(self) -> None:
+        for market, side in itertools.cycle(itertools.product(self.markets, (Side.BUY, Side.SELL))):
+            await asyncio.sleep(SPRAY_EVERY_S)
+            mid = self.board.touch(next(iter(self.engine.universe.listings(market.symbol.name))), market.symbol.name)[0]
+            if not mid:
+                continue
+            symbol = market.symbol
+            lot = max(listing.lot_units for listing in self.engine.universe.listings(symbol.name).values())
+            qty = SPRAY_USD * NANO // max(symbol.notional_nano(mid, lot), 1) * lot
+            await self._submit(replace(self._order(symbol.name, side, qty), max_slippage_ppm=20_000))
+
+    def _order(self, symbol: str, side: Side, qty_units: int) -> ParentOrder:
+        return ParentOrder(
+            account=DEMO_ACCOUNT,
+            client_order_id=f"feed-{next(self._ids)}",
+            symbol=symbol,
+            side=side,
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.IOC,
+            strategy=Strategy.SOR,
+            remainder=Remainder.NONE,
+            qty_units=qty_units,
+            notional_nano=None,
+            limit_price_units=None,
+            max_slippage_ppm=None,
+            expire_ts_ns=0,
+            venues=VenueFilter(),
+            is_full_fill_required=False,
+            decision_ts_ns=0,
+            decision_price_units=None,
+            received_ts_ns=time.time_ns(),
+            body_hash="feed",
+        )
+
+    async def _submit(self, order: ParentOrder) -> str:
+        reply = await self.engine.ask(Submit(order, Mode.PAPER))
+        assert isinstance(reply, Accepted)
+        return reply.fact.order_id
+
+
+async def run(path: Path, seconds: float, speed: float, port: int, folder: Path) -> Watch:
+    """Opens an engine on the recording's markets, plays it, closes it."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    recording, served = open_recording(path), load_protocol().shared
+    markets = [
+        m
+        for m in recording.markets
+        if m.symbol.fungible.base == "BTC" and m.symbol.fungible.kind is not ContractKind.INVERSE
+    ]
+    universe = make_universe(markets, served)
+    board, watch = BookBoard(list(universe.instruments), depth=DEPTH), Watch()
+    first_ns = max(recording.span_ns(m)[0] for m in markets)
+    until_ns = first_ns + int((seconds + 2) * speed * 1e9)
+    sources = [served_events(m, served, recording.events(m)) for m in markets]
+    events = []
+    for source in sources:
+        events += list(itertools.takewhile(lambda item: item[0] <= until_ns, source))
+    events.sort(key=lambda item: item[0])
+    clock, venues = SystemClock(), {}
+    for venue_id in universe.venues:
+        venues[venue_id] = TimedVenue(venue_id, clock, "127.0.0.1", port)
+        venues[venue_id].watch = watch
+    fatal: list[BaseException] = []
+    engine = Engine(
+        core=make_core(universe, board, Mode.PAPER, Router()),
+        clock=clock,
+        market=MarketData(board),
+        venues=venues,
+        start=Start("bench", "bench", "bench", Mode.PAPER),
+        on_fatal=fatal.append,
+    )
+    journal = SqliteJournal(folder / "journal.db", on_durable=engine.on_durable_from_thread, on_fatal=fatal.append)
+    gc.collect()
+    gc.freeze()
+    await engine.open(journal)
+    for venue_id, currency in itertools.product(universe.venues, ("USDT", "BTC")):
+        await engine.ask(SetBalance(DEMO_ACCOUNT, venue_id, currency, 10**8 * NANO, "bench"))
+    await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
+    engine.add_listener(watch.on_facts)
+    await Run(markets, engine, board, watch, iter(events), speed).play(seconds)
+    await engine.close(1.0)
+    journal.close()
+    if fatal:
+        raise fatal[0]
+    return watch
+
+
+def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, after: probe.Probe) -> dict[str, object]:
+    """The run in one row; quantiles in ms."""
+    reached = [p for p in watch.probes.values() if p.reached_ns and p.written_ns]
+    delays = sorted(p.written_ns - p.reached_ns for p in reached if p.written_ns >= p.reached_ns)
+    skews = sorted(max(times) - min(times) for times in watch.writes_ns.values() if len(times) > 1)
+    row: dict[str, object] = {
+        "speed": f"{speed:g}x",
+        "book_writes_per_s": round(watch.n_events / seconds),
+        "n_probes": len(delays),
+        "event_to_bytes_ms_p50": _at(delays, 0.5),
+        "event_to_bytes_ms_p99": _at(delays, 0.99),
+        "n_sprays": len(skews),
+        "spray_skew_ms_p50": _at(skews, 0.5),
+        "spray_skew_ms_p99": _at(skews, 0.99),
+        "n_plans": watch.n_plans,
+        "oldest_book_ms": round(watch.oldest_book_ns / 1e6, 1),
+        "age_limit_ms": MAX_BOOK_AGE_NS // 10**6,
+        "feed_late_ms_p99": _at(sorted(watch.late_ns), 0.99),
+        "probe_p50": max(before.stretch_p50, after.stretch_p50),
+        "probe_p99": max(before.stretch_p99, after.stretch_p99),
+    }
+    assert watch.oldest_book_ns <= MAX_BOOK_AGE_NS, "a decision on a book beyond its age limit"
+    return row
+
+
+def _at(ordered_ns: Sequence[int], fraction: float) -> float:
+    if not ordered_ns:
+        return float("nan")
+    return round(ordered_ns[min(len(ordered_ns) - 1, int(len(ordered_ns) * fraction))] / 1e6, 3)
+
+
+def measure(*, is_quick: bool = False, seconds: float = SECONDS, speed: float = SPEED) -> list[dict[str, object]]:
+    """One row, or none where the recording is not at hand."""
+    if not RECORDING.is_dir():
+        return []
+    seconds = seconds / 5 if is_quick else seconds
+    jit.warm()
+    sink = subprocess.Popen([sys.executable, "-m", "loadtests.feed_sink"], stdout=subprocess.PIPE)
+    try:
+        assert sink.stdout is not None
+        port = int(sink.stdout.readline())
+        before = probe.look()
+        with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
+            watch = uvloop.run(run(RECORDING, seconds, speed, port, Path(folder)))
+        return [row_of(watch, seconds, speed, before, probe.look())]
+    finally:
+        sink.kill()
+        sink.communicate(timeout=10)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--speed", type=float, default=SPEED)
+    asked = parser.parse_args()
+    print(json.dumps(measure(seconds=asked.seconds, speed=asked.speed), indent=2))

@@ -1,0 +1,68 @@
+"""The feed's bench serves each recorded level whole, and measures every order it says it measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from app.domain.book import BookDelta
+from app.domain.enums import Side
+from app.services.replay_protocol import load_protocol
+from loadtests import feed
+from loadtests.probe import Probe as Contention
+
+SERVED = load_protocol().shared
+
+
+@dataclass(frozen=True)
+class Listing:
+    lot_units: int = 10
+
+
+@pytest.mark.parametrize("qty_units", [0, 1, 10, 12_345, 9_999_999])
+def test_the_served_parts_of_a_level_sum_to_it(qty_units: int):
+    parts = [feed._part(qty_units, SERVED, i, 10) for i in range(len(SERVED))]
+    assert sum(parts) == qty_units
+    assert min(parts) >= 0
+
+
+def test_the_first_event_that_reaches_a_limit_is_the_one_that_counts():
+    watch = feed.Watch()
+    waiting = feed.Probe("BTC/USDT", Side.BUY, 100)
+    watch.waiting["BTC/USDT"] = [waiting]
+    watch.on_touch("BTC/USDT", 98, 101, 1)
+    watch.on_touch("BTC/USDT", 98, 0, 2)
+    assert waiting.reached_ns == 0
+    watch.on_touch("BTC/USDT", 98, 100, 3)
+    watch.on_touch("BTC/USDT", 98, 99, 4)
+    assert waiting.reached_ns == 3
+
+
+def test_a_decision_on_an_old_book_is_not_reported_as_a_figure():
+    quiet = Contention(1.0, 1.0, 1.0)
+    with pytest.raises(AssertionError, match="age limit"):
+        feed.row_of(feed.Watch(oldest_book_ns=feed.MAX_BOOK_AGE_NS + 1), 1.0, 10.0, quiet, quiet)
+
+
+@pytest.mark.shared_data
+def test_a_short_run_measures_probes_and_sprays(monkeypatch: pytest.MonkeyPatch):
+    if not feed.RECORDING.is_dir():
+        pytest.skip("needs ../shared/data/public/l2/binance_3mkt_20240808")
+    row = feed.measure(seconds=3.0, speed=5.0)[0]
+    assert row["n_plans"] > 0
+    assert row["n_sprays"] > 0
+    assert row["oldest_book_ms"] <= row["age_limit_ms"]
+
+
+def test_an_event_is_served_by_every_venue_at_its_own_time():
+    market = type("M", (), {})()
+    market.instrument = Listing()
+    market.symbol = type("S", (), {})()
+    market.symbol.fungible = type("F", (), {"kind": type("K", (), {"value": "spot"})})()
+    event = BookDelta("x", "BTC/USDT", 1, 2, 3, 4, ((100, 1_000),), ((101, 0),))
+    [(at_ns, parts)] = list(feed.served_events(market, SERVED, iter([event])))
+    assert at_ns == 4
+    assert len({part.venue for part in parts}) == len(SERVED)
+    assert sum(part.bids[0][1] for part in parts) == 1_000
+    assert all(part.asks == ((101, 0),) for part in parts)
