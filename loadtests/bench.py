@@ -71,6 +71,13 @@ PARTS = (
         "http:measure_cpu",
     ),
     Part(
+        "streams",
+        "WebSocket fan-out",
+        "CPU us of the server per delivered message and messages a second, by number of readers; naive encodes every "
+        "message for every reader.",
+        "streams:bench_rows",
+    ),
+    Part(
         "rates",
         "Latency at fixed rates",
         "Open loop, wall ms from the instant an order was due to its durable answer; not gated.",

@@ -203,6 +203,18 @@ def run(kind: str, n_readers: int) -> dict[str, Any]:
     return row
 
 
+def bench_rows(*, is_quick: bool = False) -> list[dict[str, Any]]:
+    """Server CPU of a delivery by number of readers, and how much more naive sends cost, run by run in turn."""
+    rows = []
+    for n_readers in READERS[:2] if is_quick else READERS:
+        row: dict[str, Any] = {"readers": n_readers}
+        for kind in ("hub", "naive"):
+            one = run(kind, n_readers)
+            row |= {f"{kind}_us": one["server_cpu_us_per_delivered"], f"{kind}_per_s": one["delivered_per_s"]}
+        rows.append(row | {"naive_over_hub": round(row["naive_us"] / row["hub_us"], 2)})
+    return rows
+
+
 def main() -> None:
     """Runs all, prints a table or JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
