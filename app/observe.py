@@ -203,8 +203,14 @@ def shard_stopped(error: BaseException) -> None:
     _log().critical("shard_stopped", error=repr(error)[:500], exc_info=error)
 
 
+@cache
+def _book_counter(venue: str, good: str) -> Counter:
+    """Looked up once: books come by the thousand a second, and finding a child by its labels costs more than adding."""
+    return _books.labels(venue, good)
+
+
 def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
-    _books.labels(venue, "yes" if is_good else "no").inc()
+    _book_counter(venue, "yes" if is_good else "no").inc()
     if not is_good:
         _log().debug("book_refused", venue=venue, symbol=symbol)
 
