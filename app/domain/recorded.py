@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.domain.book import BookDelta, BookSnapshot
+from app.domain.enums import Side
 from app.domain.fees import FeeTier
 from app.domain.fills import ExecutionReport
 from app.domain.instrument import Instrument, Symbol
@@ -54,6 +55,15 @@ class SentChild:
     child: ChildOrder
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedTrade:
+    """Somebody's trade as the venue published it: the taker's side and the gross quote notional."""
+
+    received_ts_ns: int
+    side: Side
+    notional_nano: int
+
+
 @dataclass(slots=True)
 class RecordedBatch:
     """What came in between two flushes, each list in order of arrival."""
@@ -99,4 +109,8 @@ class Recording(Protocol):
 
     def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
         """The market's book events in order of receipt, starting with a snapshot."""
+        ...
+
+    def trades(self, market: RecordedMarket) -> Iterator[RecordedTrade]:
+        """The market's published trades in order of receipt; none where the recording has no tape."""
         ...
