@@ -26,7 +26,15 @@ from app.domain.fees import FeeTier
 from app.domain.fills import ExecutionReport
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.orders import ChildOrder
-from app.domain.recorded import RawFrame, RecordedBatch, RecordedMarket, Recording, RecordingGap, SentChild
+from app.domain.recorded import (
+    RawFrame,
+    RecordedBatch,
+    RecordedMarket,
+    RecordedTrade,
+    Recording,
+    RecordingGap,
+    SentChild,
+)
 from app.domain.universe import Universe
 from app.domain.venue import Venue
 from app.store.recording_l2 import L2Set
@@ -193,6 +201,10 @@ class ParquetRecording:
                 filters=[("venue", "=", market.instrument.venue), ("symbol", "=", market.symbol.name)],
             )
             yield from _book_events(table)
+
+    def trades(self, market: RecordedMarket) -> Iterator[RecordedTrade]:
+        """None: venues' tapes are not part of this format."""
+        return iter(())
 
     def frames(self) -> Iterator[RawFrame]:
         """Raw frames in order of arrival."""

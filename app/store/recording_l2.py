@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from app.domain.book import BookDelta, BookSnapshot, Level
-from app.domain.enums import ContractKind
+from app.domain.enums import ContractKind, Side
 from app.domain.errors import BadRequest
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
-from app.domain.recorded import RecordedMarket, RecordingGap
+from app.domain.recorded import RecordedMarket, RecordedTrade, RecordingGap
 from app.domain.units import NANO
 
 Int64Array = npt.NDArray[np.int64]
@@ -140,6 +140,11 @@ class L2Set:
         """(update id, best bid, best ask) as the venue published them: what rebuilt books are checked against."""
         tops = _read_tops(self._path(market, "bbo"), market.symbol)
         return zip(tops.update_id, tops.bids, tops.asks, strict=True)
+
+    def trades(self, market: RecordedMarket) -> Iterator[RecordedTrade]:
+        """The tape, where its file is there: the maker's flag says who took."""
+        path = self._path(market, "trades")
+        return _read_trades(path, market.symbol) if path.exists() else iter(())
 
     def _tables(self, market: RecordedMarket) -> tuple[BookSnapshot, _Messages]:
         snapshot = _read_snapshot(self._path(market, "snapshot"), market)
@@ -366,6 +371,17 @@ def _read_tops(path: Path, symbol: Symbol) -> _Tops:
         bids=list(zip(bid_prices, bid_qtys, strict=True)),
         asks=list(zip(ask_prices, ask_qtys, strict=True)),
     )
+
+
+def _read_trades(path: Path, symbol: Symbol) -> Iterator[RecordedTrade]:
+    table, metadata, fungible = pq.read_table(path), _metadata(path), symbol.fungible
+    price_scale, qty_scale = 10 ** int(metadata["price_decimals"]), 10 ** int(metadata["qty_decimals"])
+    columns = (_received(table), *(_column(table, name).tolist() for name in ("price", "qty", "buyer_is_maker")))
+    for received_ts_ns, price, qty, is_sell in zip(*columns, strict=True):
+        notional = qty * fungible.multiplier_nano // qty_scale
+        if not fungible.is_inverse:
+            notional = notional * price // price_scale
+        yield RecordedTrade(received_ts_ns, Side.SELL if is_sell else Side.BUY, notional)
 
 
 def _digest(paths: list[Path]) -> str:
