@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app import observe
+from app.domain.calibration import Calibration
 from app.domain.enums import Mode, Scope
 from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
@@ -28,9 +29,12 @@ from app.execution.context import Board, Planner, Timing, World
 from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
+from app.learning.artifact import calibration_text
 from app.routing.router import SOLVERS, Router
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
 from app.services.admin import AdminService
+from app.services.calibrate import calibrate
+from app.services.calibration import calibration_report, load_calibration
 from app.services.cancel import CancelService
 from app.services.container import Services
 from app.services.engine import Engine
@@ -116,7 +120,7 @@ class Process:
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
-        services = make_services(engine, self._reader, self._projection)
+        services = make_services(engine, self._reader, self._projection, load_calibration(settings.calibration_path))
         self._streams = services.streams
         await seed_first_start(services, settings)
         return services
@@ -176,7 +180,7 @@ def make_core(
     return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings))
 
 
-def make_services(engine: Engine, reader: JournalReader, projection: Projection) -> Services:
+def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:
     """Every use case over one engine."""
     return Services(
         release=RELEASE,
@@ -189,6 +193,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection)
         accounts=Accounts(engine),
         streams=Streams(engine, reader),
         database=projection,
+        calibration=calibration,
     )
 
 
@@ -298,3 +303,11 @@ def replay_markets(path: Path, request: ReplayRequest) -> str:
     from app.store.recording import open_recording  # pyarrow belongs to the extra
 
     return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
+
+
+def calibrate_markets(path: Path, symbol: str = "") -> tuple[str, str]:
+    """`bestex calibrate`: (report as Markdown, parameters as TOML). Raises as `replay_markets` does."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    found = calibrate(open_recording(path), ReplayBuilder(), symbol)
+    return calibration_report(found), calibration_text(found)

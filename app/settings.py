@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     ceilings: Ceilings = Field(default_factory=Ceilings)
     record_to: Path | None = None
     """A directory: everything the gateway receives is recorded there."""
+    calibration_path: Path | None = None
+    """A file of `bestex calibrate -o`; the shipped calibration otherwise, which is not evidence."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

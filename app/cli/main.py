@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "receipt": ("receipt", "verify: recomputes an order's route offline."),
     "replay": ("replay", "Runs recorded markets through the same code."),
     "record": ("record", "Writes what the gateway receives as Parquet."),
+    "calibrate": ("calibrate", "Fits impact and slippage on recordings."),
+    "calibration": ("calibration", "How well estimates of slippage have done."),
     "bench": ("bench", "Benchmarks against baselines and budgets."),
     "version": ("version", "Release, Python and platform."),
 }

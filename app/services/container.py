@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.domain.calibration import Calibration
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.cancel import CancelService
@@ -45,3 +46,4 @@ class Services:
     accounts: Accounts
     streams: Streams
     database: DatabaseStatus
+    calibration: Calibration

@@ -1,0 +1,40 @@
+"""`bestex calibrate PATH`: fits impact and slippage on recordings, and judges them on what they did not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.exits import CommandError, Exit
+from app.cli.replay import EXTRA
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def command(
+    path: Annotated[Path, typer.Argument(help="a folder: a recording of ours, or an event-level L2 set")],
+    symbol: Annotated[str, typer.Option(help="a coin (BTC) or a symbol (BTC/USDT); everything by default")] = "",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="also write the parameters to this TOML file")] = None,
+) -> None:
+    """Prints parameters, conditional coverage and pinball skill per symbol; under 20 UTC days it is not evidence.
+
+    The service takes the file by BESTEX_CALIBRATION_PATH and publishes it at /v1/tca/calibration.
+    """
+    from app.bootstrap import calibrate_markets
+    from app.domain.errors import BadRequest
+
+    try:
+        report, parameters = calibrate_markets(path, symbol)
+    except BadRequest as error:
+        raise CommandError(Exit.USAGE, error.detail, {"code": error.code, "detail": error.detail}) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in EXTRA:
+            raise
+        detail = f"{error.name} is missing: install bestex[replay]"
+        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
+    print(report)
+    if out is not None:
+        out.write_text(parameters)
