@@ -21,6 +21,7 @@ from app.domain.units import NANO
 from app.execution import inputs as inp
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts
 from app.services.admin import AdminService
+from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.container import Services
 from app.services.engine import Engine
@@ -179,6 +180,7 @@ async def open_gateway(history: History | None = None, database: NoDatabase | No
         accounts=Accounts(engine),
         streams=Streams(engine, journal),
         database=database or NoDatabase(),
+        calibration=load_calibration(),
     )
     wanted = {
         "desk": ("desk", [Scope.READ, Scope.TRADE, Scope.RISK]),
