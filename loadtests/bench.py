@@ -56,6 +56,13 @@ PARTS = (
         "decision:measure",
     ),
     Part(
+        "impact",
+        "Impact and slippage",
+        "CPU us a call from Python: the square-root law of n quantities, a power-law propagator over a schedule, and a "
+        "whole slippage prediction (book features, quantiles, named result) beside the same in NumPy.",
+        "impact:measure",
+    ),
+    Part(
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "

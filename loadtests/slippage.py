@@ -57,10 +57,10 @@ what was decided two seconds before its test block began (four blocks; the first
 
 Intervals are 95 % of a moving block bootstrap over instants, blocks of two autocorrelation times. Rivals add to the
 book walk a constant per quantile, learned on the same parents: one for everything, or one for each delay, urgency and
-size. A law that loses to them is shown losing. The form of the law was chosen on this same recording, after a first
-form (powers of volatility and walk on one table) did not beat the constant by cell: its skill here flatters it.
-An interval around an atom covers too much: most books are unchanged 5 ms later, so that a 50 % interval of no width
-holds more than half of the costs."""
+size. A law that loses to them is shown losing; intervals are not corrected for the number of rows. The form of the law
+was chosen on this same recording, after a first form (powers of volatility and walk on one table) did not beat the
+constant by cell: its skill here flatters it. An interval around an atom covers too much: most books are unchanged 5 ms
+later, so that a 50 % interval of no width holds more than half of the costs."""
 ORDER = (ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.calibration import SlippageParameters, Urgency
+from app.domain.errors import InvariantBroken
 from app.kernels.slippage import (
     HALF_SPREAD_PPM,
     IMBALANCE_FRAC,
@@ -132,7 +133,10 @@ def fit_slippage(samples: Samples, shapes: Sequence[Shape] = SHAPES) -> Slippage
 
 
 def walk_forward(samples: Samples, shapes: Sequence[Shape] = SHAPES) -> Judged:
-    """Every row after the first part, predicted by a law fitted on earlier rows alone; rivals learn on the same."""
+    """Every row after the first part, predicted by a law fitted on earlier rows alone; rivals learn on the same.
+
+    Raises InvariantBroken where nothing can be both learned and tested.
+    """
     first_s, last_s = float(samples.at_s[0]), float(samples.at_s[-1])
     edges = np.linspace(first_s + FIRST_TRAINED_FRAC * (last_s - first_s), last_s, N_FOLDS + 1)
     edges[-1] = np.inf
@@ -142,6 +146,8 @@ def walk_forward(samples: Samples, shapes: Sequence[Shape] = SHAPES) -> Judged:
         test = samples.where((samples.at_s >= start) & (samples.at_s < end))
         if train.n and test.n:
             parts.append(_judge(train, test, shapes))
+    if not parts:
+        raise InvariantBroken(reason="nothing to test on", n_samples=samples.n)
     return _joined(parts)
 
 

@@ -104,17 +104,26 @@ def measure(recording: Recording, market: RecordedMarket, builder: Builder) -> M
     start_ns, end_ns = first_ns + FIRST_AFTER_NS, last_ns - LAST_BEFORE_NS
     spacing_ns = max(SPACING_NS, (end_ns - start_ns) // MAX_INSTANTS // STEP_NS * STEP_NS)
     instants = range(start_ns, end_ns, spacing_ns)
+    name = f"{market.instrument.venue} {market.symbol.name}"
     if len(instants) < MIN_INSTANTS:
-        name = f"{market.instrument.venue} {market.symbol.name}"
         raise BadRequest("recording_too_short", f"{name}: {len(instants)} instants, {MIN_INSTANTS} are needed")
     listing = (market.instrument.venue, market.symbol.name)
     walker = _Walker(market.symbol, Market(market.symbol.name, [recording.events(market)], builder.board([listing])))
     rows, n_short = walker.run(start_ns, end_ns, instants)
+    samples = samples_of(rows, tuple(delay / 1000 for delay in DELAYS_MS))
+    n_priced = len(np.unique(samples.parent))
+    if n_priced < MIN_INSTANTS:
+        raise BadRequest(
+            "recording_too_short", f"{name}: {n_priced} instants could be priced, {MIN_INSTANTS} are needed"
+        )
     trades = [(t.received_ts_ns, t.side.sign * t.notional_nano) for t in recording.trades(market)]
+    flow = walker.flow(trades)
+    if not flow.flow_nano.any():
+        raise BadRequest("no_flow", f"{name}: nothing was traded and no best quote changed")
     return Measured(
         market=market,
-        samples=samples_of(rows, tuple(delay / 1000 for delay in DELAYS_MS)),
-        flow=walker.flow(trades),
+        samples=samples,
+        flow=flow,
         n_days=len({at_ns // DAY_NS for at_ns in instants}),
         n_short=n_short,
         last_ts_ns=instants[-1],
@@ -142,8 +151,8 @@ class _Walker:
         for now_ns in times:
             self._market.advance(now_ns)
             books = self._market.read()
-            if not books.n_levels[0].all():
-                continue
+            if books.is_gapped[0] or not books.n_levels[0].all():
+                continue  # who arrives now is not priced, and nothing moves until a book is known again
             if now_ns % STEP_NS == 0:
                 self._look(now_ns, books)
             for parent in waiting:
@@ -162,15 +171,17 @@ class _Walker:
         """Moves of the mid and signed flow on the grid: of trades where the recording has them, else at the touch."""
         touch = np.array(self._touch, dtype=np.float64).reshape(-1, 4)
         mid = 0.5 * (touch[:, 0] + touch[:, 2])
-        move_ppm = np.diff(np.log(mid)) * 1e6
+        # A step over a hole in the recording says nothing about a step.
+        is_even = np.diff(np.array(self._grid_ns, dtype=np.int64)) == STEP_NS
+        move_ppm = np.diff(np.log(mid)) * 1e6 * is_even
         if not trades:
-            flow = _touch_flow(touch) * self._value_of_unit(float(mid.mean())) if mid.size else np.empty(0)
+            flow = _touch_flow(touch) * is_even * self._value_of_unit(float(mid.mean())) if mid.size else np.empty(0)
             return FlowSeries(STEP_NS / 1e9, move_ppm, flow, "order flow at the touch")
         at_ns, notional = np.array(trades, dtype=np.int64).T
         step = np.searchsorted(np.array(self._grid_ns), at_ns) - 1
         is_inside = (step >= 0) & (step < move_ppm.size)
         traded = np.bincount(step[is_inside], notional[is_inside].astype(np.float64), move_ppm.size)
-        return FlowSeries(STEP_NS / 1e9, move_ppm, traded.astype(np.float64), "trades")
+        return FlowSeries(STEP_NS / 1e9, move_ppm, traded * is_even, "trades")
 
     def _look(self, now_ns: int, books: SymbolBooks) -> None:
         price, qty = books.price_units[0, :, 0], books.qty_units[0, :, 0]
@@ -338,7 +349,13 @@ def _skill(judged: Judged) -> Iterator[SkillRow]:
             theirs = _by_parent(parent, losses[mask])
             n_eff = _n_eff(own - theirs)
             low, high = _skill_interval(own, theirs, n_eff)
-            yield SkillRow(rival, scope, 1.0 - float(own.sum() / theirs.sum()), low, high, int(parent.size), n_eff)
+            yield SkillRow(rival, scope, _skill_of(own, theirs), low, high, int(parent.size), n_eff)
+
+
+def _skill_of(own: Float64Array, theirs: Float64Array) -> float:
+    """0 where the rival never misses: nothing can be better, and a market that stands still makes both so."""
+    total = float(theirs.sum())
+    return 1.0 - float(own.sum()) / total if total > 0 else 0.0
 
 
 def _skill_interval(own: Float64Array, theirs: Float64Array, n_eff: float) -> tuple[float, float]:
@@ -347,6 +364,6 @@ def _skill_interval(own: Float64Array, theirs: Float64Array, n_eff: float) -> tu
 
     block = min(max(1, int(np.ceil(2 * own.size / n_eff))), max(1, own.size // 2))
     bootstrap = MovingBlockBootstrap(block, own, theirs, seed=np.random.default_rng(SEED))
-    skills = bootstrap.apply(lambda a, b: np.array([1.0 - a.sum() / b.sum()]), N_REPLICATIONS)
+    skills = bootstrap.apply(lambda a, b: np.array([_skill_of(a, b)]), N_REPLICATIONS)
     low, high = np.quantile(np.asarray(skills), (0.025, 0.975)).tolist()
     return low, high

@@ -88,7 +88,7 @@ def test_costs_of_a_market_that_stands_still_are_its_walk_and_a_jump_is_paid_by_
 @pytest.mark.usefixtures("small")
 def test_later_parts_find_what_earlier_ones_took_still_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "SIZES_USD", (720_000,))  # 12 units of 60,000: four levels
-    recording = Still((spot(),), seconds=12)
+    recording = Still((spot(),), seconds=16)
     samples = calibrate.measure(recording, recording.markets[0], ReplayBuilder()).samples
     slow = (samples.cell % len(URGENCIES) == 1) & (samples.at_s < 4)
     assert samples.cost_ppm[slow] == pytest.approx(samples.features[slow, kernel.WALK_PPM], abs=1e-6)
@@ -142,6 +142,47 @@ def test_the_same_recording_gives_the_same_calibration() -> None:
     recording = Taped((spot(),), seconds=20)
     once, again = (calibrate.calibrate(recording, ReplayBuilder()) for _ in range(2))
     assert once == again
+
+
+class Holed(Still):
+    """As Still, but a message is missing for three seconds."""
+
+    def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
+        snapshot = next(iter(super().events(market)))
+        assert isinstance(snapshot, BookSnapshot)
+        yield snapshot
+        venue, name = market.instrument.venue, market.symbol.name
+        for second, jump in ((8, None), (11, 600)):
+            at_ns = START_NS + second * 1000 * MS
+            if jump is None:
+                yield BookDelta(venue, name, 7, 8, at_ns, at_ns, ((5_999_940, 1),), ())
+            else:
+                bids, asks = (tuple((p + jump, q) for p, q in side) for side in (snapshot.bids, snapshot.asks))
+                yield BookSnapshot(venue, name, 9, at_ns, at_ns, bids, asks)
+
+
+class TapedHole(Holed):
+    trades = Taped.trades
+
+
+@pytest.mark.usefixtures("small")
+def test_nothing_is_priced_or_moved_across_a_hole() -> None:
+    recording = TapedHole((spot(),), seconds=20)
+    measured = calibrate.measure(recording, recording.markets[0], ReplayBuilder())
+    samples = measured.samples
+    assert not measured.flow.move_ppm.any()
+    inside = (samples.at_s > 3.0) & (samples.at_s < 6.0)  # parents start five seconds in
+    assert samples.n
+    assert not inside.any()
+    assert samples.cost_ppm == pytest.approx(samples.features[:, kernel.WALK_PPM], abs=1e-6)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_market_without_any_flow_is_refused() -> None:
+    recording = Holed((spot(),), seconds=20)
+    with pytest.raises(BadRequest) as refused:
+        calibrate.calibrate(recording, ReplayBuilder())
+    assert refused.value.code == "no_flow"
 
 
 def test_what_cannot_be_calibrated_is_refused() -> None:
