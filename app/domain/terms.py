@@ -27,7 +27,7 @@ class SourceTerms:
 
     Certain: `taker_fee_ppm` less `fee_discount_ppm` (of the fee itself, when paid in the venue's token and its balance
     lasts), `fixed_nano` a child, `balance_cap_nano` (-1: none). `maker_fee_ppm` is what resting there would be charged.
-    Estimated: `inventory_ppm`, the shadow price of using this venue's balance; `credit_ppm_per_year` over `holding_s`,
+    Estimated: `inventory_ppm`, the shadow price of using this venue's balance; `credit_year_ppm` over `holding_s`,
     what the desk asks for being owed by the venue; `fade_ppm`, quantity expected to vanish while the child travels, at
     `refill_ppm` dearer elsewhere; `drift_ppm` of the price meanwhile; `unanswered_ppm`, children without an answer in a
     million, each costing `failure_ppm`; `funding_ppm` until the expected close, positive is paid by a buyer.
@@ -43,7 +43,7 @@ class SourceTerms:
     balance_cap_nano: int = -1
     max_children: int = 1
     inventory_ppm: int = 0
-    credit_ppm_per_year: int = 0
+    credit_year_ppm: int = 0
     holding_s: int = 0
     fade_ppm: int = 0
     refill_ppm: int = 0

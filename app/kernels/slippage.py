@@ -103,12 +103,12 @@ def book_features(
 
 
 @kernel("")
-def place_between(knots: Float64, at: float) -> tuple[int, float]:
-    """(k, share) so that `at` lies share of the way from knot k - 1 to knot k; outside the knots the nearest one."""
+def place_between(knots: Float64, value: float) -> tuple[int, float]:
+    """(k, share) so that `value` lies share of the way from knot k - 1 to knot k; outside the knots the nearest one."""
     high = 1
-    while high < knots.size - 1 and knots[high] < at:
+    while high < knots.size - 1 and knots[high] < value:
         high += 1
-    share = (at - knots[high - 1]) / (knots[high] - knots[high - 1])
+    share = (value - knots[high - 1]) / (knots[high] - knots[high - 1])
     return high, min(max(share, 0.0), 1.0)
 
 

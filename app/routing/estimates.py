@@ -94,7 +94,7 @@ def estimate_venue(
         "fade": 0 if predicted is not None else _product(terms.fade_ppm, terms.refill_ppm),
         "drift": 0 if predicted is not None else side.sign * terms.drift_ppm,
         "inventory": terms.inventory_ppm,
-        "credit": div_half_even(terms.credit_ppm_per_year * terms.holding_s, YEAR_S),
+        "credit": div_half_even(terms.credit_year_ppm * terms.holding_s, YEAR_S),
         "reliability": _product(terms.unanswered_ppm, terms.failure_ppm),
         "funding": side.sign * (terms.funding_ppm or 0),
     }

@@ -13,7 +13,7 @@ SUFFIX = re.compile(rf"_({'|'.join(UNITS.split())})(_p\d+)?$")
 COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|row|number|count|burst)$")
 # Pure numbers, and words that are their own unit.
 WORDS = {"seq", "wave", "rank", "scale", "version", "units", "value", "limit", "depth", "size", "row", "start", "index"}
-WORDS |= {"burst", "numerator", "denominator", "ratio", "side", "sign", "n"}
+WORDS |= {"burst", "ppm", "numerator", "denominator", "ratio", "side", "sign", "n"}
 # (file, name): numbers whose unit another argument says. May only shrink.
 GRANTED = {
     ("domain/ids.py", "entropy80"),

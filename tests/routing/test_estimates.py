@@ -58,7 +58,7 @@ def test_each_term_by_hand():
     terms = replace(
         PERPETUAL,
         inventory_ppm=3,
-        credit_ppm_per_year=36_500,
+        credit_year_ppm=36_500,
         holding_s=86_400,
         fade_ppm=100_000,
         refill_ppm=50,
