@@ -132,6 +132,7 @@ class Calibration:
     digest: str
     symbols: tuple[SymbolCalibration, ...]
 
-    def of(self, symbol: str) -> SymbolCalibration | None:
-        """The symbol's calibration; of several venues the first."""
-        return next((s for s in self.symbols if s.symbol == symbol), None)
+    def of(self, symbol: str, venue: str = "") -> SymbolCalibration | None:
+        """The symbol's calibration at `venue`; where that venue was not recorded, the first of the symbol."""
+        own = [s for s in self.symbols if s.symbol == symbol]
+        return next((s for s in own if s.venue == venue), own[0] if own else None)

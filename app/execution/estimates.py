@@ -30,12 +30,12 @@ class Asked:
 
 @dataclass(slots=True)
 class Estimator:
-    """Predictors per symbol, built once. `may_use_any`: also a calibration that is not evidence (tests, research)."""
+    """Predictors per symbol and venue, built once. `may_use_any`: also one without evidence (research)."""
 
     calibration: Calibration
     max_estimate_ppm: int = MAX_ESTIMATE_PPM
     may_use_any: bool = False
-    _predictors: dict[str, Predictor | None] = field(default_factory=dict)
+    _predictors: dict[tuple[str, str], Predictor | None] = field(default_factory=dict)
 
     def estimates(
         self, symbol: Symbol, books: SymbolBooks, asked: Asked, terms: Mapping[str, SourceTerms]
@@ -45,11 +45,11 @@ class Estimator:
 
     def predicted(self, symbol: Symbol, books: SymbolBooks, asked: Asked) -> dict[str, Predicted]:
         """Per venue of `books` what the predictor says beyond the book walk; venues it cannot price are absent."""
-        predictor = self._predictor(symbol)
-        if predictor is None:
-            return {}
         found: dict[str, Predicted] = {}
         for venue_i, venue in enumerate(books.venues):
+            predictor = self._predictor(symbol, venue)
+            if predictor is None:
+                continue
             question = Question(
                 asked.side, asked.qty_units, asked.urgency, asked.latency_ns.get(venue, 0), asked.sigma_ppm_sqrt_s
             )
@@ -58,10 +58,11 @@ class Estimator:
                 found[venue] = distribution.beyond_walk
         return found
 
-    def _predictor(self, symbol: Symbol) -> Predictor | None:
-        if symbol.name not in self._predictors:
-            own = self.calibration.of(symbol.name)
+    def _predictor(self, symbol: Symbol, venue: str) -> Predictor | None:
+        key = (symbol.name, venue)
+        if key not in self._predictors:
+            own = self.calibration.of(*key)
             is_usable = own is not None and (self.may_use_any or own.n_days >= MIN_DAYS)
             made = Predictor(own, is_inverse=symbol.fungible.is_inverse) if own is not None and is_usable else None
-            self._predictors[symbol.name] = made
-        return self._predictors[symbol.name]
+            self._predictors[key] = made
+        return self._predictors[key]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from app.domain.calibration import MIN_DAYS
+from app.domain.calibration import MIN_DAYS, Urgency
 from app.domain.enums import ContractKind, Side
 from app.domain.instrument import FungibilityClass, Symbol
 from app.domain.terms import SourceTerms
@@ -35,6 +37,20 @@ def test_a_venue_too_shallow_for_the_quantity_is_static():
     asked = Asked(Side.BUY, 50_000, ASKED.latency_ns)
     found = Estimator(made.calibration(), may_use_any=True).estimates(SYMBOL, made.books(), asked, TERMS)
     assert found.static == ("alpha",)
+
+
+def test_a_venue_of_its_own_calibration_is_judged_by_it():
+    calm = tuple(tuple(value / 100 for value in made.ROW) for _ in range(6))
+    tables = tuple((urgency, calm) for urgency in Urgency)
+    beta = made.symbol_calibration(venue="beta", slippage=made.slippage(tables=tables))
+    both = replace(made.calibration(), symbols=(*made.calibration().symbols, beta))
+    asked = replace(ASKED, latency_ns=dict.fromkeys(("alpha", "beta", "gamma"), 250_000_000))
+    books = made.books(venues=("alpha", "beta", "gamma"))
+    terms = {venue: SourceTerms(venue, taker_fee_ppm=100) for venue in books.venues}
+    found = Estimator(both, may_use_any=True).estimates(SYMBOL, books, asked, terms).by_venue
+    widths = {venue: own.high_ppm - own.low_ppm for venue, own in found.items()}
+    assert widths["beta"] < widths["alpha"] / 10
+    assert widths["gamma"] > widths["beta"] * 10  # not recorded: the symbol's first
 
 
 def test_an_unknown_symbol_is_static():
