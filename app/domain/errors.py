@@ -4,6 +4,7 @@ BestexError
 |- Refused            the caller can fix it; nothing was placed
 |  |- BadDecimal      a number that is not ours to guess at
 |  |- OrderRefused    a well-formed order that a rule says no to
+|  |- PoolRefused     an amount that a pool cannot take or give
 |  `- BadRequest      any other request that must be changed
 |- Rejected           the venue said no, with proof
 |- Unknown            nothing is proven: reconcile before anything else, never re-send
@@ -60,6 +61,14 @@ class OrderRefused(Refused):
         super().__init__(code=code.value, limit=limit, value=value, unit=unit, pointer=pointer)
         self.code, self.limit, self.value = code, limit, value
         self.unit, self.pointer, self.hint = unit, pointer, hint
+
+
+class PoolRefused(Refused):
+    """An amount that a pool cannot take or give: `reason` is a word, `limit` and `value` are integers."""
+
+    def __init__(self, *, reason: str, limit: int, value: int) -> None:
+        super().__init__(reason=reason, limit=limit, value=value)
+        self.reason, self.limit, self.value = reason, limit, value
 
 
 class Rejected(BestexError):
