@@ -1,6 +1,7 @@
 """Curve's pools of unlike tokens (tricrypto): a stable-swap curve around a price that the pool has learned.
 
-Source: "Automatic market-making with dynamic peg" (Egorov 2021): K0 = n^n P / D^n, K = A K0 gamma^2 / (gamma + 1 - K0)^2
+Source: "Automatic market-making with dynamic peg" (Egorov 2021): K0 = n^n P / D^n, K = A K0 g^2 / (g + 1 - K0)^2,
+with g for gamma,
 and K D^(n-1) S + P = K D^n + (D/n)^n. Newton's steps round as the first contract's do.
 """
 
