@@ -12,7 +12,7 @@ from app.domain.pools.curve import Amplification, CurveFee, CurveStable, CurveUn
 from app.domain.pools.curve_crypto import CurveCrypto
 from app.domain.pools.fixed_point import ONE, Wad
 from app.domain.pools.pool import Pool, TwoWayPool, amount_out_wei
-from app.domain.pools.reclamm import VirtualCurve
+from app.domain.pools.reclamm import Shift, VirtualCurve, shifted
 from app.domain.pools.stable import Amp, Invariant, Stable
 from app.domain.pools.weighted import Weighted
 
@@ -168,11 +168,21 @@ def _vault_curve(state: dict[str, Any]) -> vault.Curve | None:
             return vault.FixedPriceCurve(state["projectTokenIndex"], Wad(int(state["projectTokenRate"])))
         case "QUANT_AMM_WEIGHTED":
             return vault.WeightedCurve(_moving_weights(state), Wad(int(state["maxTradeSizeRatio"])))
-        case "RECLAMM" if state["currentTimestamp"] == state["lastTimestamp"]:
-            first, second = _wads(state["lastVirtualBalances"])
-            return VirtualCurve((first, second))
+        case "RECLAMM" | "RECLAMM_V2":
+            return _shifted_curve(state)
         case _:
             return None
+
+
+def _shifted_curve(state: dict[str, Any]) -> VirtualCurve | None:
+    now_s, last_s = int(state["currentTimestamp"]), int(state["lastTimestamp"])
+    if last_s < int(state["priceRatioUpdateEndTime"]):
+        return None
+    first, second = _wads(state["lastVirtualBalances"])
+    base, margin = _wads([state["dailyPriceShiftBase"], state["centerednessMargin"]])
+    shift = Shift(base, margin, is_rounded_down=state["poolType"] == "RECLAMM_V2")
+    balances = [int(balance) for balance in state["balancesLiveScaled18"]]
+    return VirtualCurve(shifted(balances, (first, second), shift, now_s - last_s))
 
 
 def _moving_weights(state: dict[str, Any]) -> tuple[Wad, ...]:
