@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.jit import kernel
+from app.kernels.status import BAD_LEVELS, OK
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -19,24 +20,56 @@ Float64 = npt.NDArray[np.float64]
 N_MIDDLES: Final = 4
 # Most hops of a cycle whose best is exact; longer ones are found, not maximised.
 EXACT_HOPS: Final = 6
+# Rounds that even a graph with a gain is given, so that the potentials of `any_cycle` come close to prices.
+N_SETTLING: Final = 4
 # A logarithm below this is noise of sums of float64 and no profit.
 NOISE: Final = 1e-12
 
 
+@kernel("int64(int64[::1], int64[::1], float64[::1], float64[::1], float64[:,::1], int64[:,::1])")
+def lay_rates(
+    source_i: Int64, target_i: Int64, ratio: Float64, fee_frac: Float64, out_after_fee: Float64, out_row: Int64
+) -> int:
+    """Conversions as a table: the best after its fee of each pair of nodes, and which row it is.
+
+    out_after_fee: float64[n, n], 0 where nothing; out_row: int64[n, n], -1 where nothing. A conversion into itself is
+    left out. Returns OK, or BAD_LEVELS for a node outside of n or a rate that is not above zero and finite.
+    """
+    n = out_row.shape[0]
+    out_after_fee[:] = 0.0
+    out_row[:] = -1
+    for i in range(source_i.size):
+        a = source_i[i]
+        b = target_i[i]
+        after_fee = ratio[i] * (1.0 - fee_frac[i])
+        if min(a, b) < 0 or max(a, b) >= n or not 0.0 < after_fee < np.inf:
+            return BAD_LEVELS
+        if a != b and after_fee > out_after_fee[a, b]:
+            out_after_fee[a, b] = after_fee
+            out_row[a, b] = i
+    return OK
+
+
 @kernel("")
-def keep_middles(log_rate: Float64, out_gain: Float64, out_middle: Int64) -> None:
-    """The best middles b of every a -> b -> c, best first; both outs [n, n, N_MIDDLES], -inf, -1 where none."""
+def keep_middles(log_rate: Float64, floor: Float64, out_gain: Float64, out_middle: Int64, out_next: Int64) -> None:
+    """The best middles b of every a -> b -> c above floor[a, c], best first; -inf and -1 where none."""
     n = log_rate.shape[0]
     out_gain[:] = -np.inf
     out_middle[:] = -1
     for b in range(n):
+        n_next = 0
+        for c in range(n):
+            if c != b and log_rate[b, c] > -np.inf:
+                out_next[n_next] = c
+                n_next += 1
         for a in range(n):
             first = log_rate[a, b]
             if a == b or first == -np.inf:
                 continue
-            for c in range(n):
+            for k in range(n_next):
+                c = out_next[k]
                 gain = first + log_rate[b, c]
-                if gain <= out_gain[a, c, N_MIDDLES - 1] or b == c:
+                if gain <= floor[a, c] or gain <= out_gain[a, c, N_MIDDLES - 1]:
                     continue
                 place = N_MIDDLES - 1
                 while place > 0 and out_gain[a, c, place - 1] < gain:
@@ -77,32 +110,72 @@ def cycles_of_two_to_four(log_rate: Float64, gain: Float64, middle: Int64, start
 
 
 @kernel("")
-def cycles_of_five(log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64) -> float:
-    """The best a -> b -> c -> d -> e -> a above `start`: two pairs with their middles, and the hop back."""
+def bound_walks(log_rate: Float64, out_most: Float64) -> None:
+    """The most that 1, 2, 3 hops out of a node (rows 0 to 2) and into it (rows 3 to 5) can gain, loops allowed."""
+    n = log_rate.shape[0]
+    out_most[:] = -np.inf
+    for k in range(3):
+        for a in range(n):
+            for b in range(n):
+                if a != b and log_rate[a, b] > -np.inf:
+                    after = out_most[k - 1, b] if k > 0 else 0.0
+                    before = out_most[k + 2, a] if k > 0 else 0.0
+                    out_most[k, a] = max(out_most[k, a], log_rate[a, b] + after)
+                    out_most[k + 3, b] = max(out_most[k + 3, b], log_rate[a, b] + before)
+
+
+@kernel("")
+def set_floor(log_rate: Float64, most: Float64, max_hops: int, start: float, out_floor: Float64) -> None:
+    """What a pair a -> b -> c must gain, so that the best way back to a could bring more than `start`."""
+    n = log_rate.shape[0]
+    for a in range(n):
+        for c in range(n):
+            back = max(log_rate[c, a], most[0, c] + most[3, a])
+            if max_hops >= EXACT_HOPS - 1:
+                back = max(back, min(most[1, c] + most[3, a], most[0, c] + most[4, a]))
+            if max_hops >= EXACT_HOPS:
+                four = min(most[2, c] + most[3, a], most[0, c] + most[5, a])
+                back = max(back, min(four, most[1, c] + most[4, a]))
+            out_floor[a, c] = start - back
+
+
+@kernel("")
+def five_through(
+    a: int, c: int, e: int, log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64
+) -> float:
+    """The best a -> b -> c -> d -> e -> a above `start`."""
+    best = start
+    for i in range(N_MIDDLES):
+        b = middle[a, c, i]
+        if b == e:
+            continue
+        for j in range(N_MIDDLES):
+            total = log_rate[e, a] + gain[a, c, i] + gain[c, e, j]
+            if total <= best:
+                break
+            d = middle[c, e, j]
+            if d not in (a, b):
+                best = total
+                out_cycle[:] = -1
+                out_cycle[0], out_cycle[1], out_cycle[2], out_cycle[3], out_cycle[4] = a, b, c, d, e
+                break
+    return best
+
+
+@kernel("")
+def cycles_of_five(
+    log_rate: Float64, gain: Float64, middle: Int64, most: Float64, start: float, out_cycle: Int64
+) -> float:
+    """The best cycle of five hops above `start`: two pairs with their middles, and the hop back."""
     n = log_rate.shape[0]
     best = start
     for a in range(n):
-        for e in range(n):
-            back = log_rate[e, a]
-            if a == e or back == -np.inf:
+        for c in range(n):
+            if a == c or gain[a, c, 0] + most[1, c] + most[3, a] <= best:
                 continue
-            for c in range(n):
-                if back + gain[a, c, 0] + gain[c, e, 0] <= best or c in (a, e):
-                    continue
-                for i in range(N_MIDDLES):
-                    b = middle[a, c, i]
-                    if b == e:
-                        continue
-                    for j in range(N_MIDDLES):
-                        total = back + gain[a, c, i] + gain[c, e, j]
-                        if total <= best:
-                            break
-                        d = middle[c, e, j]
-                        if d not in (a, b):
-                            best = total
-                            out_cycle[:] = -1
-                            out_cycle[0], out_cycle[1], out_cycle[2], out_cycle[3], out_cycle[4] = a, b, c, d, e
-                            break
+            for e in range(n):
+                if log_rate[e, a] + gain[a, c, 0] + gain[c, e, 0] > best and e not in (a, c):
+                    best = five_through(a, c, e, log_rate, gain, middle, best, out_cycle)
     return best
 
 
@@ -135,36 +208,80 @@ def six_through(a: int, c: int, e: int, gain: Float64, middle: Int64, start: flo
 
 
 @kernel("")
-def cycles_of_six(gain: Float64, middle: Int64, start: float, out_cycle: Int64) -> float:
+def cycles_of_six(gain: Float64, middle: Int64, most: Float64, start: float, out_cycle: Int64) -> float:
     """The best cycle of six hops above `start`: three pairs with their middles."""
     n = gain.shape[0]
     best = start
     for a in range(n):
         for c in range(a + 1, n):
+            if gain[a, c, 0] + most[1, c] + most[4, a] <= best:
+                continue
             for e in range(a + 1, n):
                 if e != c and gain[a, c, 0] + gain[c, e, 0] + gain[e, a, 0] > best:
                     best = six_through(a, c, e, gain, middle, best, out_cycle)
     return best
 
 
-@kernel("int64(float64[:,::1], int64, float64[:,:,::1], int64[:,:,::1], int64[::1])")
-def best_cycle(log_rate: Float64, max_hops: int, out_gain: Float64, out_middle: Int64, out_cycle: Int64) -> int:
-    """The simple cycle with the largest sum of `log_rate`, exact up to `max_hops` (at most EXACT_HOPS).
+@kernel("")
+def gain_of(log_rate: Float64, cycle: Int64, n_nodes: int) -> float:
+    """Sum of a cycle's hops."""
+    total = 0.0
+    for i in range(n_nodes):
+        total += log_rate[cycle[i], cycle[(i + 1) % n_nodes]]
+    return total
 
-    log_rate: float64[n, n], logarithm of what one unit of the row's asset buys of the column's; -inf where nothing;
-    the diagonal is not read as a hop. out_gain, out_middle: scratch of [n, n, N_MIDDLES]. out_cycle: int64[>= 6],
-    the nodes in order. Returns their number, or 0 where none gains more than noise.
+
+@kernel(
+    "int64(float64[:,::1], float64[::1], int64, float64[:,:,::1], int64[:,:,::1], float64[:,::1], float64[:,::1],"
+    " int64[::1], int64[::1])"
+)
+def best_cycle(
+    log_rate_inplace: Float64,
+    potential: Float64,
+    max_hops: int,
+    out_gain: Float64,
+    out_middle: Int64,
+    out_floor: Float64,
+    out_most: Float64,
+    out_next: Int64,
+    cycle_inplace: Int64,
+) -> int:
+    """The simple cycle with the largest sum of `log_rate_inplace`, exact up to `max_hops` (at most EXACT_HOPS).
+
+    log_rate_inplace: float64[n, n], logarithm of what one unit of the row's asset buys of the column's; -inf where
+    nothing, the diagonal is not read as a hop; what it held is lost. potential: float64[n], any numbers: a cycle's gain
+    does not change by them, but those of `any_cycle` let most of the search be passed over.
+    cycle_inplace: int64[>= max(n, EXACT_HOPS)], the nodes in order, -1 after them; where it comes with a simple cycle
+    of at most `max_hops`, only better ones are searched. Scratch: out_gain, out_middle [n, n, N_MIDDLES], out_floor
+    [n, n], out_most [6, n], out_next [n]. Returns the number of nodes, or 0 where nothing gains more than noise.
     Source: docs/kernels.md#cycles. Twin: tests/reference/paths.py.
     """
-    out_cycle[:] = -1
-    keep_middles(log_rate, out_gain, out_middle)
-    best = cycles_of_two_to_four(log_rate, out_gain, out_middle, NOISE, out_cycle)
-    if max_hops >= EXACT_HOPS - 1:
-        best = cycles_of_five(log_rate, out_gain, out_middle, best, out_cycle)
-    if max_hops >= EXACT_HOPS:
-        best = cycles_of_six(out_gain, out_middle, best, out_cycle)
+    n = log_rate_inplace.shape[0]
+    for a in range(n):
+        for b in range(n):
+            log_rate_inplace[a, b] += potential[a] - potential[b]
+    best = NOISE
     n_nodes = 0
-    while n_nodes < out_cycle.size and out_cycle[n_nodes] >= 0:
+    while n_nodes < cycle_inplace.size and cycle_inplace[n_nodes] >= 0:
+        n_nodes += 1
+    if n_nodes > 0:
+        best = max(best, gain_of(log_rate_inplace, cycle_inplace, n_nodes))
+    if n_nodes > max_hops or best == NOISE:
+        cycle_inplace[:] = -1
+        best = NOISE
+    bound_walks(log_rate_inplace, out_most)
+    # Short cycles first: what they gain lets most middles of the longer search be passed over.
+    set_floor(log_rate_inplace, out_most, 4, best, out_floor)
+    keep_middles(log_rate_inplace, out_floor, out_gain, out_middle, out_next)
+    best = cycles_of_two_to_four(log_rate_inplace, out_gain, out_middle, best, cycle_inplace)
+    if max_hops >= EXACT_HOPS - 1:
+        set_floor(log_rate_inplace, out_most, max_hops, best, out_floor)
+        keep_middles(log_rate_inplace, out_floor, out_gain, out_middle, out_next)
+        best = cycles_of_five(log_rate_inplace, out_gain, out_middle, out_most, best, cycle_inplace)
+    if max_hops >= EXACT_HOPS:
+        best = cycles_of_six(out_gain, out_middle, out_most, best, cycle_inplace)
+    n_nodes = 0
+    while n_nodes < cycle_inplace.size and cycle_inplace[n_nodes] >= 0:
         n_nodes += 1
     return n_nodes
 
@@ -188,15 +305,15 @@ def circle_among(before: Int64, out_mark: Int64) -> int:
 def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle: Int64) -> int:
     """Some simple cycle of positive gain, of any length: Bellman and Ford from all nodes at once.
 
-    out_best: float64[n], out_before: int64[n]: scratch. out_cycle: int64[>= n], the nodes in order. Returns their
-    number or 0, and then no cycle of any length gains more than noise.
+    out_best: float64[n], potentials for `best_cycle`; out_before: int64[n], scratch. out_cycle: int64[>= n], the
+    nodes in order. Returns their number or 0, and then no cycle of any length gains more than noise.
     Source: docs/kernels.md#cycles. Twin: tests/reference/paths.py.
     """
     n = log_rate.shape[0]
     out_best[:] = 0.0
     out_before[:] = -1
     last = -1
-    for _ in range(n):
+    for n_rounds in range(n + N_SETTLING):
         is_improved = False
         for a in range(n):
             held = out_best[a] - NOISE
@@ -208,6 +325,8 @@ def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle
         if not is_improved:
             return 0
         # Pointers that run in a circle are a gain already: no need to wait for round n.
+        if n_rounds < N_SETTLING - 1:
+            continue
         last = circle_among(out_before, out_cycle[:n])
         if last >= 0:
             break

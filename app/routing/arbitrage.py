@@ -7,7 +7,6 @@ that is none. A cycle is an opportunity, not an order: rates are those of one un
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -15,11 +14,12 @@ import numpy.typing as npt
 
 from app.domain.errors import BadRequest
 from app.kernels import paths
+from app.kernels.status import OK
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 # Below this a gain is the noise of the rates' own last digit.
-LEAST_GAIN: Final = Fraction(1, 10**12)
+LEAST_GAIN: Final = 1e-12
 MAX_HOPS: Final = paths.EXACT_HOPS
 
 
@@ -63,16 +63,18 @@ def best_cycle(conversions: Conversions, *, max_hops: int = MAX_HOPS) -> Cycle |
     after_fee, row = _tables(conversions)
     with np.errstate(divide="ignore"):
         logs = np.log(after_fee)
-    longer = np.empty(max(n, MAX_HOPS), np.int64)
-    n_longer = paths.any_cycle(logs, np.empty(n), np.empty(n, np.int64), longer)
-    if n_longer == 0:
+    potential, found, scratch = np.empty(n), np.full(max(n, MAX_HOPS), -1), np.empty(n, np.int64)
+    n_found = paths.any_cycle(logs, potential, scratch, found)
+    if n_found == 0:
         return None
+    found[n_found:] = -1
+    nodes = found.copy()
     middles = np.empty((n, n, paths.N_MIDDLES)), np.empty((n, n, paths.N_MIDDLES), np.int64)
-    nodes = np.empty(MAX_HOPS, np.int64)
-    n_nodes = paths.best_cycle(logs, max_hops, *middles, nodes)
+    bounds = np.empty((n, n)), np.empty((6, n))
+    n_nodes = paths.best_cycle(logs, potential, max_hops, *middles, *bounds, scratch, nodes)
     if n_nodes:
         return _checked(nodes[:n_nodes], conversions, row, is_best=True)
-    return _checked(longer[:n_longer], conversions, row, is_best=False)
+    return _checked(found[:n_found], conversions, row, is_best=False)
 
 
 def best_path(
@@ -105,29 +107,27 @@ def best_path(
 
 def _tables(conversions: Conversions) -> tuple[Float64Array, Int64Array]:
     """(what one unit buys, 0 where nothing; the conversion that gives it, -1 where none), the best of parallel ones."""
-    n, source, target = conversions.n_assets, conversions.source_i, conversions.target_i
-    after_fee = conversions.ratio * (1.0 - conversions.fee_frac)
-    if after_fee.size and not (after_fee.min() > 0.0 and after_fee.max() < np.inf):
-        raise BadRequest("bad_request", "a rate that is not above zero after its fee, or not a number")
-    if source.size and not (min(source.min(), target.min()) >= 0 and max(source.max(), target.max()) < n):
-        raise BadRequest("bad_request", f"an asset that is not one of {n}")
-    places, rows = source * n + target, np.arange(after_fee.size)
-    row = np.full(n * n, -1, np.int64)
-    row[places] = rows
-    if not np.array_equal(row[places], rows):
-        order = np.argsort(after_fee, kind="stable")
-        row[places[order]] = order
-    table = np.append(after_fee, 0.0)[row].reshape(n, n)
-    np.fill_diagonal(table, 0.0)
-    return table, row.reshape(n, n)
+    n = conversions.n_assets
+    table, row = np.empty((n, n)), np.empty((n, n), np.int64)
+    columns = conversions.source_i, conversions.target_i, conversions.ratio, conversions.fee_frac
+    if paths.lay_rates(*columns, table, row) != OK:
+        raise BadRequest(
+            "bad_request", f"an asset that is not one of {n}, or a rate that is not above zero after its fee"
+        )
+    return table, row
 
 
 def _checked(nodes: Int64Array, conversions: Conversions, row: Int64Array, *, is_best: bool) -> Cycle | None:
     """The cycle with its gain in exact fractions of the given numbers; None where it gains nothing."""
-    assets = tuple(nodes.tolist())
-    product = Fraction(1)
+    assets = nodes.tolist()
+    numerator = denominator = 1
     for source_i, target_i in zip(assets, assets[1:] + assets[:1], strict=True):
-        place = int(row[source_i, target_i])
-        product *= Fraction(float(conversions.ratio[place])) * (1 - Fraction(float(conversions.fee_frac[place])))
-    gain = product - 1
-    return Cycle(assets, float(gain), is_best) if gain > LEAST_GAIN else None
+        place = row[source_i, target_i]
+        ratio, ratio_den = conversions.ratio[place].item().as_integer_ratio()
+        fee, fee_den = conversions.fee_frac[place].item().as_integer_ratio()
+        numerator *= ratio * (fee_den - fee)
+        denominator *= ratio_den * fee_den
+    if numerator <= denominator:
+        return None
+    gain = (numerator - denominator) / denominator
+    return Cycle(tuple(assets), gain, is_best) if gain > LEAST_GAIN else None

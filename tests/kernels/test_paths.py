@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernels import paths
+from app.kernels.status import BAD_LEVELS, OK
 from tests.reference.paths import best_cycle, best_path
 
 seeds = st.integers(0, 2**32)
@@ -27,11 +28,15 @@ def graph(rng, n, share, spread, fee):
     return logs, matrix
 
 
-def searched(matrix, max_hops):
+def searched(matrix, max_hops, *, is_primed=False):
     n = matrix.shape[0]
     gain, middle = np.empty((n, n, paths.N_MIDDLES)), np.empty((n, n, paths.N_MIDDLES), np.int64)
-    cycle = np.empty(paths.EXACT_HOPS, np.int64)
-    n_nodes = paths.best_cycle(matrix, max_hops, gain, middle, cycle)
+    cycle, scratch, potential = np.full(max(n, paths.EXACT_HOPS), -1), np.empty(n, np.int64), np.zeros(n)
+    if is_primed:
+        n_found = paths.any_cycle(matrix, potential, scratch, cycle)
+        cycle[n_found:] = -1
+    bounds = np.empty((n, n)), np.empty((6, n))
+    n_nodes = paths.best_cycle(matrix.copy(), potential, max_hops, gain, middle, *bounds, scratch, cycle)
     return cycle[:n_nodes].tolist()
 
 
@@ -44,7 +49,7 @@ def gain_of(logs, cycle):
 def test_the_best_cycle_is_the_twins(max_hops, seed):
     rng = Random(seed)
     logs, matrix = graph(rng, rng.randint(2, 8), rng.choice([0.3, 0.6, 1.0]), 0.003, rng.choice([0, 0.001, 0.003]))
-    cycle = searched(matrix, max_hops)
+    cycle = searched(matrix, max_hops, is_primed=rng.random() < 0.7)
     best, _ = best_cycle(logs, matrix.shape[0], max_hops)
     if best <= 2 * paths.NOISE:
         assert not cycle
@@ -118,3 +123,16 @@ def assert_paths_agree(rng, logs, matrix, n_hops, *, is_bound=False):
                 way.append(node)
             assert way[-1] == 0
             assert len(set(way)) == best_hops + 1
+
+
+def test_a_table_holds_the_best_conversion_of_each_pair():
+    source, target = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1])
+    ratio, fee = np.array([2.0, 2.1, 0.5, 9.0]), np.array([0.0, 0.1, 0.5, 0.0])
+    table, row = np.empty((2, 2)), np.empty((2, 2), np.int64)
+    assert paths.lay_rates(source, target, ratio, fee, table, row) == OK
+    assert table.tolist() == [[0.0, 2.0], [0.25, 0.0]]
+    assert row.tolist() == [[-1, 0], [2, -1]]
+    for bad in (np.array([2, 0, 1, 1]), np.array([-1, 0, 1, 1])):
+        assert paths.lay_rates(bad, target, ratio, fee, table, row) == BAD_LEVELS
+    for bad in (0.0, -1.0, np.inf, np.nan):
+        assert paths.lay_rates(source, target, np.array([bad, 1, 1, 1]), fee, table, row) == BAD_LEVELS
