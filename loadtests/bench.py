@@ -63,6 +63,13 @@ PARTS = (
         "impact:measure",
     ),
     Part(
+        "paths",
+        "Cycles",
+        "CPU us of a search for a cycle of conversions that gains, half of the graphs with one: the best of up to six "
+        "hops, our arrays built from rows, beside networkx's first found, its graph already built.",
+        "paths:measure",
+    ),
+    Part(
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "

@@ -86,7 +86,8 @@ def compare(n_assets: int, share: float, n_rounds: int) -> dict[str, object]:
     samples = [(cpu_us(ours, graph), cpu_us(theirs, graph)) for _ in range(n_rounds) for graph in graphs]
     found = [mine / other for mine, other in gains if other > 0]
     return {
-        "shape": f"{n_assets} assets {statistics.mean(len(graph.edges) for graph in graphs):.0f} rates",
+        "assets": n_assets,
+        "rates": round(statistics.mean(len(graph.edges) for graph in graphs)),
         "ours_us": round(statistics.median(mine for mine, _ in samples)),
         "networkx_us": round(statistics.median(other for _, other in samples)),
         "networkx_over_ours": round(statistics.median(other / mine for mine, other in samples), 2),

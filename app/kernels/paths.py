@@ -1,6 +1,7 @@
 """Paths and cycles over conversions: the best simple cycle of up to six hops, any longer one, the best path."""
 
 # ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+# ruff: noqa: PLR1714, SIM109 - `in` of a tuple costs Numba a second of compiling
 
 from __future__ import annotations
 
@@ -26,6 +27,19 @@ N_SETTLING: Final = 4
 NOISE: Final = 1e-12
 
 
+@kernel("")
+def put_cycle(a_i: int, b_i: int, c_i: int, d_i: int, e_i: int, f_i: int, out_cycle: Int64) -> None:
+    """Writes those of six nodes that are not -1, in order, and -1 after them."""
+    n = 0
+    for k in range(6):
+        node = a_i if k == 0 else b_i if k == 1 else c_i if k == 2 else d_i if k == 3 else e_i if k == 4 else f_i
+        if node >= 0:
+            out_cycle[n] = node
+            n += 1
+    for k in range(n, out_cycle.size):
+        out_cycle[k] = -1
+
+
 @kernel("int64(int64[::1], int64[::1], float64[::1], float64[::1], float64[:,::1], int64[:,::1])")
 def lay_rates(
     source_i: Int64, target_i: Int64, ratio: Float64, fee_frac: Float64, out_after_fee: Float64, out_row: Int64
@@ -36,8 +50,10 @@ def lay_rates(
     left out. Returns OK, or BAD_LEVELS for a node outside of n or a rate that is not above zero and finite.
     """
     n = out_row.shape[0]
-    out_after_fee[:] = 0.0
-    out_row[:] = -1
+    for a in range(n):
+        for b in range(n):
+            out_after_fee[a, b] = 0.0
+            out_row[a, b] = -1
     for i in range(source_i.size):
         a = source_i[i]
         b = target_i[i]
@@ -54,8 +70,11 @@ def lay_rates(
 def keep_middles(log_rate: Float64, floor: Float64, out_gain: Float64, out_middle: Int64, out_next: Int64) -> None:
     """The best middles b of every a -> b -> c above floor[a, c], best first; -inf and -1 where none."""
     n = log_rate.shape[0]
-    out_gain[:] = -np.inf
-    out_middle[:] = -1
+    for a in range(n):
+        for c in range(n):
+            for place in range(N_MIDDLES):
+                out_gain[a, c, place] = -np.inf
+                out_middle[a, c, place] = -1
     for b in range(n):
         n_next = 0
         for c in range(n):
@@ -81,144 +100,89 @@ def keep_middles(log_rate: Float64, floor: Float64, out_gain: Float64, out_middl
 
 
 @kernel("")
-def cycles_of_two_to_four(log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64) -> float:
-    """The best gain of a cycle of two, three or four hops above `start`; out_cycle holds its nodes, -1 after them."""
+def cycles_of_two_legs(log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64) -> float:
+    """The best cycle of two, three or four hops above `start`: there and back, each leg one hop or a pair."""
     n = log_rate.shape[0]
-    best = start
-    for a in range(n):
-        for c in range(n):
-            back = log_rate[c, a]
-            if c > a and log_rate[a, c] + back > best:
-                best = log_rate[a, c] + back
-                out_cycle[:] = -1
-                out_cycle[0], out_cycle[1] = a, c
-            if c != a and gain[a, c, 0] + back > best:
-                best = gain[a, c, 0] + back
-                out_cycle[:] = -1
-                out_cycle[0], out_cycle[1], out_cycle[2] = a, middle[a, c, 0], c
-            if c <= a or gain[a, c, 0] + gain[c, a, 0] <= best:
-                continue
-            for i in range(2):
-                for j in range(2):
-                    total = gain[a, c, i] + gain[c, a, j]
-                    if total > best and middle[a, c, i] != middle[c, a, j]:
-                        best = total
-                        out_cycle[:] = -1
-                        out_cycle[0], out_cycle[1] = a, middle[a, c, i]
-                        out_cycle[2], out_cycle[3] = c, middle[c, a, j]
-    return best
-
-
-@kernel("")
-def bound_walks(log_rate: Float64, out_most: Float64) -> None:
-    """The most that 1, 2, 3 hops out of a node (rows 0 to 2) and into it (rows 3 to 5) can gain, loops allowed."""
-    n = log_rate.shape[0]
-    out_most[:] = -np.inf
-    for k in range(3):
-        for a in range(n):
-            for b in range(n):
-                if a != b and log_rate[a, b] > -np.inf:
-                    after = out_most[k - 1, b] if k > 0 else 0.0
-                    before = out_most[k + 2, a] if k > 0 else 0.0
-                    out_most[k, a] = max(out_most[k, a], log_rate[a, b] + after)
-                    out_most[k + 3, b] = max(out_most[k + 3, b], log_rate[a, b] + before)
-
-
-@kernel("")
-def set_floor(log_rate: Float64, most: Float64, max_hops: int, start: float, out_floor: Float64) -> None:
-    """What a pair a -> b -> c must gain, so that the best way back to a could bring more than `start`."""
-    n = log_rate.shape[0]
-    for a in range(n):
-        for c in range(n):
-            back = max(log_rate[c, a], most[0, c] + most[3, a])
-            if max_hops >= EXACT_HOPS - 1:
-                back = max(back, min(most[1, c] + most[3, a], most[0, c] + most[4, a]))
-            if max_hops >= EXACT_HOPS:
-                four = min(most[2, c] + most[3, a], most[0, c] + most[5, a])
-                back = max(back, min(four, most[1, c] + most[4, a]))
-            out_floor[a, c] = start - back
-
-
-@kernel("")
-def five_through(
-    a: int, c: int, e: int, log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64
-) -> float:
-    """The best a -> b -> c -> d -> e -> a above `start`."""
-    best = start
-    for i in range(N_MIDDLES):
-        b = middle[a, c, i]
-        if b == e:
-            continue
-        for j in range(N_MIDDLES):
-            total = log_rate[e, a] + gain[a, c, i] + gain[c, e, j]
-            if total <= best:
-                break
-            d = middle[c, e, j]
-            if d not in (a, b):
-                best = total
-                out_cycle[:] = -1
-                out_cycle[0], out_cycle[1], out_cycle[2], out_cycle[3], out_cycle[4] = a, b, c, d, e
-                break
-    return best
-
-
-@kernel("")
-def cycles_of_five(
-    log_rate: Float64, gain: Float64, middle: Int64, most: Float64, start: float, out_cycle: Int64
-) -> float:
-    """The best cycle of five hops above `start`: two pairs with their middles, and the hop back."""
-    n = log_rate.shape[0]
-    best = start
-    for a in range(n):
-        for c in range(n):
-            if a == c or gain[a, c, 0] + most[1, c] + most[3, a] <= best:
-                continue
-            for e in range(n):
-                if log_rate[e, a] + gain[a, c, 0] + gain[c, e, 0] > best and e not in (a, c):
-                    best = five_through(a, c, e, log_rate, gain, middle, best, out_cycle)
-    return best
-
-
-@kernel("")
-def six_through(a: int, c: int, e: int, gain: Float64, middle: Int64, start: float, out_cycle: Int64) -> float:
-    """The best cycle of six through a, c and e as every other node, above `start`."""
-    best = start
-    for i in range(N_MIDDLES):
-        b = middle[a, c, i]
-        if b == e:
-            continue
-        for j in range(N_MIDDLES):
-            if gain[a, c, i] + gain[c, e, j] + gain[e, a, 0] <= best:
-                break
-            d = middle[c, e, j]
-            if d in (a, b):
-                continue
-            for k in range(N_MIDDLES):
-                total = gain[a, c, i] + gain[c, e, j] + gain[e, a, k]
-                if total <= best:
-                    break
-                f = middle[e, a, k]
-                if f not in (b, c, d):
-                    best = total
-                    out_cycle[:] = -1
-                    out_cycle[0], out_cycle[1], out_cycle[2] = a, b, c
-                    out_cycle[3], out_cycle[4], out_cycle[5] = d, e, f
-                    break
-    return best
-
-
-@kernel("")
-def cycles_of_six(gain: Float64, middle: Int64, most: Float64, start: float, out_cycle: Int64) -> float:
-    """The best cycle of six hops above `start`: three pairs with their middles."""
-    n = gain.shape[0]
     best = start
     for a in range(n):
         for c in range(a + 1, n):
-            if gain[a, c, 0] + most[1, c] + most[4, a] <= best:
+            if max(log_rate[a, c], gain[a, c, 0]) + max(log_rate[c, a], gain[c, a, 0]) <= best:
                 continue
-            for e in range(a + 1, n):
-                if e != c and gain[a, c, 0] + gain[c, e, 0] + gain[e, a, 0] > best:
-                    best = six_through(a, c, e, gain, middle, best, out_cycle)
+            for i in range(-1, 2):
+                for j in range(-1, 2):
+                    total = log_rate[a, c] if i < 0 else gain[a, c, i]
+                    total += log_rate[c, a] if j < 0 else gain[c, a, j]
+                    b = -1 if i < 0 else middle[a, c, i]
+                    d = -1 if j < 0 else middle[c, a, j]
+                    if total > best and (b != d or b < 0):
+                        best = total
+                        put_cycle(a, b, c, d, -1, -1, out_cycle)
+    return best
+
+
+@kernel("")
+def set_floor(log_rate: Float64, n_back: int, start: float, out_most: Float64, out_floor: Float64) -> None:
+    """What a pair a -> b -> c must gain, so that the best walk back of `n_back` hops could bring more than `start`.
+
+    out_most: row 0, the most of 1 to n_back - 1 hops out of a node, loops allowed; row 1, of one hop into it; row 2 is
+    scratch.
+    """
+    n = log_rate.shape[0]
+    for a in range(n):
+        out_most[0, a] = -np.inf
+        out_most[1, a] = -np.inf
+        out_most[2, a] = 0.0
+    for _ in range(n_back - 1):
+        for a in range(n):
+            reached = -np.inf
+            for b in range(n):
+                if a != b:
+                    reached = max(reached, log_rate[a, b] + max(0.0, out_most[2, b]))
+                    out_most[1, b] = max(out_most[1, b], log_rate[a, b])
+            out_most[0, a] = max(out_most[0, a], reached)
+        for a in range(n):
+            out_most[2, a] = out_most[0, a]
+    for a in range(n):
+        for c in range(n):
+            out_floor[a, c] = start - max(log_rate[c, a], out_most[0, c] + out_most[1, a])
+
+
+@kernel("")
+def close_three(
+    a_i: int, c_i: int, e_i: int, log_rate: Float64, gain: Float64, middle: Int64, start: float, out_cycle: Int64
+) -> float:
+    """The best cycle through three nodes above `start`: two pairs and, from last to first, a hop or a pair."""
+    best = start
+    for i in range(N_MIDDLES):
+        b = middle[a_i, c_i, i]
+        for j in range(N_MIDDLES):
+            d = middle[c_i, e_i, j]
+            if b == e_i or d == a_i or b == d:
+                continue
+            for k in range(-1, N_MIDDLES):
+                total = gain[a_i, c_i, i] + gain[c_i, e_i, j] + (log_rate[e_i, a_i] if k < 0 else gain[e_i, a_i, k])
+                f = -1 if k < 0 else middle[e_i, a_i, k]
+                if total > best and b != f and f != c_i and f != d:
+                    best = total
+                    put_cycle(a_i, b, c_i, d, e_i, f, out_cycle)
+    return best
+
+
+@kernel("")
+def cycles_of_three_legs(
+    log_rate: Float64, gain: Float64, middle: Int64, most: Float64, start: float, out_cycle: Int64
+) -> float:
+    """The best cycle of five or six hops above `start`."""
+    n = log_rate.shape[0]
+    best = start
+    for a in range(n):
+        for c in range(n):
+            if a == c or gain[a, c, 0] + most[0, c] + most[1, a] <= best:
+                continue
+            for e in range(n):
+                two = gain[a, c, 0] + gain[c, e, 0]
+                if two + max(log_rate[e, a], gain[e, a, 0]) > best and a != e and e != c:
+                    best = close_three(a, c, e, log_rate, gain, middle, best, out_cycle)
     return best
 
 
@@ -246,14 +210,14 @@ def best_cycle(
     out_next: Int64,
     cycle_inplace: Int64,
 ) -> int:
-    """The simple cycle with the largest sum of `log_rate_inplace`, exact up to `max_hops` (at most EXACT_HOPS).
+    """The simple cycle with the largest sum of `log_rate_inplace`, exact up to `max_hops` (4 or EXACT_HOPS).
 
     log_rate_inplace: float64[n, n], logarithm of what one unit of the row's asset buys of the column's; -inf where
     nothing, the diagonal is not read as a hop; what it held is lost. potential: float64[n], any numbers: a cycle's gain
     does not change by them, but those of `any_cycle` let most of the search be passed over.
     cycle_inplace: int64[>= max(n, EXACT_HOPS)], the nodes in order, -1 after them; where it comes with a simple cycle
     of at most `max_hops`, only better ones are searched. Scratch: out_gain, out_middle [n, n, N_MIDDLES], out_floor
-    [n, n], out_most [6, n], out_next [n]. Returns the number of nodes, or 0 where nothing gains more than noise.
+    [n, n], out_most [3, n], out_next [n]. Returns the number of nodes, or 0 where nothing gains more than noise.
     Source: docs/kernels.md#cycles. Twin: tests/reference/paths.py.
     """
     n = log_rate_inplace.shape[0]
@@ -267,19 +231,16 @@ def best_cycle(
     if n_nodes > 0:
         best = max(best, gain_of(log_rate_inplace, cycle_inplace, n_nodes))
     if n_nodes > max_hops or best == NOISE:
-        cycle_inplace[:] = -1
+        put_cycle(-1, -1, -1, -1, -1, -1, cycle_inplace)
         best = NOISE
-    bound_walks(log_rate_inplace, out_most)
     # Short cycles first: what they gain lets most middles of the longer search be passed over.
-    set_floor(log_rate_inplace, out_most, 4, best, out_floor)
-    keep_middles(log_rate_inplace, out_floor, out_gain, out_middle, out_next)
-    best = cycles_of_two_to_four(log_rate_inplace, out_gain, out_middle, best, cycle_inplace)
-    if max_hops >= EXACT_HOPS - 1:
-        set_floor(log_rate_inplace, out_most, max_hops, best, out_floor)
+    for n_hops in range(4, max(4, min(max_hops, EXACT_HOPS)) + 1, EXACT_HOPS - 4):
+        set_floor(log_rate_inplace, n_hops - 2, best, out_most, out_floor)
         keep_middles(log_rate_inplace, out_floor, out_gain, out_middle, out_next)
-        best = cycles_of_five(log_rate_inplace, out_gain, out_middle, out_most, best, cycle_inplace)
-    if max_hops >= EXACT_HOPS:
-        best = cycles_of_six(out_gain, out_middle, out_most, best, cycle_inplace)
+        if n_hops == 4:
+            best = cycles_of_two_legs(log_rate_inplace, out_gain, out_middle, best, cycle_inplace)
+        else:
+            best = cycles_of_three_legs(log_rate_inplace, out_gain, out_middle, out_most, best, cycle_inplace)
     n_nodes = 0
     while n_nodes < cycle_inplace.size and cycle_inplace[n_nodes] >= 0:
         n_nodes += 1
@@ -290,7 +251,8 @@ def best_cycle(
 def circle_among(before: Int64, out_mark: Int64) -> int:
     """A node on a circle of `before` pointers (-1 ends a way), or -1. out_mark: scratch, who passed a node last."""
     n = before.size
-    out_mark[:] = -1
+    for node in range(n):
+        out_mark[node] = -1
     for start in range(n):
         node = start
         while node >= 0 and out_mark[node] < 0:
@@ -310,8 +272,9 @@ def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle
     Source: docs/kernels.md#cycles. Twin: tests/reference/paths.py.
     """
     n = log_rate.shape[0]
-    out_best[:] = 0.0
-    out_before[:] = -1
+    for a in range(n):
+        out_best[a] = 0.0
+        out_before[a] = -1
     last = -1
     for n_rounds in range(n + N_SETTLING):
         is_improved = False
@@ -327,7 +290,7 @@ def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle
         # Pointers that run in a circle are a gain already: no need to wait for round n.
         if n_rounds < N_SETTLING - 1:
             continue
-        last = circle_among(out_before, out_cycle[:n])
+        last = circle_among(out_before, out_cycle)
         if last >= 0:
             break
     if last < 0:
@@ -339,17 +302,19 @@ def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle
         n_nodes += 1
         node = out_before[node]
     for i in range(n_nodes // 2):
-        out_cycle[i], out_cycle[n_nodes - 1 - i] = out_cycle[n_nodes - 1 - i], out_cycle[i]
+        node = out_cycle[i]
+        out_cycle[i] = out_cycle[n_nodes - 1 - i]
+        out_cycle[n_nodes - 1 - i] = node
     return n_nodes
 
 
 @kernel("")
-def is_on_way(before: Int64, n_hops: int, node: int, wanted: int) -> bool:
-    """Whether the way of `n_hops` that ends at `node` passes `wanted`."""
+def is_on_way(before: Int64, n_hops: int, node_i: int, wanted_i: int) -> bool:
+    """Whether the way of `n_hops` that ends at `node_i` passes `wanted_i`."""
     for hop in range(n_hops, -1, -1):
-        if node == wanted:
+        if node_i == wanted_i:
             return True
-        node = before[hop, node]
+        node_i = before[hop, node_i]
     return False
 
 
@@ -373,8 +338,10 @@ def best_path(
     Source: docs/kernels.md#paths. Twin: tests/reference/paths.py.
     """
     n = ratio.shape[0]
-    out_units[:] = -1.0
-    out_before[:] = -1
+    for hop in range(out_units.shape[0]):
+        for a in range(n):
+            out_units[hop, a] = -1.0
+            out_before[hop, a] = -1
     out_units[0, source_i] = amount_units
     for hop in range(1, out_units.shape[0]):
         for a in range(n):

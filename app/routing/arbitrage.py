@@ -56,9 +56,9 @@ class Path:
 
 
 def best_cycle(conversions: Conversions, *, max_hops: int = MAX_HOPS) -> Cycle | None:
-    """The simple cycle that gains most per unit, exact up to `max_hops` (2 to 6); a longer one where only it gains."""
-    if not 2 <= max_hops <= MAX_HOPS:
-        raise BadRequest("bad_request", f"max_hops must be 2 to {MAX_HOPS}, not {max_hops}")
+    """The simple cycle that gains most per unit, exact up to `max_hops` (4 or 6); a longer one where only it gains."""
+    if max_hops not in (4, MAX_HOPS):
+        raise BadRequest("bad_request", f"max_hops must be 4 or {MAX_HOPS}, not {max_hops}")
     n = conversions.n_assets
     after_fee, row = _tables(conversions)
     with np.errstate(divide="ignore"):
@@ -70,7 +70,7 @@ def best_cycle(conversions: Conversions, *, max_hops: int = MAX_HOPS) -> Cycle |
     found[n_found:] = -1
     nodes = found.copy()
     middles = np.empty((n, n, paths.N_MIDDLES)), np.empty((n, n, paths.N_MIDDLES), np.int64)
-    bounds = np.empty((n, n)), np.empty((6, n))
+    bounds = np.empty((n, n)), np.empty((3, n))
     n_nodes = paths.best_cycle(logs, potential, max_hops, *middles, *bounds, scratch, nodes)
     if n_nodes:
         return _checked(nodes[:n_nodes], conversions, row, is_best=True)

@@ -35,7 +35,7 @@ def searched(matrix, max_hops, *, is_primed=False):
     if is_primed:
         n_found = paths.any_cycle(matrix, potential, scratch, cycle)
         cycle[n_found:] = -1
-    bounds = np.empty((n, n)), np.empty((6, n))
+    bounds = np.empty((n, n)), np.empty((3, n))
     n_nodes = paths.best_cycle(matrix.copy(), potential, max_hops, gain, middle, *bounds, scratch, cycle)
     return cycle[:n_nodes].tolist()
 
@@ -44,7 +44,7 @@ def gain_of(logs, cycle):
     return math.fsum(logs[a, b] for a, b in zip(cycle, [*cycle[1:], cycle[0]], strict=True))
 
 
-@pytest.mark.parametrize("max_hops", [4, 5, 6])
+@pytest.mark.parametrize("max_hops", [4, 6])
 @given(seeds)
 def test_the_best_cycle_is_the_twins(max_hops, seed):
     rng = Random(seed)
