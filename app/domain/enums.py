@@ -142,6 +142,25 @@ class ContractKind(StrEnum):
 
 
 @unique
+class MarketKind(StrEnum):
+    """What a fee schedule is for: venues charge by product."""
+
+    SPOT = "spot"
+    LINEAR = "linear"
+    INVERSE = "inverse"
+    OPTION = "option"
+
+
+@unique
+class FeeStatus(StrEnum):
+    """How far a fee table may be believed; none is believed against the account's own fills."""
+
+    VERIFIED = "verified"  # the venue's own words are at hand
+    COMPILED = "compiled"  # somebody else's table, which passed our checks
+    UNVERIFIED = "unverified"  # no document at hand
+
+
+@unique
 class KillAction(StrEnum):
     BLOCK = "block"
     CANCEL = "cancel"
