@@ -55,6 +55,7 @@ from app.store.projector import Projection
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
+from app.venues.fee_tables import reference_schedules
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
@@ -194,6 +195,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         streams=Streams(engine, reader),
         database=projection,
         calibration=calibration,
+        fee_tables=reference_schedules,
     )
 
 

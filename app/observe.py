@@ -26,7 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.domain.events import OrderAccepted
+from app.domain.events import FeeDeviated, FeeTierSet, OrderAccepted
 from app.domain.orders import ChildOrder
 
 METRICS_MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
@@ -44,6 +44,15 @@ _orders = Counter("bestex_orders_accepted", "Parent orders accepted", ("symbol",
 _refusals = Counter("bestex_orders_refused", "Parent orders refused", ("code",), registry=REGISTRY)
 _stopped = Counter("bestex_children_stopped", "Children stopped at the last gate", ("venue",), registry=REGISTRY)
 _venue_errors = Counter("bestex_venue_call_errors", "Venue calls that broke", ("venue", "call"), registry=REGISTRY)
+_fee_alarms = Counter(
+    "bestex_fee_deviations",
+    "Days on which fills were charged over 0.1 bp beside the table",
+    ("venue", "market", "liquidity"),
+    registry=REGISTRY,
+)
+_fee_bps = Gauge(
+    "bestex_taker_fee_bps", "Taker fee that routing reckons with", ("account", "venue", "market"), registry=REGISTRY
+)
 _books = Counter("bestex_book_updates", "Book updates received", ("venue", "good"), registry=REGISTRY)
 _keys = Counter("bestex_key_changes", "API keys created or revoked", ("change",), registry=REGISTRY)
 _kills = Counter("bestex_kill_switch_changes", "Kill switches set or cleared", ("scope", "change"), registry=REGISTRY)
@@ -218,6 +227,30 @@ def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
 def recording_failed(error: str) -> None:
     """The recorder's disk said no: the recording ends, the trading goes on."""
     _log().error("recording_failed", error=error)
+
+
+def fee_deviated(fact: FeeDeviated) -> None:
+    """A venue charged the account more than 0.1 bp beside its table: somebody must look at one of the two."""
+    _fee_alarms.labels(fact.venue, fact.market.value, fact.liquidity.value).inc()
+    _log().warning(
+        "fee_deviated",
+        account=fact.account,
+        venue=fact.venue,
+        market=fact.market.value,
+        liquidity=fact.liquidity.value,
+        tier=fact.tier,
+        listed_ppm=fact.listed_fee_ppm,
+        observed_ppm=fact.observed_fee_ppm,
+        deviation_bps=fact.deviation_ubps / 1e6,
+        n_fills=fact.n_fills,
+        source=fact.source,
+        status=fact.status.value,
+    )
+
+
+def fee_tier_changed(fact: FeeTierSet) -> None:
+    _fee_bps.labels(fact.account, fact.venue, fact.market.value).set(fact.taker_fee_ppm / 100)
+    _log().debug("fee_tier_changed", account=fact.account, venue=fact.venue, tier=fact.tier, ppm=fact.taker_fee_ppm)
 
 
 # the store

@@ -7,7 +7,7 @@ is where one account is on it, and what the account's own fills were charged sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -81,7 +81,7 @@ class FeeSchedule:
     """What one venue charges for one kind of market, by the volume of the last `window_days` whole UTC days.
 
     `volume_currency`: what the thresholds count, empty where the table does not say. `address`: where the document is
-    published. Raises InvariantBroken where `find_faults` finds any.
+    published. `assets`: whose balances matter. Raises InvariantBroken where `find_faults` finds any.
     """
 
     venue: str
@@ -95,8 +95,12 @@ class FeeSchedule:
     fixed_nano: int = 0
     token: FeeToken | None = None
     address: str = ""
+    assets: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
+        held = {holding.asset for rule in self.tiers for holding in rule.holdings}
+        token = {self.token.asset} if self.token is not None else set()
+        object.__setattr__(self, "assets", frozenset(held | token))
         faults = find_faults(self.tiers)
         if not 1 <= self.window_days <= MAX_WINDOW_DAYS:
             faults = (*faults, f"window of {self.window_days} days")
@@ -166,7 +170,7 @@ def fee_nano(money_nano: int, fee_ppm: int) -> int:
 
 
 def market_of(symbol: str) -> MarketKind:
-    """The kind of market that a unified symbol names: `B/Q` spot, `B/Q:S` by its settlement, `...-C`, `...-P` options."""
+    """The kind of market that a unified symbol names: `B/Q` spot, `B/Q:S` by settlement, `B/Q:S-...-C` an option."""
     pair, _, contract = symbol.partition(":")
     if not contract:
         return MarketKind.SPOT

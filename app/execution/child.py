@@ -25,6 +25,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.context import Context
+from app.execution.fees import audit
 from app.execution.inputs import CancelChild, QueryChild
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance, judge
@@ -143,7 +144,9 @@ def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Exe
     is_unnamed = record.state in (ChildState.SENDING, ChildState.UNKNOWN) and not record.venue_order_id
     if is_unnamed and report.venue_order_id:
         ctx.emit(ChildAcked(parent.account, parent.order_id, child.child_id, report.venue_order_id, report.venue_ts_ns))
-    ctx.emit(_fill_fact(ctx, parent, record, report, is_late=is_late))
+    fill = _fill_fact(ctx, parent, record, report, is_late=is_late)
+    ctx.emit(fill)
+    audit(ctx, fill)
     excess_units = max(
         record.cum_qty_units - child.qty_units,
         parent.cum_qty_units - (parent.accepted.order.qty_units or parent.cum_qty_units),

@@ -54,7 +54,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass."""
+    """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass.
+
+    `has_tier_value`: the way to a better fee tier is worth something to the route (learning/tier_plan.py).
+    """
 
     universe: Universe
     board: Board
@@ -64,6 +67,7 @@ class World:
     timing: Timing
     max_book_age_ns: dict[str, int]
     ceilings: Mapping[str, int] = field(default_factory=dict)
+    has_tier_value: bool = False
 
 
 @dataclass(slots=True)
@@ -85,6 +89,8 @@ class Memory:
     n_duplicate_fills: int = 0
     n_foreign_reports: int = 0
     n_malformed_fills: int = 0
+    fee_day_i: int = -1
+    n_fee_accounts: int = 0
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 

@@ -16,6 +16,7 @@ from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.limits import Limits
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
+from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 
 REFUSALS_KEPT: Final = 1_000
@@ -47,6 +48,7 @@ class Ledger:
     refusals: dict[str, deque[Fact]] = field(default_factory=dict)
     n_overfills: int = 0
     n_late_fills: int = 0
+    fees: FeeRecord = field(default_factory=FeeRecord)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -239,6 +241,7 @@ def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
         ledger.balances[slot] = ledger.balances.get(slot, 0) + change_nano
     place = (event.account, event.venue, event.symbol)
     ledger.positions[place] = ledger.positions.get(place, 0) + event.signed_qty_units
+    ledger.fees.note_fill(event, fact.ts_ns)
 
 
 def _child_canceled(ledger: Ledger, fact: Fact, event: ev.ChildCanceled) -> None:
@@ -290,6 +293,14 @@ def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
     parent.tca = event
 
 
+def _fee_tier_set(ledger: Ledger, fact: Fact, event: ev.FeeTierSet) -> None:
+    ledger.fees.set_tier(event)
+
+
+def _fee_deviated(ledger: Ledger, fact: Fact, event: ev.FeeDeviated) -> None:
+    ledger.fees.note_alarm(event, fact.ts_ns)
+
+
 _Handler = Callable[[Ledger, Fact, Any], None]
 _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.ShardOpened: _shard_opened,
@@ -317,4 +328,6 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.OverfillRecorded: _overfill,
     ev.OrderDone: _order_done,
     ev.TcaReported: _tca_reported,
+    ev.FeeTierSet: _fee_tier_set,
+    ev.FeeDeviated: _fee_deviated,
 }

@@ -25,6 +25,7 @@ from app.domain.plan import Allocation, Planned, PlanRequest
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.context import Context, remaining_notional_nano, remaining_qty_units, side_price
+from app.execution.fees import fees_of
 from app.execution.inputs import CancelChild, SendChild
 from app.execution.stakes import gate_view, lookalike_key
 from app.risk import gate
@@ -105,7 +106,6 @@ def plan_request(
     wanted: Wanted,
 ) -> PlanRequest:
     """What the planner may look at for one wave."""
-    universe = ctx.world.universe
     return PlanRequest(
         approved=approved,
         symbol=view.symbol,
@@ -117,7 +117,7 @@ def plan_request(
         notional_nano=wanted.notional_nano,
         price_cap_units=cap_units,
         instruments=view.instruments,
-        fees={venue: universe.fees[venue] for venue in view.instruments},
+        fees=fees_of(ctx, view.order.account, view.symbol.name, view.instruments),
         max_book_age_ns=ctx.world.max_book_age_ns,
         capacity_nano=capacity_nano(view),
         barred=view.barred,

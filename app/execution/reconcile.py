@@ -6,6 +6,7 @@ from app.domain.enums import ChildState
 from app.domain.events import ChildUnknown, RefusalsAggregated
 from app.execution.child import ask, lose
 from app.execution.context import Context
+from app.execution.fees import settle_tiers
 from app.execution.parent import advance
 
 _NS_PER_S = 1_000_000_000
@@ -20,6 +21,7 @@ def on_tick(ctx: Context) -> None:
         if is_expired or parent.is_canceling or replan_ns.get(parent.order_id, 0) <= now_ns:
             advance(ctx, parent)
     flush_refusals(ctx)
+    settle_tiers(ctx)
     _forget(ctx)
 
 

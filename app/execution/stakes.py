@@ -9,6 +9,7 @@ from app.domain.orders import ParentOrder
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.units import div_up
 from app.execution.context import Context, dear_price_units, flying_notional_nano
+from app.execution.fees import fee_of, fees_of
 from app.execution.ledger import Ledger
 from app.risk.exposure import AccountView, GateView, qty_nano
 
@@ -21,13 +22,14 @@ def gate_view(
     symbol = universe.symbols[order.symbol]
     listings = universe.listings(order.symbol)
     barred = ctx.barred(order, mode, parent)
+    fees = fees_of(ctx, order.account, order.symbol, listings)
     return GateView(
         order=order,
         mode=mode,
         now_ns=ctx.now_ns,
         symbol=symbol,
         instruments=listings,
-        taker_fee_ppm={venue: universe.fees[venue].taker_fee_ppm for venue in listings},
+        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
         barred=barred,
         reference=ctx.market(order.symbol)[1],
         account=account_view(ctx, order.account, symbol),
@@ -90,7 +92,7 @@ def reservation(ctx: Context, record: ChildRecord) -> tuple[str, str, int]:
     # A linear contract takes most at the highest price, an inverse one at the lowest (it pays multiplier / price).
     price_units = cheap_price_units(record) if symbol.fungible.is_inverse else dear_price_units(record)
     money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
-    tier = ctx.world.universe.fees[child.venue]
+    tier = fee_of(ctx, child.account, child.venue, child.symbol)
     fee = max(0, fee_nano(money_nano, tier.taker_fee_ppm)) + tier.fixed_nano
     return child.venue, symbol.money_currency, money_nano + fee
 

@@ -22,6 +22,7 @@ from app.domain.records import ParentRecord
 from app.execution import inputs as inp
 from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
+from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.parent import accept, advance, approve_and_plan, cancel
@@ -269,7 +270,11 @@ def _revoke_key(ctx: Context, item: inp.RevokeKey) -> Reply:
 
 
 def _set_balance(ctx: Context, item: inp.SetBalance) -> Reply:
-    return _emit_one(ctx, ev.BalanceSet(item.account, item.venue, item.currency, item.amount_nano, item.reason))
+    """A balance may be a venue's fee token or what a tier asks to hold, so the fees there are looked at again."""
+    event = ev.BalanceSet(item.account, item.venue, item.currency, item.amount_nano, item.reason)
+    ctx.emit(event)
+    on_balance(ctx, item.account, item.venue, item.currency)
+    return Done((event,))
 
 
 def _resolve(ctx: Context, item: inp.Resolve) -> Reply:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.calibration import Calibration
+from app.domain.enums import MarketKind
+from app.domain.fees import FeeSchedule
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.cancel import CancelService
@@ -34,7 +37,7 @@ class DatabaseStatus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One process's use cases over one engine."""
+    """One process's use cases over one engine. `fee_tables`: published schedules, read when somebody asks."""
 
     release: str
     engine: Engine
@@ -47,3 +50,4 @@ class Services:
     streams: Streams
     database: DatabaseStatus
     calibration: Calibration
+    fee_tables: Callable[[], Mapping[tuple[str, MarketKind], FeeSchedule]] = dict

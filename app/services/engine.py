@@ -16,7 +16,7 @@ from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
 from app.domain.errors import Unavailable
-from app.domain.events import Fact, KillSwitchSet
+from app.domain.events import Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, VenuePort
@@ -260,9 +260,13 @@ class Engine:
             self._tell(self._fact_listeners, turn.facts)
 
     def _alarm(self, facts: Sequence[Fact]) -> None:
-        """A switch that the engine itself has set: a venue filled beyond what it was asked."""
+        """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
         for fact in facts:
             event = fact.event
+            if isinstance(event, FeeDeviated):
+                observe.fee_deviated(event)
+            elif isinstance(event, FeeTierSet):
+                observe.fee_tier_changed(event)
             if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:
                 n_live = sum(record.child.venue == event.target for record in self.ledger.live_children.values())
                 observe.kill_switch_changed("set", event.scope.value, event.target, event.actor, n_live)

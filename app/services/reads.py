@@ -29,6 +29,7 @@ from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
 from app.risk.reference import read_reference
 from app.services.engine import MIN_FREE_FACTS, Engine
+from app.services.fees import FeeView, fee_views
 from app.services.ladder import Ladder, build_ladder
 from app.services.order_views import OrderReplica, order_id_of
 from app.services.streams import PAGE_FACTS, StreamItem
@@ -290,6 +291,10 @@ class Reads:
         return states
 
     # the account
+
+    def fees(self, account: str) -> list[FeeView]:
+        """What `account` pays at each venue; the first tiers for an empty one."""
+        return fee_views(self._engine, account)
 
     def last_seq(self, account: str) -> int:
         """The account's newest sequence number."""

@@ -15,8 +15,9 @@ from typing import Final, Literal, Protocol
 
 from app import observe
 from app.domain.book import BookSnapshot, Level
-from app.domain.enums import Side, TimeInForce
+from app.domain.enums import MarketKind, Side, TimeInForce
 from app.domain.errors import Unavailable
+from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink
@@ -34,6 +35,7 @@ from app.venues.ledger import (
 )
 from app.venues.retelling import evidence, reports_of
 from app.venues.simulated_market import Sides
+from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
 _CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
@@ -57,6 +59,7 @@ class ExchangeSpec:
     processing_ns: int
     publish_ns: int
     seed: int
+    schedules: Mapping[MarketKind, FeeSchedule] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class PaperExchange:
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     ledger: VenueLedger = field(init=False)
+    _tiers: VenueTiers = field(init=False)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
     _attached: list[_Attached] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -83,7 +87,7 @@ class PaperExchange:
     _is_running: bool = False
 
     def __post_init__(self) -> None:
-        self.ledger = VenueLedger(self.spec.ledger_path)
+        self.ledger = VenueLedger(self.spec.ledger_path, on_line=self._note_line)
         self._footprints = {
             name: Footprint(self.market.refill_ns(self.venue_id, name), listing.instrument.lot_units)
             for name, listing in self.spec.listings.items()
@@ -101,6 +105,7 @@ class PaperExchange:
 
         Raises Unavailable where another process holds the ledger.
         """
+        self._tiers = VenueTiers(self.spec.schedules, self.spec.listings)
         self.ledger.open()
         for order in self.ledger.open_orders():
             self._finish(order, "canceled", "venue_restarted")
@@ -108,6 +113,9 @@ class PaperExchange:
         self._book_seq = self.clock.wall_ns() // 1_000_000
         self._is_running = True
         self._spawn(self._publish_for_ever())
+
+    def _note_line(self, line: LedgerLine) -> None:
+        self._tiers.note(line)
 
     async def close(self) -> None:
         """Stops; orders still open are canceled in the ledger. Closing twice is closing once."""
@@ -241,7 +249,10 @@ class PaperExchange:
     def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
         """Fills against the book of this instant and the end of the order, in one write."""
         now_ns = self.clock.wall_ns()
-        listing, footprint = self.spec.listings[child.symbol], self._footprints[child.symbol]
+        listing, footprint = (
+            self._tiers.listing_for(child.account, child.symbol, now_ns),
+            self._footprints[child.symbol],
+        )
         bids, asks = self._shown(child.symbol, now_ns)
         levels = asks if child.side is Side.BUY else bids
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0

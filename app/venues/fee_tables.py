@@ -19,7 +19,6 @@ from app.domain.fees import MAX_WINDOW_DAYS, FeeSchedule, FeeToken, Holding, Tie
 from app.domain.units import NANO_SCALE, parse_decimal
 
 _FOLDER: Final = Path(__file__).parent
-SIMULATED_FEES: Final = _FOLDER / "fees_simulated.toml"
 REFERENCE_FEES: Final = tuple(_FOLDER / f"fees_{name}.toml" for name in ("recorded", "ccxt", "published"))
 
 Schedules = Mapping[tuple[str, MarketKind], FeeSchedule]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -109,6 +109,7 @@ class VenueLedger:
     """One writer's ledger with an index by client id; old lines are read back from the file, not kept in memory."""
 
     path: Path
+    on_line: Callable[[LedgerLine], None] | None = None  # told of every line, those of earlier lives first
     _fd: int = -1
     _end_bytes: int = 0
     _places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # client id -> (offset, size) of its lines
@@ -175,6 +176,8 @@ class VenueLedger:
         return client_id in self._open
 
     def _index(self, line: LedgerLine, offset: int, size: int) -> None:
+        if self.on_line is not None:
+            self.on_line(line)
         if isinstance(line, AbsentLine):
             self._absent.add(line.client_id)
             return

@@ -110,6 +110,7 @@ def _spec(universe: Universe, row: Mapping[str, Any], directory: Path, seed: int
             for (venue, symbol), instrument in universe.instruments.items()
             if venue == venue_id
         },
+        schedules={market: s for (venue, market), s in universe.schedules.items() if venue == venue_id},
         ledger_path=ledger_path(directory, venue_id),
         processing_ns=ns_of_ms(row["processing_ms"]),
         publish_ns=ns_of_ms(row["publish_ms"]),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from app.domain.enums import ContractKind, Mode
+from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.units import NANO_SCALE, parse_decimal, units_exact
 from app.domain.universe import Universe
 from app.domain.venue import Venue
+from app.venues.fee_tables import Schedules, load_schedules
 
 SIMULATED: Final = Path(__file__).with_name("simulated.toml")
 _NS_PER_MS: Final = 1_000_000
@@ -21,12 +24,15 @@ _NS_PER_MS: Final = 1_000_000
 def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0) -> Universe:
     """Venues, symbols, listings and fees of `path`. `max_book_age_ms` above 0 caps every venue's own book age limit.
 
+    Beside `path` may lie its tiers (`fees_` before its name): their first tier is the fee that `path` states.
+
     Raises BadDecimal where a tick, lot or amount does not divide into the symbol's scales, InvariantBroken where a
     listing names a symbol that is not there.
     """
     table = read_table(path)
     symbols = {row["name"]: _symbol(row, table["quote"]) for row in table["symbols"]}
     rows: list[dict[str, Any]] = table["venues"]
+    fees = {row["venue_id"]: _fee_tier(row, table["source"], table["as_of"]) for row in rows}
     return Universe(
         venues={row["venue_id"]: _venue(row, max_book_age_ms) for row in rows},
         symbols=symbols,
@@ -35,8 +41,22 @@ def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0) -> Univer
             for row in rows
             for name, listing in row["listings"].items()
         },
-        fees={row["venue_id"]: _fee_tier(row, table["source"], table["as_of"]) for row in rows},
+        fees=fees,
+        schedules=_schedules(path.with_name(f"fees_{path.name}"), fees),
     )
+
+
+def _schedules(path: Path, fees: Mapping[str, FeeTier]) -> Schedules:
+    """Tiers of the venues; raises InvariantBroken where a first tier is not the venue's own fee."""
+    if not path.exists():
+        return {}
+    schedules = load_schedules([path])
+    for (venue, _), schedule in schedules.items():
+        first, own = schedule.tiers[0], fees[venue]
+        stated = (first.taker_fee_ppm, first.maker_fee_ppm, schedule.fixed_nano)
+        if stated != (own.taker_fee_ppm, own.maker_fee_ppm, own.fixed_nano):
+            raise InvariantBroken(venue=venue, first_tier=stated, reason="the first tier is not the venue's fee")
+    return schedules
 
 
 def read_table(path: Path = SIMULATED) -> dict[str, Any]:

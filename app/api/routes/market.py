@@ -8,10 +8,10 @@ from fastapi import Query
 
 from app.api import auth
 from app.api.door import Call, Spec
+from app.api.schemas.fees import FeeList, FeeTableList, FeeTableQuery
 from app.api.schemas.market import (
     Book,
     BookQuery,
-    FeeList,
     PriceKind,
     SymbolInfo,
     SymbolList,
@@ -19,7 +19,9 @@ from app.api.schemas.market import (
     VenueInfo,
     VenueList,
 )
-from app.api.wire.market import book_json, fee_json, symbol_json, venue_json
+from app.api.schemas.order import AccountQuery
+from app.api.wire.fees import fee_json, table_json
+from app.api.wire.market import book_json, symbol_json, venue_json
 from app.domain.enums import Scope
 from app.domain.errors import BadRequest
 from app.domain.instrument import Symbol
@@ -58,10 +60,21 @@ async def set_venue(call: Call, venue: str, body: VenueBody) -> Json:
     return next(venue_json(state) for state in services.reads.venues() if state.venue.venue_id == venue)
 
 
-async def list_fees(call: Call) -> Json:
-    """What each venue charges, who says so, and since when."""
-    fees = call.services.engine.universe.fees
-    return {"data": [fee_json(tier) for _, tier in sorted(fees.items())]}
+async def list_fees(call: Call, query: Annotated[AccountQuery, Query()]) -> Json:
+    """What the account pays at each venue, who says so and since when, and what the next tier would take.
+
+    The operator without an account sees the first tiers.
+    """
+    is_nobody = call.principal.is_operator and query.account is None
+    account = "" if is_nobody else auth.account_of(call.principal, query.account)
+    return {"account": account or None, "data": [fee_json(view) for view in call.services.reads.fees(account)]}
+
+
+async def list_fee_tables(call: Call, query: Annotated[FeeTableQuery, Query()]) -> Json:
+    """Published schedules of real venues as they are kept here, each with source, date and how far to believe it."""
+    tables = call.services.fee_tables()
+    wanted = [table for key, table in sorted(tables.items()) if query.venue in ("", key[0])]
+    return {"data": [table_json(table) for table in wanted]}
 
 
 def _symbol(call: Call, text: str) -> Symbol:
@@ -78,4 +91,5 @@ SPECS: Final = (
     Spec("GET", "/v1/venues", list_venues, Scope.READ, VenueList, "market"),
     Spec("PATCH", "/v1/venues/{venue}", set_venue, Scope.ADMIN, VenueInfo, "market", problems=("not_found",)),
     Spec("GET", "/v1/fees", list_fees, Scope.READ, FeeList, "market"),
+    Spec("GET", "/v1/fees/tables", list_fee_tables, Scope.READ, FeeTableList, "market"),
 )

@@ -104,21 +104,3 @@ class VenueList(Answer):
 
 class VenueBody(Body):
     enabled: Bool
-
-
-class FeeInfo(Answer):
-    """A fee with its source and date, because a fee without a source is a guess."""
-
-    venue: str
-    tier: str
-    taker_bps: SignedDec
-    maker_bps: SignedDec
-    fixed: Dec = Field(description="Per child order, in the quote currency.")
-    source: str
-    as_of: str
-    volume_30d: Dec
-    next_tier_volume: Dec | None
-
-
-class FeeList(Answer):
-    data: list[FeeInfo]

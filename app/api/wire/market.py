@@ -1,11 +1,10 @@
-"""Symbols, venues, fees and the one ladder of all books: the shapes of schemas/market.py."""
+"""Symbols, venues and the one ladder of all books: the shapes of schemas/market.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.api.wire.text import bps_of_ppm, mid_or_none, money, ms_text, time_text
-from app.domain.fees import FeeTier
+from app.api.wire.text import mid_or_none, money, ms_text, time_text
 from app.domain.instrument import Instrument, Symbol
 from app.domain.units import decimal_text
 from app.domain.universe import Universe
@@ -66,21 +65,6 @@ def venue_json(state: VenueState) -> Json:
         "symbols": list(state.symbols),
         "book_age_ms": {symbol: ms_text(age_ns) for symbol, age_ns in state.book_age_ns.items()},
         "n_live_children": state.n_live_children,
-    }
-
-
-def fee_json(tier: FeeTier) -> Json:
-    """A fee with its source and date."""
-    return {
-        "venue": tier.venue,
-        "tier": tier.tier,
-        "taker_bps": bps_of_ppm(tier.taker_fee_ppm),
-        "maker_bps": bps_of_ppm(tier.maker_fee_ppm),
-        "fixed": money(tier.fixed_nano),
-        "source": tier.source,
-        "as_of": tier.as_of,
-        "volume_30d": money(tier.volume_30d_nano),
-        "next_tier_volume": money(tier.next_tier_volume_nano) if tier.next_tier_volume_nano else None,
     }
 
 

@@ -9,7 +9,17 @@ import pytest
 
 from app.api.schemas.event import Event
 from app.api.wire.event import event_json
-from app.domain.enums import DoneReason, KillAction, KillScope, Liquidity, Mode, RefusalCode, Scope
+from app.domain.enums import (
+    DoneReason,
+    FeeStatus,
+    KillAction,
+    KillScope,
+    Liquidity,
+    MarketKind,
+    Mode,
+    RefusalCode,
+    Scope,
+)
 from app.domain.events import EVENT_TYPES, Fact
 from app.services.order_views import order_id_of, order_view
 from app.services.streams import StreamItem
@@ -30,6 +40,8 @@ VALUES = {
     "DoneReason": DoneReason.FILLED,
     "RefusalCode": RefusalCode.MIN_NOTIONAL,
     "Liquidity": Liquidity.TAKER,
+    "MarketKind": MarketKind.SPOT,
+    "FeeStatus": FeeStatus.COMPILED,
     "tuple[Scope, ...]": (Scope.READ,),
     "tuple[tuple[str, int], ...]": (("USDT", -5),),
 }

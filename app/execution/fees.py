@@ -1,0 +1,135 @@
+"""An account's fees in time: which tier holds, when that changes, and when the venue charges something else.
+
+A tier is judged once a UTC day on whole days, as venues do. What is decided here is written as facts; routing takes the
+tier that the facts add up to, the same object until one of them changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.enums import Liquidity
+from app.domain.events import ChildFilled, FeeDeviated, FeeTierSet
+from app.domain.fees import FeeSchedule, FeeTier, effective_fee_ppm, is_deviating, market_of, standing
+from app.domain.volume import day_i_of
+from app.execution.context import Context
+from app.execution.fee_record import Place
+from app.execution.ledger import Ledger
+
+
+def fee_of(ctx: Context, account: str, venue: str, symbol: str) -> FeeTier:
+    """What `account` is reckoned to pay at `venue` for `symbol`: its tier, or the venue's first before one is set."""
+    tier = ctx.ledger.fees.tiers.get((account, venue, market_of(symbol)))
+    return tier if tier is not None else ctx.world.universe.fees[venue]
+
+
+def fees_of(ctx: Context, account: str, symbol: str, venues: Iterable[str]) -> dict[str, FeeTier]:
+    """`fee_of` for each of `venues`, in their order."""
+    market, tiers, first = market_of(symbol), ctx.ledger.fees.tiers, ctx.world.universe.fees
+    return {venue: tiers.get((account, venue, market)) or first[venue] for venue in venues}
+
+
+def settle_tiers(ctx: Context) -> None:
+    """Judges every account's tiers when a UTC day begins, and a new account's when it appears; else costs nothing."""
+    day_i, n_accounts = day_i_of(ctx.now_ns), len(ctx.ledger.limits)
+    memory = ctx.memory
+    if not ctx.world.universe.schedules or (memory.fee_day_i, memory.n_fee_accounts) == (day_i, n_accounts):
+        return
+    is_new_day = memory.fee_day_i != day_i
+    memory.fee_day_i, memory.n_fee_accounts = day_i, n_accounts
+    for account in list(ctx.ledger.limits):
+        for (venue, market), schedule in ctx.world.universe.schedules.items():
+            place = (account, venue, market)
+            if is_new_day or place not in ctx.ledger.fees.sets:
+                _settle(ctx, place, schedule)
+
+
+def on_balance(ctx: Context, account: str, venue: str, currency: str) -> None:
+    """A balance changed: a tier may ask for it, or a discount be covered by it."""
+    for (place_venue, market), schedule in ctx.world.universe.schedules.items():
+        place = (account, venue, market)
+        if place_venue == venue and place in ctx.ledger.fees.sets and currency in schedule.assets:
+            _settle(ctx, place, schedule)
+
+
+def audit(ctx: Context, fill: ChildFilled) -> None:
+    """After a fill was folded in: alarms where fees deviate, and takes what the fills say into the tier."""
+    place = (fill.account, fill.venue, market_of(fill.symbol))
+    schedule = ctx.world.universe.schedules.get(place[1:])
+    if schedule is None or place not in ctx.ledger.fees.sets:
+        return
+    observed = ctx.ledger.fees.observed(place, fill.liquidity)
+    if observed is None:
+        return
+    is_moved = any(currency in schedule.assets for currency, _ in fill.moves)
+    if is_deviating(observed) and _is_news(ctx, place, fill.liquidity, observed.listed_fee_ppm):
+        listed = ctx.ledger.fees.sets[place]
+        ctx.emit(
+            FeeDeviated(
+                account=fill.account,
+                venue=fill.venue,
+                market=place[2],
+                liquidity=fill.liquidity,
+                tier=listed.tier,
+                listed_fee_ppm=observed.listed_fee_ppm,
+                observed_fee_ppm=observed.fee_ppm,
+                deviation_ubps=observed.deviation_ubps,
+                n_fills=observed.n_fills,
+                money_nano=observed.money_nano,
+                source=listed.source,
+                status=listed.status,
+            )
+        )
+    current = ctx.ledger.fees.sets[place]
+    is_taker = fill.liquidity is Liquidity.TAKER
+    reckoned_ppm = current.taker_fee_ppm if is_taker else current.maker_fee_ppm
+    wanted_ppm = effective_fee_ppm(observed.listed_fee_ppm, schedule.status, observed)
+    if is_moved or wanted_ppm != reckoned_ppm:
+        _settle(ctx, place, schedule)
+
+
+def held_nano(ledger: Ledger, account: str, venue: str, schedule: FeeSchedule) -> dict[str, int]:
+    """What of the assets that `schedule` speaks of lies at the venue."""
+    return {asset: ledger.balances.get((account, venue, asset), 0) for asset in sorted(schedule.assets)}
+
+
+def _settle(ctx: Context, place: Place, schedule: FeeSchedule) -> None:
+    """Writes the account's tier where it differs from the last one written."""
+    account, venue, market = place
+    fees = ctx.ledger.fees
+    volume = fees.volumes.get(place)
+    judged_nano = volume.judged_nano(ctx.now_ns, schedule.window_days) if volume is not None else 0
+    at = standing(schedule, judged_nano, held_nano(ctx.ledger, account, venue, schedule))
+    taker, maker = (fees.observed(place, side) for side in (Liquidity.TAKER, Liquidity.MAKER))
+    event = FeeTierSet(
+        account=account,
+        venue=venue,
+        market=market,
+        tier=at.rule.tier,
+        listed_taker_ppm=at.taker_fee_ppm,
+        listed_maker_ppm=at.maker_fee_ppm,
+        taker_fee_ppm=effective_fee_ppm(at.taker_fee_ppm, schedule.status, taker),
+        maker_fee_ppm=effective_fee_ppm(at.maker_fee_ppm, schedule.status, maker),
+        fixed_nano=schedule.fixed_nano,
+        tier_value_ppm=_tier_value_ppm(ctx, place),
+        is_discounted=at.is_discounted,
+        source=schedule.source,
+        as_of=schedule.as_of,
+        status=schedule.status,
+    )
+    if fees.sets.get(place) != event:
+        ctx.emit(event)
+
+
+def _tier_value_ppm(ctx: Context, place: Place) -> int:
+    """What the last plan of the month said; kept until the next one is made."""
+    last = ctx.ledger.fees.sets.get(place)
+    return last.tier_value_ppm if last is not None and ctx.world.has_tier_value else 0
+
+
+def _is_news(ctx: Context, place: Place, liquidity: Liquidity, listed_fee_ppm: int) -> bool:
+    """One alarm a day for each listed rate: the next fill of the same mistake is no news."""
+    last = ctx.ledger.fees.alarms.get((*place, liquidity))
+    if last is None:
+        return True
+    return last[0] != day_i_of(ctx.now_ns) or last[1].listed_fee_ppm != listed_fee_ppm
