@@ -7,7 +7,8 @@ import json
 import pytest
 
 from app import observe
-from app.domain.events import OrderAccepted
+from app.domain.enums import FeeStatus, Liquidity, MarketKind
+from app.domain.events import FeeDeviated, FeeTierSet, OrderAccepted
 from tests.worlds import make_desk
 
 
@@ -105,3 +106,23 @@ def test_every_event_can_be_told(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert len(lines) == 11
     assert len(str(lines[2]["error"])) <= 200
+
+
+def test_a_fee_alarm_is_a_warning_and_a_count(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = {"venue": "ven_z", "market": "spot", "liquidity": "taker"}
+    before = value("bestex_fee_deviations_total", **labels)
+    kind, side, status = MarketKind.SPOT, Liquidity.TAKER, FeeStatus.VERIFIED
+    observe.fee_deviated(
+        FeeDeviated("desk", "ven_z", kind, side, "base", 1_000, 1_500, 5_000_000, 3, 10**12, "a page", status)
+    )
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["deviation_bps"], line["n_fills"]) == ("fee_deviated", 5.0, 3)
+    assert value("bestex_fee_deviations_total", **labels) == before + 1
+
+
+def test_the_fee_that_routing_reckons_with_is_a_gauge() -> None:
+    kind, status = MarketKind.SPOT, FeeStatus.VERIFIED
+    observe.fee_tier_changed(
+        FeeTierSet("desk", "ven_z", kind, "top", 250, 0, 275, 0, 0, 0, False, "a page", "2026-01-31", status)
+    )
+    assert value("bestex_taker_fee_bps", account="desk", venue="ven_z", market="spot") == 2.75

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
-from app.api.schemas.base import IN_QUERY, Answer, Body, Dec, SignedDec
+from app.api.schemas.base import Answer, Body, Dec, SignedDec
 from app.domain.enums import FeeStatus, Liquidity, MarketKind
 
 
@@ -106,7 +104,7 @@ class FeeTable(Answer):
 
 
 class FeeTableQuery(Body):
-    venue: Annotated[str, Field(max_length=64), IN_QUERY] = ""
+    venue: str = Field(default="", max_length=64)
 
 
 class FeeTableList(Answer):

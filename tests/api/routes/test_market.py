@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from app.api.schemas import market as schema
+from app.api.schemas.fees import FeeList, FeeTableList
+from app.venues.fee_tables import reference_schedules
 from tests.api.gateway import Gateway
 from tests.worlds import flat_book
 
@@ -61,7 +63,7 @@ async def test_a_stale_book_is_left_out_and_said_so(gateway: Gateway) -> None:
 async def test_venues_and_fees_say_what_they_are(gateway: Gateway) -> None:
     async with gateway.client() as client:
         venues = schema.VenueList.model_validate((await client.get("/v1/venues")).json()).data
-        fees = schema.FeeList.model_validate((await client.get("/v1/fees")).json()).data
+        fees = FeeList.model_validate((await client.get("/v1/fees")).json()).data
     assert [venue.venue for venue in venues] == ["ven_a", "ven_b", "ven_c"]
     assert all(venue.is_simulated and venue.is_enabled for venue in venues)
     assert {fee.venue: fee.taker_bps for fee in fees} == {
@@ -78,3 +80,23 @@ async def test_book_queries_are_strict(gateway: Gateway, query: str) -> None:
         answer = await client.get(f"/v1/books/BTC-USDT?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"].startswith("/query/")
+
+
+async def test_fees_are_the_accounts_own_and_the_operator_sees_first_tiers(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        assert (await client.get("/v1/fees")).json()["account"] == "desk"
+        assert (await client.get("/v1/fees?account=rival")).status_code == 403
+    async with gateway.client("operator") as client:
+        assert (await client.get("/v1/fees")).json()["account"] is None
+        assert (await client.get("/v1/fees?account=rival")).json()["account"] == "rival"
+
+
+async def test_published_tables_are_read_when_somebody_asks(gateway: Gateway) -> None:
+    object.__setattr__(gateway.services, "fee_tables", reference_schedules)
+    async with gateway.client() as client:
+        every = FeeTableList.model_validate((await client.get("/v1/fees/tables")).json()).data
+        one = FeeTableList.model_validate((await client.get("/v1/fees/tables?venue=binance")).json()).data
+        none = (await client.get("/v1/fees/tables?venue=nowhere")).json()
+    assert len({table.venue for table in every}) >= 40
+    assert {table.market for table in one} == {"spot", "linear", "inverse"}
+    assert none == {"data": []}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from app.api.schemas import market as schema
-from app.api.wire.market import book_json, fee_json, symbol_json, venue_json
+from app.api.wire.market import book_json, symbol_json, venue_json
 from app.domain.enums import ExclusionCode
-from app.domain.fees import FeeTier
 from app.services.ladder import BookUsed, Ladder, LadderLevel
 from app.services.reads import VenueState
 from tests.worlds import BTC_USDT, T0_NS, make_universe
@@ -39,11 +38,6 @@ def test_a_ladder_at_both_prices():
     assert raw.mid == Decimal("60000.005")
     assert raw.venues["ven_a"].age_ms == Decimal("1.5")
     assert raw.excluded == {"x": "no_book"}
-
-
-def test_a_rebate_is_a_negative_fee():
-    fee = schema.FeeInfo.model_validate(fee_json(FeeTier("v", "t", 450, -50, 0, "file", "2026-01-01")))
-    assert (fee.taker_bps, fee.maker_bps, fee.next_tier_volume) == (Decimal("4.5"), Decimal("-0.5"), None)
 
 
 def test_a_venue_as_it_is():
