@@ -100,7 +100,14 @@ class Process:
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
         board = BookBoard(list(universe.instruments))
-        core = make_core(universe, board, Mode(settings.mode), Router(), ceilings=settings.ceilings.as_limits())
+        core = make_core(
+            universe,
+            board,
+            Mode(settings.mode),
+            Router(),
+            ceilings=settings.ceilings.as_limits(),
+            tier_response_ppm=settings.routing.tier_response_ppm if settings.routing.tier_value else 0,
+        )
         engine = Engine(
             core=core,
             clock=clock,
@@ -175,10 +182,12 @@ def make_core(
     *,
     timing: Timing | None = None,
     ceilings: Mapping[str, int] = MappingProxyType({}),
+    tier_response_ppm: int = 0,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
-    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings))
+    world = World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings, tier_response_ppm)
+    return Core(world)
 
 
 def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:

@@ -34,6 +34,17 @@ class Ceilings(BaseModel):
         return counts | {f"{name}_nano": value * NANO for name, value in chosen.items()}
 
 
+class RoutingSettings(BaseModel):
+    """What a route may consider beyond price and fee."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tier_value: bool = False
+    """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
+    tier_response_ppm: int = Field(default=5_000, ge=1, le=1_000_000)
+    """How much of all volume a ppm of such a value is believed to move; the plan rests on it."""
+
+
 class Settings(BaseSettings):
     """One process's settings. Money limits here are hard ceilings that the API cannot raise."""
 
@@ -60,6 +71,7 @@ class Settings(BaseSettings):
     max_book_age_ms: int = Field(default=0, ge=0)
     """Above 0: a ceiling on every venue's own book age limit."""
     ceilings: Ceilings = Field(default_factory=Ceilings)
+    routing: RoutingSettings = Field(default_factory=RoutingSettings)
     record_to: Path | None = None
     """A directory: everything the gateway receives is recorded there."""
     calibration_path: Path | None = None

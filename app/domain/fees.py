@@ -81,7 +81,8 @@ class FeeSchedule:
     """What one venue charges for one kind of market, by the volume of the last `window_days` whole UTC days.
 
     `volume_currency`: what the thresholds count, empty where the table does not say. `address`: where the document is
-    published. `assets`: whose balances matter. Raises InvariantBroken where `find_faults` finds any.
+    published. `assets`: whose balances matter. `volumes_nano`: the thresholds in a row. Raises InvariantBroken where
+    `find_faults` finds any.
     """
 
     venue: str
@@ -96,8 +97,10 @@ class FeeSchedule:
     token: FeeToken | None = None
     address: str = ""
     assets: frozenset[str] = field(init=False, default=frozenset())
+    volumes_nano: tuple[int, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "volumes_nano", tuple(rule.volume_nano for rule in self.tiers))
         held = {holding.asset for rule in self.tiers for holding in rule.holdings}
         token = {self.token.asset} if self.token is not None else set()
         object.__setattr__(self, "assets", frozenset(held | token))

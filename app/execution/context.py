@@ -56,7 +56,8 @@ class Timing:
 class World:
     """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass.
 
-    `has_tier_value`: the way to a better fee tier is worth something to the route (learning/tier_plan.py).
+    `tier_response_ppm` above 0: the way to a better fee tier is worth something to the route, and a ppm of it moves
+    this much of all volume (learning/tier_plan.py).
     """
 
     universe: Universe
@@ -67,7 +68,7 @@ class World:
     timing: Timing
     max_book_age_ns: dict[str, int]
     ceilings: Mapping[str, int] = field(default_factory=dict)
-    has_tier_value: bool = False
+    tier_response_ppm: int = 0
 
 
 @dataclass(slots=True)

@@ -7,9 +7,8 @@ import re
 
 DECIDING = {"domain", "risk", "learning", "routing", "execution", "tca", "shm", "kernels"}
 
-UNITS = (
-    "units ticks lots ppm bps ubps ns us ms s days nano upnano wei seq scale version frac bytes per_s half half_units"
-)
+UNITS = "units ticks lots ppm bps ubps ns us ms s days nano upnano wei seq scale version frac bytes per_s half"
+UNITS += " half_units"
 SUFFIX = re.compile(rf"_({'|'.join(UNITS.split())})(_p\d+)?$")
 # Counts and places carry their kind in front or behind: n_venues, max_waves, venue_i, child_number.
 COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|row|number|count|burst)$")
