@@ -41,8 +41,9 @@ class RoutingSettings(BaseModel):
 
     tier_value: bool = False
     """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
-    tier_response_ppm: int = Field(default=5_000, ge=1, le=1_000_000)
-    """How much of all volume a ppm of such a value is believed to move; the plan rests on it."""
+    tier_response_ppm: int = Field(default=8_000, ge=1, le=1_000_000)
+    """How far volume follows a ppm of such a value, as learning/tier_plan.py has it; the default was measured on the
+    simulated market (docs/results/fees.md)."""
 
 
 class Settings(BaseSettings):

@@ -56,8 +56,8 @@ class Timing:
 class World:
     """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass.
 
-    `tier_response_ppm` above 0: the way to a better fee tier is worth something to the route, and a ppm of it moves
-    this much of all volume (learning/tier_plan.py).
+    `tier_response_ppm` above 0: the way to a better fee tier is worth something to the route, and volume is believed to
+    follow it so far (learning/tier_plan.py).
     """
 
     universe: Universe

@@ -12,12 +12,11 @@ from typing import Final
 from app.domain.enums import Liquidity, MarketKind
 from app.domain.events import ChildFilled, FeeDeviated, FeeTierSet
 from app.domain.fees import FeeSchedule, FeeTier, effective_fee_ppm, is_deviating, market_of, standing
-from app.domain.units import PPM
 from app.domain.volume import day_i_of
 from app.execution.context import Context
 from app.execution.fee_record import Place
 from app.execution.ledger import Ledger
-from app.learning.tier_plan import MonthPlan, VenueMonth, plan_tiers
+from app.learning.tier_plan import MonthPlan, VenueMonth, moved_nano, plan_tiers
 
 PERIOD_DAYS: Final = 30  # a plan looks to the end of its period of so many UTC days, counted from 1970
 
@@ -63,18 +62,18 @@ def month_plan(ctx: Context, account: str, market: MarketKind) -> MonthPlan | No
         return None
     n_days, days_left = min(today_i - min(days), PERIOD_DAYS), PERIOD_DAYS - today_i % PERIOD_DAYS
     rates_nano = {v: (s.judged_nano(ctx.now_ns) // n_days if s is not None else 0) for v, s in volumes.items()}
-    moved_nano = sum(rates_nano.values()) * ctx.world.tier_response_ppm // PPM
+    total_nano, response_ppm = sum(rates_nano.values()), ctx.world.tier_response_ppm
     months = []
     for schedule in schedules:
         last = ctx.ledger.fees.sets.get((account, schedule.venue, market))
-        pushed_nano = moved_nano * -last.tier_value_ppm if last is not None else 0
-        rate_nano = max(0, rates_nano[schedule.venue] - pushed_nano)
+        by_one_ppm = moved_nano(rates_nano[schedule.venue], total_nano, response_ppm)
+        rate_nano = max(0, rates_nano[schedule.venue] + by_one_ppm * (last.tier_value_ppm if last is not None else 0))
         volume, kept_days = volumes[schedule.venue], schedule.window_days - days_left
         window_nano = volume.judged_nano(ctx.now_ns, kept_days) if volume is not None and kept_days > 0 else 0
         counted_days = min(days_left, schedule.window_days)
         held = held_nano(ctx.ledger, account, schedule.venue, schedule)
         months.append(VenueMonth(schedule, window_nano, rate_nano * counted_days, rate_nano * PERIOD_DAYS, held))
-    return plan_tiers(months, ctx.world.tier_response_ppm)
+    return plan_tiers(months, response_ppm)
 
 
 def _tier_values(ctx: Context, account: str) -> dict[tuple[str, MarketKind], int]:

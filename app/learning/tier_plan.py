@@ -1,11 +1,12 @@
 """The month's plan for fee tiers: where reaching a better tier pays, and what a trade on the way there is worth.
 
-Model, and an estimate throughout: volume moves to a venue in proportion to what its price is improved by,
-`response_ppm` of all volume for each ppm. To move a shortfall s then takes a value of v = s / (volume x response),
-which is paid in worse prices: half of it on average, since the first trades move for almost nothing. The gain is the
-fee that the month after saves on the volume that is traded there anyway. One value a venue, never above the cap,
-nothing where another condition of the tier is not met. Which venues together: by gain for each unit of volume that has
-to move, as long as what the others lose does not cost more (a relaxation bounds what a better choice could gain).
+Model, and an estimate throughout. A venue with the share s of all volume gains response x s (1 - s) of it for each ppm
+that its price improves by (the slope of a logit choice: a venue that is never near the margin moves nothing, one that
+has everything neither). To move a shortfall takes the value v = shortfall / that, which is paid in worse prices: half
+of it on average, since the first trades move for almost nothing. The gain is the fee that the month after saves on the
+volume that is traded there anyway. One value a venue, never above the cap, nothing where another condition of the tier
+is not met. Which venues together: by gain for each unit of volume that has to move, as long as what the others lose
+does not cost more (a relaxation bounds what a better choice could gain).
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ def plan_tiers(months: Sequence[VenueMonth], response_ppm: int, cap_ppm: int = M
     A `cap_ppm` above 0.3 bp is taken as 0.3 bp.
     """
     total_nano = sum(month.expected_nano for month in months)
-    moved_nano = total_nano * response_ppm // PPM  # by one ppm
-    reach_nano = moved_nano * min(cap_ppm, MAX_TIER_VALUE_PPM)
-    parts = [_target(month, moved_nano, reach_nano) for month in months]
+    cap_ppm = min(cap_ppm, MAX_TIER_VALUE_PPM)
+    moved = [moved_nano(month.expected_nano, total_nano, response_ppm) for month in months]
+    parts = [_target(month, by_one_ppm, by_one_ppm * cap_ppm) for month, by_one_ppm in zip(months, moved, strict=True)]
     wanted = [i for i, part in enumerate(parts) if part.verdict is TierVerdict.CHASED]
     if not wanted:
         return MonthPlan(tuple(parts), 0, 0)
@@ -110,7 +111,14 @@ def plan_tiers(months: Sequence[VenueMonth], response_ppm: int, cap_ppm: int = M
     return MonthPlan(tuple(parts), gained_nano, bound_nano)
 
 
-def _target(month: VenueMonth, moved_nano: int, reach_nano: int) -> TierPlan:
+def moved_nano(expected_nano: int, total_nano: int, response_ppm: int) -> int:
+    """Volume that one ppm of value moves to a venue which has `expected_nano` of `total_nano` without it."""
+    if not total_nano:
+        return 0
+    return expected_nano * (total_nano - expected_nano) // total_nano * response_ppm // PPM
+
+
+def _target(month: VenueMonth, by_one_ppm_nano: int, reach_nano: int) -> TierPlan:
     """The tier of one venue that gains most, if any does; volumes of the others are not looked at yet."""
     schedule = month.schedule
     if not schedule.counts_volume:
@@ -129,7 +137,7 @@ def _target(month: VenueMonth, moved_nano: int, reach_nano: int) -> TierPlan:
         if rule.holdings and not _is_held(rule, month.held_nano):
             continue
         shortfall_nano = rule.volume_nano - natural_nano
-        value_ppm = div_up(shortfall_nano, moved_nano)
+        value_ppm = div_up(shortfall_nano, by_one_ppm_nano)
         gain_nano = month.after_nano * (at_ppm - rule.taker_fee_ppm) // PPM
         cost_nano = div_up(shortfall_nano * value_ppm, 2 * PPM)
         if not tier or gain_nano - cost_nano > best[0]:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from app.domain.enums import FeeStatus, MarketKind
 from app.domain.fees import FeeSchedule, Holding, TierRule
 from app.domain.units import NANO
-from app.learning.tier_plan import MAX_TIER_VALUE_PPM, TierVerdict, VenueMonth, plan_tiers
+from app.learning.tier_plan import MAX_TIER_VALUE_PPM, TierVerdict, VenueMonth, moved_nano, plan_tiers
 
 M = 1_000_000 * NANO
 TIERS = (TierRule("base", 0, 1_000, 800), TierRule("next", 10 * M, 800, 600))
-RESPONSE_PPM = 10_000  # one ppm moves 1 % of all volume
+RESPONSE_PPM = 40_000  # at half of all volume one ppm moves 1 % of it
 
 
 def month(
@@ -36,9 +36,9 @@ def test_a_tier_within_reach_that_saves_more_than_it_takes_is_chased():
     plan = plan_tiers([month("a", 9), flat("b", 91)], RESPONSE_PPM)
     chased = plan.parts[0]
     assert (chased.verdict, chased.tier, chased.shortfall_nano) == (TierVerdict.CHASED, "next", M)
-    assert chased.value_ppm == 1  # 1M of 100M at 1 % a ppm
+    assert chased.value_ppm == 4  # 1M, where a ppm moves 0.3276M
     assert chased.gain_nano == 9 * M * 200 // 1_000_000
-    assert plan.values_ppm() == {"a": -1}
+    assert plan.values_ppm() == {"a": -4}
     assert plan.net_nano == chased.net_nano == plan.bound_nano
 
 
@@ -71,7 +71,8 @@ def test_a_tier_whose_other_condition_is_not_met_is_worth_nothing():
         (month("a", 10), TierVerdict.TOP),
         (month("a", 1, window=9), TierVerdict.TOP),
         (flat("a", 9), TierVerdict.TOP),
-        (month("a", 0, window=9), TierVerdict.DOES_NOT_PAY),
+        (month("a", 0, window=9), TierVerdict.BEYOND_CAP),
+        (month("a", 1, tiers=(TIERS[0], TierRule("next", 2 * M, 999, 799))), TierVerdict.DOES_NOT_PAY),
     ],
 )
 def test_why_a_venue_is_not_chased(found, verdict):
@@ -134,3 +135,9 @@ def test_no_set_of_the_same_targets_beats_the_bound(found, response_ppm):
         for some in combinations(targets, n):
             if sum(part.shortfall_nano for part in some) <= total:
                 assert sum(part.net_nano for part in some) <= plan.bound_nano
+
+
+@pytest.mark.parametrize(("expected", "moved"), [(0, 0), (50, 25), (100, 0), (10, 9)])
+def test_volume_follows_most_where_a_venue_is_at_the_margin(expected, moved):
+    assert moved_nano(expected, 100, 1_000_000) == moved
+    assert moved_nano(0, 0, 1_000_000) == 0
