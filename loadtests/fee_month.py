@@ -317,6 +317,21 @@ def verdict(difference: Difference) -> str:
     return ", ".join(words) or "not told apart"
 
 
+def ends(lanes: Mapping[tuple[str, str], Lane | Hindsight], days: Mapping[tuple[str, str], Daily]) -> list[str]:
+    """One row for each account whose tiers moved."""
+    rows = []
+    for (table, arm), lane in lanes.items():
+        if table == "moving" and isinstance(lane, Lane):
+            of, tiers = days[(table, arm)], last_tiers(lane)
+            volumes = ", ".join(
+                f"{venue.removeprefix('sim_')} {nano / NANO / 1e6:.1f} {tiers.get(venue, 'not followed')}"
+                for venue, nano in sorted(venue_volumes_nano(lane).items())
+            )
+            told = f"{of.mean_waves:.2f} | {100 * of.filled:.2f} % | {lane.n_alarms} | {lane.n_valued}"
+            rows.append(f"| {arm} | {told} | {volumes} |")
+    return rows
+
+
 def report(plan: Plan, lanes: Mapping[tuple[str, str], Lane | Hindsight], n_days: int, seed: int, cpu_s: float) -> str:
     """The result as Markdown; every arm, losers too."""
     days = {key: daily(lane) for key, lane in lanes.items()}
@@ -367,16 +382,8 @@ def report(plan: Plan, lanes: Mapping[tuple[str, str], Lane | Hindsight], n_days
         "",
         "| arm | waves | filled | deviations alarmed | days x venues with a value | volume in USD million, last tier |",
         "| --- | --- | --- | --- | --- | --- |",
+        *ends(lanes, days),
     ]
-    for (table, arm), lane in lanes.items():
-        if table == "moving" and isinstance(lane, Lane):
-            of, tiers = days[(table, arm)], last_tiers(lane)
-            volumes = ", ".join(
-                f"{venue.removeprefix('sim_')} {nano / NANO / 1e6:.1f} {tiers.get(venue, 'not followed')}"
-                for venue, nano in sorted(venue_volumes_nano(lane).items())
-            )
-            told = f"{of.mean_waves:.2f} | {100 * of.filled:.2f} % | {lane.n_alarms} | {lane.n_valued}"
-            lines.append(f"| {arm} | {told} | {volumes} |")
     return "\n".join(lines) + "\n"
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.enums import FeeStatus
 from app.domain.events import RoutePlanned
+from app.domain.orders import VenueFilter
 from app.domain.units import NANO
 from app.execution import inputs as inp
+from app.execution.context import Context
+from app.execution.fees import month_plan, tier_values_ppm
 from app.execution.ledger import fold
 from tests.execution.fee_desk import (
     SPOT,
     alarms,
     fee_desk,
+    fill_at,
     holding_schedule,
     next_day,
     schedule,
@@ -20,7 +26,7 @@ from tests.execution.fee_desk import (
     token_schedule,
     trade,
 )
-from tests.worlds import FEES_PPM, make_desk
+from tests.worlds import FEES_PPM, make_desk, make_order
 
 
 def taker_ppm(desk, venue="ven_c"):
@@ -159,3 +165,45 @@ def test_the_log_alone_gives_the_same_fees():
         next_day(desk, 3)
     assert fold(desk.facts) == desk.core.ledger
     assert alarms(desk)
+
+
+def valued_desk(response_ppm: int):
+    """A desk whose plan may value tiers; `ven_b` needs a little more than comes by itself."""
+    desk = fee_desk()
+    desk.core.world = replace(desk.core.world, tier_response_ppm=response_ppm)
+    return desk
+
+
+def trade_days(desk, n_days: int) -> None:
+    """Days on which two venues are traded at, so that there is something to move."""
+    for _ in range(n_days):
+        next_day(desk)
+        for venue in ("ven_b", "ven_c"):
+            order = make_order(qty_units=400, venues=VenueFilter(include=(venue,)))
+            _, (child,) = desk.accepted(order)
+            listed = desk.core.ledger.fees.sets[("desk", venue, SPOT)].listed_taker_ppm
+            fill_at(desk, child, listed)
+
+
+@pytest.mark.parametrize(("response_ppm", "is_valued"), [(0, False), (1_000_000, True)])
+def test_a_tier_is_worth_something_only_where_the_desk_has_asked_for_it(response_ppm, is_valued):
+    desk = valued_desk(response_ppm)
+    trade_days(desk, 12)
+    values = [e.tier_value_ppm for e in tiers_set(desk)]
+    assert any(values) is is_valued
+    assert all(-30 <= value <= 0 for value in values)
+    held = {v: desk.core.ledger.fees.tiers[("desk", v, SPOT)] for v in FEES_PPM}
+    assert tier_values_ppm(held) == {v: t.tier_value_ppm for v, t in held.items() if t.tier_value_ppm}
+    assert fold(desk.facts) == desk.core.ledger
+
+
+def test_a_plan_needs_a_whole_day_of_the_account():
+    desk = valued_desk(8_000)
+    trade(desk)
+    ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
+    assert month_plan(ctx, "desk", SPOT) is None
+    next_day(desk)
+    later = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
+    plan = month_plan(later, "desk", SPOT)
+    assert plan is not None
+    assert {part.venue for part in plan.parts} == set(FEES_PPM)
