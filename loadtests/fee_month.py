@@ -387,10 +387,37 @@ def report(plan: Plan, lanes: Mapping[tuple[str, str], Lane | Hindsight], n_days
     return "\n".join(lines) + "\n"
 
 
+def value_report(plan: Plan, seeds: Sequence[int], n_days: int) -> str:
+    """A5v against A5 alone in the month whose tiers move, on markets of other seeds: outside the protocol, said so."""
+    rules = error_rules(plan.raw)
+    rows = []
+    for seed in seeds:
+        lanes = {key: lane for key, lane in make_lanes(plan).items() if key in (("moving", "A5"), ("moving", "A5v"))}
+        run_month(plan, seed, n_days, lanes)
+        days = {key: daily(lane) for key, lane in lanes.items()}
+        rows.append(f"| {seed} {value_row(days, rules)}")
+        rows += [f"| {seed}, account {row.removeprefix('| ')}" for row in ends(lanes, days)]
+    lines = [
+        "# Tier value on other markets, simulated",
+        "",
+        f"Written by `python -m loadtests.fee_month --tier-value {' '.join(map(str, seeds))}`; {n_days} days each.",
+        "Exploratory: made after [the month of the protocol](fees.md), in which the plan gave no venue a value on any",
+        "day, so no claim rests on it. First row of a seed: A5v - A5 in bps, negative is cheaper with tier value: all-in,",
+        "fee, price. Then each account: waves, filled, alarms, days x venues with a value, volume in USD million and last",
+        "tier.",
+        "",
+        "| seed | | | | | |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=0, help="fewer than the protocol's, to try it out")
     parser.add_argument("--pilot", action="store_true")
+    parser.add_argument("--tier-value", type=int, nargs="+", metavar="SEED")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     plan = read_plan()
@@ -398,6 +425,11 @@ def main() -> None:
     if arguments.pilot:
         for venue, ppm in measure_response(plan, n_days).items():
             print(f"{venue}: {ppm:.0f} ppm of all volume for each ppm")
+        return
+    if arguments.tier_value:
+        text = value_report(plan, arguments.tier_value, n_days)
+        OUT.with_name("fees_tier_value.md").write_text(text, encoding="utf-8")
+        print(text)
         return
     seed = plan.raw["month"]["seed"] if n_days == plan.n_days else plan.raw["month"]["pilot_seed"]
     lanes = make_lanes(plan)

@@ -27,3 +27,12 @@ def test_a_ceiling_of_an_unknown_name_or_sign_is_refused(monkeypatch: pytest.Mon
         with pytest.raises(ValidationError):
             Settings()
         monkeypatch.delenv(f"BESTEX_CEILINGS__{name}")
+
+
+def test_tier_value_is_off_until_somebody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().routing.tier_value is False
+    monkeypatch.setenv("BESTEX_ROUTING__TIER_VALUE", "true")
+    assert Settings().routing.tier_value is True
+    monkeypatch.setenv("BESTEX_ROUTING__TIER_RESPONSE_PPM", "0")
+    with pytest.raises(ValidationError):
+        Settings()

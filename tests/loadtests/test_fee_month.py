@@ -91,3 +91,9 @@ def test_a_venue_that_is_made_cheaper_gets_no_less_volume(short):
     response = measure_response(short, 1)
     assert set(response) == set(short.universe.venues)
     assert all(ppm >= 0 for ppm in response.values())
+
+
+def test_tier_value_is_shown_beside_its_absence(short):
+    text = value_report(short, [3], 1)
+    assert "Exploratory" in text
+    assert text.count("| 3, account A5") == 2
