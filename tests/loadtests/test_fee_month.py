@@ -16,6 +16,7 @@ from loadtests.fee_month import (
     read_plan,
     report,
     run_month,
+    value_report,
 )
 
 SHORT = {"instants_per_day": 2, "sizes_usd": [25_000]}
