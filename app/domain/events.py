@@ -166,6 +166,7 @@ class RefusalsAggregated(Event):
 @dataclass(frozen=True, slots=True)
 class RoutePlanned(Event):
     KIND: ClassVar[str] = "route_planned"
+    V: ClassVar[int] = 2
     order_id: str
     plan: RoutePlan
 

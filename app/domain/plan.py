@@ -8,7 +8,8 @@ Money is nano of the symbol's money currency, signed as cost: a seller's proceed
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from app.domain.enums import ExclusionCode, Side, SolveStatus, UnallocatedCode
 from app.domain.fees import FeeTier
@@ -41,6 +42,25 @@ class Exclusion:
     value: int = 0
 
 
+# Estimates rank venues and never admit one: whoever asks for a wider bound than this gets this.
+MAX_ESTIMATE_PPM: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class VenueEstimate:
+    """What is believed, and not known, of a venue's cost, in ppm of gross money, signed as cost.
+
+    `ppm`: the sum by which the venue is ranked, with the interval `low_ppm` .. `high_ppm`. `terms`: what it is made of.
+    """
+
+    venue: str
+    ppm: int
+    low_ppm: int
+    high_ppm: int
+    terms: tuple[tuple[str, int], ...]
+
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """Everything a planner may look at, besides the books.
@@ -49,7 +69,8 @@ class PlanRequest:
     raw execution price (0 means none). `capacity_nano`: per venue, the most it may spend (buy: quote nano; contracts:
     margin, quote nano) or, for a spot sale, the most base it may deliver in nano. `barred`: venues that the gate or the
     reference check excludes, with their numbers. `mid_half_units`: twice the class mid, the benchmark.
-    `fees` and `instruments` hold every enabled venue that lists the symbol.
+    `fees` and `instruments` hold every enabled venue that lists the symbol. `estimates`: per venue, cut by the verifier
+    to +-`max_estimate_ppm` (at most MAX_ESTIMATE_PPM); a venue without one is ranked by what is certain.
     """
 
     approved: Approved[ParentOrder]
@@ -67,6 +88,8 @@ class PlanRequest:
     barred: Mapping[str, Exclusion]
     mid_half_units: int
     order_id: str = ""
+    estimates: Mapping[str, VenueEstimate] = field(default_factory=dict)
+    max_estimate_ppm: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +116,10 @@ class BookUse:
 class Certificate:
     """Recomputed in integers by routing/verify.py. Words: optimal for this model on these books, nothing more.
 
-    `objective_nano` = money + fee + fixed, signed as cost. `bound_nano` is the relaxation's lower bound on it.
-    `gap_ubps` = (objective - bound) / notional in 1e-6 bps. `certified_terms` were recomputed; `estimated_terms`
-    (name, 1e-6 bps) were believed, and are empty while nothing is estimated.
+    `objective_nano` = money + fee + fixed, signed as cost: the `certified_terms`, recomputed. `estimated_nano` is what was
+    believed beside it, with its interval, made of `estimated_terms` (name, 1e-6 bps of the plan's money); zero and empty
+    while nothing is estimated. `bound_nano` is the relaxation's lower bound on objective + estimated, `gap_ubps` the
+    distance between them over notional in 1e-6 bps, `status` what that distance says.
     """
 
     objective_nano: int
@@ -107,6 +131,9 @@ class Certificate:
     certified_terms: tuple[str, ...]
     estimated_terms: tuple[tuple[str, int], ...]
     receipt_sha256: str
+    estimated_nano: int = 0
+    estimated_low_nano: int = 0
+    estimated_high_nano: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,29 @@ its event. Nothing is written that does not read back equal, so that a log can a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, Event, Fact
+from app.domain.events import EVENT_TYPES, Event, Fact, RoutePlanned
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-# (kind, version) -> decoder. A type whose shape changes raises its V, and its old shape's decoder stays here.
+# (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in EVENT_TYPES
+}
+
+
+_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in EVENT_TYPES}
+# (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
+_GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
+    (RoutePlanned.KIND, 1): lambda plain: plain["plan"]["certificate"].update(
+        estimated_nano=0, estimated_low_nano=0, estimated_high_nano=0
+    ),
 }
 
 
@@ -58,7 +68,9 @@ def decode(kind: str, v: int, body: bytes) -> Event:
 
     Raises InvariantBroken for an unknown kind or version, and for bytes that are not this version's canonical form.
     """
-    decoder = _DECODERS.get((kind, v))
+    decoder, grow = _DECODERS.get((kind, v)), _GROWN.get((kind, v))
+    if grow is not None:
+        return _decode_older(kind, v, body, grow)
     if decoder is None:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=kind, v=v)
     try:
@@ -66,6 +78,20 @@ def decode(kind: str, v: int, body: bytes) -> Event:
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
     if _encode(event) != body:
+        raise InvariantBroken(reason="a fact that is not in canonical form", kind=kind, v=v)
+    return event
+
+
+def _decode_older(kind: str, v: int, body: bytes, grow: Callable[[dict[str, Any]], None]) -> Event:
+    """An older version's bytes as today's event; its canonical form is judged before anything is added."""
+    try:
+        plain = json.loads(body)
+        is_canonical = _encode(plain) == body
+        grow(plain)
+        event = _DECODERS[(kind, _VERSIONS[kind])](_encode(plain))
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
+    if not is_canonical:
         raise InvariantBroken(reason="a fact that is not in canonical form", kind=kind, v=v)
     return event
 

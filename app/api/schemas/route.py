@@ -116,6 +116,9 @@ class PlanCertificate(Answer):
     status: SolveStatus
     solver: str
     certified_terms: list[str]
+    estimated: SignedDec = Field(description="Believed beside the objective; bound, gap and status are about their sum.")
+    estimated_low: SignedDec
+    estimated_high: SignedDec
     estimated_terms: list[EstimatedTerm]
     books: list[BookSeen]
     receipt_sha256: str
