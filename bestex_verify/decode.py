@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-MAGIC = b"BXR1"
+MAGICS = (b"BXR1", b"BXR2")
 TEXTS = (
     "route_id",
     "symbol",
@@ -39,6 +39,9 @@ INTEGERS = (
     "witness_upnano",
     "gap_ubps",
 )
+# What the second format tells besides; in the first all of it was zero.
+NEWER_INTEGERS = ("estimated_nano", "is_searched")
+NEWER_COLUMNS = ("est_ppm",)
 COLUMNS = (
     "book_seq",
     "age_ns",
@@ -59,6 +62,7 @@ COLUMNS = (
 # A capacity may exceed 64 bits: units of 2**60, then the rest.
 CAPACITY_BITS = 60
 _FORMATS = {2: "h", 4: "i", 8: "q"}
+LONG_WIDTHS = (8, 32)
 
 
 class BadReceipt(ValueError):
@@ -118,6 +122,13 @@ class _Reader:
     def integer(self) -> int:
         return int.from_bytes(self.take(self.count(1)), "little", signed=True)
 
+    def integers(self, count: int) -> tuple[int, ...]:
+        """Integers of one width, 8 or 32 bytes."""
+        width = self.count(1)
+        if width not in LONG_WIDTHS:
+            raise BadReceipt(f"integers of {width} bytes before byte {self._at}")
+        return tuple(int.from_bytes(self.take(width), "little", signed=True) for _ in range(count))
+
     def column(self, count: int) -> tuple[int, ...]:
         width = self.count(1)
         if width not in _FORMATS:
@@ -131,17 +142,20 @@ class _Reader:
 def decode(data: bytes) -> Receipt:
     """The receipt in `data`; raises BadReceipt for anything that is not exactly one."""
     reader = _Reader(data)
-    if reader.take(len(MAGIC)) != MAGIC:
+    magic = reader.take(4)
+    if magic not in MAGICS:
         raise BadReceipt("not a receipt")
+    is_first = magic == MAGICS[0]
     texts = {name: reader.text() for name in TEXTS}
-    integers = {name: reader.integer() for name in INTEGERS}
+    integers = dict.fromkeys(NEWER_INTEGERS, 0) | _integers(reader, is_first=is_first)
     n_venues = reader.count(2)
     places: tuple[Place, ...] = ()
     rivals: tuple[Rival, ...] = ()
     if n_venues:
         venues = [reader.text() for _ in range(n_venues)]
-        listed = [(reader.text(), reader.integer()) for _ in range(reader.count(1))]
-        columns = {name: reader.column(n_venues) for name in COLUMNS}
+        listed = _listed(reader, is_first=is_first)
+        names = COLUMNS if is_first else COLUMNS + NEWER_COLUMNS
+        columns = dict.fromkeys(NEWER_COLUMNS, (0,) * n_venues) | {name: reader.column(n_venues) for name in names}
         whole = zip(columns["capacity_high"], columns["capacity_nano"], strict=True)
         columns["capacity_nano"] = tuple((high << CAPACITY_BITS) + low for high, low in whole)
         rivals = tuple(Rival(name, cost_nano, reader.column(n_venues)) for name, cost_nano in listed)
@@ -153,6 +167,22 @@ def decode(data: bytes) -> Receipt:
     if not reader.is_done():
         raise BadReceipt("bytes after the end")
     return Receipt(texts, integers, places, rivals)
+
+
+def _integers(reader: _Reader, *, is_first: bool) -> dict[str, int]:
+    if is_first:
+        return {name: reader.integer() for name in INTEGERS}
+    names = INTEGERS + NEWER_INTEGERS
+    return dict(zip(names, reader.integers(len(names)), strict=True))
+
+
+def _listed(reader: _Reader, *, is_first: bool) -> list[tuple[str, int]]:
+    """The rivals' names and costs: pair by pair in the first format, names before costs in the second."""
+    n_rivals = reader.count(1)
+    if is_first:
+        return [(reader.text(), reader.integer()) for _ in range(n_rivals)]
+    names = [reader.text() for _ in range(n_rivals)]
+    return list(zip(names, reader.integers(n_rivals), strict=True))
 
 
 def _levels(reader: _Reader, n_venues: int, side: int) -> list[tuple[tuple[int, int], ...]]:

@@ -72,18 +72,26 @@ class _Judge:
         self._claim("kind", texts["kind"] in ("spot", "linear", "inverse"), texts["kind"])
         self._claim("side", texts["side"] in ("buy", "sell"), texts["side"])
         objective, money = self._objective()
+        estimated = self._estimated()
         self._equal("objective_nano", n["objective_nano"], objective)
+        self._equal("estimated_nano", n["estimated_nano"], estimated)
         self._equal("money_nano", n["money_nano"], money)
         for place in self.receipt.places:
             self._check_place(place)
         self._check_sums(money)
         bound, n_rounded = self._bound()
+        if n["is_searched"]:
+            # A whole-lot search's bound cannot be recomputed here; it must prove more than the witness price does.
+            self._claim("bound_nano", n["bound_nano"] > bound, f"{n['bound_nano']} is not above the witness's {bound}")
+            bound, n_rounded = n["bound_nano"], 0
         self._equal("bound_nano", n["bound_nano"], bound)
-        self._claim("bound", bound <= objective, f"bound {bound} above objective {objective}")
-        gap = ceil(Fraction((objective - bound) * UBPS_PER_ONE, max(money, 1))) if n["allocated_units"] else 0
+        ranked = objective + estimated
+        self._claim("bound", bound <= ranked, f"bound {bound} above objective {ranked}")
+        gap = ceil(Fraction((ranked - bound) * UBPS_PER_ONE, max(money, 1))) if n["allocated_units"] else 0
         self._equal("gap_ubps", n["gap_ubps"], gap)
-        status = self._status(objective - bound, n_rounded)
-        self._claim("status", texts["status"] == status, f"{texts['status']} instead of {status}")
+        status = self._status(ranked - bound, n_rounded)
+        is_told = texts["status"] == status or (status, texts["status"]) == ("within_gap", "deadline")
+        self._claim("status", is_told, f"{texts['status']} instead of {status}")
         rivals = tuple((rival.name, self._rival_cost(rival.name, rival.qty_lots)) for rival in self.receipt.rivals)
         for rival, (name, cost) in zip(self.receipt.rivals, rivals, strict=True):
             self._equal(f"cost of {name}", rival.cost_nano, cost)
@@ -139,6 +147,17 @@ class _Judge:
                 self._claim(place.venue, found is not None, "more than its levels hold")
                 total, gross = total + (found[0] if found else 0), gross + (found[1] if found else 0)
         return total, gross
+
+    def _estimated(self) -> int:
+        """What the venues' estimates add to the children's fees, both together rounded up once."""
+        total = 0
+        for place in self.receipt.places:
+            found = self._child_cost(place, place.terms["qty_lots"] * place.terms["lot_units"])
+            if place.terms["qty_lots"] and found is not None:
+                fee_ppm = place.terms["fee_ppm"]
+                both = ceil(Fraction(found[1] * (fee_ppm + place.terms["est_ppm"]), PPM))
+                total += both - ceil(Fraction(found[1] * fee_ppm, PPM))
+        return total
 
     def _rival_cost(self, name: str, qty_lots: tuple[int, ...]) -> int:
         total = 0
@@ -245,7 +264,11 @@ class _Judge:
 
     def _unit_cost(self, place: Place, price: int) -> Fraction:
         """Exact all-in cost of one unit in nano, signed."""
-        return self._exact_money(price, 1) * (self.sign + Fraction(place.terms["fee_ppm"], PPM))
+        return self._exact_money(price, 1) * self._factor(place)
+
+    def _factor(self, place: Place) -> Fraction:
+        """What a venue's money counts: its sign, fee and estimate."""
+        return self.sign + Fraction(place.terms["fee_ppm"] + place.terms["est_ppm"], PPM)
 
     def _bound(self) -> tuple[int, int]:
         """(the witness price's lower bound on any plan of the allocated quantity, levels that owe rounding)."""
@@ -271,8 +294,7 @@ class _Judge:
                 money, taken = money + self._money(price, take), taken + take
             if not is_exact:
                 n_rounded += sum(1 for price, _ in place.levels if self._unit_cost(place, price) < witness + 1)
-            factor = self.sign + Fraction(place.terms["fee_ppm"], PPM)
-            total += min(Fraction(0), factor * money + self._fixed(place) - witness * taken)
+            total += min(Fraction(0), self._factor(place) * money + self._fixed(place) - witness * taken)
         return floor(total) - 2 * n_rounded, n_rounded
 
     def _status(self, gap_nano: int, n_rounded: int) -> str:

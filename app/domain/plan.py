@@ -60,7 +60,6 @@ class VenueEstimate:
     terms: tuple[tuple[str, int], ...]
 
 
-
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """Everything a planner may look at, besides the books.
@@ -116,10 +115,11 @@ class BookUse:
 class Certificate:
     """Recomputed in integers by routing/verify.py. Words: optimal for this model on these books, nothing more.
 
-    `objective_nano` = money + fee + fixed, signed as cost: the `certified_terms`, recomputed. `estimated_nano` is what was
-    believed beside it, with its interval, made of `estimated_terms` (name, 1e-6 bps of the plan's money); zero and empty
-    while nothing is estimated. `bound_nano` is the relaxation's lower bound on objective + estimated, `gap_ubps` the
-    distance between them over notional in 1e-6 bps, `status` what that distance says.
+    `objective_nano` = money + fee + fixed, signed as cost: the `certified_terms`, recomputed. `estimated_nano` is what
+    was believed beside it, with its interval, made of `estimated_terms` (name, 1e-6 bps of the plan's money); zero and
+    empty while nothing is estimated. `bound_nano` is the relaxation's lower bound on objective + estimated, `gap_ubps`
+    the distance between them over notional in 1e-6 bps, `status` what that distance says. `is_bound_searched`: the
+    bound is a whole-lot search's, which no witness price lets a stranger recompute.
     """
 
     objective_nano: int
@@ -134,6 +134,7 @@ class Certificate:
     estimated_nano: int = 0
     estimated_low_nano: int = 0
     estimated_high_nano: int = 0
+    is_bound_searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.cost import CEILING_UNITS, DEN, FEE_PPM, FIXED_NANO, IS_INVERSE, NUM, PPM, SIGN, money_of
+from app.kernels.cost import CEILING_UNITS, DEN, EST_PPM, FEE_PPM, FIXED_NANO, IS_INVERSE, NUM, PPM, SIGN, money_of
 from app.kernels.jit import kernel
 from app.kernels.status import OK
 
@@ -58,10 +58,11 @@ def dual_value(
     is_exact = rule[IS_INVERSE] == 0 and rule[DEN] == 1
     for v in range(first.size - 1):
         most = min(terms[v, CEILING_UNITS], target_units)
+        ppm = terms[v, FEE_PPM] + terms[v, EST_PPM]
         money = 0
         taken = 0
         for i in range(first[v], first[v + 1]):
-            if taken >= most or not is_cheaper(price_units[i], terms[v, FEE_PPM], witness_upnano, rule):
+            if taken >= most or not is_cheaper(price_units[i], ppm, witness_upnano, rule):
                 break
             take = min(qty_units[i], most - taken)
             money += money_of(price_units[i], take, rule)
@@ -69,13 +70,13 @@ def dual_value(
         i = first[v]
         # Half-even money of a level may undercut its exact value, so a level within a nano of the price may matter too.
         while not is_exact and i < first[v + 1]:
-            if not is_cheaper(price_units[i], terms[v, FEE_PPM], witness_upnano + PPM, rule):
+            if not is_cheaper(price_units[i], ppm, witness_upnano + PPM, rule):
                 break
             n_rounded += 1
             i += 1
         whole = money // PPM
-        nano = rule[SIGN] * money + whole * terms[v, FEE_PPM] + terms[v, FIXED_NANO] - witness_nano * taken
-        part = (money - whole * PPM) * terms[v, FEE_PPM] - witness_part * taken
+        nano = rule[SIGN] * money + whole * ppm + terms[v, FIXED_NANO] - witness_nano * taken
+        part = (money - whole * PPM) * ppm - witness_part * taken
         carry = part // PPM
         nano += carry
         part -= carry * PPM

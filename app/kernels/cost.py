@@ -20,7 +20,8 @@ from app.kernels.status import OK
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-# Columns of `terms`. LIMIT is the cap rounded to the venue's tick (0: none); CAPACITY -1 means that MAX_UNITS holds it.
+# Columns of `terms`. LIMIT is the cap rounded to the venue's tick (0: none); CAPACITY -1 means that MAX_UNITS holds it;
+# EST is what is believed of the venue's cost in ppm of money: it ranks and is in the bound, apart from the fee.
 FEE_PPM: Final = 0
 FIXED_NANO: Final = 1
 LOT_UNITS: Final = 2
@@ -32,7 +33,8 @@ CAPACITY_NANO: Final = 7
 LIMIT_UNITS: Final = 8
 USABLE_UNITS: Final = 9
 CEILING_UNITS: Final = 10
-N_TERMS: Final = 11
+EST_PPM: Final = 11
+N_TERMS: Final = 12
 
 # Entries of `rule`. SIDE is +1 buy, -1 sell; SIGN is +1 where money is a cost; AT_LIMIT judges at the cap's price.
 SIDE: Final = 0
@@ -72,10 +74,52 @@ def fee_of(money_nano: int, fee_ppm: int) -> int:
     return whole * fee_ppm - ((-part) // PPM)
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[:,::1], int64[::1], float64,"
-    " int64[::1], int64[::1], float64[::1], int64[::1], int64[:,::1], float64[::1])"
-)
+@kernel("")
+def believed_of(money_nano: int, fee_ppm: int, est_ppm: int) -> int:
+    """The estimated part of a child's cost: what it adds to the fee, so that both together round up once."""
+    return fee_of(money_nano, fee_ppm + est_ppm) - fee_of(money_nano, fee_ppm)
+
+
+@kernel("")
+def unit_costs(price_units: Int64, ratio: float, factor: float, count: int, start: int, out_unit_nano: Float64) -> None:
+    """All-in cost of one unit at each price: (ratio x price) x factor, element by element, which vectorises.
+
+    price_units: int64[>= count]; factor: what money counts, fee and estimate included; out_unit_nano: float64, written
+    from `start`.
+    """
+    for i in range(count):
+        out_unit_nano[start + i] = (ratio * price_units[i]) * factor
+
+
+@kernel("")
+def copy_side(
+    price_units: Int64, qty_units: Int64, count: int, start: int, out_price_units: Int64, out_qty_units: Int64
+) -> int:
+    """Copies the first levels of a side to `start`. Returns their units."""
+    depth = 0
+    for i in range(count):
+        out_price_units[start + i] = price_units[i]
+        out_qty_units[start + i] = qty_units[i]
+        depth += qty_units[i]
+    return int(depth)
+
+
+@kernel("")
+def n_within(price_units: Int64, count: int, limit: int, side: int) -> int:
+    """How many of a sorted side's first `count` prices are not beyond the limit (0: none is)."""
+    if limit <= 0 or count == 0 or (price_units[count - 1] - limit) * side <= 0:
+        return count
+    low, high = 0, count - 1
+    while low < high:
+        middle = (low + high) // 2
+        if (price_units[middle] - limit) * side > 0:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@kernel("")
 def lay_levels(
     price_units: Int64,
     qty_units: Int64,
@@ -108,29 +152,28 @@ def lay_levels(
     for v in range(rows.size):
         out_first[v] = level_i
         row = rows[v]
-        fee_factor = rule[SIGN] + terms[v, FEE_PPM] * 1e-6
-        limit = terms[v, LIMIT_UNITS]
+        factor = rule[SIGN] + (terms[v, FEE_PPM] + terms[v, EST_PPM]) * 1e-6
         if n_levels[row, 0] > 0:
             best_bid = max(best_bid, float(price_units[row, 0, 0]))
         if n_levels[row, 1] > 0:
             ask = float(price_units[row, 1, 0])
             best_ask = ask if best_ask == 0.0 else min(best_ask, ask)
-        count = n_levels[row, side_i]
-        out_seen[v, 0] = price_units[row, side_i, 0]
-        out_seen[v, 1] = 0
-        for i in range(count):
-            price = price_units[row, side_i, i]
-            if limit > 0 and (price - limit) * side > 0:
-                out_seen[v, 1] = count - i
-                break
-            out_price_units[level_i] = price
-            out_qty_units[level_i] = qty_units[row, side_i, i]
-            money = ratio / price if rule[IS_INVERSE] != 0 else ratio * price
-            out_unit_nano[level_i] = money * fee_factor
-            depth += qty_units[row, side_i, i]
-            highest = max(highest, float(price))
-            lowest = min(lowest, float(price))
-            level_i += 1
+        prices = price_units[row, side_i]
+        count = n_within(prices, n_levels[row, side_i], terms[v, LIMIT_UNITS], side)
+        out_seen[v, 0] = prices[0]
+        out_seen[v, 1] = n_levels[row, side_i] - count
+        if count == 0:
+            continue
+        depth += copy_side(prices, qty_units[row, side_i], count, level_i, out_price_units, out_qty_units)
+        if rule[IS_INVERSE] != 0:
+            for i in range(count):
+                out_unit_nano[level_i + i] = ratio / prices[i] * factor
+        else:
+            unit_costs(prices, ratio, factor, count, level_i, out_unit_nano)
+        first_price, last_price = float(prices[0]), float(prices[count - 1])
+        highest = max(highest, first_price, last_price)
+        lowest = min(lowest, first_price, last_price)
+        level_i += count
     out_first[rows.size] = level_i
     out_reach[0], out_reach[1], out_reach[2], out_reach[3], out_reach[4] = highest, lowest, depth, best_bid, best_ask
     return OK
@@ -146,7 +189,76 @@ def judged_price(price_units: int, limit_units: int, tick_units: int, rule: Int6
     return price_units // tick_units * tick_units
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1], int64[::1])")
+@kernel("")
+def needed_units(price_units: int, least_notional: int, rule: Int64) -> int:
+    """Units whose notional at a price reaches `least_notional`."""
+    return int(-((-least_notional * rule[DEN]) // (max(price_units, 1) * rule[NUM])))
+
+
+@kernel("")
+def is_payable(price_units: int, qty_units: int, row: Int64, rule: Int64) -> bool:
+    """Whether a venue's capacity pays for money at a price with its fee and fixed cost."""
+    money = money_of(price_units, qty_units, rule)
+    return bool(money + fee_of(money, max(row[FEE_PPM], 0)) + row[FIXED_NANO] <= row[CAPACITY_NANO])
+
+
+@kernel("")
+def least_units(price_units: Int64, qty_units: Int64, row: Int64, rule: Int64) -> int:
+    """MIN_UNITS raised by the least notional: at a buyer's touch, or at the worst price that a seller's child walks."""
+    least = row[MIN_UNITS]
+    if row[MIN_NOTIONAL_NANO] <= 0 or rule[IS_INVERSE] != 0 or price_units.size == 0:
+        return int(least)
+    if rule[SIDE] > 0:
+        needed = needed_units(price_units[0], row[MIN_NOTIONAL_NANO], rule)
+        return int(max(least, needed) if needed > 1 else least)
+    lowest = judged_price(price_units[-1], row[LIMIT_UNITS], row[TICK_UNITS], rule)
+    most_needed = needed_units(lowest, row[MIN_NOTIONAL_NANO], rule)
+    depth = 0
+    for i in range(price_units.size):
+        if depth + 1 >= most_needed:
+            break
+        price = judged_price(price_units[i], row[LIMIT_UNITS], row[TICK_UNITS], rule)
+        needed = needed_units(price, row[MIN_NOTIONAL_NANO], rule)
+        if depth + 1 < needed:
+            least = max(least, needed)
+        depth += qty_units[i]
+    return int(least)
+
+
+@kernel("")
+def most_units(price_units: Int64, qty_units: Int64, depth: int, row: Int64, rule: Int64) -> int:
+    """Units that the capacity pays for: all where it pays for them at the dearest price, else level by level.
+
+    A seller's margin is judged at the best price, a buyer's at the price of the child.
+    """
+    if row[CAPACITY_NANO] < 0 or depth == 0:
+        return depth
+    is_buy = rule[SIDE] > 0
+    at = judged_price(price_units[-1], row[LIMIT_UNITS], row[TICK_UNITS], rule) if is_buy else price_units[0]
+    if is_payable(at, depth, row, rule):
+        return depth
+    most = 0
+    reached = 0
+    for i in range(price_units.size):
+        price = price_units[0]
+        if is_buy:
+            price = judged_price(price_units[i], row[LIMIT_UNITS], row[TICK_UNITS], rule)
+        reached += qty_units[i]
+        if is_payable(price, reached, row, rule):
+            most = reached
+            continue
+        low, high = 0, reached
+        while low < high:
+            middle = (low + high + 1) // 2
+            if is_payable(price, middle, row, rule):
+                low = middle
+            else:
+                high = middle - 1
+        return max(most, low)
+    return most
+
+
+@kernel("")
 def size_venues(
     first: Int64, price_units: Int64, qty_units: Int64, terms_inplace: Int64, rule: Int64, out_room_units: Int64
 ) -> int:
@@ -158,46 +270,16 @@ def size_venues(
     Returns OK.
     Source: docs/kernels.md#sizes.
     """
-    side = rule[SIDE]
     for v in range(first.size - 1):
-        lot = terms_inplace[v, LOT_UNITS]
-        tick = terms_inplace[v, TICK_UNITS]
-        limit = terms_inplace[v, LIMIT_UNITS]
-        capacity = terms_inplace[v, CAPACITY_NANO]
-        least_notional = terms_inplace[v, MIN_NOTIONAL_NANO]
-        fee_ppm = max(terms_inplace[v, FEE_PPM], 0)
-        fixed = terms_inplace[v, FIXED_NANO]
-        least = terms_inplace[v, MIN_UNITS]
-        most = 0
+        row = terms_inplace[v]
+        prices = price_units[first[v] : first[v + 1]]
+        qtys = qty_units[first[v] : first[v + 1]]
         depth = 0
-        is_open = True
-        for i in range(first[v], first[v + 1]):
-            price = judged_price(price_units[i], limit, tick, rule)
-            if least_notional > 0 and rule[IS_INVERSE] == 0 and (side < 0 or i == first[v]):
-                at = price if side < 0 else price_units[i]
-                needed = -((-least_notional * rule[DEN]) // (max(at, 1) * rule[NUM]))
-                if depth + 1 < needed:
-                    least = max(least, needed)
-            depth += qty_units[i]
-            if is_open and capacity >= 0:
-                # A seller's margin is judged at the best price, a buyer's at the price of the child.
-                price = price if side > 0 else price_units[first[v]]
-                money = money_of(price, depth, rule)
-                if money + fee_of(money, fee_ppm) + fixed <= capacity:
-                    most = depth
-                    continue
-                low, high = 0, depth
-                while low < high:
-                    middle = (low + high + 1) // 2
-                    money = money_of(price, middle, rule)
-                    if money + fee_of(money, fee_ppm) + fixed <= capacity:
-                        low = middle
-                    else:
-                        high = middle - 1
-                most = max(most, low)
-                is_open = False
-        if capacity < 0:
-            most = depth
+        for i in range(qtys.size):
+            depth += qtys[i]
+        lot = row[LOT_UNITS]
+        least = least_units(prices, qtys, row, rule)
+        most = most_units(prices, qtys, depth, row, rule)
         most = min(most, terms_inplace[v, MAX_UNITS])
         terms_inplace[v, CEILING_UNITS] = most
         terms_inplace[v, USABLE_UNITS] = most // lot * lot
@@ -205,6 +287,27 @@ def size_venues(
         is_enough = terms_inplace[v, USABLE_UNITS] >= terms_inplace[v, MIN_UNITS]
         out_room_units[v] = terms_inplace[v, USABLE_UNITS] if is_enough else 0
     return OK
+
+
+@kernel("")
+def walk_venue(
+    price_units: Int64, qty_units: Int64, asked_units: int, fee_ppm: int, rule: Int64, out_walk: Int64
+) -> None:
+    """Walks one child: out_walk, int64[4], gets money nano, fee nano, worst price, levels read (-1: too short)."""
+    left = asked_units
+    money = 0
+    worst = 0
+    n_read = 0
+    while left > 0 and n_read < price_units.size:
+        take = min(left, qty_units[n_read])
+        worst = price_units[n_read]
+        money += money_of(worst, take, rule)
+        left -= take
+        n_read += 1
+    out_walk[0] = money
+    out_walk[1] = fee_of(money, fee_ppm)
+    out_walk[2] = worst
+    out_walk[3] = n_read if left <= 0 else -1
 
 
 @kernel(
@@ -223,37 +326,27 @@ def walk_plans(
     """Exact cost of plans on the seen book: each venue's units walked level by level.
 
     units: int64[n_plans, n]. out_walk: int64[n_plans, n, 4], written: money nano, fee nano, worst price units,
-    levels read; a venue asked for more than its levels hold gets -1 levels. out_total: int64[n_plans, 5], written:
-    objective nano, money nano, units, venues used, and 1 where every venue's sizes are kept. Returns OK.
+    levels read; a venue asked for more than its levels hold gets -1 levels. out_total: int64[n_plans, 6], written:
+    objective nano, money nano, units, venues used, 1 where every venue's sizes are kept, estimated nano. Returns OK.
     """
     for plan_i in range(units.shape[0]):
-        objective, gross, total, n_used, is_sound = 0, 0, 0, 0, 1
+        objective, gross, total, n_used, is_sound, believed = 0, 0, 0, 0, 1, 0
         for v in range(first.size - 1):
             asked = units[plan_i, v]
-            left = asked
-            money = 0
-            worst = 0
-            n_read = 0
-            i = first[v]
-            while left > 0 and i < first[v + 1]:
-                take = min(left, qty_units[i])
-                worst = price_units[i]
-                money += money_of(worst, take, rule)
-                left -= take
-                n_read += 1
-                i += 1
-            fee = fee_of(money, terms[v, FEE_PPM])
-            out_walk[plan_i, v, 0] = money
-            out_walk[plan_i, v, 1] = fee
-            out_walk[plan_i, v, 2] = worst
-            out_walk[plan_i, v, 3] = n_read if left <= 0 else -1
+            walk = out_walk[plan_i, v]
             if asked == 0:
+                for i in range(4):
+                    out_walk[plan_i, v, i] = 0
                 continue
-            objective += rule[SIGN] * money + fee + terms[v, FIXED_NANO]
-            gross += money
+            prices = price_units[first[v] : first[v + 1]]
+            walk_venue(prices, qty_units[first[v] : first[v + 1]], asked, terms[v, FEE_PPM], rule, walk)
+            objective += rule[SIGN] * walk[0] + walk[1] + terms[v, FIXED_NANO]
+            if terms[v, EST_PPM] != 0:
+                believed += believed_of(walk[0], terms[v, FEE_PPM], terms[v, EST_PPM])
+            gross += walk[0]
             total += asked
             n_used += 1
-            is_whole = asked % terms[v, LOT_UNITS] == 0 and left <= 0
+            is_whole = asked % terms[v, LOT_UNITS] == 0 and walk[3] >= 0
             if not is_whole or asked < terms[v, MIN_UNITS] or asked > terms[v, USABLE_UNITS]:
                 is_sound = 0
         out_total[plan_i, 0] = objective
@@ -261,4 +354,5 @@ def walk_plans(
         out_total[plan_i, 2] = total
         out_total[plan_i, 3] = n_used
         out_total[plan_i, 4] = is_sound
+        out_total[plan_i, 5] = believed
     return OK

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numba
-from numba import njit
+from numba import njit, types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,7 +63,7 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not signature:
-            part: Callable[P, R] = njit(cache=False, boundscheck=False, error_model="numpy")(function)
+            part: Callable[P, R] = _once_per_type(njit(cache=False, boundscheck=False, error_model="numpy")(function))
             return part
         # Numba picks a cache folder when it decorates, from this setting: ours only for our kernels.
         settings: Any = numba.config
@@ -73,10 +73,22 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         finally:
             settings.CACHE_DIR = previous
         _KERNELS.append(Kernel(function.__name__, dispatcher, signature))
-        compiled: Callable[P, R] = dispatcher
+        compiled: Callable[P, R] = _once_per_type(dispatcher)
         return compiled
 
     return decorate
+
+
+def _once_per_type(dispatcher: Any) -> Any:
+    """The dispatcher, deaf to literals: Numba would compile a callee once more for a counter that begins at zero."""
+    unliteral: Any = types.unliteral
+    resolve = dispatcher.get_call_template
+
+    def resolve_types(args: Any, kws: Any) -> Any:
+        return resolve(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()})
+
+    dispatcher.get_call_template = resolve_types
+    return dispatcher
 
 
 def registered() -> tuple[Kernel, ...]:

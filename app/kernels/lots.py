@@ -113,6 +113,11 @@ def round_to_lots(
         lot = terms[v, LOT_UNITS]
         units_inplace[v] = min(units_inplace[v], room_units[v]) // lot * lot
         left -= units_inplace[v]
+    # The price of each venue's next step, kept until the venue takes it: a negative step is not priced yet.
+    step_units = np.empty(n, np.int64)
+    step_nano = np.empty(n, np.float64)
+    for v in range(n):
+        step_units[v] = -1
     while left > 0:
         best = np.inf
         best_v = -1
@@ -122,11 +127,14 @@ def round_to_lots(
             step = terms[v, LOT_UNITS] if at > 0 else max(terms[v, LOT_UNITS], terms[v, MIN_UNITS])
             if step > left or at + step > room_units[v]:
                 continue
-            cost = span_cost(first, unit_nano, qty_units, v, at, at + step)
-            if at == 0:
-                cost += terms[v, FIXED_NANO]
-            if cost / step < best:
-                best = cost / step
+            if step_units[v] < 0:
+                cost = span_cost(first, unit_nano, qty_units, v, at, at + step)
+                if at == 0:
+                    cost += terms[v, FIXED_NANO]
+                step_units[v] = step
+                step_nano[v] = cost / step
+            if step_nano[v] < best:
+                best = step_nano[v]
                 best_v = v
                 best_step = step
         if best_v < 0:
@@ -138,6 +146,7 @@ def round_to_lots(
         more = min(more, room_units[best_v] - units_inplace[best_v]) // lot * lot
         step = max(best_step, more)
         units_inplace[best_v] += step
+        step_units[best_v] = -1
         left -= step
     return int(n_below_minimum(terms, units_inplace))
 

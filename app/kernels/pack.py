@@ -10,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.jit import kernel
+from app.kernels.pose import CAPACITY_HIGH, ESTIMATE_PPM, MAX_AGE_NS, NOW_NS
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
+
+# Columns of the venue table before the rivals' lots: see docs/receipts.md.
+N_FACTS: Final = 16
 
 INT16_REACH: Final = 2**15
 INT32_REACH: Final = 2**31
@@ -43,18 +47,7 @@ def pack_column(values: Int64, n: int, out_bytes: UInt8, start: int) -> int:
     return at
 
 
-@kernel("int64(int64[:,::1], uint8[::1])")
-def pack_table(table: Int64, out_bytes: UInt8) -> int:
-    """Writes each row of int64[n_columns, n] as a column of at most 1 + 8 n bytes. Returns the bytes written."""
-    at = 0
-    for k in range(table.shape[0]):
-        at = pack_column(table[k], table.shape[1], out_bytes, at)
-    return at
-
-
-@kernel(
-    "int64(int64[::1], int64[::1], int64[::1], float64[::1], int64[:,:,::1], float64, int64, int64[::1], uint8[::1])"
-)
+@kernel("")
 def pack_levels(
     first: Int64,
     price_units: Int64,
@@ -63,18 +56,18 @@ def pack_levels(
     walk: Int64,
     horizon_nano: float,
     side: int,
-    out_work: Int64,
     out_bytes: UInt8,
+    start: int,
 ) -> int:
     """Writes the levels a stranger needs: down to the first dearer than the horizon, or as deep as any plan reads.
 
     walk: int64[n_plans, n, 4] of walk_plans. horizon_nano: unit cost up to which levels matter to the bound.
-    out_work: int64[>= 2 n + 2 n_levels], scratch. Four columns: levels kept and first price per venue, then price steps
-    towards dearer and quantities of all kept levels. Returns the bytes written.
+    Four columns from `start`: levels kept and first price per venue, then price steps towards dearer and quantities of
+    all kept levels. Returns the end.
     """
     n = first.size - 1
-    kept = out_work[:n]
-    base = out_work[n : 2 * n]
+    kept = np.empty(n, np.int64)
+    base = np.empty(n, np.int64)
     total = 0
     for v in range(n):
         count = 0
@@ -86,15 +79,74 @@ def pack_levels(
         kept[v] = min(count, first[v + 1] - first[v])
         base[v] = price_units[first[v]] if kept[v] > 0 else 0
         total += kept[v]
-    steps = out_work[2 * n : 2 * n + total]
-    qtys = out_work[2 * n + total : 2 * n + 2 * total]
+    steps = np.empty(total, np.int64)
+    qtys = np.empty(total, np.int64)
     k = 0
     for v in range(n):
         for i in range(first[v], first[v] + kept[v]):
             steps[k] = (price_units[i] - price_units[i - 1]) * side if i > first[v] else 0
             qtys[k] = qty_units[i]
             k += 1
-    at = pack_column(kept, n, out_bytes, 0)
+    at = pack_column(kept, n, out_bytes, start)
     at = pack_column(base, n, out_bytes, at)
     at = pack_column(steps, total, out_bytes, at)
     return int(pack_column(qtys, total, out_bytes, at))
+
+
+@kernel(
+    "int64(int64[::1], int64[::1], int64[:,::1], int64[::1], int64[:,::1], int64[:,::1], int64[::1], int64[::1],"
+    " int64[::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])"
+)
+def pack_receipt(
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    asked: Int64,
+    wish: Int64,
+    places: Int64,
+    facts: Int64,
+    first: Int64,
+    price_units: Int64,
+    qty_units: Int64,
+    unit_nano: Float64,
+    sent: Int64,
+    lots: Int64,
+    walk: Int64,
+    horizon_nano: float,
+    side: int,
+    out_bytes: UInt8,
+) -> int:
+    """Writes the table of venues, then the levels: columns of docs/receipts.md in their order.
+
+    asked, wish, places: as posed (kernels/pose.py); facts: int64[7, n_listings]; sent: int64[n, 2], limits in ticks
+    first; lots: int64[1 + n_rivals, n], the plan's and each rival's. Returns the bytes written.
+    """
+    n = first.size - 1
+    column = np.empty(n, np.int64)
+    at = 0
+    for c in range(N_FACTS):
+        for v in range(n):
+            k, row = places[1, v], places[2, v]
+            if c == 0:
+                column[v] = book_seq[row]
+            elif c == 1:
+                column[v] = wish[NOW_NS] - received_ts_ns[row]
+            elif c == 2:
+                column[v] = asked[MAX_AGE_NS, k]
+            elif c < 10:
+                column[v] = facts[c - 3, k]
+            elif c < 12:
+                column[v] = asked[CAPACITY_HIGH + c - 10, k]
+            elif c == 12:
+                column[v] = first[v + 1] - first[v]
+            elif c == 13:
+                column[v] = lots[0, v]
+            elif c == 14:
+                column[v] = sent[v, 0]
+            else:
+                column[v] = asked[ESTIMATE_PPM, k]
+        at = pack_column(column, n, out_bytes, at)
+    for r in range(1, lots.shape[0]):
+        for v in range(n):
+            column[v] = lots[r, v]
+        at = pack_column(column, n, out_bytes, at)
+    return int(pack_levels(first, price_units, qty_units, unit_nano, walk, horizon_nano, side, out_bytes, at))

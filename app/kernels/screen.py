@@ -47,10 +47,7 @@ def is_sorted_side(price_units: Int64, qty_units: Int64, n_levels: int, side: in
     return True
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[::1], int64[::1],"
-    " int64, int64, int64[::1])"
-)
+@kernel("")
 def screen_books(
     price_units: Int64,
     qty_units: Int64,

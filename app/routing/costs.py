@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.fees import fee_nano
 from app.kernels import bound, cost
 from app.routing import exact
 from app.routing.problem import RouteProblem
@@ -15,7 +16,7 @@ Int64Array = npt.NDArray[np.int64]
 # [n_plans, n, 4] of money nano, fee nano, worst price units, levels read (-1: the book is too short); int64, or
 # Python integers where int64 is too narrow.
 Walks = npt.NDArray[Any]
-# Per plan: objective nano, money nano, units, venues used, 1 where every venue's sizes are kept.
+# Per plan: objective nano, money nano, units, venues used, 1 where every venue's sizes are kept, estimated nano.
 Totals = list[list[int]]
 
 
@@ -23,7 +24,7 @@ def walk_plans(problem: RouteProblem, plans: Int64Array) -> tuple[Walks, Totals]
     """Each plan (int64[n_plans, n] units) walked level by level over the seen books."""
     if problem.is_narrow:
         walks = np.empty((plans.shape[0], problem.n_venues, 4), dtype=np.int64)
-        totals = np.empty((plans.shape[0], 5), dtype=np.int64)
+        totals = np.empty((plans.shape[0], 6), dtype=np.int64)
         cost.walk_plans(
             problem.first, problem.price_units, problem.qty_units, problem.terms, problem.rule, plans, walks, totals
         )
@@ -40,16 +41,17 @@ def walk_plans(problem: RouteProblem, plans: Int64Array) -> tuple[Walks, Totals]
 
 
 def _total(problem: RouteProblem, units: list[int], walk: list[tuple[int, int, int, int]]) -> list[int]:
-    objective, gross, n_used, is_sound = 0, 0, 0, 1
+    objective, gross, n_used, is_sound, estimated = 0, 0, 0, 1, 0
     for row, asked, (money, fee, _, n_read) in zip(problem.terms.tolist(), units, walk, strict=True):
         if asked == 0:
             continue
         objective += problem.sign * money + fee + row[cost.FIXED_NANO]
+        estimated += fee_nano(money, row[cost.FEE_PPM] + row[cost.EST_PPM]) - fee
         gross, n_used = gross + money, n_used + 1
         is_whole = asked % row[cost.LOT_UNITS] == 0 and n_read >= 0
         if not is_whole or not row[cost.MIN_UNITS] <= asked <= row[cost.USABLE_UNITS]:
             is_sound = 0
-    return [objective, gross, sum(units), n_used, is_sound]
+    return [objective, gross, sum(units), n_used, is_sound, estimated]
 
 
 def dual_value(problem: RouteProblem, target_units: int, witness_upnano: int) -> tuple[int, int]:

@@ -153,7 +153,7 @@ def dual_value(
     total_upnano, n_rounded = witness_upnano * target_units, 0
     is_exact = not rule[cost.IS_INVERSE] and num_den[1] == 1
     for v, row in enumerate(terms.tolist()):
-        most, fee_ppm = min(row[cost.CEILING_UNITS], target_units), row[cost.FEE_PPM]
+        most, fee_ppm = min(row[cost.CEILING_UNITS], target_units), row[cost.FEE_PPM] + row[cost.EST_PPM]
         money, taken = 0, 0
         for i in range(bounds[v], bounds[v + 1]):
             price = int(price_units[i])

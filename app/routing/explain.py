@@ -9,33 +9,30 @@ from app.domain.plan import CostSplit, Exclusion
 from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
 from app.routing.problem import RouteProblem
-from app.routing.verify import Recosted
+from app.routing.verify import Proof, Recosted
 
 
-def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> list[Exclusion]:
+def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, proof: Proof) -> list[Exclusion]:
     """One reason, with its numbers, for each venue of the problem that the plan leaves out."""
-    terms, first, venues = problem.terms, problem.first, problem.venues
-    left_out = np.flatnonzero(plan.units == 0) if plan is not None else np.arange(problem.n_venues)
-    if left_out.size == 0:
+    venues, units = problem.venues, plan.units.tolist() if plan is not None else [0] * problem.n_venues
+    n_used = plan.n_venues if plan is not None else 0
+    if n_used == len(units):
         return []
-    least = terms[left_out, cost.MIN_UNITS]
-    is_possible = (problem.room_units[left_out] > 0) & (least <= wanted_units)
+    room, least = problem.room_units.tolist(), problem.terms[:, cost.MIN_UNITS].tolist()
+    # The dearest all-in price of one whole quantity that the plan pays, signed as cost.
     scale = 10.0**problem.symbol.qty_scale
-    # The all-in price of one whole quantity at the venue's first level, its fixed cost spread over all it could take.
-    costs = problem.unit_nano if problem.unit_nano.size else np.zeros(1)
-    touch_nano = costs[np.minimum(first[left_out], costs.size - 1)]
-    most = np.minimum(np.maximum(terms[left_out, cost.USABLE_UNITS], 1), max(wanted_units, 1))
-    own_nano = np.rint((touch_nano + terms[left_out, cost.FIXED_NANO] / most) * scale).tolist()
-    ceiling_nano = _dearest_price_nano(problem, plan)
+    ceiling_nano = round(proof.deepest_nano * scale) if n_used else 0
     limit_nano = abs(ceiling_nano)
-    order, n_used = problem.request.approved.value, plan.n_venues if plan is not None else 0
+    order = problem.request.approved.value
     is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
     max_venues = 1 if is_whole else order.venues.max_venues
     # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
     is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
     found = []
-    for v, can, price_nano in zip(left_out.tolist(), is_possible.tolist(), own_nano, strict=True):
-        if not can:
+    for v, price_nano in enumerate(proof.own_nano):
+        if units[v]:
+            continue
+        if room[v] <= 0 or least[v] > wanted_units:
             found.append(_impossible(problem, v, wanted_units))
         elif is_bound and (plan is None or price_nano < ceiling_nano):
             found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, n_used))
@@ -47,7 +44,7 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int) 
 def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> Exclusion:
     """The reason of a venue that could take nothing at any price: limit, least quantity, least notional, balance."""
     venue, touch_units = problem.venues[v], int(problem.seen[v, 0])
-    listing = problem.admitted.listings.instruments[int(problem.admitted.picks[v])]
+    listing = problem.admitted.listings.instruments[problem.admitted.picks[v]]
     row = problem.terms[v].tolist()
     depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
     if depth == 0:
@@ -64,15 +61,6 @@ def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> Exclusion:
     if problem.side is Side.SELL and problem.symbol.fungible.kind is ContractKind.SPOT:
         needed = row[cost.MIN_UNITS] * 10 ** (NANO_SCALE - problem.symbol.qty_scale)
     return Exclusion(venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[v], needed)
-
-
-def _dearest_price_nano(problem: RouteProblem, plan: Recosted | None) -> int:
-    """The dearest all-in price of one whole quantity that the plan pays, signed as cost."""
-    if plan is None or plan.qty_units == 0:
-        return 0
-    used = np.flatnonzero(plan.units)
-    deepest = problem.first[used] + plan.walk[used, 3].astype(np.int64) - 1
-    return round(float(problem.unit_nano[deepest].max() * 10.0**problem.symbol.qty_scale))
 
 
 def unallocated_code(
@@ -117,7 +105,7 @@ def cost_split(problem: RouteProblem, plan: Recosted) -> CostSplit:
     touch_money = symbol.money_nano(touch, qty)
     mid_half = problem.request.mid_half_units
     mid_money = half_price_money_nano(problem, mid_half, qty) if mid_half > 0 else touch_money
-    fee = int(plan.walk[:, 1].sum())
+    fee = sum(plan.walk[:, 1].tolist())
     fixed = plan.objective_nano - sign * plan.money_nano - fee
     spread, impact = sign * (touch_money - mid_money), sign * (plan.money_nano - touch_money)
     return CostSplit(spread, impact, fee, fixed, spread + impact + fee + fixed)

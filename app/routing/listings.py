@@ -40,16 +40,17 @@ class Listings:
     facts: Int64Array
     names: tuple[bytes, ...]
     has_fixed: bool
+    num_den: tuple[int, int]
 
     def are_of(self, request: PlanRequest) -> bool:
         """Whether the request speaks of exactly these listings and fees."""
-        if request.symbol is not self.symbol or len(request.instruments) != len(self.venues):
-            return False
-        fees = request.fees
-        for i, (venue, instrument) in enumerate(request.instruments.items()):
-            if instrument is not self.instruments[i] or venue != self.venues[i] or fees.get(venue) is not self.fees[i]:
-                return False
-        return True
+        instruments, fees = request.instruments, request.fees
+        return (
+            request.symbol is self.symbol
+            and tuple(instruments) == self.venues
+            and tuple(instruments.values()) == self.instruments
+            and tuple(map(fees.get, self.venues)) == self.fees
+        )
 
 
 def money_rule(symbol: Symbol) -> tuple[int, int]:
@@ -97,6 +98,7 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
         facts=np.ascontiguousarray(np.array(facts, dtype=np.int64).reshape(-1, 7).T),
         names=tuple(_named(listing.venue) for listing in instruments),
         has_fixed=any(fee.fixed_nano for fee in fees),
+        num_den=money_rule(symbol),
     )
 
 

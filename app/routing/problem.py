@@ -6,7 +6,7 @@ Money is nano of the symbol's money currency, signed as cost (float to search, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -17,17 +17,14 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
 from app.domain.units import NANO, PPM, div_up
-from app.kernels import cost
+from app.kernels import cost, pose
 from app.routing import exact
-from app.routing.listings import NARROW, Listings, money_rule
+from app.routing.listings import NARROW, Listings
 from app.shm.books import SymbolBooks
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
-NO_CAPACITY: Final = -1
-# Fixed costs above this are summed by Python: a few of them would leave int64.
-MAX_NARROW_FIXED_NANO: Final = 2**56
 MAX_FLOAT_INTEGER: Final = 2**53
 
 
@@ -35,12 +32,12 @@ MAX_FLOAT_INTEGER: Final = 2**53
 class Admitted:
     """The venues that may be routed to, in columns: which of the listings, their rows in the books, ages, capacities.
 
-    `picks`, `rows`: int64[n]. Made by routing/verify.py alone.
+    `picks`: which listings, `rows`: int64[n]. Made by routing/verify.py alone.
     """
 
     listings: Listings
     venues: tuple[str, ...]
-    picks: Int64Array
+    picks: list[int]
     rows: Int64Array
     book_seq: list[int]
     age_ns: list[int]
@@ -49,17 +46,86 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says of each listing, as the kernels read it. Made by routing/verify.py alone, which bounds it.
+
+    `table`: int64[N_ASKED, n], `wish`: int64[N_WISHES] (kernels/pose.py); the lists are by listing, as asked.
+    """
+
+    listings: Listings
+    table: Int64Array
+    wish: Int64Array
+    rows: list[int]
+    max_age_ns: list[int]
+    capacity_nano: list[int]
+
+
+@dataclass(slots=True)
+class Contestants:
+    """What a contest of `n_plans` over n venues writes: kernels/contest.py and kernels/prove.py say what."""
+
+    n_plans: int
+    n: int
+    units: Int64Array = field(init=False)
+    walk: Int64Array = field(init=False)
+    total: Int64Array = field(init=False)
+    status: Int64Array = field(init=False)
+    work: Int64Array = field(init=False)
+    heap_key: Float64Array = field(init=False)
+    sent: Int64Array = field(init=False)
+    nano: Float64Array = field(init=False)
+    found: Int64Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        k, n = self.n_plans, self.n
+        self.units, self.walk = np.empty((k, n), np.int64), np.empty((k, n, 4), np.int64)
+        self.total, self.status = np.empty((k, 6), np.int64), np.empty(k, np.int64)
+        self.work, self.heap_key = np.empty((2, n), np.int64), np.empty(n, np.float64)
+        self.sent, self.nano = np.empty((n, 2), np.int64), np.empty((n, 3), np.float64)
+        self.found = np.empty(4, np.int64)
+
+
+class Workspace:
+    """The arrays of decisions over up to `n` listings and `n_levels` levels, allocated once and written again."""
+
+    def __init__(self, n: int, n_levels: int) -> None:
+        self.n, self.n_levels = n, n_levels
+        self.table = np.zeros((pose.N_ASKED, n), np.int64)
+        self.wish = np.zeros(pose.N_WISHES, np.int64)
+        self.places, self.terms = np.empty((3, n), np.int64), np.empty((n, cost.N_TERMS), np.int64)
+        self.price, self.qty = np.empty(n_levels, np.int64), np.empty(n_levels, np.int64)
+        self.unit_nano, self.key = np.empty(n_levels, np.float64), np.empty(2 * n_levels, np.float64)
+        self.first, self.seen = np.empty(n + 1, np.int64), np.empty((n, 2), np.int64)
+        self.reach, self.room = np.empty(pose.N_REACH, np.float64), np.empty(n, np.int64)
+        self._contestants: dict[tuple[int, int], Contestants] = {}
+
+    def fits(self, n: int, n_levels: int) -> bool:
+        """Whether a decision over so many listings and levels can use these arrays."""
+        return n == self.n and n_levels <= self.n_levels
+
+    def contestants(self, n_plans: int, n: int) -> Contestants:
+        """The arrays of a contest of `n_plans` over `n` admitted venues."""
+        found = self._contestants.get((n_plans, n))
+        if found is None:
+            found = self._contestants[(n_plans, n)] = Contestants(n_plans, n)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class RouteProblem:
     """Flat arrays of one class on one side.
 
     Venue v owns levels first[v] .. first[v + 1] of `price_units`, `qty_units` (int64) and `unit_nano` (float64, all-in
-    cost of one unit). `terms` is int64[n, N_TERMS], `rule` int64[N_RULES] (kernels/cost.py). `room_units`, int64[n]:
-    most whole-lot units, 0 where a venue's least exceeds them. `seen`, int64[n, 2]: own touch, levels beyond the limit.
-    `is_narrow`: every product fits int64, so kernels may settle; otherwise exact.py does. `scratch`: work of the merge.
+    cost of one unit, estimate included). `terms` is int64[n, N_TERMS], `rule` int64[N_RULES] (kernels/cost.py).
+    `room_units`, int64[n]: most whole-lot units, 0 where a venue's least exceeds them. `seen`, int64[n, 2]: own touch,
+    levels beyond the limit. `is_narrow`: every product fits int64, so kernels may settle; otherwise exact.py does.
+    `workspace` owns the arrays: a problem lives until the next one is posed in it.
     """
 
     request: PlanRequest
+    books: SymbolBooks
     admitted: Admitted
+    asked: Asked
     side: Side
     sign: int
     first: Int64Array
@@ -76,7 +142,13 @@ class RouteProblem:
     has_fixed: bool
     best_bid_units: int
     best_ask_units: int
-    scratch: tuple[Int64Array, Float64Array]
+    workspace: Workspace
+
+    @property
+    def scratch(self) -> tuple[Int64Array, Float64Array]:
+        """Work of a merge: int64[2, n] and float64[n]."""
+        room = self.workspace.contestants(0, self.n_venues)
+        return room.work, room.heap_key
 
     @property
     def n_venues(self) -> int:
@@ -98,122 +170,18 @@ def fixed_cost_nano(symbol: Symbol, fee: FeeTier, mid_half_units: int) -> int:
     return div_up(fee.fixed_nano * 2 * 10**symbol.price_scale, max(mid_half_units, 1))
 
 
-def limits_of(request: PlanRequest, tick_units: Int64Array) -> Int64Array:
-    """The cap as prices that each tick can say, never beyond it (int64, as `tick_units`); 0 without a cap."""
-    cap = request.price_cap_units
-    if cap <= 0:
-        return np.zeros_like(tick_units)
-    if request.approved.value.side is Side.BUY:
-        below: Int64Array = np.maximum(cap // tick_units * tick_units, 1)
-        return below
-    above: Int64Array = -(-cap // tick_units) * tick_units
-    return above
+def capacities(request: PlanRequest, fees: tuple[FeeTier, ...], capacity_nano: list[int]) -> tuple[list[int], bool]:
+    """Each capacity as the kernels take it, and whether that is units: what no level price changes, base or margin.
 
-
-def build_problem(request: PlanRequest, books: SymbolBooks, admitted: Admitted) -> RouteProblem:
-    """The flat problem of the admitted venues; takes their `Admitted` from routing/verify.py."""
-    symbol, side = request.symbol, request.approved.value.side
-    num, den = num_den = money_rule(symbol)
-    fits = num < NARROW and den < NARROW
-    rule = _rule(request, (num, den) if fits else (1, 1))
-    terms = _terms(request, admitted)
-    n = len(admitted.venues)
-    size = n * books.price_units.shape[2]
-    price, qty, unit_nano = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.float64)
-    first, seen, reach = np.empty(n + 1, np.int64), np.empty((n, 2), np.int64), np.empty(5, np.float64)
-    ratio = num / den
-    cost.lay_levels(
-        books.price_units,
-        books.qty_units,
-        books.n_levels,
-        admitted.rows,
-        terms,
-        rule,
-        ratio,
-        price,
-        qty,
-        unit_nano,
-        first,
-        seen,
-        reach,
-    )
-    highest, lowest, depth, best_bid, best_ask = reach.tolist()
-    is_narrow = fits and _fits_int64((highest, lowest, depth), terms, num_den, is_inverse=symbol.fungible.is_inverse)
-    n_flat = int(first[n])
-    price, qty, unit_nano = price[:n_flat], qty[:n_flat], unit_nano[:n_flat]
-    room = np.empty(n, dtype=np.int64)
-    if is_narrow:
-        cost.size_venues(first, price, qty, terms, rule, room)
-    else:
-        exact.size_venues(first, price, qty, terms, rule, num_den, admitted.capacity_nano, room)
-    return RouteProblem(
-        request=request,
-        admitted=admitted,
-        side=side,
-        sign=symbol.fungible.cost_sign(side),
-        first=first,
-        price_units=price,
-        qty_units=qty,
-        unit_nano=unit_nano,
-        terms=terms,
-        rule=rule,
-        room_units=room,
-        seen=seen,
-        num_den=num_den,
-        ratio=ratio,
-        is_narrow=is_narrow,
-        has_fixed=admitted.listings.has_fixed,
-        best_bid_units=_exact_price(best_bid, books.price_units[admitted.rows, 0, 0]),
-        best_ask_units=_exact_price(best_ask, books.price_units[admitted.rows, 1, 0]),
-        scratch=(np.empty((2, n), dtype=np.int64), np.empty(n, dtype=np.float64)),
-    )
-
-
-def _exact_price(price: float, touches: Int64Array) -> int:
-    """The integer that the kernel's float stands for: one of `touches` where it is beyond a float's integers."""
-    if abs(price) < MAX_FLOAT_INTEGER:
-        return int(price)
-    return int(touches[np.argmin(np.abs(touches.astype(np.float64) - price))])
-
-
-def _rule(request: PlanRequest, num_den: tuple[int, int]) -> Int64Array:
-    order, fungible = request.approved.value, request.symbol.fungible
-    is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
-    return np.array(
-        (order.side.sign, fungible.cost_sign(order.side), *num_den, fungible.is_inverse, is_at_limit), dtype=np.int64
-    )
-
-
-def _terms(request: PlanRequest, admitted: Admitted) -> Int64Array:
-    """The standing terms of the admitted venues with what this request adds: limits, capacities, fixed costs in money.
-
-    A quote capacity that a buyer must hold at each level's price goes to CAPACITY_NANO; one that no level price changes
-    (base to sell, margin of an inverse contract) becomes part of MAX_UNITS. Values are cut to int64 headroom, which is
-    more than any book holds.
+    Values are cut to int64 headroom, which is more than any book holds.
     """
-    symbol, listings = request.symbol, admitted.listings
-    terms: Int64Array = listings.terms[admitted.picks]
-    if request.price_cap_units > 0:
-        terms[:, cost.LIMIT_UNITS] = limits_of(request, terms[:, cost.TICK_UNITS])
-    if symbol.fungible.is_inverse and listings.has_fixed:
-        terms[:, cost.FIXED_NANO] = [
-            min(fixed_cost_nano(symbol, listings.fees[pick], request.mid_half_units), NARROW)
-            for pick in admitted.picks.tolist()
-        ]
+    symbol = request.symbol
     if symbol.fungible.kind is ContractKind.SPOT and request.approved.value.side is Side.SELL:
         scale = 10**symbol.qty_scale
-        most = [min(capacity * scale // NANO, NARROW) for capacity in admitted.capacity_nano]
-    elif symbol.fungible.is_inverse:
-        most = [
-            _margin_units(symbol, listings.fees[pick], capacity)
-            for pick, capacity in zip(admitted.picks.tolist(), admitted.capacity_nano, strict=True)
-        ]
-    else:
-        terms[:, cost.CAPACITY_NANO] = [min(capacity, NARROW) for capacity in admitted.capacity_nano]
-        return terms
-    terms[:, cost.CAPACITY_NANO] = NO_CAPACITY
-    terms[:, cost.MAX_UNITS] = np.minimum(terms[:, cost.MAX_UNITS], most)
-    return terms
+        return [min(capacity * scale // NANO, NARROW) for capacity in capacity_nano], True
+    if symbol.fungible.is_inverse:
+        return [_margin_units(symbol, *pair) for pair in zip(fees, capacity_nano, strict=True)], True
+    return [capacity if capacity < NARROW else NARROW for capacity in capacity_nano], False
 
 
 def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
@@ -224,23 +192,103 @@ def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
     return min(units, NARROW)
 
 
-def _fits_int64(
-    reach: tuple[float, float, float], terms: Int64Array, num_den: tuple[int, int], *, is_inverse: bool
-) -> bool:
-    """Whether no product of the settling kernels can leave int64; `reach` is highest and lowest price, and depth."""
-    num, den = num_den
-    # A little above the floats, which are exact to 53 bits only.
-    highest, lowest, depth = int(reach[0] * 1.000001), int(min(reach[0], reach[1])), int(reach[2] * 1.000001) + 1
-    price, low = max(highest, int(terms[:, cost.LIMIT_UNITS].max())) + 1, max(lowest, 1)
-    most: list[int] = terms.max(axis=0).tolist()
-    factor: int = PPM + max(most[cost.FEE_PPM], -int(terms[:, cost.FEE_PPM].min()))
-    if depth * PPM >= NARROW or most[cost.MIN_NOTIONAL_NANO] * den >= NARROW:
-        return False
-    if most[cost.FIXED_NANO] >= MAX_NARROW_FIXED_NANO:
-        return False
-    if is_inverse:
-        # A witness is at most the dearest cost, so witness x price x den stays under factor x num x price / low.
-        return max(depth * num, 2 * factor * num * (price // low + 1), price * den) < NARROW
-    if den == 1:
-        return price * depth * num < NARROW
-    return max(price * depth * num, 2 * price * num * factor) < NARROW
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A posed problem whose venues are not named yet: `n` of the listings were admitted."""
+
+    n: int
+    rule: Int64Array
+    asked: Asked
+    workspace: Workspace
+
+
+def lay_problem(request: PlanRequest, books: SymbolBooks, asked: Asked, workspace: Workspace) -> Laid:
+    """Poses the problem in `workspace`: one kernel call over the books as they were seen."""
+    symbol, listings = request.symbol, asked.listings
+    num, den = num_den = listings.num_den
+    fits = num < NARROW and den < NARROW
+    rule = _rule(request, num_den if fits else (1, 1))
+    standing = listings.terms
+    if symbol.fungible.is_inverse and listings.has_fixed:
+        standing = standing.copy()
+        standing[:, cost.FIXED_NANO] = [
+            min(fixed_cost_nano(symbol, fee, request.mid_half_units), NARROW) for fee in listings.fees
+        ]
+    n = pose.pose_problem(
+        books.price_units,
+        books.qty_units,
+        books.n_levels,
+        books.book_seq,
+        books.received_ts_ns,
+        books.is_gapped,
+        asked.table,
+        standing,
+        asked.wish,
+        rule,
+        num / den,
+        fits,
+        workspace.places,
+        workspace.terms,
+        workspace.price,
+        workspace.qty,
+        workspace.unit_nano,
+        workspace.first,
+        workspace.seen,
+        workspace.reach,
+        workspace.room,
+    )
+    return Laid(n, rule, asked, workspace)
+
+
+def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted: Admitted) -> RouteProblem:
+    """The flat problem of the admitted venues; takes their `Admitted` from routing/verify.py."""
+    symbol, asked, workspace, n = request.symbol, laid.asked, laid.workspace, laid.n
+    first, terms, room, seen = workspace.first, workspace.terms, workspace.room, workspace.seen
+    if n < workspace.n:
+        first, terms, room, seen = first[: n + 1], terms[:n], room[:n], seen[:n]
+    n_flat = int(first[n])
+    price, qty = workspace.price[:n_flat], workspace.qty[:n_flat]
+    _, _, _, best_bid, best_ask, is_narrow = workspace.reach.tolist()
+    num, den = asked.listings.num_den
+    if not is_narrow:
+        exact.size_venues(first, price, qty, terms, laid.rule, (num, den), admitted.capacity_nano, room)
+    side = request.approved.value.side
+    return RouteProblem(
+        request=request,
+        books=books,
+        admitted=admitted,
+        asked=asked,
+        side=side,
+        sign=symbol.fungible.cost_sign(side),
+        first=first,
+        price_units=price,
+        qty_units=qty,
+        unit_nano=workspace.unit_nano[:n_flat],
+        terms=terms,
+        rule=laid.rule,
+        room_units=room,
+        seen=seen,
+        num_den=(num, den),
+        ratio=num / den,
+        is_narrow=bool(is_narrow),
+        has_fixed=asked.listings.has_fixed,
+        best_bid_units=_exact_price(best_bid, books, admitted, 0),
+        best_ask_units=_exact_price(best_ask, books, admitted, 1),
+        workspace=workspace,
+    )
+
+
+def _exact_price(price: float, books: SymbolBooks, admitted: Admitted, side_i: int) -> int:
+    """The integer that the kernel's float stands for: one of the touches where it is beyond a float's integers."""
+    if abs(price) < MAX_FLOAT_INTEGER:
+        return int(price)
+    touches = books.price_units[admitted.rows, side_i, 0]
+    return int(touches[np.argmin(np.abs(touches.astype(np.float64) - price))])
+
+
+def _rule(request: PlanRequest, num_den: tuple[int, int]) -> Int64Array:
+    order, fungible = request.approved.value, request.symbol.fungible
+    is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
+    return np.array(
+        (order.side.sign, fungible.cost_sign(order.side), *num_den, fungible.is_inverse, is_at_limit), dtype=np.int64
+    )

@@ -6,6 +6,7 @@ reads; deeper levels can change neither plan nor bound. Delta-coded integers of 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,30 +16,27 @@ import numpy.typing as npt
 
 from app.domain.enums import TimeInForce, UnallocatedCode
 from app.domain.plan import PlanRequest
-from app.kernels import cost, pack
+from app.kernels import cost
+from app.kernels import pack as receipts
 from app.routing.costs import Walks
-from app.routing.listings import NARROW
 from app.routing.problem import RouteProblem
-from app.routing.verify import Finding, Recosted
+from app.routing.verify import Finding, Recosted, prices_only
 
 Int64Array = npt.NDArray[np.int64]
 
-MAGIC: Final = b"BXR1"
-# Rows of the venue table before the rivals' lots: see docs/receipts.md.
-N_FACTS: Final = 15
-# A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
-CAPACITY_BITS: Final = 60
+MAGIC: Final = b"BXR2"
+# The two widths of the head's integers: int64 is enough for all but absurd sums.
+SHORT, LONG = 8, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the receipt says of the decision, beside the problem. `limit_ticks`: int64[n], 0 where nothing is sent."""
+    """What the receipt says of the decision, beside the problem."""
 
     plan: Recosted | None
     alternatives: Sequence[Recosted]
     walks: Walks
     finding: Finding
-    limit_ticks: Sequence[int]
     unallocated_code: UnallocatedCode | None
 
 
@@ -48,55 +46,67 @@ def text_bytes(value: str) -> bytes:
     return len(data).to_bytes(2, "little") + data
 
 
-def integer_bytes(value: int) -> bytes:
-    """Length in one byte, then the signed integer in little endian: any size."""
-    size = (value.bit_length() + 8) // 8
-    return size.to_bytes(1, "little") + value.to_bytes(size, "little", signed=True)
+def integers_bytes(values: Sequence[int]) -> bytes:
+    """One byte of width, 8 or 32, then each signed integer in little endian."""
+    try:
+        return bytes((SHORT,)) + struct.pack(f"<{len(values)}q", *values)
+    except struct.error:
+        return bytes((LONG,)) + b"".join([value.to_bytes(LONG, "little", signed=True) for value in values])
 
 
 def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome) -> bytes:
     """The receipt's bytes: the same decision gives the same bytes."""
-    parts = _head(request, outcome)
+    head = _head(request, outcome)
     if problem is None:
-        parts.append(b"\0\0")
-        return b"".join(parts)
-    n = problem.n_venues
-    listings, picks = problem.admitted.listings, problem.admitted.picks.tolist()
-    parts.append(n.to_bytes(2, "little"))
-    parts.extend([listings.names[pick] for pick in picks])
-    rivals = outcome.alternatives
-    table = _table(problem, outcome)
-    size = (table.shape[0] * n + 2 * n + 2 * problem.price_units.size) * 8 + table.shape[0] + 8
-    room = np.empty(size, dtype=np.uint8)
-    parts.append(len(rivals).to_bytes(1, "little"))
-    for rival in rivals:
-        parts += [text_bytes(rival.name), integer_bytes(rival.objective_nano)]
-    parts.append(room[: pack.pack_table(table, room)].tobytes())
+        return b"".join([*head, b"\0\0"])
+    n, rivals = problem.n_venues, outcome.alternatives
+    names, picks = problem.admitted.listings.names, problem.admitted.picks
+    return b"".join(
+        [
+            *head,
+            n.to_bytes(2, "little"),
+            *[names[pick] for pick in picks],
+            len(rivals).to_bytes(1, "little"),
+            *[text_bytes(rival.name) for rival in rivals],
+            integers_bytes([rival.objective_nano for rival in rivals]),
+            _columns(problem, outcome),
+        ]
+    )
+
+
+def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
+    """The venues' table and the levels that matter, packed by one kernel call."""
+    books, space, n, rivals = problem.books, problem.workspace, problem.n_venues, outcome.alternatives
     witness_nano = outcome.finding.witness_upnano * 1e-6
     # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
     horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
-    walks = outcome.walks if outcome.walks.dtype == np.int64 else _levels_only(outcome.walks)
-    work = np.empty(2 * n + 2 * problem.price_units.size, dtype=np.int64)
-    n_bytes = pack.pack_levels(
+    lots = np.zeros((len(rivals) + 1, n), dtype=np.int64)
+    if outcome.plan is not None:
+        lots[0] = outcome.plan.units
+    for i, rival in enumerate(rivals, start=1):
+        lots[i] = rival.units
+    lots //= problem.terms[:, cost.LOT_UNITS]
+    size = (n * (receipts.N_FACTS + len(rivals) + 2) + 2 * problem.price_units.size) * 8 + receipts.N_FACTS + 64
+    out = np.empty(size, dtype=np.uint8)
+    n_bytes = receipts.pack_receipt(
+        books.book_seq,
+        books.received_ts_ns,
+        problem.asked.table,
+        problem.asked.wish,
+        space.places,
+        problem.admitted.listings.facts,
         problem.first,
         problem.price_units,
         problem.qty_units,
         problem.unit_nano,
-        walks,
+        space.contestants(0, n).sent,
+        lots,
+        outcome.walks if outcome.walks.dtype == np.int64 else prices_only(outcome.walks),
         horizon_nano,
         problem.side.sign,
-        work,
-        room,
+        out,
     )
-    parts.append(room[:n_bytes].tobytes())
-    return b"".join(parts)
-
-
-def _levels_only(walks: Walks) -> Int64Array:
-    """The walks of wide problems with nothing but the levels read, which always fit."""
-    narrow = np.zeros(walks.shape, dtype=np.int64)
-    narrow[:, :, 3] = walks[:, :, 3].astype(np.int64)
-    return narrow
+    return out[:n_bytes].tobytes()
 
 
 def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
@@ -136,22 +146,7 @@ def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
         finding.bound_nano,
         finding.witness_upnano,
         finding.gap_ubps,
+        finding.estimated_nano,
+        int(finding.is_searched),
     )
-    return [MAGIC, *map(text_bytes, texts), *map(integer_bytes, integers)]
-
-
-def _table(problem: RouteProblem, outcome: Outcome) -> Int64Array:
-    """int64[columns, n]: books and ages, the listings' facts, capacity, levels, lots and limits, each rival's lots."""
-    admitted, rivals = problem.admitted, outcome.alternatives
-    table = np.empty((N_FACTS + len(rivals), problem.n_venues), dtype=np.int64)
-    lot_units = problem.terms[:, cost.LOT_UNITS]
-    table[0], table[1], table[2] = admitted.book_seq, admitted.age_ns, admitted.max_age_ns
-    table[3:10] = admitted.listings.facts[:, admitted.picks]
-    table[10] = [min(capacity >> CAPACITY_BITS, NARROW) for capacity in admitted.capacity_nano]
-    table[11] = [capacity & (1 << CAPACITY_BITS) - 1 for capacity in admitted.capacity_nano]
-    np.subtract(problem.first[1:], problem.first[:-1], out=table[12])
-    table[13] = outcome.plan.units // lot_units if outcome.plan is not None else 0
-    table[14] = outcome.limit_ticks
-    for i, rival in enumerate(rivals):
-        np.floor_divide(rival.units, lot_units, out=table[N_FACTS + i])
-    return table
+    return [MAGIC, *map(text_bytes, texts), integers_bytes(integers)]

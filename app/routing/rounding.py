@@ -21,6 +21,23 @@ Int64Array = npt.NDArray[np.int64]
 # (problem, target units, room units per venue) -> (wanted units per venue, room in which a remainder may be placed)
 Solve = Callable[[RouteProblem, int, Int64Array], tuple[Int64Array, Int64Array]]
 
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A whole-lot search's answer: units (int64[n]) that keep every venue's rules, and what it knows about them.
+
+    `bound_nano`: no plan of the same quantity costs less, fixed costs and estimates included; None where it knows none.
+    `is_complete`: the search ended by itself and not at its budget.
+    """
+
+    units: Int64Array
+    bound_nano: int | None = None
+    is_complete: bool = True
+
+
+# (problem, target units, room units per venue) -> whole lots
+Search = Callable[[RouteProblem, int, Int64Array], Settled]
+
 # The marginal venues are the doubtful ones; trying more of them costs a solve each and finds next to nothing.
 MAX_DOUBTFUL: Final = 8
 # So many venues above the order's bound are left out one by one, each tried; further ones go by their size.
@@ -74,8 +91,8 @@ def _try(problem: RouteProblem, solve: Solve, target_units: int, room: Int64Arra
 
 def _with_key(problem: RouteProblem, trial: _Trial) -> _Trial:
     """The trial with its rank: most units first, then least exact cost."""
-    objective, _, quantity, _, _ = walk_plans(problem, trial.units.reshape(1, -1))[1][0]
-    return replace(trial, key=(-quantity, objective))
+    objective, _, quantity, _, _, estimated = walk_plans(problem, trial.units.reshape(1, -1))[1][0]
+    return replace(trial, key=(-quantity, objective + estimated))
 
 
 def _repair(problem: RouteProblem, solve: Solve, target_units: int, trial: _Trial) -> _Trial:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from app.domain.enums import Side, SolveStatus, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.kernels import cost
-from app.routing import explain, receipt, target, verify
-from app.routing.costs import Walks
+from app.routing import choose, explain, receipt, verify
+from app.routing.believed import NOTHING_BELIEVED, weigh
+from app.routing.choose import NO_WALKS, Contest, Panel
 from app.routing.listings import Listings
-from app.routing.problem import RouteProblem, build_problem
+from app.routing.problem import RouteProblem, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
-from app.routing.rounding import Solve, drop_what_does_not_pay
+from app.routing.rounding import Search, Solve
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
 from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
 
-Int64Array = npt.NDArray[np.int64]
 Solvers = Sequence[tuple[str, Solve]]
 
 # The first is the planner; the rest are the baselines that every plan is verified beside.
@@ -34,18 +30,8 @@ SOLVERS: Final[Solvers] = (
     (pro_rata.NAME, pro_rata.solve),
     (fee_blind.NAME, fee_blind.solve),
 )
-NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Contest:
-    """The candidates of one problem with their exact walks, and the one that was chosen (None: nothing to allocate)."""
-
-    candidates: Sequence[Recosted]
-    walks: Walks
-    chosen: Recosted | None
-    wanted_units: int
+NO_CONTEST: Final = Contest((), NO_WALKS, None, 0, verify.NO_PROOF, verify.nothing_found())
 
 
 class Router:
@@ -54,10 +40,11 @@ class Router:
     Remembers the rows of listings that it has checked, so that a decision pays only for what changes.
     """
 
-    def __init__(self, solvers: Solvers = SOLVERS) -> None:
+    def __init__(self, solvers: Solvers = SOLVERS, searches: Sequence[tuple[str, Search]] = choose.SEARCHES) -> None:
         """`solvers`: all of them as shipped; one alone where a market replay measures that rival."""
-        self._solvers = solvers
+        self._panel = Panel(solvers, searches)
         self._listings: dict[str, Listings] = {}
+        self._workspaces: dict[str, Workspace] = {}
 
     def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned:
         """The plan of what `request` still asks for on these books, certified, with its receipt.
@@ -65,26 +52,46 @@ class Router:
         Nothing allocatable still gives a plan: no allocations, every venue excluded with its reason.
         Raises InvariantBroken only for a bug of ours: another class, a venue without fees, a plan that fails its check.
         """
-        problem, excluded = self.pose(request, books)
-        contest = _contest(problem, self._solvers) if problem is not None else _Contest((), NO_WALKS, None, 0)
+        name, books = request.symbol.name, plain(books)
+        listings = self._known(request)
+        n, n_levels = len(listings.venues), len(listings.venues) * books.price_units.shape[2]
+        workspace = self._workspaces.get(name)
+        if workspace is None or not workspace.fits(n, n_levels):
+            workspace = self._workspaces[name] = Workspace(n, n_levels)
+        problem, excluded = _pose(request, books, listings, workspace)
+        contest = choose.decide(problem, self._panel) if problem is not None else NO_CONTEST
         return _assemble(request, books, problem, excluded, contest)
 
     def can_fill_alone(self, request: PlanRequest, books: SymbolBooks) -> str | None:
         """The cheapest venue that can fill the whole request by itself on these books, None if there is none."""
         problem, _ = self.pose(request, books)
-        alone = _alone(problem) if problem is not None else None
+        alone = choose.alone(problem) if problem is not None else None
         if problem is None or alone is None:
             return None
         return problem.venues[int(np.flatnonzero(alone[0].units)[0])]
 
     def pose(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion]]:
-        """The problem of all venues that may be looked at (None: there is none), and the others with their reasons."""
+        """The problem of all venues that may be looked at (None: there is none), and the others with their reasons.
+
+        It has arrays of its own, which no later decision writes.
+        """
+        listings, books = self._known(request), plain(books)
+        n = len(listings.venues)
+        return _pose(request, books, listings, Workspace(n, n * books.price_units.shape[2]))
+
+    def _known(self, request: PlanRequest) -> Listings:
         listings = self._listings.get(request.symbol.name)
         if listings is None or not listings.are_of(request):
             listings = self._listings[request.symbol.name] = verify.admit_listings(request)
-        books = plain(books)
-        admitted, excluded = verify.admit(request, books, listings)
-        return (build_problem(request, books, admitted) if admitted is not None else None), excluded
+        return listings
+
+
+def _pose(
+    request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace
+) -> tuple[RouteProblem | None, list[Exclusion]]:
+    laid = lay_problem(request, books, verify.ask(request, books, listings, workspace), workspace)
+    admitted, excluded = verify.admit(request, books, laid)
+    return (build_problem(request, books, laid, admitted) if admitted is not None else None), excluded
 
 
 def plain(books: SymbolBooks) -> SymbolBooks:
@@ -97,98 +104,27 @@ def plain(books: SymbolBooks) -> SymbolBooks:
         books.received_ts_ns,
         books.is_gapped,
     )
-    if all(array.flags.c_contiguous and array.flags.writeable for array in arrays):
+    if all(array.flags.carray for array in arrays):
         return books
     price, qty, counts, seqs, received = (np.require(array, np.int64, ["C", "W"]) for array in arrays[:5])
     gapped = np.require(arrays[5], np.bool_, ["C", "W"])
     return SymbolBooks(books.symbol, books.venues, price, qty, counts, seqs, received, books.venue_ts_ns, gapped)
 
 
-def is_whole_only(request: PlanRequest) -> bool:
-    """Whether only one venue that fills everything will do."""
-    order = request.approved.value
-    return order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
-
-
-def _alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
-    """The single venue that takes all of the request at the least exact cost per unit, with its walk."""
-    plans = []
-    for venue_i, quantity in enumerate(target.alone_units(problem)):
-        if quantity > 0:
-            units = np.zeros(problem.n_venues, dtype=np.int64)
-            units[venue_i] = quantity
-            plans.append(units)
-    if not plans:
-        return None
-    found, walks = verify.recost(problem, [best_single.NAME] * len(plans), plans)
-    fitting = [i for i, plan in enumerate(found) if plan.is_feasible and target.is_within(problem, plan)]
-    if not fitting:
-        return None
-    best_i = min(fitting, key=lambda i: Fraction(found[i].objective_nano, found[i].qty_units))
-    return found[best_i], walks[best_i : best_i + 1]
-
-
-def _contest(problem: RouteProblem, solvers: Solvers) -> _Contest:
-    """The planner's and the baselines' plans in whole lots, re-costed; for a whole-only order the one venue.
-
-    The most units win first, the least exact cost second; a sweep takes the raw-price order as it was asked.
-    """
-    wanted = target.target_units(problem)
-    if is_whole_only(problem.request):
-        alone = _alone(problem)
-        if alone is None:
-            return _Contest((), NO_WALKS, None, wanted)
-        return _Contest((alone[0],), alone[1], alone[0], wanted)
-    names = [name for name, _ in solvers]
-    plans = [target.settle_within(problem, solve, wanted) for _, solve in solvers]
-    candidates, walks = verify.recost(problem, names, plans)
-    if problem.has_fixed:
-        best = _best(problem, candidates)
-        thrifty = _without_waste(problem, solvers[0][1], best) if best is not None else None
-        if thrifty is not None:
-            candidates, walks = verify.recost(problem, names, [thrifty, *plans[1:]])
-    is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
-    return _Contest(candidates, walks, _best(problem, candidates[-1:] if is_sweep else candidates), wanted)
-
-
-def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:
-    """The candidate of the most units, of those the cheapest; None where none is feasible."""
-    feasible = [p for p in candidates if p.is_feasible and p.qty_units > 0 and target.is_within(problem, p)]
-    return min(feasible, key=lambda plan: (-plan.qty_units, plan.objective_nano), default=None)
-
-
-def _without_waste(problem: RouteProblem, solve: Solve, best: Recosted) -> Int64Array | None:
-    """The best plan without venues whose fixed cost does not pay; None where it is proven optimal or stays best."""
-    witness = target.witness_upnano(problem, best.qty_units)
-    if verify.find(problem, best, witness).status is SolveStatus.OPTIMAL:
-        return None
-    units = drop_what_does_not_pay(problem, solve, best.units, witness)
-    thrifty = verify.recost(problem, ("",), (units,))[0][0]
-    is_better = thrifty.objective_nano < best.objective_nano and target.is_within(problem, thrifty)
-    return units if is_better else None
-
-
-def _allocations(problem: RouteProblem, plan: Recosted) -> tuple[list[Allocation], list[int]]:
-    """One child per used venue, ranked by the all-in price of its first level; and every venue's limit in ticks."""
-    limits = [0] * problem.n_venues
-    used = np.flatnonzero(plan.units)
-    order = np.argsort(problem.unit_nano[problem.first[used]], kind="stable")
-    terms, units, walk = problem.terms.tolist(), plan.units.tolist(), plan.walk.tolist()
-    is_at_limit, is_buy = bool(problem.rule[cost.AT_LIMIT]), problem.side is Side.BUY
+def _allocations(problem: RouteProblem, plan: Recosted, contest: Contest) -> list[Allocation]:
+    """One child per used venue, ranked by the all-in price of its first level."""
+    units, walk = plan.units.tolist(), plan.walk.tolist()
+    touch, limits = contest.proof.touch_nano, contest.proof.limit_ticks
+    lots, fixed = problem.terms[:, cost.LOT_UNITS].tolist(), problem.terms[:, cost.FIXED_NANO].tolist()
+    used = sorted([v for v, quantity in enumerate(units) if quantity], key=touch.__getitem__)
     found = []
-    for rank, v in enumerate(used[order].tolist()):
+    for rank, v in enumerate(used):
         money, fee, worst, _ = walk[v]
-        row = terms[v]
-        tick, lot = row[cost.TICK_UNITS], row[cost.LOT_UNITS]
-        if is_at_limit and row[cost.LIMIT_UNITS] > 0:
-            limits[v] = row[cost.LIMIT_UNITS] // tick
-        else:
-            limits[v] = -(-worst // tick) if is_buy else worst // tick
-        fixed = row[cost.FIXED_NANO]
+        quantity = units[v]
         found.append(
-            Allocation(problem.venues[v], units[v] // lot, units[v], limits[v], worst, money, fee, fixed, rank)
+            Allocation(problem.venues[v], quantity // lots[v], quantity, limits[v], worst, money, fee, fixed[v], rank)
         )
-    return found, limits
+    return found
 
 
 def _assemble(
@@ -196,26 +132,27 @@ def _assemble(
     books: SymbolBooks,
     problem: RouteProblem | None,
     excluded: list[Exclusion],
-    contest: _Contest,
+    contest: Contest,
 ) -> Planned:
     """Explains, certifies and checks the chosen plan."""
     symbol, plan = request.symbol, contest.chosen
     allocations: list[Allocation] = []
-    limits: list[int] = [0] * problem.n_venues if problem is not None else []
-    finding, split = verify.nothing_found(), NO_COST
+    split, believed = NO_COST, NOTHING_BELIEVED
     if problem is not None:
-        excluded = [*excluded, *explain.exclusions(problem, plan, contest.wanted_units)]
+        excluded = [*excluded, *explain.exclusions(problem, plan, contest.wanted_units, contest.proof)]
         if plan is not None:
-            allocations, limits = _allocations(problem, plan)
-            finding = verify.find(problem, plan, target.witness_upnano(problem, plan.qty_units))
+            allocations = _allocations(problem, plan, contest)
             split = explain.cost_split(problem, plan)
+            if request.estimates:
+                ranked = dict(zip(problem.venues, problem.terms[:, cost.EST_PPM].tolist(), strict=True))
+                believed = weigh(request.estimates, [(c.venue, c.money_nano, ranked[c.venue]) for c in allocations])
     qty, money = (plan.qty_units, plan.money_nano) if plan is not None else (0, 0)
     notional = verify.plan_notional_nano(symbol, qty, money)
     rest_qty = request.qty_units - qty if request.qty_units is not None else None
     rest_notional = request.notional_nano - notional if request.notional_nano is not None else None
     has_rest = bool(rest_qty or rest_notional)
     code = explain.unallocated_code(problem, plan, rest_qty, contest.wanted_units) if has_rest else None
-    outcome = Outcome(plan, contest.candidates, contest.walks, finding, limits, code)
+    outcome = Outcome(plan, contest.candidates, contest.walks, contest.finding, code)
     data = receipt.encode(request, problem, outcome)
     routed = RoutePlan(
         route_id=request.route_id,
@@ -237,10 +174,13 @@ def _assemble(
         excluded=tuple(excluded),
         alternatives=tuple([_alternative(problem, rival) for rival in contest.candidates]) if problem else (),
         cost=split,
-        certificate=verify.certify(problem, finding, plan.name if plan is not None else greedy.NAME, data),
+        certificate=verify.certify(
+            problem, contest.finding, plan.name if plan is not None else greedy.NAME, data, believed
+        ),
     )
-    walked = dict(zip(problem.venues, plan.walk.tolist(), strict=True)) if problem and plan is not None else {}
-    broken = verify.find_violations(routed, request, books, walked)
+    laws = contest.proof.laws
+    judged = dict(zip(problem.venues, laws, strict=True)) if problem is not None and laws is not None else None
+    broken = verify.find_violations(routed, request, books, judged)
     if broken:
         raise InvariantBroken(reason="plan fails its own check", laws="; ".join(broken), route_id=request.route_id)
     return Planned(routed, data)

@@ -109,7 +109,7 @@ def witness_upnano(problem: RouteProblem, qty_units: int) -> int:
 def unit_upnano(problem: RouteProblem, venue_i: int, price_units: int) -> int:
     """All-in cost of one unit at a venue's price, in 1e-6 nano; exact where money is, else rounded up."""
     num, den = problem.num_den
-    factor = problem.sign * PPM + int(problem.terms[venue_i, cost.FEE_PPM])
+    factor = problem.sign * PPM + int(problem.terms[venue_i, cost.FEE_PPM] + problem.terms[venue_i, cost.EST_PPM])
     if problem.symbol.fungible.is_inverse:
         return div_up(factor * num, price_units * den)
     return div_up(factor * num * price_units, den)

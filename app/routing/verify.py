@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,18 +18,48 @@ from app.domain.enums import ContractKind, ExclusionCode, Side, SolveStatus, Tim
 from app.domain.errors import InvariantBroken
 from app.domain.fees import fee_nano
 from app.domain.instrument import Symbol
-from app.domain.plan import Allocation, BookUse, Certificate, Exclusion, PlanRequest, RoutePlan
+from app.domain.plan import (
+    MAX_ESTIMATE_PPM,
+    Allocation,
+    BookUse,
+    Certificate,
+    Exclusion,
+    PlanRequest,
+    RoutePlan,
+)
 from app.domain.units import NANO, PPM, div_up
-from app.kernels import screen
-from app.routing.costs import Walks, dual_value, walk_plans
+from app.kernels import pose, screen
+from app.kernels.prove import prove_plan
+from app.routing.believed import NOTHING_BELIEVED, Believed
+from app.routing.costs import Totals, Walks, dual_value, walk_plans
 from app.routing.listings import NARROW, Listings, tabulate
-from app.routing.problem import Admitted, RouteProblem, fixed_cost_nano
+from app.routing.problem import Admitted, Asked, Laid, RouteProblem, Workspace, capacities, fixed_cost_nano
+from app.routing.rounding import Settled
 from app.shm.books import SymbolBooks
 
 Int64Array = npt.NDArray[np.int64]
 
 CERTIFIED_TERMS: Final = ("price", "fee", "fixed_cost", "lots")
 UBPS_PER_ONE: Final = 10_000 * 1_000_000
+# The laws of one child, in the order of kernels/prove.py's bits.
+LAWS: Final = (
+    "lots",
+    "min qty",
+    "max qty",
+    "limit behind worst price",
+    "price cap",
+    "book age",
+    "book gap",
+    "depth",
+    "expected money",
+    "expected fee",
+    "fixed cost",
+    "min notional",
+    "capacity",
+)
+# A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
+CAPACITY_BITS: Final = 60
+UNJUDGED: Final = (1 << len(LAWS)) - 1
 _SCREENED: Final = {
     screen.NO_BOOK: ExclusionCode.NO_BOOK,
     screen.GAPPED: ExclusionCode.BOOK_GAP,
@@ -43,7 +73,8 @@ _SCREENED: Final = {
 class Recosted:
     """A candidate in whole lots (int64[n] units of the problem's venues) with its exact cost.
 
-    `walk` is [n, 4] of money nano, fee nano, worst price units and levels read.
+    `walk` is [n, 4] of money nano, fee nano, worst price units and levels read. `objective_nano` holds the certified
+    terms, `estimated_nano` what is believed beside them; candidates are ranked by both.
     """
 
     name: str
@@ -54,17 +85,49 @@ class Recosted:
     money_nano: int
     objective_nano: int
     is_feasible: bool
+    estimated_nano: int = 0
+
+    @property
+    def ranked_nano(self) -> int:
+        return self.objective_nano + self.estimated_nano
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is proven about a plan: its objective, and the bound with the witness price (1e-6 nano per unit) of it."""
+    """What is proven about a plan: its objective, the estimate beside it, and the bound on both.
+
+    The bound is the witness price's (1e-6 nano per unit), or a whole-lot search's where `is_searched`: that one lies
+    between the witness's bound and the plan, which is checked, and is the search's own word for the rest.
+    """
 
     objective_nano: int
     bound_nano: int
     witness_upnano: int
     gap_ubps: int
     status: SolveStatus
+    estimated_nano: int = 0
+    is_searched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What kernels/prove.py says of one plan, by venue.
+
+    `limit_ticks`: 0 where nothing is sent. `laws`: bits of broken laws; None where Python judges (`find_violations`).
+    `own_nano`: a whole quantity's all-in price, its fixed cost spread. `touch_nano`: all-in cost of a unit of the first
+    level. `deepest_nano`: of the dearest unit paid. `found`: witness, dual value, levels that owe rounding, or None
+    where the witness leaves int64.
+    """
+
+    limit_ticks: list[int]
+    laws: list[int] | None
+    touch_nano: list[float]
+    own_nano: list[float]
+    deepest_nano: float
+    found: tuple[int, int, int] | None
+
+
+NO_PROOF: Final = Proof([], None, [], [], 0.0, None)
 
 
 def admit_listings(request: PlanRequest) -> Listings:
@@ -85,55 +148,81 @@ def admit_listings(request: PlanRequest) -> Listings:
     return tabulate(request.symbol, tuple(request.instruments.values()), tuple(fees))
 
 
-def admit(request: PlanRequest, books: SymbolBooks, listings: Listings) -> tuple[Admitted | None, list[Exclusion]]:
+def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
+    """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
+    venues, table, wish = listings.venues, workspace.table, workspace.wish
+    row_of = {venue: row for row, venue in enumerate(books.venues)}
+    rows = [row_of.get(venue, -1) for venue in venues]
+    ages, capacity = request.max_book_age_ns, request.capacity_nano
+    max_age_ns = [ages.get(venue, 0) for venue in venues]
+    capacity_nano = [max(capacity.get(venue, 0), 0) for venue in venues]
+    taken, are_units = capacities(request, listings.fees, capacity_nano)
+    table[pose.ROW], table[pose.MAX_AGE_NS], table[pose.CAPACITY] = rows, max_age_ns, taken
+    table[pose.CAPACITY_HIGH], table[pose.CAPACITY_LOW] = 0, taken
+    if are_units or max(capacity_nano, default=0) >> CAPACITY_BITS:
+        table[pose.CAPACITY_HIGH] = [min(nano >> CAPACITY_BITS, NARROW) for nano in capacity_nano]
+        table[pose.CAPACITY_LOW] = [nano & (1 << CAPACITY_BITS) - 1 for nano in capacity_nano]
+    table[pose.ESTIMATE_PPM] = estimates_ppm(request, listings) if request.estimates else 0
+    wanted, barred = request.approved.value.venues, request.barred
+    if barred or wanted.include or wanted.exclude:
+        table[pose.IS_WANTED] = [
+            venue not in barred and venue not in wanted.exclude and (not wanted.include or venue in wanted.include)
+            for venue in venues
+        ]
+    else:
+        table[pose.IS_WANTED] = 1
+    wish[pose.CAP_UNITS], wish[pose.NOW_NS] = request.price_cap_units, request.now_ns
+    wish[pose.CAPACITY_IS_UNITS] = are_units
+    return Asked(listings, table, wish, rows, max_age_ns, capacity_nano)
+
+
+def estimates_ppm(request: PlanRequest, listings: Listings) -> list[int]:
+    """Each listing's estimate as it may count: they rank, they never admit, and no more than the request's bound.
+
+    With the fee it stays below the whole, so that a dearer price stays dearer.
+    """
+    most = min(max(request.max_estimate_ppm, 0), MAX_ESTIMATE_PPM)
+    found = []
+    for venue, fee in zip(listings.venues, listings.fees, strict=True):
+        estimate = request.estimates.get(venue)
+        ppm = max(-most, min(most, estimate.ppm)) if estimate is not None else 0
+        found.append(max(1 - PPM - fee.taker_fee_ppm, min(PPM - 1 - fee.taker_fee_ppm, ppm)))
+    return found
+
+
+def admit(request: PlanRequest, books: SymbolBooks, laid: Laid) -> tuple[Admitted | None, list[Exclusion]]:
     """Splits the enabled venues into those that may be routed to (None: none) and the others, each with its reason."""
     excluded = list(request.barred.values())
-    venues = listings.venues
-    row_of = {venue: row for row, venue in enumerate(books.venues)}
-    rows = np.array([row_of.get(venue, -1) for venue in venues], dtype=np.int64)
-    max_age_ns = [request.max_book_age_ns.get(venue, 0) for venue in venues]
-    codes = np.empty(len(venues), dtype=np.int64)
-    side = request.approved.value.side
-    n_usable = screen.screen_books(
-        books.price_units,
-        books.qty_units,
-        books.n_levels,
-        books.book_seq,
-        books.received_ts_ns,
-        books.is_gapped,
-        rows,
-        np.array(max_age_ns, dtype=np.int64),
-        request.now_ns,
-        side.sign,
-        codes,
-    )
-    wanted = request.approved.value.venues
-    if n_usable == len(venues) and not (excluded or wanted.include or wanted.exclude):
-        picks = list(range(len(venues)))
+    asked, n = laid.asked, laid.n
+    venues = asked.listings.venues
+    if n == len(venues):
+        picks = list(range(n))
     else:
-        picks = []
-        for k, (venue, code) in enumerate(zip(venues, codes.tolist(), strict=True)):
-            reason = _reason(request, books, (venue, int(rows[k]), max_age_ns[k]), code)
+        codes, order, _ = laid.workspace.places.tolist()
+        picks = order[:n]
+        admitted = set(picks)
+        for k, (venue, code) in enumerate(zip(venues, codes, strict=True)):
+            reason = None
+            if k not in admitted:
+                reason = _reason(request, books, (venue, asked.rows[k], asked.max_age_ns[k]), code)
             if reason is not None:
                 excluded.append(reason)
-            elif venue not in request.barred:
-                picks.append(k)
     if not picks:
         return None, excluded
-    picked_rows = rows[picks]
-    capacity = request.capacity_nano
-    names = venues if len(picks) == len(venues) else tuple(venues[k] for k in picks)
-    admitted = Admitted(
-        listings=listings,
-        venues=names,
-        picks=np.array(picks, dtype=np.int64),
-        rows=picked_rows,
-        book_seq=books.book_seq[picked_rows].tolist(),
-        age_ns=(request.now_ns - books.received_ts_ns[picked_rows]).tolist(),
-        max_age_ns=[max_age_ns[k] for k in picks],
-        capacity_nano=[max(capacity.get(venue, 0), 0) for venue in names],
+    is_all = n == len(venues)
+    rows = laid.workspace.places[2, :n]
+    now_ns = request.now_ns
+    found = Admitted(
+        listings=asked.listings,
+        venues=venues if is_all else tuple([venues[k] for k in picks]),
+        picks=picks,
+        rows=rows,
+        book_seq=books.book_seq[rows].tolist(),
+        age_ns=[now_ns - received for received in books.received_ts_ns[rows].tolist()],
+        max_age_ns=asked.max_age_ns if is_all else [asked.max_age_ns[k] for k in picks],
+        capacity_nano=asked.capacity_nano if is_all else [asked.capacity_nano[k] for k in picks],
     )
-    return admitted, excluded
+    return found, excluded
 
 
 def _reason(request: PlanRequest, books: SymbolBooks, place: tuple[str, int, int], code: int) -> Exclusion | None:
@@ -163,27 +252,114 @@ def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Arr
     """Each candidate (int64[n] units) walked exactly over the seen books, with whether it keeps the venues' rules."""
     units = np.array(plans, dtype=np.int64).reshape(len(plans), problem.n_venues)
     walks, totals = walk_plans(problem, units)
-    found = [
-        Recosted(name, units[i], walks[i], quantity, n_used, money, objective, is_sound == 1)
-        for i, (name, (objective, money, quantity, n_used, is_sound)) in enumerate(zip(names, totals, strict=True))
+    return recosted(names, units, walks, totals), walks
+
+
+def recosted(names: Sequence[str], units: Int64Array, walks: Walks, totals: Totals) -> list[Recosted]:
+    """Candidates out of the walk of their units: int64[k, n], with [k, n, 4] and k totals."""
+    return [
+        Recosted(name, units[i], walks[i], quantity, n_used, money, objective, is_sound == 1, estimated)
+        for i, (name, (objective, money, quantity, n_used, is_sound, estimated)) in enumerate(
+            zip(names, totals, strict=True)
+        )
     ]
-    return found, walks
 
 
-def find(problem: RouteProblem, plan: Recosted, witness_upnano: int) -> Finding:
-    """The bound that the witness price proves for the plan's quantity, and the gap to it in 1e-6 bps of its money."""
-    objective = plan.objective_nano
+def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Proof:
+    """Limits, laws, witness and bound of `plan` (None: of nothing), the children walked again over the seen books."""
+    books, space, n = problem.books, problem.workspace, problem.n_venues
+    out = space.contestants(0, n)
+    units = plan.units if plan is not None else np.zeros(n, np.int64)
+    walk = plan.walk if plan is not None else np.zeros((n, 4), np.int64)
+    if walk.dtype != np.int64:
+        walk = prices_only(walk)
+    prove_plan(
+        books.price_units,
+        books.qty_units,
+        books.n_levels,
+        books.book_seq,
+        books.received_ts_ns,
+        books.is_gapped,
+        space.places,
+        problem.admitted.listings.facts,
+        problem.asked.table,
+        problem.asked.wish,
+        problem.rule,
+        problem.first,
+        problem.price_units,
+        problem.qty_units,
+        problem.unit_nano,
+        problem.terms,
+        units,
+        walk,
+        wanted_units,
+        problem.has_fixed,
+        10.0**problem.symbol.qty_scale,
+        out.work,
+        out.heap_key,
+        space.key,
+        out.sent,
+        out.nano,
+        out.found,
+    )
+    limits, laws = out.sent.T.tolist()
+    touch, own, deepest = out.nano.T.tolist()
+    witness, value, n_rounded, is_proven = out.found.tolist()
+    is_judged = problem.is_narrow and not problem.symbol.fungible.is_inverse
+    return Proof(
+        limit_ticks=limits,
+        laws=laws if is_judged else None,
+        touch_nano=touch,
+        own_nano=own,
+        deepest_nano=max(deepest),
+        found=(witness, value, n_rounded) if is_proven and problem.is_narrow else None,
+    )
+
+
+def prices_only(walk: npt.NDArray[Any]) -> Int64Array:
+    """A wide problem's walk or walks with nothing but prices and levels read, which always fit."""
+    narrow = np.zeros(walk.shape, dtype=np.int64)
+    narrow[..., 2:] = walk[..., 2:].astype(np.int64)
+    return narrow
+
+
+def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple[int, int] | None = None) -> Finding:
+    """The bound that the witness price proves for the plan's quantity, and the gap to it in 1e-6 bps of its money.
+
+    `dual`: the witness's value and the levels that owe rounding, where `prove` has them already.
+    """
     if plan.qty_units == 0:
         return nothing_found()
-    value_nano, n_rounded = dual_value(problem, plan.qty_units, witness_upnano)
-    bound = value_nano - 2 * n_rounded
-    if bound > objective:
-        raise InvariantBroken(reason="bound above objective", bound=bound, objective=objective)
-    gap_ubps = div_up((objective - bound) * UBPS_PER_ONE, max(plan.money_nano, 1))
+    value_nano, n_rounded = dual if dual is not None else dual_value(problem, plan.qty_units, witness_upnano)
     # Each fee rounds up by less than a nano, the bound rounds down by less than one, and so does money per level.
     resolution = plan.n_venues + 1 + (2 * n_rounded + int(plan.walk[:, 3].sum()) if n_rounded else 0)
-    status = SolveStatus.OPTIMAL if objective - bound <= resolution else SolveStatus.WITHIN_GAP
-    return Finding(objective, bound, witness_upnano, gap_ubps, status)
+    return _judged(plan, value_nano - 2 * n_rounded, witness_upnano, resolution)
+
+
+def _judged(plan: Recosted, bound: int, witness_upnano: int, resolution: int) -> Finding:
+    ranked = plan.ranked_nano
+    if bound > ranked:
+        raise InvariantBroken(reason="bound above objective", bound=bound, objective=ranked)
+    gap_ubps = div_up((ranked - bound) * UBPS_PER_ONE, max(plan.money_nano, 1))
+    status = SolveStatus.OPTIMAL if ranked - bound <= resolution else SolveStatus.WITHIN_GAP
+    return Finding(plan.objective_nano, bound, witness_upnano, gap_ubps, status, plan.estimated_nano)
+
+
+def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:
+    """The finding with a whole-lot search's bound where that proves more than the witness; DEADLINE where it was cut.
+
+    The search's bound is not recomputed: it is believed only between the witness's bound and the plan itself.
+    """
+    bound = settled.bound_nano
+    if bound is None or finding.status is SolveStatus.OPTIMAL:
+        return finding
+    if bound > plan.ranked_nano:
+        raise InvariantBroken(reason="a search's bound above the plan", bound=bound, objective=plan.ranked_nano)
+    if bound > finding.bound_nano:
+        finding = replace(_judged(plan, bound, finding.witness_upnano, plan.n_venues + 1), is_searched=True)
+    if finding.status is not SolveStatus.OPTIMAL and not settled.is_complete:
+        return replace(finding, status=SolveStatus.DEADLINE)
+    return finding
 
 
 def nothing_found() -> Finding:
@@ -191,7 +367,9 @@ def nothing_found() -> Finding:
     return Finding(0, 0, 0, 0, SolveStatus.OPTIMAL)
 
 
-def certify(problem: RouteProblem | None, finding: Finding, solver: str, receipt: bytes) -> Certificate:
+def certify(
+    problem: RouteProblem | None, finding: Finding, solver: str, receipt: bytes, believed: Believed = NOTHING_BELIEVED
+) -> Certificate:
     """The one maker of a Certificate; `problem` None means that no venue could be looked at."""
     admitted = problem.admitted if problem is not None else None
     return Certificate(
@@ -202,18 +380,22 @@ def certify(problem: RouteProblem | None, finding: Finding, solver: str, receipt
         solver=solver,
         books=tuple(map(BookUse, admitted.venues, admitted.book_seq, admitted.age_ns)) if admitted is not None else (),
         certified_terms=CERTIFIED_TERMS,
-        estimated_terms=(),
+        estimated_terms=believed.terms,
         receipt_sha256=hashlib.sha256(receipt).hexdigest(),
+        estimated_nano=finding.estimated_nano,
+        estimated_low_nano=believed.low_nano,
+        estimated_high_nano=believed.high_nano,
+        is_bound_searched=finding.is_searched,
     )
 
 
 def find_violations(
-    plan: RoutePlan, request: PlanRequest, books: SymbolBooks, walked: Mapping[str, Sequence[int]] | None = None
+    plan: RoutePlan, request: PlanRequest, books: SymbolBooks, judged: Mapping[str, int] | None = None
 ) -> tuple[str, ...]:
     """Every law that the plan breaks, recomputed from the request and the books alone; empty for a sound plan.
 
-    `walked`: the walks that `recost` has just made of the same plan (money, fee, worst price, levels read), by venue,
-    so that a decision does not walk twice; without them each child is walked here, level by level.
+    `judged`: bits of the laws that each venue's child breaks, where `prove` has just walked the same children over the
+    same books; without them each child is walked and judged here.
     """
     found: list[str] = []
     allocated = {item.venue for item in plan.allocations}
@@ -230,9 +412,11 @@ def find_violations(
     if is_whole and plan.allocations and (len(plan.allocations) > 1 or plan.unallocated_qty_units):
         found.append("full fill")
     for item in plan.allocations:
-        if item.venue in request.instruments and item.venue in books.venues:
-            walk = walked[item.venue] if walked is not None else _walk(item, request, books)
-            found.extend(_allocation_violations(item, request, books, walk))
+        if judged is not None:
+            bits = judged.get(item.venue, UNJUDGED)
+            found.extend([f"{item.venue}: {law}" for i, law in enumerate(LAWS) if bits >> i & 1] if bits else ())
+        elif item.venue in request.instruments and item.venue in books.venues:
+            found.extend(_allocation_violations(item, request, books, _walk(item, request, books)))
         else:
             found.append(f"{item.venue}: unknown venue")
     found.extend(_sum_violations(plan, request))
@@ -259,7 +443,7 @@ def _sum_violations(plan: RoutePlan, request: PlanRequest) -> list[str]:
         found.append("unallocated code")
     if plan.certificate.objective_nano != sign * money + fee + fixed:
         found.append("objective")
-    if plan.certificate.bound_nano > plan.certificate.objective_nano:
+    if plan.certificate.bound_nano > plan.certificate.objective_nano + plan.certificate.estimated_nano:
         found.append("bound")
     split = plan.cost
     if split.spread_nano + split.impact_nano + split.fee_nano + split.gas_nano != split.total_nano:
@@ -303,21 +487,21 @@ def _allocation_violations(
     judged = min(touch, limit_units)
     is_sized = judged > 0 and item.qty_units > 0
     laws = (
-        ("lots", item.qty_lots >= 1 and item.qty_units == item.qty_lots * listing.lot_units),
-        ("min qty", item.qty_lots >= listing.min_qty_lots),
-        ("max qty", item.qty_lots <= listing.max_qty_lots),
-        ("limit behind worst price", item.limit_ticks >= 1 and (limit_units - item.worst_price_units) * sign >= 0),
-        ("price cap", cap_units <= 0 or (limit_units - cap_units) * sign <= 0),
-        ("book age", request.now_ns - int(books.received_ts_ns[row]) <= request.max_book_age_ns.get(item.venue, 0)),
-        ("book gap", not books.is_gapped[row] and books.book_seq[row] != 0),
-        ("depth", n_read > 0),
-        ("expected money", money == item.money_nano and worst == item.worst_price_units),
-        ("expected fee", fee_due == item.fee_nano),
-        ("fixed cost", item.fixed_nano == fixed_cost_nano(symbol, fee, request.mid_half_units)),
-        ("min notional", is_sized and symbol.notional_nano(judged, item.qty_units) >= listing.min_notional_nano),
-        ("capacity", is_sized and use_nano(item, request, touch) <= request.capacity_nano.get(item.venue, 0)),
+        item.qty_lots >= 1 and item.qty_units == item.qty_lots * listing.lot_units,
+        item.qty_lots >= listing.min_qty_lots,
+        item.qty_lots <= listing.max_qty_lots,
+        item.limit_ticks >= 1 and (limit_units - item.worst_price_units) * sign >= 0,
+        cap_units <= 0 or (limit_units - cap_units) * sign <= 0,
+        request.now_ns - int(books.received_ts_ns[row]) <= request.max_book_age_ns.get(item.venue, 0),
+        not books.is_gapped[row] and books.book_seq[row] != 0,
+        n_read > 0,
+        money == item.money_nano and worst == item.worst_price_units,
+        fee_due == item.fee_nano,
+        item.fixed_nano == fixed_cost_nano(symbol, fee, request.mid_half_units),
+        is_sized and symbol.notional_nano(judged, item.qty_units) >= listing.min_notional_nano,
+        is_sized and use_nano(item, request, touch) <= request.capacity_nano.get(item.venue, 0),
     )
-    return [f"{item.venue}: {law}" for law, holds in laws if not holds]
+    return [f"{item.venue}: {law}" for law, holds in zip(LAWS, laws, strict=True) if not holds]
 
 
 def use_nano(item: Allocation, request: PlanRequest, touch_units: int) -> int:

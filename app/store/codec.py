@@ -27,7 +27,7 @@ _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"]["certificate"].update(
-        estimated_nano=0, estimated_low_nano=0, estimated_high_nano=0
+        estimated_nano=0, estimated_low_nano=0, estimated_high_nano=0, is_bound_searched=False
     ),
 }
 

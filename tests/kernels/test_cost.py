@@ -45,7 +45,7 @@ def test_walk_agrees_with_the_exact_twin(seed, kind):
     flat = flat_problem(rng, kind=kind)
     terms, _ = sized(flat)
     units = random_units(rng, flat)
-    walks, totals = np.empty((3, units.shape[1], 4), np.int64), np.empty((3, 5), np.int64)
+    walks, totals = np.empty((3, units.shape[1], 4), np.int64), np.empty((3, 6), np.int64)
     cost.walk_plans(flat.first, flat.price, flat.qty, terms, flat.rule, units, walks, totals)
     fees = terms[:, cost.FEE_PPM].tolist()
     for plan, walk in zip(units.tolist(), walks.tolist(), strict=True):
@@ -59,7 +59,7 @@ def test_totals_add_up_the_walk(seed):
     flat = flat_problem(rng)
     terms, _ = sized(flat)
     units = random_units(rng, flat)
-    walks, totals = np.empty((3, units.shape[1], 4), np.int64), np.empty((3, 5), np.int64)
+    walks, totals = np.empty((3, units.shape[1], 4), np.int64), np.empty((3, 6), np.int64)
     cost.walk_plans(flat.first, flat.price, flat.qty, terms, flat.rule, units, walks, totals)
     sign, fixed = int(flat.rule[cost.SIGN]), terms[:, cost.FIXED_NANO]
     for plan, walk, total in zip(units, walks, totals.tolist(), strict=True):
@@ -68,7 +68,7 @@ def test_totals_add_up_the_walk(seed):
         used = plan > 0
         is_sound &= bool((plan[used] >= terms[used, cost.MIN_UNITS]).all())
         is_sound &= bool((plan[used] <= terms[used, cost.USABLE_UNITS]).all())
-        assert total == [objective, int(walk[used, 0].sum()), int(plan.sum()), int(used.sum()), int(is_sound)]
+        assert total == [objective, int(walk[used, 0].sum()), int(plan.sum()), int(used.sum()), int(is_sound), 0]
 
 
 @pytest.mark.parametrize("symbol", [SPOT, LINEAR, LINEAR_FINE, INVERSE], ids=lambda s: s.name)

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from app.domain.enums import Side, Strategy
 from app.kernels import cost
-from app.routing.problem import fixed_cost_nano, limits_of
+from app.kernels import pose as posing
+from app.routing.problem import fixed_cost_nano
 from app.routing.router import Router
 from tests.routing.scenes import INVERSE, LINEAR, SPOT, Place, Scene
 
@@ -17,12 +17,10 @@ def pose(scene):
 
 
 def test_a_limit_is_said_in_ticks_and_never_beyond_the_cap():
-    buy = Scene([Place("a")], cap=103).request()
-    sell = Scene([Place("a")], cap=103, side=Side.SELL).request()
-    ticks = np.array([10, 1, 1_000], np.int64)
-    assert limits_of(buy, ticks).tolist() == [100, 103, 1]
-    assert limits_of(sell, ticks).tolist() == [110, 103, 1_000]
-    assert limits_of(replace(buy, price_cap_units=0), ticks).tolist() == [0, 0, 0]
+    ticks = (10, 1, 1_000)
+    assert [posing.limit_of(103, tick, 1) for tick in ticks] == [100, 103, 1]
+    assert [posing.limit_of(103, tick, -1) for tick in ticks] == [110, 103, 1_000]
+    assert [posing.limit_of(0, tick, 1) for tick in ticks] == [0, 0, 0]
 
 
 def test_a_fixed_cost_in_the_quote_becomes_coin_at_the_benchmark_rounded_up():

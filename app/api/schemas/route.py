@@ -116,7 +116,7 @@ class PlanCertificate(Answer):
     status: SolveStatus
     solver: str
     certified_terms: list[str]
-    estimated: SignedDec = Field(description="Believed beside the objective; bound, gap and status are about their sum.")
+    estimated: SignedDec = Field(description="Believed beside the objective; the bound is on their sum.")
     estimated_low: SignedDec
     estimated_high: SignedDec
     estimated_terms: list[EstimatedTerm]

@@ -1,0 +1,291 @@
+"""The proof of one plan: its price limits, the witness price and its bound, and every law of every child.
+
+Nothing of the search is used but the units: a child is walked again over the books as they were seen, and judged by
+the listing's own facts.
+"""
+
+# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.kernels.bound import dual_value
+from app.kernels.cost import (
+    AT_LIMIT,
+    CEILING_UNITS,
+    DEN,
+    EST_PPM,
+    FEE_PPM,
+    FIXED_NANO,
+    IS_INVERSE,
+    LIMIT_UNITS,
+    NUM,
+    PPM,
+    SIDE,
+    SIGN,
+    TICK_UNITS,
+    USABLE_UNITS,
+    fee_of,
+    money_of,
+    walk_venue,
+)
+from app.kernels.greedy import envelope_costs, merge_levels
+from app.kernels.jit import kernel
+from app.kernels.pose import ABOVE, CAP_UNITS, CAPACITY, CAPACITY_IS_UNITS, MAX_AGE_NS, NARROW, NOW_NS
+
+Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+# Rows of `facts`, a listing as a receipt tells it.
+FACT_FEE_PPM: Final = 0
+FACT_FIXED_NANO: Final = 1
+FACT_LOT_UNITS: Final = 2
+FACT_TICK_UNITS: Final = 3
+FACT_MIN_LOTS: Final = 4
+FACT_MIN_NOTIONAL_NANO: Final = 5
+FACT_MAX_LOTS: Final = 6
+
+# Bits of a broken law, in the order of routing/verify.py's names.
+LAWS: Final = 13
+
+# Entries of `found`.
+WITNESS_UPNANO: Final = 0
+DUAL_NANO: Final = 1
+N_ROUNDED: Final = 2
+IS_PROVEN: Final = 3
+N_FOUND: Final = 4
+
+# Columns of `nano`: a venue's all-in touch; the all-in price of a whole quantity with its fixed cost spread; the unit
+# cost of the deepest level that the plan reads there.
+TOUCH: Final = 0
+OWN: Final = 1
+DEEPEST: Final = 2
+
+
+@kernel("")
+def sent_limit(worst_units: int, row: Int64, rule: Int64) -> int:
+    """The price of a child in ticks: the cap where all is sent at it, else the tick at or behind its worst level."""
+    tick = row[TICK_UNITS]
+    if rule[AT_LIMIT] != 0 and row[LIMIT_UNITS] > 0:
+        return int(row[LIMIT_UNITS] // tick)
+    return int(-(-worst_units // tick) if rule[SIDE] > 0 else worst_units // tick)
+
+
+@kernel("")
+def broken_laws(
+    child: Int64,
+    claimed: Int64,
+    fixed_nano: int,
+    listing: Int64,
+    asked: Int64,
+    wish: Int64,
+    rule: Int64,
+    prices: Int64,
+    qtys: Int64,
+    stamps: Int64,
+) -> int:
+    """Bits of the laws that one child breaks. child: int64[2], units and limit in ticks; claimed: its walk.
+
+    listing: int64[7], its facts; asked: int64[N_ASKED] of its listing; prices, qtys: the seen side; stamps: int64[3],
+    book sequence, received time, 1 if gapped.
+    """
+    own = np.empty(4, np.int64)
+    units, side, cap = child[0], rule[SIDE], wish[CAP_UNITS]
+    lot, fee_ppm = listing[FACT_LOT_UNITS], listing[FACT_FEE_PPM]
+    lots = units // lot
+    limit = child[1] * listing[FACT_TICK_UNITS]
+    walk_venue(prices, qtys, units, fee_ppm, rule, own)
+    touch = prices[0] if prices.size > 0 else 0
+    judged = min(touch, limit)
+    is_sized = judged > 0 and units > 0
+    notional = money_of(limit if side > 0 else touch, max(units, 0), rule)
+    use = notional + fee_of(notional, max(fee_ppm, 0)) + listing[FACT_FIXED_NANO]
+    if wish[CAPACITY_IS_UNITS] != 0:
+        use = units
+    broken = 0
+    broken |= (lots < 1 or units != lots * lot) << 0
+    broken |= (lots < listing[FACT_MIN_LOTS]) << 1
+    broken |= (lots > listing[FACT_MAX_LOTS]) << 2
+    broken |= (child[1] < 1 or (limit - claimed[2]) * side < 0) << 3
+    broken |= (cap > 0 and (limit - cap) * side > 0) << 4
+    broken |= (wish[NOW_NS] - stamps[1] > asked[MAX_AGE_NS]) << 5
+    broken |= (stamps[2] != 0 or stamps[0] == 0) << 6
+    broken |= (own[3] <= 0) << 7
+    broken |= (own[0] != claimed[0] or own[2] != claimed[2]) << 8
+    broken |= (own[1] != claimed[1]) << 9
+    broken |= (fixed_nano != listing[FACT_FIXED_NANO]) << 10
+    broken |= (not is_sized or money_of(judged, max(units, 0), rule) < listing[FACT_MIN_NOTIONAL_NANO]) << 11
+    broken |= (not is_sized or use > asked[CAPACITY]) << 12
+    return int(broken)
+
+
+@kernel("")
+def unit_upnano(price_units: int, ppm: int, rule: Int64) -> int:
+    """All-in cost of one unit at a price in 1e-6 nano, rounded up; 0 where the product may leave int64."""
+    factor = rule[SIGN] * PPM + ppm
+    if rule[IS_INVERSE] != 0:
+        return int(-((-factor * rule[NUM]) // (price_units * rule[DEN])))
+    if abs(float(factor)) * rule[NUM] * price_units * ABOVE >= 2.0 * NARROW:
+        return 0
+    return int(-((-factor * rule[NUM] * price_units) // rule[DEN]))
+
+
+@kernel("")
+def marginal_price(
+    first: Int64,
+    price_units: Int64,
+    qty_units: Int64,
+    unit_nano: Float64,
+    terms: Int64,
+    rule: Int64,
+    total_units: int,
+    has_fixed: bool,
+    out_work: Int64,
+    out_heap_key: Float64,
+    out_key: Float64,
+) -> int:
+    """The all-in price of the last unit in the relaxation, in 1e-6 nano: the witness that proves most; 0 for none."""
+    n = first.size - 1
+    key = unit_nano
+    if has_fixed:
+        key = out_key[: unit_nano.size]
+        envelope_costs(first, unit_nano, qty_units, terms, total_units, key)
+    room, taken = np.empty(n, np.int64), np.empty(n, np.int64)
+    for v in range(n):
+        room[v] = terms[v, CEILING_UNITS]
+    last = merge_levels(first, key, price_units, qty_units, room, total_units, 0.0, -1.0, out_work, out_heap_key, taken)
+    if last < 0:
+        return 0
+    if key[last] != unit_nano[last]:
+        return round(float(key[last]) * PPM)
+    v = 0
+    while first[v + 1] <= last:
+        v += 1
+    return unit_upnano(price_units[last], terms[v, FEE_PPM] + terms[v, EST_PPM], rule)
+
+
+@kernel("")
+def fits_witness(witness_upnano: int, total_units: int, most_price_units: int, rule: Int64) -> bool:
+    """Whether witness x quantity and, where money is not exact, witness x price x den stay in int64."""
+    witness = (abs(float(witness_upnano)) + PPM) * ABOVE
+    if witness * max(total_units, 1) >= NARROW * PPM or witness >= NARROW:
+        return False
+    if rule[IS_INVERSE] != 0:
+        return bool(witness * rule[DEN] * most_price_units < NARROW)
+    return bool(rule[DEN] == 1 or witness * rule[DEN] < NARROW)
+
+
+@kernel("")
+def price_venues(
+    first: Int64,
+    unit_nano: Float64,
+    terms: Int64,
+    units: Int64,
+    walk: Int64,
+    wanted_units: int,
+    scale: float,
+    out_nano: Float64,
+) -> None:
+    """What venues would cost, for the reasons of those left out: out_nano, float64[n, 3], see TOUCH, OWN, DEEPEST."""
+    for v in range(units.size):
+        touch = unit_nano[min(first[v], unit_nano.size - 1)] if unit_nano.size > 0 else 0.0
+        most = min(max(terms[v, USABLE_UNITS], 1), max(wanted_units, 1))
+        out_nano[v, TOUCH] = touch
+        out_nano[v, OWN] = float(round((touch + terms[v, FIXED_NANO] / most) * scale))
+        out_nano[v, DEEPEST] = unit_nano[first[v] + walk[v, 3] - 1] if units[v] > 0 and walk[v, 3] > 0 else -np.inf
+
+
+@kernel(
+    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[:,::1],"
+    " int64[:,::1], int64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float64[::1],"
+    " int64[:,::1], int64[::1], int64[:,::1], int64, boolean, float64, int64[:,::1], float64[::1], float64[::1],"
+    " int64[:,::1], float64[:,::1], int64[::1])"
+)
+def prove_plan(
+    book_price_units: Int64,
+    book_qty_units: Int64,
+    n_levels: Int64,
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    is_gapped: Bool,
+    places: Int64,
+    facts: Int64,
+    asked: Int64,
+    wish: Int64,
+    rule: Int64,
+    first: Int64,
+    price_units: Int64,
+    qty_units: Int64,
+    unit_nano: Float64,
+    terms: Int64,
+    units: Int64,
+    walk: Int64,
+    wanted_units: int,
+    has_fixed: bool,
+    scale: float,
+    out_work: Int64,
+    out_heap_key: Float64,
+    out_key: Float64,
+    out_sent: Int64,
+    out_nano: Float64,
+    out_found: Int64,
+) -> int:
+    """Limits, laws, witness and bound of one plan (units: int64[n], walk: int64[n, 4]).
+
+    The first six are the seen books, places: int64[3, n_listings] of pose_problem, facts: int64[7, n_listings]; asked,
+    wish, rule and the flat problem as posed. scale: units of one whole quantity. out_sent: int64[n, 2], written:
+    limit in ticks and bits of broken laws, 0 where nothing is sent. out_nano: float64[n, 3], see price_venues.
+    out_found: int64[N_FOUND], written; IS_PROVEN stays 0 where the witness does not fit and Python has to go on.
+    Returns how many children break a law. The laws are those of price contracts: an inverse one is judged in Python.
+    """
+    side_i = 1 if rule[SIDE] > 0 else 0
+    n_broken = 0
+    total = 0
+    child, stamps = np.empty(2, np.int64), np.empty(3, np.int64)
+    for v in range(units.size):
+        out_sent[v, 0] = 0
+        out_sent[v, 1] = 0
+        total += units[v]
+        if units[v] == 0:
+            continue
+        out_sent[v, 0] = sent_limit(walk[v, 2], terms[v], rule)
+        k, row = places[1, v], places[2, v]
+        child[0], child[1] = units[v], out_sent[v, 0]
+        stamps[0], stamps[1], stamps[2] = book_seq[row], received_ts_ns[row], is_gapped[row]
+        if rule[IS_INVERSE] == 0:
+            out_sent[v, 1] = broken_laws(
+                child,
+                walk[v],
+                terms[v, FIXED_NANO],
+                facts[:, k],
+                asked[:, k],
+                wish,
+                rule,
+                book_price_units[row, side_i, : n_levels[row, side_i]],
+                book_qty_units[row, side_i, : n_levels[row, side_i]],
+                stamps,
+            )
+        n_broken += out_sent[v, 1] != 0
+    price_venues(first, unit_nano, terms, units, walk, wanted_units, scale, out_nano)
+    for i in range(N_FOUND):
+        out_found[i] = 0
+    if total == 0:
+        out_found[IS_PROVEN] = 1
+        return n_broken
+    witness = marginal_price(
+        first, price_units, qty_units, unit_nano, terms, rule, total, has_fixed, out_work, out_heap_key, out_key
+    )
+    out_found[WITNESS_UPNANO] = witness
+    highest = 1
+    for v in range(units.size):
+        if first[v] < first[v + 1]:
+            highest = max(highest, price_units[first[v]], price_units[first[v + 1] - 1])
+    if witness != 0 and fits_witness(witness, total, highest, rule):
+        dual_value(first, price_units, qty_units, terms, rule, total, witness, out_found[DUAL_NANO : N_ROUNDED + 1])
+        out_found[IS_PROVEN] = 1
+    return n_broken

@@ -1,0 +1,212 @@
+"""Who plans what: every solver's plan on one problem, the best of them, and who is asked when it is not proven best.
+
+Greedy and its rivals always run, in one kernel call: greedy is the plan of plain exchange problems, where the bound
+proves it optimal. Where it does not (fixed costs, minimums, coarse lots) venues that do not pay are dropped, then each
+of SEARCHES is asked; the cheaper plan of at least as many units wins, so greedy is the fallback of them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.enums import SolveStatus, Strategy, TimeInForce
+from app.domain.plan import PlanRequest
+from app.domain.units import MAX_UNITS
+from app.kernels import contest
+from app.routing import target, verify
+from app.routing.costs import Walks, walk_plans
+from app.routing.listings import NARROW
+from app.routing.problem import Contestants, RouteProblem
+from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
+from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
+from app.routing.verify import Finding, Proof, Recosted
+
+Int64Array = npt.NDArray[np.int64]
+
+# The kernel's own code of each solver; a solver that is not here is asked in Python.
+KERNELS: Final[dict[Solve, int]] = {
+    greedy.solve: contest.GREEDY,
+    best_single.solve: contest.SINGLE,
+    pro_rata.solve: contest.PRO_RATA,
+    fee_blind.solve: contest.BLIND,
+}
+# Whole-lot searches (name, search), asked in this order; each bounds its own work, for nothing here reads a clock.
+SEARCHES: Final[tuple[tuple[str, Search], ...]] = ()
+NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
+
+
+class Panel:
+    """The solvers of a router: the first is the planner, the rest the baselines that its plan is shown beside."""
+
+    def __init__(self, solvers: Sequence[tuple[str, Solve]], searches: Sequence[tuple[str, Search]] = SEARCHES) -> None:
+        self.names = tuple(name for name, _ in solvers)
+        self.solves = tuple(solve for _, solve in solvers)
+        self.searches = tuple(searches)
+        codes = [KERNELS.get(solve) for solve in self.solves]
+        self.codes = None if None in codes else np.array(codes, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The candidates of one problem with their exact walks, the chosen one (None: nothing to allocate), its proof."""
+
+    candidates: Sequence[Recosted]
+    walks: Walks
+    chosen: Recosted | None
+    wanted_units: int
+    proof: Proof
+    finding: Finding
+
+
+def is_whole_only(request: PlanRequest) -> bool:
+    """Whether only one venue that fills everything will do."""
+    order = request.approved.value
+    return order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
+
+
+def decide(problem: RouteProblem, panel: Panel) -> Contest:
+    """The planner's and the baselines' plans in whole lots, the best of them improved and proven.
+
+    The most units win first, the least exact cost second; a sweep takes the raw-price order as it was asked, and a
+    whole-only order the one venue.
+    """
+    if is_whole_only(problem.request):
+        found = alone(problem)
+        wanted = target.target_units(problem)
+        if found is None:
+            return _proven(problem, (), NO_WALKS, None, wanted)
+        return _proven(problem, (found[0],), found[1], found[0], wanted)
+    candidates, walks, wanted = _candidates(problem, panel)
+    is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
+    best = _best(problem, candidates[-1:] if is_sweep else candidates)
+    found_first = _proven(problem, candidates, walks, best, wanted)
+    if is_sweep or best is None or found_first.finding.status is SolveStatus.OPTIMAL:
+        return found_first
+    return _improved(problem, panel, found_first, best)
+
+
+def alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
+    """The single venue that takes all of the request at the least exact cost per unit, with its walk."""
+    plans = []
+    for venue_i, quantity in enumerate(target.alone_units(problem)):
+        if quantity > 0:
+            units = np.zeros(problem.n_venues, dtype=np.int64)
+            units[venue_i] = quantity
+            plans.append(units)
+    if not plans:
+        return None
+    found, walks = verify.recost(problem, [best_single.NAME] * len(plans), plans)
+    fitting = [i for i, plan in enumerate(found) if plan.is_feasible and target.is_within(problem, plan)]
+    if not fitting:
+        return None
+    best_i = min(fitting, key=lambda i: Fraction(found[i].ranked_nano, found[i].qty_units))
+    return found[best_i], walks[best_i : best_i + 1]
+
+
+def _proven(
+    problem: RouteProblem, candidates: Sequence[Recosted], walks: Walks, chosen: Recosted | None, wanted_units: int
+) -> Contest:
+    proof = verify.prove(problem, chosen, wanted_units)
+    finding = verify.nothing_found()
+    if chosen is not None:
+        if proof.found is not None:
+            witness, value, n_rounded = proof.found
+            finding = verify.find(problem, chosen, witness, (value, n_rounded))
+        else:
+            finding = verify.find(problem, chosen, target.witness_upnano(problem, chosen.qty_units))
+    return Contest(candidates, walks, chosen, wanted_units, proof, finding)
+
+
+def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Walks, int]:
+    """Every solver's plan in whole lots, walked, and the units that were wanted."""
+    request, out = problem.request, problem.workspace.contestants(len(panel.names), problem.n_venues)
+    is_by_budget = request.notional_nano is not None and not problem.symbol.fungible.is_inverse
+    is_small = problem.is_narrow and (request.notional_nano or 0) < NARROW
+    wanted = -1 if is_by_budget and is_small else target.target_units(problem)
+    if panel.codes is None or not is_small or wanted >= NARROW:
+        wanted = target.target_units(problem)
+        plans = [target.settle_within(problem, solve, wanted) for solve in panel.solves]
+        return *verify.recost(problem, panel.names, plans), wanted
+    wanted = _hold(problem, panel.codes, wanted, out)
+    mended = [i for i, status in enumerate(out.status.tolist()) if status != contest.SETTLED]
+    for i in mended:
+        out.units[i] = target.settle_within(problem, panel.solves[i], wanted)
+    if mended:
+        walks, totals = walk_plans(problem, out.units)
+        return verify.recosted(panel.names, out.units, walks, totals), walks, wanted
+    return verify.recosted(panel.names, out.units, out.walk, out.total.tolist()), out.walk, wanted
+
+
+def _hold(problem: RouteProblem, codes: Int64Array, wanted_units: int, out: Contestants) -> int:
+    notional = problem.request.notional_nano
+    wanted: int = contest.hold_contest(
+        problem.first,
+        problem.price_units,
+        problem.qty_units,
+        problem.unit_nano,
+        problem.terms,
+        problem.rule,
+        problem.room_units,
+        codes,
+        wanted_units,
+        notional if notional is not None and not problem.symbol.fungible.is_inverse else -1,
+        MAX_UNITS,
+        problem.ratio,
+        problem.request.approved.value.venues.max_venues,
+        problem.has_fixed,
+        out.work,
+        out.heap_key,
+        problem.workspace.key,
+        out.units,
+        out.walk,
+        out.total,
+        out.status,
+    )
+    return wanted
+
+
+def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:
+    """The candidate of the most units, of those the cheapest; None where none is feasible."""
+    feasible = [p for p in candidates if p.is_feasible and p.qty_units > 0 and target.is_within(problem, p)]
+    return min(feasible, key=_rank, default=None)
+
+
+def _rank(plan: Recosted) -> tuple[int, int]:
+    return -plan.qty_units, plan.ranked_nano
+
+
+def _improved(problem: RouteProblem, panel: Panel, found: Contest, best: Recosted) -> Contest:
+    """The contest after what does not pay was dropped and the searches were asked: never worse than before."""
+    if problem.has_fixed:
+        witness = found.finding.witness_upnano
+        units = drop_what_does_not_pay(problem, panel.solves[0], best.units, witness)
+        found = _with_candidate(problem, found, Settled(units), panel.names[0], 0)
+    for name, search in panel.searches:
+        if found.finding.status is SolveStatus.OPTIMAL:
+            break
+        settled = search(problem, found.wanted_units, problem.room_units)
+        found = _with_candidate(problem, found, settled, name, len(found.candidates))
+    return found
+
+
+def _with_candidate(problem: RouteProblem, found: Contest, settled: Settled, name: str, place_i: int) -> Contest:
+    """The contest with one plan more, in an older one's place or behind all, and with the bound that came with it."""
+    plan = verify.recost(problem, (name,), (settled.units,))[0][0]
+    chosen, is_better = found.chosen, False
+    if chosen is not None and plan.is_feasible and target.is_within(problem, plan):
+        is_better = _rank(plan) < _rank(chosen)
+    if is_better:
+        rivals = [*found.candidates[:place_i], plan, *found.candidates[place_i + 1 :]]
+        candidates, walks = verify.recost(problem, [p.name for p in rivals], [p.units for p in rivals])
+        found = _proven(problem, candidates, walks, candidates[place_i], found.wanted_units)
+    chosen = found.chosen
+    if chosen is None or chosen.qty_units != plan.qty_units:
+        return found
+    finding = verify.take_search(chosen, found.finding, settled)
+    return Contest(found.candidates, found.walks, chosen, found.wanted_units, found.proof, finding)
