@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.jit import kernel
-from app.kernels.pose import CAPACITY_HIGH, ESTIMATE_PPM, MAX_AGE_NS, NOW_NS
+from app.kernels.pose import AGE_NS, CAPACITY_HIGH, ESTIMATE_PPM, MAX_AGE_NS, PICK, SEQ
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -18,6 +18,8 @@ UInt8 = npt.NDArray[np.uint8]
 
 # Columns of the venue table before the rivals' lots: see docs/receipts.md.
 N_FACTS: Final = 16
+# The row of a listing's facts that holds its lot.
+LOT_FACT: Final = 2
 
 INT16_REACH: Final = 2**15
 INT32_REACH: Final = 2**31
@@ -93,15 +95,35 @@ def pack_levels(
     return int(pack_column(qtys, total, out_bytes, at))
 
 
+@kernel("")
+def fact_of(c: int, v: int, asked: Int64, places: Int64, facts: Int64, first: Int64, units: Int64, sent: Int64) -> int:
+    """Column `c` of docs/receipts.md for the admitted venue `v`."""
+    k = places[PICK, v]
+    if c == 0:
+        return int(places[SEQ, v])
+    if c == 1:
+        return int(places[AGE_NS, v])
+    if c == 2:
+        return int(asked[MAX_AGE_NS, k])
+    if c < 10:
+        return int(facts[c - 3, k])
+    if c < 12:
+        return int(asked[CAPACITY_HIGH + c - 10, k])
+    if c == 12:
+        return int(first[v + 1] - first[v])
+    if c == 13:
+        return int(units[v] // facts[LOT_FACT, k])
+    if c == 14:
+        return int(sent[v, 0])
+    return int(asked[ESTIMATE_PPM, k])
+
+
 @kernel(
-    "int64(int64[::1], int64[::1], int64[:,::1], int64[::1], int64[:,::1], int64[:,::1], int64[::1], int64[::1],"
-    " int64[::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])"
+    "int64(int64[:,::1], int64[:,::1], int64[:,::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[:,::1],"
+    " int64[::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])"
 )
 def pack_receipt(
-    book_seq: Int64,
-    received_ts_ns: Int64,
     asked: Int64,
-    wish: Int64,
     places: Int64,
     facts: Int64,
     first: Int64,
@@ -109,7 +131,8 @@ def pack_receipt(
     qty_units: Int64,
     unit_nano: Float64,
     sent: Int64,
-    lots: Int64,
+    units: Int64,
+    rivals: Int64,
     walk: Int64,
     horizon_nano: float,
     side: int,
@@ -117,36 +140,17 @@ def pack_receipt(
 ) -> int:
     """Writes the table of venues, then the levels: columns of docs/receipts.md in their order.
 
-    asked, wish, places: as posed (kernels/pose.py); facts: int64[7, n_listings]; sent: int64[n, 2], limits in ticks
-    first; lots: int64[1 + n_rivals, n], the plan's and each rival's. Returns the bytes written.
+    asked, places: as posed (kernels/pose.py); facts: int64[7, n_listings]; sent: int64[n, 2], limits in ticks first;
+    units: int64[n], the plan; rivals: int64[k, n] units, walked in `walk`. Returns the bytes written.
     """
     n = first.size - 1
     column = np.empty(n, np.int64)
     at = 0
-    for c in range(N_FACTS):
+    for c in range(N_FACTS + rivals.shape[0]):
         for v in range(n):
-            k, row = places[1, v], places[2, v]
-            if c == 0:
-                column[v] = book_seq[row]
-            elif c == 1:
-                column[v] = wish[NOW_NS] - received_ts_ns[row]
-            elif c == 2:
-                column[v] = asked[MAX_AGE_NS, k]
-            elif c < 10:
-                column[v] = facts[c - 3, k]
-            elif c < 12:
-                column[v] = asked[CAPACITY_HIGH + c - 10, k]
-            elif c == 12:
-                column[v] = first[v + 1] - first[v]
-            elif c == 13:
-                column[v] = lots[0, v]
-            elif c == 14:
-                column[v] = sent[v, 0]
+            if c < N_FACTS:
+                column[v] = fact_of(c, v, asked, places, facts, first, units, sent)
             else:
-                column[v] = asked[ESTIMATE_PPM, k]
-        at = pack_column(column, n, out_bytes, at)
-    for r in range(1, lots.shape[0]):
-        for v in range(n):
-            column[v] = lots[r, v]
+                column[v] = rivals[c - N_FACTS, v] // facts[LOT_FACT, places[PICK, v]]
         at = pack_column(column, n, out_bytes, at)
     return int(pack_levels(first, price_units, qty_units, unit_nano, walk, horizon_nano, side, out_bytes, at))

@@ -46,6 +46,14 @@ CAPACITY_HIGH: Final = 5
 CAPACITY_LOW: Final = 6
 N_ASKED: Final = 7
 
+# Rows of `places`, what became of the listings; all but the first are of the admitted, in their order.
+CODE: Final = 0
+PICK: Final = 1
+BOOK_ROW: Final = 2
+SEQ: Final = 3
+AGE_NS: Final = 4
+N_PLACES: Final = 5
+
 # Entries of `wish`, what a request says of all: cap (0: none), instant, whether capacities are units and not money.
 CAP_UNITS: Final = 0
 NOW_NS: Final = 1
@@ -147,7 +155,8 @@ def pose_problem(
 
     The first six are books as in screen_books. asked: int64[N_ASKED, n]; standing: int64[n, N_TERMS]; wish:
     int64[N_WISHES]; rule, ratio: as in cost.lay_levels; is_rule_narrow: whether num and den fit.
-    out_places: int64[3, n], written: each listing's code of screen_books, then pick and row of the admitted.
+    out_places: int64[N_PLACES, n], written: each listing's code of screen_books, then of the admitted which listing it
+    is, its row in the books, its book's sequence and age.
     out_terms: int64[n, N_TERMS]; out_first: int64[n + 1]; out_reach: float64[N_REACH]; the other outputs as in
     lay_levels and size_venues; of all only what belongs to the admitted is written. Where reach[IS_NARROW] stays 0
     nobody has been sized. Returns how many are admitted. Source: docs/kernels.md#pose.
@@ -170,7 +179,10 @@ def pose_problem(
     for k in range(codes.size):
         if codes[k] == USABLE and asked[IS_WANTED, k] != 0:
             out_places[1, n] = k
-            out_places[2, n] = asked[ROW, k]
+            row = asked[ROW, k]
+            out_places[2, n] = row
+            out_places[3, n] = book_seq[row]
+            out_places[4, n] = wish[NOW_NS] - received_ts_ns[row]
             take_terms(standing, asked, wish, rule[SIDE], k, out_terms[n])
             n += 1
     terms = out_terms[:n]

@@ -237,8 +237,8 @@ def prove_plan(
 ) -> int:
     """Limits, laws, witness and bound of one plan (units: int64[n], walk: int64[n, 4]).
 
-    The first six are the seen books, places: int64[3, n_listings] of pose_problem, facts: int64[7, n_listings]; asked,
-    wish, rule and the flat problem as posed. scale: units of one whole quantity. out_sent: int64[n, 2], written:
+    The first six are the seen books, places: int64[N_PLACES, n_listings] of pose_problem, facts: int64[7, n_listings];
+    asked, wish, rule and the flat problem as posed. scale: units of one whole quantity. out_sent: int64[n, 2], written:
     limit in ticks and bits of broken laws, 0 where nothing is sent. out_nano: float64[n, 3], see price_venues.
     out_found: int64[N_FOUND], written; IS_PROVEN stays 0 where the witness does not fit and Python has to go on.
     Returns how many children break a law. The laws are those of price contracts: an inverse one is judged in Python.

@@ -8,9 +8,8 @@ of SEARCHES is asked; the cheaper plan of at least as many units wins, so greedy
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +51,7 @@ class Panel:
         self.codes = None if None in codes else np.array(codes, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
+class Contest(NamedTuple):
     """The candidates of one problem with their exact walks, the chosen one (None: nothing to allocate), its proof."""
 
     candidates: Sequence[Recosted]
@@ -173,8 +171,12 @@ def _hold(problem: RouteProblem, codes: Int64Array, wanted_units: int, out: Cont
 
 def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:
     """The candidate of the most units, of those the cheapest; None where none is feasible."""
-    feasible = [p for p in candidates if p.is_feasible and p.qty_units > 0 and target.is_within(problem, p)]
-    return min(feasible, key=_rank, default=None)
+    best = None
+    for plan in candidates:
+        is_first = best is None or _rank(plan) < _rank(best)
+        if is_first and plan.is_feasible and plan.qty_units > 0 and target.is_within(problem, plan):
+            best = plan
+    return best
 
 
 def _rank(plan: Recosted) -> tuple[int, int]:

@@ -7,7 +7,7 @@ Money is nano of the symbol's money currency, signed as cost (float to search, i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,25 +28,23 @@ Float64Array = npt.NDArray[np.float64]
 MAX_FLOAT_INTEGER: Final = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """The venues that may be routed to, in columns: which of the listings, their rows in the books, ages, capacities.
 
-    `picks`: which listings, `rows`: int64[n]. Made by routing/verify.py alone.
+    Made by routing/verify.py alone. Like all values of the hot path a tuple, for speed.
     """
 
     listings: Listings
     venues: tuple[str, ...]
     picks: list[int]
-    rows: Int64Array
+    rows: list[int]
     book_seq: list[int]
     age_ns: list[int]
     max_age_ns: list[int]
     capacity_nano: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request says of each listing, as the kernels read it. Made by routing/verify.py alone, which bounds it.
 
     `table`: int64[N_ASKED, n], `wish`: int64[N_WISHES] (kernels/pose.py); the lists are by listing, as asked.
@@ -86,22 +84,39 @@ class Contestants:
 
 
 class Workspace:
-    """The arrays of decisions over up to `n` listings and `n_levels` levels, allocated once and written again."""
+    """The arrays of decisions over these listings and up to `n_levels` levels, allocated once and written again."""
 
-    def __init__(self, n: int, n_levels: int) -> None:
-        self.n, self.n_levels = n, n_levels
+    def __init__(self, listings: Listings, n_levels: int) -> None:
+        n = len(listings.venues)
+        self.listings, self.n, self.n_levels = listings, n, n_levels
         self.table = np.zeros((pose.N_ASKED, n), np.int64)
         self.wish = np.zeros(pose.N_WISHES, np.int64)
-        self.places, self.terms = np.empty((3, n), np.int64), np.empty((n, cost.N_TERMS), np.int64)
+        self.places, self.terms = np.empty((pose.N_PLACES, n), np.int64), np.empty((n, cost.N_TERMS), np.int64)
         self.price, self.qty = np.empty(n_levels, np.int64), np.empty(n_levels, np.int64)
         self.unit_nano, self.key = np.empty(n_levels, np.float64), np.empty(2 * n_levels, np.float64)
         self.first, self.seen = np.empty(n + 1, np.int64), np.empty((n, 2), np.int64)
         self.reach, self.room = np.empty(pose.N_REACH, np.float64), np.empty(n, np.int64)
+        self.rules: dict[tuple[Side, bool], Int64Array] = {}
+        self.told: dict[int, list[int] | int] = {}
+        self._book_venues: tuple[str, ...] | None = None
+        self._rows: list[int] = []
         self._contestants: dict[tuple[int, int], Contestants] = {}
 
-    def fits(self, n: int, n_levels: int) -> bool:
-        """Whether a decision over so many listings and levels can use these arrays."""
-        return n == self.n and n_levels <= self.n_levels
+    def rows_of(self, book_venues: tuple[str, ...], venues: tuple[str, ...]) -> list[int]:
+        """Each listing's row in the books, -1 where there is none; the same books give the same list."""
+        if self._book_venues != book_venues:
+            row_of = {venue: row for row, venue in enumerate(book_venues)}
+            self._book_venues, self._rows = book_venues, [row_of.get(venue, -1) for venue in venues]
+        return self._rows
+
+    def tell(self, row: int, values: list[int] | int) -> None:
+        """Writes a row of `table`, unless it holds these values already: most of a request is that of the last one."""
+        if self.told.get(row) != values:
+            self.table[row] = self.told[row] = values
+
+    def fits(self, listings: Listings, n_levels: int) -> bool:
+        """Whether a decision over these listings and so many levels can use these arrays."""
+        return listings is self.listings and n_levels <= self.n_levels
 
     def contestants(self, n_plans: int, n: int) -> Contestants:
         """The arrays of a contest of `n_plans` over `n` admitted venues."""
@@ -111,8 +126,7 @@ class Workspace:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class RouteProblem:
+class RouteProblem(NamedTuple):
     """Flat arrays of one class on one side.
 
     Venue v owns levels first[v] .. first[v + 1] of `price_units`, `qty_units` (int64) and `unit_nano` (float64, all-in
@@ -143,24 +157,15 @@ class RouteProblem:
     best_bid_units: int
     best_ask_units: int
     workspace: Workspace
+    n_venues: int
+    venues: tuple[str, ...]
+    symbol: Symbol
 
     @property
     def scratch(self) -> tuple[Int64Array, Float64Array]:
         """Work of a merge: int64[2, n] and float64[n]."""
         room = self.workspace.contestants(0, self.n_venues)
         return room.work, room.heap_key
-
-    @property
-    def n_venues(self) -> int:
-        return len(self.admitted.venues)
-
-    @property
-    def venues(self) -> tuple[str, ...]:
-        return self.admitted.venues
-
-    @property
-    def symbol(self) -> Symbol:
-        return self.request.symbol
 
 
 def fixed_cost_nano(symbol: Symbol, fee: FeeTier, mid_half_units: int) -> int:
@@ -181,7 +186,9 @@ def capacities(request: PlanRequest, fees: tuple[FeeTier, ...], capacity_nano: l
         return [min(capacity * scale // NANO, NARROW) for capacity in capacity_nano], True
     if symbol.fungible.is_inverse:
         return [_margin_units(symbol, *pair) for pair in zip(fees, capacity_nano, strict=True)], True
-    return [capacity if capacity < NARROW else NARROW for capacity in capacity_nano], False
+    if max(capacity_nano, default=0) < NARROW:
+        return capacity_nano, False
+    return [min(capacity, NARROW) for capacity in capacity_nano], False
 
 
 def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
@@ -192,8 +199,7 @@ def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
     return min(units, NARROW)
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
+class Laid(NamedTuple):
     """A posed problem whose venues are not named yet: `n` of the listings were admitted."""
 
     n: int
@@ -207,7 +213,12 @@ def lay_problem(request: PlanRequest, books: SymbolBooks, asked: Asked, workspac
     symbol, listings = request.symbol, asked.listings
     num, den = num_den = listings.num_den
     fits = num < NARROW and den < NARROW
-    rule = _rule(request, num_den if fits else (1, 1))
+    order = request.approved.value
+    is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
+    rule = workspace.rules.get((order.side, is_at_limit))
+    if rule is None:
+        rule = _rule(symbol, order.side, num_den if fits else (1, 1), is_at_limit=is_at_limit)
+        workspace.rules[(order.side, is_at_limit)] = rule
     standing = listings.terms
     if symbol.fungible.is_inverse and listings.has_fixed:
         standing = standing.copy()
@@ -275,6 +286,9 @@ def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted
         best_bid_units=_exact_price(best_bid, books, admitted, 0),
         best_ask_units=_exact_price(best_ask, books, admitted, 1),
         workspace=workspace,
+        n_venues=n,
+        venues=admitted.venues,
+        symbol=symbol,
     )
 
 
@@ -286,9 +300,6 @@ def _exact_price(price: float, books: SymbolBooks, admitted: Admitted, side_i: i
     return int(touches[np.argmin(np.abs(touches.astype(np.float64) - price))])
 
 
-def _rule(request: PlanRequest, num_den: tuple[int, int]) -> Int64Array:
-    order, fungible = request.approved.value, request.symbol.fungible
-    is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
-    return np.array(
-        (order.side.sign, fungible.cost_sign(order.side), *num_den, fungible.is_inverse, is_at_limit), dtype=np.int64
-    )
+def _rule(symbol: Symbol, side: Side, num_den: tuple[int, int], *, is_at_limit: bool) -> Int64Array:
+    fungible = symbol.fungible
+    return np.array((side.sign, fungible.cost_sign(side), *num_den, fungible.is_inverse, is_at_limit), dtype=np.int64)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.enums import TimeInForce, UnallocatedCode
+from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
-from app.kernels import cost
 from app.kernels import pack as receipts
 from app.routing.costs import Walks
 from app.routing.problem import RouteProblem
@@ -29,8 +29,7 @@ MAGIC: Final = b"BXR2"
 SHORT, LONG = 8, 32
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the receipt says of the decision, beside the problem."""
 
     plan: Recosted | None
@@ -44,6 +43,10 @@ def text_bytes(value: str) -> bytes:
     """Length in two bytes, then UTF-8."""
     data = value.encode()
     return len(data).to_bytes(2, "little") + data
+
+
+# The same of a word that comes again and again: a name of ours, never a name from outside.
+word_bytes: Final = lru_cache(maxsize=256)(text_bytes)
 
 
 def integers_bytes(values: Sequence[int]) -> bytes:
@@ -67,7 +70,7 @@ def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome)
             n.to_bytes(2, "little"),
             *[names[pick] for pick in picks],
             len(rivals).to_bytes(1, "little"),
-            *[text_bytes(rival.name) for rival in rivals],
+            *[word_bytes(rival.name) for rival in rivals],
             integers_bytes([rival.objective_nano for rival in rivals]),
             _columns(problem, outcome),
         ]
@@ -76,23 +79,16 @@ def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome)
 
 def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
     """The venues' table and the levels that matter, packed by one kernel call."""
-    books, space, n, rivals = problem.books, problem.workspace, problem.n_venues, outcome.alternatives
+    space, n, rivals = problem.workspace, problem.n_venues, outcome.alternatives
     witness_nano = outcome.finding.witness_upnano * 1e-6
     # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
     horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
-    lots = np.zeros((len(rivals) + 1, n), dtype=np.int64)
-    if outcome.plan is not None:
-        lots[0] = outcome.plan.units
-    for i, rival in enumerate(rivals, start=1):
-        lots[i] = rival.units
-    lots //= problem.terms[:, cost.LOT_UNITS]
+    units = outcome.plan.units if outcome.plan is not None else np.zeros(n, dtype=np.int64)
+    rival_units = np.array([rival.units for rival in rivals], dtype=np.int64).reshape(len(rivals), n)
     size = (n * (receipts.N_FACTS + len(rivals) + 2) + 2 * problem.price_units.size) * 8 + receipts.N_FACTS + 64
     out = np.empty(size, dtype=np.uint8)
     n_bytes = receipts.pack_receipt(
-        books.book_seq,
-        books.received_ts_ns,
         problem.asked.table,
-        problem.asked.wish,
         space.places,
         problem.admitted.listings.facts,
         problem.first,
@@ -100,7 +96,8 @@ def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
         problem.qty_units,
         problem.unit_nano,
         space.contestants(0, n).sent,
-        lots,
+        units,
+        rival_units,
         outcome.walks if outcome.walks.dtype == np.int64 else prices_only(outcome.walks),
         horizon_nano,
         problem.side.sign,
@@ -109,24 +106,24 @@ def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
     return out[:n_bytes].tobytes()
 
 
+def symbol_bytes(symbol: Symbol) -> bytes:
+    """What the head says of a symbol."""
+    fungible = symbol.fungible
+    names = (symbol.name, fungible.base, fungible.quote, fungible.settle, fungible.kind.value, fungible.expiry)
+    return b"".join(map(text_bytes, names))
+
+
 def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
     """Texts, then integers, in the order of docs/receipts.md."""
     order, symbol = request.approved.value, request.symbol
     fungible, finding, plan = symbol.fungible, outcome.finding, outcome.plan
     is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
-    texts = (
-        request.route_id,
-        symbol.name,
-        fungible.base,
-        fungible.quote,
-        fungible.settle,
-        fungible.kind.value,
-        fungible.expiry,
-        order.side.value,
-        order.strategy.value,
+    words = (
+        order.side,
+        order.strategy,
         plan.name if plan is not None else "",
-        finding.status.value,
-        outcome.unallocated_code.value if outcome.unallocated_code is not None else "",
+        finding.status,
+        outcome.unallocated_code or "",
     )
     integers = (
         request.wave,
@@ -149,4 +146,7 @@ def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
         finding.estimated_nano,
         int(finding.is_searched),
     )
-    return [MAGIC, *map(text_bytes, texts), integers_bytes(integers)]
+    return [MAGIC, text_bytes(request.route_id), _names(symbol), *map(word_bytes, words), integers_bytes(integers)]
+
+
+_names: Final = lru_cache(maxsize=1_024)(symbol_bytes)

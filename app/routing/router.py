@@ -54,10 +54,10 @@ class Router:
         """
         name, books = request.symbol.name, plain(books)
         listings = self._known(request)
-        n, n_levels = len(listings.venues), len(listings.venues) * books.price_units.shape[2]
+        n_levels = len(listings.venues) * books.price_units.shape[2]
         workspace = self._workspaces.get(name)
-        if workspace is None or not workspace.fits(n, n_levels):
-            workspace = self._workspaces[name] = Workspace(n, n_levels)
+        if workspace is None or not workspace.fits(listings, n_levels):
+            workspace = self._workspaces[name] = Workspace(listings, n_levels)
         problem, excluded = _pose(request, books, listings, workspace)
         contest = choose.decide(problem, self._panel) if problem is not None else NO_CONTEST
         return _assemble(request, books, problem, excluded, contest)
@@ -76,8 +76,8 @@ class Router:
         It has arrays of its own, which no later decision writes.
         """
         listings, books = self._known(request), plain(books)
-        n = len(listings.venues)
-        return _pose(request, books, listings, Workspace(n, n * books.price_units.shape[2]))
+        workspace = Workspace(listings, len(listings.venues) * books.price_units.shape[2])
+        return _pose(request, books, listings, workspace)
 
     def _known(self, request: PlanRequest) -> Listings:
         listings = self._listings.get(request.symbol.name)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,8 +68,7 @@ _SCREENED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Recosted:
+class Recosted(NamedTuple):
     """A candidate in whole lots (int64[n] units of the problem's venues) with its exact cost.
 
     `walk` is [n, 4] of money nano, fee nano, worst price units and levels read. `objective_nano` holds the certified
@@ -92,8 +90,7 @@ class Recosted:
         return self.objective_nano + self.estimated_nano
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What is proven about a plan: its objective, the estimate beside it, and the bound on both.
 
     The bound is the witness price's (1e-6 nano per unit), or a whole-lot search's where `is_searched`: that one lies
@@ -109,8 +106,7 @@ class Finding:
     is_searched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What kernels/prove.py says of one plan, by venue.
 
     `limit_ticks`: 0 where nothing is sent. `laws`: bits of broken laws; None where Python judges (`find_violations`).
@@ -150,30 +146,41 @@ def admit_listings(request: PlanRequest) -> Listings:
 
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
-    venues, table, wish = listings.venues, workspace.table, workspace.wish
-    row_of = {venue: row for row, venue in enumerate(books.venues)}
-    rows = [row_of.get(venue, -1) for venue in venues]
+    venues, wish = listings.venues, workspace.wish
+    rows = workspace.rows_of(books.venues, venues)
     ages, capacity = request.max_book_age_ns, request.capacity_nano
     max_age_ns = [ages.get(venue, 0) for venue in venues]
-    capacity_nano = [max(capacity.get(venue, 0), 0) for venue in venues]
+    capacity_nano = [capacity.get(venue, 0) for venue in venues]
+    if min(capacity_nano, default=0) < 0:
+        capacity_nano = [max(nano, 0) for nano in capacity_nano]
     taken, are_units = capacities(request, listings.fees, capacity_nano)
-    table[pose.ROW], table[pose.MAX_AGE_NS], table[pose.CAPACITY] = rows, max_age_ns, taken
-    table[pose.CAPACITY_HIGH], table[pose.CAPACITY_LOW] = 0, taken
-    if are_units or max(capacity_nano, default=0) >> CAPACITY_BITS:
-        table[pose.CAPACITY_HIGH] = [min(nano >> CAPACITY_BITS, NARROW) for nano in capacity_nano]
-        table[pose.CAPACITY_LOW] = [nano & (1 << CAPACITY_BITS) - 1 for nano in capacity_nano]
-    table[pose.ESTIMATE_PPM] = estimates_ppm(request, listings) if request.estimates else 0
-    wanted, barred = request.approved.value.venues, request.barred
-    if barred or wanted.include or wanted.exclude:
-        table[pose.IS_WANTED] = [
-            venue not in barred and venue not in wanted.exclude and (not wanted.include or venue in wanted.include)
-            for venue in venues
-        ]
-    else:
-        table[pose.IS_WANTED] = 1
+    high: list[int] | int = 0
+    low = capacity_nano
+    if max(capacity_nano, default=0) >> CAPACITY_BITS:
+        high = [min(nano >> CAPACITY_BITS, NARROW) for nano in capacity_nano]
+        low = [nano & (1 << CAPACITY_BITS) - 1 for nano in capacity_nano]
+    tell = workspace.tell
+    tell(pose.ROW, rows)
+    tell(pose.MAX_AGE_NS, max_age_ns)
+    tell(pose.CAPACITY, taken)
+    tell(pose.CAPACITY_HIGH, high)
+    tell(pose.CAPACITY_LOW, low)
+    tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
+    tell(pose.IS_WANTED, _are_wanted(request, venues))
     wish[pose.CAP_UNITS], wish[pose.NOW_NS] = request.price_cap_units, request.now_ns
     wish[pose.CAPACITY_IS_UNITS] = are_units
-    return Asked(listings, table, wish, rows, max_age_ns, capacity_nano)
+    return Asked(listings, workspace.table, wish, rows, max_age_ns, capacity_nano)
+
+
+def _are_wanted(request: PlanRequest, venues: Sequence[str]) -> list[int] | int:
+    """Which listings the order may go to at all: 1 for every one, or one by one."""
+    wanted, barred = request.approved.value.venues, request.barred
+    if not (barred or wanted.include or wanted.exclude):
+        return 1
+    return [
+        int(venue not in barred and venue not in wanted.exclude and (not wanted.include or venue in wanted.include))
+        for venue in venues
+    ]
 
 
 def estimates_ppm(request: PlanRequest, listings: Listings) -> list[int]:
@@ -195,32 +202,27 @@ def admit(request: PlanRequest, books: SymbolBooks, laid: Laid) -> tuple[Admitte
     excluded = list(request.barred.values())
     asked, n = laid.asked, laid.n
     venues = asked.listings.venues
+    codes, picks, rows, book_seq, age_ns = laid.workspace.places.tolist()
     if n == len(venues):
-        picks = list(range(n))
-    else:
-        codes, order, _ = laid.workspace.places.tolist()
-        picks = order[:n]
-        admitted = set(picks)
-        for k, (venue, code) in enumerate(zip(venues, codes, strict=True)):
-            reason = None
-            if k not in admitted:
-                reason = _reason(request, books, (venue, asked.rows[k], asked.max_age_ns[k]), code)
+        found = Admitted(asked.listings, venues, picks, rows, book_seq, age_ns, asked.max_age_ns, asked.capacity_nano)
+        return found if n else None, excluded
+    admitted = set(picks[:n])
+    for k, (venue, code) in enumerate(zip(venues, codes, strict=True)):
+        if k not in admitted:
+            reason = _reason(request, books, (venue, asked.rows[k], asked.max_age_ns[k]), code)
             if reason is not None:
                 excluded.append(reason)
-    if not picks:
+    if not n:
         return None, excluded
-    is_all = n == len(venues)
-    rows = laid.workspace.places[2, :n]
-    now_ns = request.now_ns
     found = Admitted(
         listings=asked.listings,
-        venues=venues if is_all else tuple([venues[k] for k in picks]),
-        picks=picks,
-        rows=rows,
-        book_seq=books.book_seq[rows].tolist(),
-        age_ns=[now_ns - received for received in books.received_ts_ns[rows].tolist()],
-        max_age_ns=asked.max_age_ns if is_all else [asked.max_age_ns[k] for k in picks],
-        capacity_nano=asked.capacity_nano if is_all else [asked.capacity_nano[k] for k in picks],
+        venues=tuple([venues[k] for k in picks[:n]]),
+        picks=picks[:n],
+        rows=rows[:n],
+        book_seq=book_seq[:n],
+        age_ns=age_ns[:n],
+        max_age_ns=[asked.max_age_ns[k] for k in picks[:n]],
+        capacity_nano=[asked.capacity_nano[k] for k in picks[:n]],
     )
     return found, excluded
 
@@ -356,9 +358,9 @@ def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:
     if bound > plan.ranked_nano:
         raise InvariantBroken(reason="a search's bound above the plan", bound=bound, objective=plan.ranked_nano)
     if bound > finding.bound_nano:
-        finding = replace(_judged(plan, bound, finding.witness_upnano, plan.n_venues + 1), is_searched=True)
+        finding = _judged(plan, bound, finding.witness_upnano, plan.n_venues + 1)._replace(is_searched=True)
     if finding.status is not SolveStatus.OPTIMAL and not settled.is_complete:
-        return replace(finding, status=SolveStatus.DEADLINE)
+        return finding._replace(status=SolveStatus.DEADLINE)
     return finding
 
 

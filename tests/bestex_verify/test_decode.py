@@ -25,7 +25,7 @@ def test_the_levels_come_back_as_they_were_seen():
     assert [place.levels for place in read.places] == [((100, 5), (97, 6), (50, 7)), ((99, 1),)]
 
 
-@pytest.mark.parametrize("data", [b"", b"BXR", b"BXR2" + bytes(100), bytes(300)])
+@pytest.mark.parametrize("data", [b"", b"BXR", b"BXR2" + bytes(100), b"BXR3" + bytes(100), bytes(300)])
 def test_strangers_are_refused(data):
     with pytest.raises(BadReceipt):
         decode(data)

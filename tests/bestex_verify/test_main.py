@@ -1,9 +1,9 @@
+import struct
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from app.routing.receipt import integer_bytes
 from app.routing.router import Router
 from bestex_verify.__main__ import main, show
 from bestex_verify.judge import verify_receipt
@@ -31,7 +31,7 @@ def test_an_invalid_one_exits_1_and_an_unreadable_one_2(tmp_path, capsys):
     data = receipt()
     objective = verify_receipt(data).objective_nano
     bad, torn = tmp_path / "bad", tmp_path / "torn"
-    bad.write_bytes(data.replace(integer_bytes(objective), integer_bytes(objective - 1)))
+    bad.write_bytes(data.replace(struct.pack("<q", objective), struct.pack("<q", objective - 1)))
     torn.write_bytes(data[:-1])
     assert main([str(bad)]) == 1
     assert "FAILS objective_nano" in capsys.readouterr().out
