@@ -10,7 +10,7 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 
 MID_UNITS = 6_400_000  # 64,000.00 at two decimals
-N_TERMS = 10
+N_TERMS = 12  # as kernels/cost.py
 RATIO = 100.0  # nano of money for one price unit times one quantity unit: scales 2 and 5
 
 
@@ -18,7 +18,7 @@ RATIO = 100.0  # nano of money for one price unit times one quantity unit: scale
 class Market:
     """One symbol at `n_venues` x `n_levels`: what the kernels, the heapq twin and the C twin all read.
 
-    price_units, qty_units: int64[n_venues, 2, n_levels]; n_levels: int64[n_venues, 2]; terms: int64[n_venues, 10].
+    price_units, qty_units: int64[n_venues, 2, n_levels]; n_levels: int64[n_venues, 2]; terms: int64[n_venues, 12].
     `target_units` is a quarter of the asks' depth.
     """
 

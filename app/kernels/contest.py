@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.cost import walk_plans
+from app.kernels.cost import SIDE, walk_plans
 from app.kernels.greedy import envelope_costs, merge_levels
 from app.kernels.jit import kernel
 from app.kernels.lots import fill_one_venue, round_to_lots, share_by_depth
@@ -34,7 +34,7 @@ MAX_PASSES: Final = 64
 
 @kernel("")
 def propose_units(
-    solver: int,
+    solver_i: int,
     first: Int64,
     key: Float64,
     unit_nano: Float64,
@@ -50,13 +50,13 @@ def propose_units(
     out_units: Int64,
 ) -> int:
     """One solver's units in whole lots, as routing/solvers/ and rounding do it. Returns venues below their least."""
-    if solver == SINGLE:
+    if solver_i == SINGLE:
         # All that one venue can hold in whole lots: there is nothing to round.
         fill_one_venue(first, unit_nano, qty_units, terms, room_units, wanted_units, out_units)
         return 0
-    if solver == PRO_RATA:
+    if solver_i == PRO_RATA:
         share_by_depth(first, qty_units, room_units, wanted_units, out_units)
-    elif solver == BLIND:
+    elif solver_i == BLIND:
         for i in range(first[-1]):
             out_blind_key[i] = price_units[i] * float(side)
         merge_levels(
@@ -136,7 +136,6 @@ def hold_contest(
     out_status: int64[k], SETTLED or UNSETTLED (too many venues, or one below its least). Returns the units wanted.
     """
     n_levels = first[-1]
-    side = rule[0]
     wanted = wanted_units
     if wanted < 0:
         taken = out_units[0]
@@ -154,38 +153,35 @@ def hold_contest(
     for i in range(solvers.size):
         aim = wanted
         out_status[i] = UNSETTLED
+        units, plans, walks, totals = out_units[i], out_units[i : i + 1], out_walk[i : i + 1], out_total[i : i + 1]
         for turn in range(MAX_PASSES + 1):
             if turn == MAX_PASSES:
-                for v in range(room_units.size):
-                    out_units[i, v] = 0
-                out_status[i] = SETTLED
-            elif has_fixed and solvers[i] == GREEDY:
-                envelope_costs(first, unit_nano, qty_units, terms, aim, out_key[:n_levels])
+                aim = 0
+            if has_fixed and solvers[i] == GREEDY:
                 key = out_key[:n_levels]
-            if turn < MAX_PASSES:
-                n_low = propose_units(
-                    solvers[i],
-                    first,
-                    key,
-                    unit_nano,
-                    price_units,
-                    qty_units,
-                    terms,
-                    room_units,
-                    aim,
-                    side,
-                    out_work,
-                    out_heap_key,
-                    blind_key,
-                    out_units[i],
-                )
-                if n_low > 0 or (max_venues > 0 and n_used_of(out_units[i]) > max_venues):
-                    break
-            plans, walks, totals = out_units[i : i + 1], out_walk[i : i + 1], out_total[i : i + 1]
+                envelope_costs(first, unit_nano, qty_units, terms, aim, key)
+            n_low = propose_units(
+                solvers[i],
+                first,
+                key,
+                unit_nano,
+                price_units,
+                qty_units,
+                terms,
+                room_units,
+                aim,
+                rule[SIDE],
+                out_work,
+                out_heap_key,
+                blind_key,
+                units,
+            )
+            if n_low > 0 or 0 < max_venues < n_used_of(units):
+                break
             walk_plans(first, price_units, qty_units, terms, rule, plans, walks, totals)
-            less = less_for(out_walk[i], out_total[i], notional_nano, ratio) if notional_nano >= 0 else 0
+            less = less_for(walks[0], totals[0], notional_nano, ratio) if notional_nano >= 0 else 0
             if less == 0:
                 out_status[i] = SETTLED
                 break
-            aim = max(0, out_total[i, 2] - less)
+            aim = max(0, totals[0, 2] - less)
     return int(wanted)

@@ -81,23 +81,25 @@ def believed_of(money_nano: int, fee_ppm: int, est_ppm: int) -> int:
 
 
 @kernel("")
-def unit_costs(price_units: Int64, ratio: float, factor: float, count: int, start: int, out_unit_nano: Float64) -> None:
-    """All-in cost of one unit at each price: (ratio x price) x factor, element by element, which vectorises.
+def unit_costs(
+    price_units: Int64, ratio: float, money_frac: float, n_levels: int, start: int, out_unit_nano: Float64
+) -> None:
+    """All-in cost of one unit at each price: (ratio x price) x money_frac, element by element, which vectorises.
 
-    price_units: int64[>= count]; factor: what money counts, fee and estimate included; out_unit_nano: float64, written
-    from `start`.
+    price_units: int64[>= n_levels]; money_frac: what money counts, fee and estimate included; out_unit_nano: float64,
+    written from `start`.
     """
-    for i in range(count):
-        out_unit_nano[start + i] = (ratio * price_units[i]) * factor
+    for i in range(n_levels):
+        out_unit_nano[start + i] = (ratio * price_units[i]) * money_frac
 
 
 @kernel("")
 def copy_side(
-    price_units: Int64, qty_units: Int64, count: int, start: int, out_price_units: Int64, out_qty_units: Int64
+    price_units: Int64, qty_units: Int64, n_levels: int, start: int, out_price_units: Int64, out_qty_units: Int64
 ) -> int:
     """Copies the first levels of a side to `start`. Returns their units."""
     depth = 0
-    for i in range(count):
+    for i in range(n_levels):
         out_price_units[start + i] = price_units[i]
         out_qty_units[start + i] = qty_units[i]
         depth += qty_units[i]
@@ -105,11 +107,11 @@ def copy_side(
 
 
 @kernel("")
-def n_within(price_units: Int64, count: int, limit: int, side: int) -> int:
-    """How many of a sorted side's first `count` prices are not beyond the limit (0: none is)."""
-    if limit <= 0 or count == 0 or (price_units[count - 1] - limit) * side <= 0:
-        return count
-    low, high = 0, count - 1
+def n_within(price_units: Int64, n_levels: int, limit: int, side: int) -> int:
+    """How many of a sorted side's first `n_levels` prices are not beyond the limit (0: none is)."""
+    if limit <= 0 or n_levels == 0 or (price_units[n_levels - 1] - limit) * side <= 0:
+        return n_levels
+    low, high = 0, n_levels - 1
     while low < high:
         middle = (low + high) // 2
         if (price_units[middle] - limit) * side > 0:
@@ -190,9 +192,9 @@ def judged_price(price_units: int, limit_units: int, tick_units: int, rule: Int6
 
 
 @kernel("")
-def needed_units(price_units: int, least_notional: int, rule: Int64) -> int:
-    """Units whose notional at a price reaches `least_notional`."""
-    return int(-((-least_notional * rule[DEN]) // (max(price_units, 1) * rule[NUM])))
+def needed_units(price_units: int, notional_nano: int, rule: Int64) -> int:
+    """Units whose notional at a price reaches `notional_nano`."""
+    return int(-((-notional_nano * rule[DEN]) // (max(price_units, 1) * rule[NUM])))
 
 
 @kernel("")

@@ -96,25 +96,27 @@ def pack_levels(
 
 
 @kernel("")
-def fact_of(c: int, v: int, asked: Int64, places: Int64, facts: Int64, first: Int64, units: Int64, sent: Int64) -> int:
-    """Column `c` of docs/receipts.md for the admitted venue `v`."""
-    k = places[PICK, v]
-    if c == 0:
-        return int(places[SEQ, v])
-    if c == 1:
-        return int(places[AGE_NS, v])
-    if c == 2:
+def fact_of(
+    column_i: int, venue_i: int, asked: Int64, places: Int64, facts: Int64, first: Int64, units: Int64, sent: Int64
+) -> int:
+    """Column `column_i` of docs/receipts.md for the admitted venue `venue_i`."""
+    k = places[PICK, venue_i]
+    if column_i == 0:
+        return int(places[SEQ, venue_i])
+    if column_i == 1:
+        return int(places[AGE_NS, venue_i])
+    if column_i == 2:
         return int(asked[MAX_AGE_NS, k])
-    if c < 10:
-        return int(facts[c - 3, k])
-    if c < 12:
-        return int(asked[CAPACITY_HIGH + c - 10, k])
-    if c == 12:
-        return int(first[v + 1] - first[v])
-    if c == 13:
-        return int(units[v] // facts[LOT_FACT, k])
-    if c == 14:
-        return int(sent[v, 0])
+    if column_i < 10:
+        return int(facts[column_i - 3, k])
+    if column_i < 12:
+        return int(asked[CAPACITY_HIGH + column_i - 10, k])
+    if column_i == 12:
+        return int(first[venue_i + 1] - first[venue_i])
+    if column_i == 13:
+        return int(units[venue_i] // facts[LOT_FACT, k])
+    if column_i == 14:
+        return int(sent[venue_i, 0])
     return int(asked[ESTIMATE_PPM, k])
 
 

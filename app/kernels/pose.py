@@ -110,17 +110,17 @@ def fits_int64(reach: Float64, terms: Int64, rule: Int64) -> bool:
 
 
 @kernel("")
-def take_terms(standing: Int64, asked: Int64, wish: Int64, side: int, k: int, out_row: Int64) -> None:
+def take_terms(standing: Int64, asked: Int64, wish: Int64, side: int, listing_i: int, out_row: Int64) -> None:
     """A listing's standing terms with what this request adds: limit, capacity, estimate."""
     for column in range(N_TERMS):
-        out_row[column] = standing[k, column]
-    out_row[LIMIT_UNITS] = limit_of(wish[CAP_UNITS], standing[k, TICK_UNITS], side)
-    out_row[EST_PPM] = asked[ESTIMATE_PPM, k]
+        out_row[column] = standing[listing_i, column]
+    out_row[LIMIT_UNITS] = limit_of(wish[CAP_UNITS], standing[listing_i, TICK_UNITS], side)
+    out_row[EST_PPM] = asked[ESTIMATE_PPM, listing_i]
     if wish[CAPACITY_IS_UNITS] != 0:
         out_row[CAPACITY_NANO] = -1
-        out_row[MAX_UNITS] = min(standing[k, MAX_UNITS], asked[CAPACITY, k])
+        out_row[MAX_UNITS] = min(standing[listing_i, MAX_UNITS], asked[CAPACITY, listing_i])
     else:
-        out_row[CAPACITY_NANO] = asked[CAPACITY, k]
+        out_row[CAPACITY_NANO] = asked[CAPACITY, listing_i]
 
 
 @kernel(

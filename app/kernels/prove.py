@@ -170,6 +170,16 @@ def marginal_price(
 
 
 @kernel("")
+def highest_of(first: Int64, price_units: Int64) -> int:
+    """The highest price of all levels, each venue's being sorted; 1 without any."""
+    highest = 1
+    for v in range(first.size - 1):
+        if first[v] < first[v + 1]:
+            highest = max(highest, price_units[first[v]], price_units[first[v + 1] - 1])
+    return int(highest)
+
+
+@kernel("")
 def fits_witness(witness_upnano: int, total_units: int, most_price_units: int, rule: Int64) -> bool:
     """Whether witness x quantity and, where money is not exact, witness x price x den stay in int64."""
     witness = (abs(float(witness_upnano)) + PPM) * ABOVE
@@ -281,11 +291,7 @@ def prove_plan(
         first, price_units, qty_units, unit_nano, terms, rule, total, has_fixed, out_work, out_heap_key, out_key
     )
     out_found[WITNESS_UPNANO] = witness
-    highest = 1
-    for v in range(units.size):
-        if first[v] < first[v + 1]:
-            highest = max(highest, price_units[first[v]], price_units[first[v + 1] - 1])
-    if witness != 0 and fits_witness(witness, total, highest, rule):
+    if witness != 0 and fits_witness(witness, total, highest_of(first, price_units), rule):
         dual_value(first, price_units, qty_units, terms, rule, total, witness, out_found[DUAL_NANO : N_ROUNDED + 1])
         out_found[IS_PROVEN] = 1
     return n_broken

@@ -20,11 +20,11 @@ from app.domain.units import MAX_UNITS
 from app.kernels import contest
 from app.routing import target, verify
 from app.routing.costs import Walks, walk_plans
+from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW
 from app.routing.problem import Contestants, RouteProblem
 from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
-from app.routing.verify import Finding, Proof, Recosted
 
 Int64Array = npt.NDArray[np.int64]
 

@@ -40,6 +40,13 @@ def walk_plans(problem: RouteProblem, plans: Int64Array) -> tuple[Walks, Totals]
     return np.array(walked, dtype=object).reshape(plans.shape[0], problem.n_venues, 4), totals_found
 
 
+def prices_only(walk: Walks) -> Int64Array:
+    """A wide problem's walk or walks with nothing but prices and levels read, which always fit."""
+    narrow = np.zeros(walk.shape, dtype=np.int64)
+    narrow[..., 2:] = walk[..., 2:].astype(np.int64)
+    return narrow
+
+
 def _total(problem: RouteProblem, units: list[int], walk: list[tuple[int, int, int, int]]) -> list[int]:
     objective, gross, n_used, is_sound, estimated = 0, 0, 0, 1, 0
     for row, asked, (money, fee, _, n_read) in zip(problem.terms.tolist(), units, walk, strict=True):

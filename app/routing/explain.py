@@ -8,8 +8,8 @@ from app.domain.enums import ContractKind, ExclusionCode, Side, TimeInForce, Una
 from app.domain.plan import CostSplit, Exclusion
 from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
+from app.routing.findings import Proof, Recosted
 from app.routing.problem import RouteProblem
-from app.routing.verify import Proof, Recosted
 
 
 def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, proof: Proof) -> list[Exclusion]:

@@ -208,11 +208,16 @@ class Laid(NamedTuple):
     workspace: Workspace
 
 
+def is_rule_narrow(numerator: int, denominator: int) -> bool:
+    """Whether the money rule itself fits the kernels; where it does not, Python settles (routing/exact.py)."""
+    return numerator < NARROW and denominator < NARROW
+
+
 def lay_problem(request: PlanRequest, books: SymbolBooks, asked: Asked, workspace: Workspace) -> Laid:
     """Poses the problem in `workspace`: one kernel call over the books as they were seen."""
     symbol, listings = request.symbol, asked.listings
     num, den = num_den = listings.num_den
-    fits = num < NARROW and den < NARROW
+    fits = is_rule_narrow(num, den)
     order = request.approved.value
     is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
     rule = workspace.rules.get((order.side, is_at_limit))

@@ -18,9 +18,9 @@ from app.domain.enums import TimeInForce, UnallocatedCode
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
 from app.kernels import pack as receipts
-from app.routing.costs import Walks
+from app.routing.costs import Walks, prices_only
+from app.routing.findings import Finding, Recosted
 from app.routing.problem import RouteProblem
-from app.routing.verify import Finding, Recosted, prices_only
 
 Int64Array = npt.NDArray[np.int64]
 

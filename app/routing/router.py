@@ -13,12 +13,12 @@ from app.kernels import cost
 from app.routing import choose, explain, receipt, verify
 from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, Contest, Panel
+from app.routing.findings import NO_PROOF, Recosted
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
 from app.routing.rounding import Search, Solve
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
-from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
 
 Solvers = Sequence[tuple[str, Solve]]
@@ -31,7 +31,7 @@ SOLVERS: Final[Solvers] = (
     (fee_blind.NAME, fee_blind.solve),
 )
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
-NO_CONTEST: Final = Contest((), NO_WALKS, None, 0, verify.NO_PROOF, verify.nothing_found())
+NO_CONTEST: Final = Contest((), NO_WALKS, None, 0, NO_PROOF, verify.nothing_found())
 
 
 class Router:
@@ -52,15 +52,31 @@ class Router:
         Nothing allocatable still gives a plan: no allocations, every venue excluded with its reason.
         Raises InvariantBroken only for a bug of ours: another class, a venue without fees, a plan that fails its check.
         """
-        name, books = request.symbol.name, plain(books)
+        books = plain(books)
+        problem, excluded, contest = self._decide(request, books)
+        return _assemble(request, books, problem, excluded, contest)
+
+    def decide(self, request: PlanRequest, books: SymbolBooks) -> Contest:
+        """The decision alone: solved, rounded, verified and bounded, neither explained nor written down.
+
+        Its arrays live until the next call. Raises InvariantBroken where a child breaks a law.
+        """
+        contest = self._decide(request, plain(books))[2]
+        if contest.proof.laws is not None and any(contest.proof.laws):
+            raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
+        return contest
+
+    def _decide(
+        self, request: PlanRequest, books: SymbolBooks
+    ) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
+        name = request.symbol.name
         listings = self._known(request)
         n_levels = len(listings.venues) * books.price_units.shape[2]
         workspace = self._workspaces.get(name)
         if workspace is None or not workspace.fits(listings, n_levels):
             workspace = self._workspaces[name] = Workspace(listings, n_levels)
         problem, excluded = _pose(request, books, listings, workspace)
-        contest = choose.decide(problem, self._panel) if problem is not None else NO_CONTEST
-        return _assemble(request, books, problem, excluded, contest)
+        return problem, excluded, choose.decide(problem, self._panel) if problem is not None else NO_CONTEST
 
     def can_fill_alone(self, request: PlanRequest, books: SymbolBooks) -> str | None:
         """The cheapest venue that can fill the whole request by itself on these books, None if there is none."""

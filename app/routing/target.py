@@ -13,9 +13,10 @@ import numpy.typing as npt
 from app.domain.units import MAX_UNITS, PPM, div_up
 from app.kernels import cost, greedy
 from app.routing.costs import walk_plans
+from app.routing.findings import Recosted
 from app.routing.problem import RouteProblem
 from app.routing.rounding import Solve, settle
-from app.routing.verify import Recosted, plan_notional_nano
+from app.routing.verify import plan_notional_nano
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,8 @@ from app.domain.units import NANO, PPM, div_up
 from app.kernels import pose, screen
 from app.kernels.prove import prove_plan
 from app.routing.believed import NOTHING_BELIEVED, Believed
-from app.routing.costs import Totals, Walks, dual_value, walk_plans
+from app.routing.costs import Totals, Walks, dual_value, prices_only, walk_plans
+from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW, Listings, tabulate
 from app.routing.problem import Admitted, Asked, Laid, RouteProblem, Workspace, capacities, fixed_cost_nano
 from app.routing.rounding import Settled
@@ -66,64 +67,6 @@ _SCREENED: Final = {
     screen.CROSSED_BOOK: ExclusionCode.CROSSED_BOOK,
     screen.EMPTY_SIDE: ExclusionCode.EMPTY_SIDE,
 }
-
-
-class Recosted(NamedTuple):
-    """A candidate in whole lots (int64[n] units of the problem's venues) with its exact cost.
-
-    `walk` is [n, 4] of money nano, fee nano, worst price units and levels read. `objective_nano` holds the certified
-    terms, `estimated_nano` what is believed beside them; candidates are ranked by both.
-    """
-
-    name: str
-    units: Int64Array
-    walk: npt.NDArray[Any]
-    qty_units: int
-    n_venues: int
-    money_nano: int
-    objective_nano: int
-    is_feasible: bool
-    estimated_nano: int = 0
-
-    @property
-    def ranked_nano(self) -> int:
-        return self.objective_nano + self.estimated_nano
-
-
-class Finding(NamedTuple):
-    """What is proven about a plan: its objective, the estimate beside it, and the bound on both.
-
-    The bound is the witness price's (1e-6 nano per unit), or a whole-lot search's where `is_searched`: that one lies
-    between the witness's bound and the plan, which is checked, and is the search's own word for the rest.
-    """
-
-    objective_nano: int
-    bound_nano: int
-    witness_upnano: int
-    gap_ubps: int
-    status: SolveStatus
-    estimated_nano: int = 0
-    is_searched: bool = False
-
-
-class Proof(NamedTuple):
-    """What kernels/prove.py says of one plan, by venue.
-
-    `limit_ticks`: 0 where nothing is sent. `laws`: bits of broken laws; None where Python judges (`find_violations`).
-    `own_nano`: a whole quantity's all-in price, its fixed cost spread. `touch_nano`: all-in cost of a unit of the first
-    level. `deepest_nano`: of the dearest unit paid. `found`: witness, dual value, levels that owe rounding, or None
-    where the witness leaves int64.
-    """
-
-    limit_ticks: list[int]
-    laws: list[int] | None
-    touch_nano: list[float]
-    own_nano: list[float]
-    deepest_nano: float
-    found: tuple[int, int, int] | None
-
-
-NO_PROOF: Final = Proof([], None, [], [], 0.0, None)
 
 
 def admit_listings(request: PlanRequest) -> Listings:
@@ -316,13 +259,6 @@ def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Pr
         deepest_nano=max(deepest),
         found=(witness, value, n_rounded) if is_proven and problem.is_narrow else None,
     )
-
-
-def prices_only(walk: npt.NDArray[Any]) -> Int64Array:
-    """A wide problem's walk or walks with nothing but prices and levels read, which always fit."""
-    narrow = np.zeros(walk.shape, dtype=np.int64)
-    narrow[..., 2:] = walk[..., 2:].astype(np.int64)
-    return narrow
 
 
 def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple[int, int] | None = None) -> Finding:

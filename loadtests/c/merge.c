@@ -3,9 +3,10 @@
 #include <math.h>
 #include <stdint.h>
 
-#define N_TERMS 10
+#define N_TERMS 12
 #define FEE_PPM 0
 #define LIMIT_UNITS 8
+#define EST_PPM 11
 #define SIDE 0
 #define SIGN 1
 #define IS_INVERSE 4
@@ -40,7 +41,7 @@ int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, c
     double highest = 0.0, lowest = INFINITY, units = 0.0, best_bid = 0.0, best_ask = 0.0;
     for (int64_t v = 0; v < n; v++) {
         const int64_t row = rows[v];
-        const double factor = (double)rule[SIGN] + (double)terms[v * N_TERMS + FEE_PPM] * 1e-6;
+        const double factor = (double)rule[SIGN] + (double)(terms[v * N_TERMS + FEE_PPM] + terms[v * N_TERMS + EST_PPM]) * 1e-6;
         const int64_t limit = terms[v * N_TERMS + LIMIT_UNITS];
         const int64_t count = n_levels[row * 2 + side_i];
         const int64_t *p = price + (row * 2 + side_i) * depth;

@@ -12,11 +12,13 @@ from tests.routing.scenes import INVERSE, LINEAR_FINE, SPOT, Place, Scene, rando
 SYMBOLS = [SPOT, LINEAR_FINE, INVERSE]
 
 
-@given(st.integers())
-def test_integers_of_any_size_come_back(value):
-    data = receipt.integer_bytes(value)
-    assert data[0] == len(data) - 1
-    assert int.from_bytes(data[1:], "little", signed=True) == value
+@given(st.lists(st.integers(-(2**200), 2**200), min_size=1, max_size=5))
+def test_integers_of_any_size_come_back(values):
+    data = receipt.integers_bytes(values)
+    width = data[0]
+    assert width == (8 if all(-(2**63) <= value < 2**63 for value in values) else 32)
+    pieces = [data[1 + i * width : 1 + (i + 1) * width] for i in range(len(values))]
+    assert [int.from_bytes(piece, "little", signed=True) for piece in pieces] == values
 
 
 def test_texts_carry_their_length_in_bytes():

@@ -154,7 +154,7 @@ def test_a_bound_above_the_objective_stops_us():
     plan = verify.recost(problem, ["x"], [target.settle_within(problem, greedy_solve(), 100)])[0][0]
     assert verify.find(problem, plan, target.witness_upnano(problem, 100)).status is SolveStatus.OPTIMAL
     with pytest.raises(InvariantBroken):
-        verify.find(problem, replace(plan, objective_nano=1), target.witness_upnano(problem, 100))
+        verify.find(problem, plan._replace(objective_nano=1), target.witness_upnano(problem, 100))
 
 
 def greedy_solve():
