@@ -51,8 +51,9 @@ PARTS = (
     Part(
         "decision",
         "Whole decision",
-        "CPU us: books read, problem, solver, three rivals, whole lots, certificate, receipt. The heapq split beside "
-        "it only splits.",
+        "CPU us, then wall us. Decision: books read under their locks, costs, solver, whole lots, every law of every "
+        "child, bound. Plan: the same with three rivals, reasons, cost split, certificate and receipt. The heapq split "
+        "beside them only splits.",
         "decision:measure",
     ),
     Part(

@@ -1,6 +1,9 @@
-"""A whole decision, as the engine makes it: books read off the board, costs, solver and rivals, lots, certificate.
+"""A whole decision, and a whole plan, beside the heapq split of the same books.
 
-Beside it the heapq twin of the kernels on the same books, which only splits: it checks, proves and explains nothing.
+The decision reads the books under their locks, lays costs, solves, rounds to lots, and verifies: limits, every law of
+every child, the witness and its bound. The plan is what the engine asks for: that decision, three rivals beside it, a
+reason for each venue left out, the split of the cost, certificate and receipt. The heapq split only splits: it checks,
+proves and explains nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +20,16 @@ from app.domain.orders import Approved, ParentOrder, VenueFilter
 from app.domain.plan import PlanRequest
 from app.domain.units import NANO
 from app.kernels import jit
-from app.routing.router import Router
+from app.routing.router import SOLVERS, Router
 from app.shm.books import BookBoard
 from loadtests.kernels import buffers, heapq_decider
 from loadtests.markets import MID_UNITS, Market, make_market
 
-SHAPES = ((8, 20), (32, 20))
+SHAPES = ((8, 20), (32, 20), (64, 100))
 NOW_NS = 1_800_000_000_000_000_000
 SYMBOL = Symbol("BTC/USDT", FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT), price_scale=2, qty_scale=5)
-N_DECISIONS = 1_500
+N_DECISIONS = 2_000
+N_LOTS, N_TICKS, MIN_LOTS, MIN_NOTIONAL = 10, 5, 2, 5 * NANO
 ROUNDS = 7
 
 
@@ -77,7 +81,13 @@ def request_of(market: Market) -> PlanRequest:
         qty_units=market.target_units,
         notional_nano=None,
         price_cap_units=MID_UNITS * 105 // 100,
-        instruments={v: Instrument(v, SYMBOL.name, "BTCUSDT", SYMBOL.fungible, 1, 1) for v in venues},
+        instruments={
+            # Lots and ticks differ, so that no venue's grid is another's.
+            v: Instrument(
+                v, SYMBOL.name, "BTCUSDT", SYMBOL.fungible, 1 + i % N_TICKS, 1 + i % N_LOTS, MIN_LOTS, MIN_NOTIONAL
+            )
+            for i, v in enumerate(venues)
+        },
         fees={v: FeeTier(v, "base", fee, 0, 0, "bench", "2026-01-01") for v, fee in zip(venues, fees, strict=True)},
         max_book_age_ns=dict.fromkeys(venues, 10**9),
         capacity_nano=dict.fromkeys(venues, 10**9 * NANO),
@@ -93,36 +103,52 @@ def _cpu_us(decide: Callable[[], object], rounds: int) -> float:
     return (time.process_time_ns() - started) / rounds / 1_000
 
 
-def compare(market: Market) -> dict[str, object]:
-    """CPU of a decision, its wall quantiles (reported, never gated), and its ratio to the heapq twin."""
-    board, request, router = board_of(market), request_of(market), Router()
-    twin = heapq_decider(market, buffers(market))
-
-    def decide() -> object:
-        return router.plan(request, board.read(SYMBOL.name))
-
-    decide()
+def _wall_us(decide: Callable[[], object]) -> dict[str, float]:
+    """Wall quantiles over many calls: reported beside the probe, never gated."""
     walls_ns = []
     for _ in range(N_DECISIONS):
         started_ns = time.perf_counter_ns()
         decide()
         walls_ns.append(time.perf_counter_ns() - started_ns)
     walls_ns.sort()
-    per_round = max(20, N_DECISIONS // ROUNDS // 2)
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        ours.append(_cpu_us(decide, per_round))
-        theirs.append(_cpu_us(lambda: twin(1), per_round))
     return {
-        "shape": market.name,
-        "cpu_us": round(statistics.median(ours), 1),
-        "wall_us_p50": round(walls_ns[N_DECISIONS // 2] / 1_000, 1),
-        "wall_us_p99": round(walls_ns[int(N_DECISIONS * 0.99)] / 1_000, 1),
-        "heapq_split_us": round(statistics.median(theirs), 1),
-        "over_heapq_split": round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 2),
+        name: round(walls_ns[int(N_DECISIONS * frac)] / 1_000, 1)
+        for name, frac in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
     }
 
 
+def compare(market: Market) -> dict[str, object]:
+    """CPU of a decision and of a plan, their wall quantiles, and their ratios to the heapq twin."""
+    board, request = board_of(market), request_of(market)
+    deciding, planning = Router(SOLVERS[:1]), Router()
+    twin = heapq_decider(market, buffers(market))
+
+    def decide() -> object:
+        return deciding.decide(request, board.read(SYMBOL.name))
+
+    def plan() -> object:
+        return planning.plan(request, board.read(SYMBOL.name))
+
+    decide()
+    plan()
+    walls = {"decision": _wall_us(decide), "plan": _wall_us(plan)}
+    per_round = max(20, N_DECISIONS // ROUNDS // 2)
+    samples: dict[str, list[float]] = {"decision": [], "plan": [], "heapq": []}
+    for _ in range(ROUNDS):
+        samples["decision"].append(_cpu_us(decide, per_round))
+        samples["heapq"].append(_cpu_us(lambda: twin(1), per_round))
+        samples["plan"].append(_cpu_us(plan, per_round))
+    row: dict[str, object] = {"shape": market.name}
+    for name in ("decision", "plan"):
+        ratios = [ours / theirs for ours, theirs in zip(samples[name], samples["heapq"], strict=True)]
+        row[f"{name}_cpu_us"] = round(statistics.median(samples[name]), 1)
+        row |= {f"{name}_wall_us_{quantile}": value for quantile, value in walls[name].items()}
+        row[f"{name}_over_heapq"] = round(statistics.median(ratios), 2)
+    row["heapq_split_us"] = round(statistics.median(samples["heapq"]), 1)
+    return row
+
+
 def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
+    """One row a shape; how cost grows with venues and levels."""
     jit.warm()
     return [compare(make_market(*shape)) for shape in SHAPES]

@@ -66,9 +66,7 @@ class Router:
             raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
         return contest
 
-    def _decide(
-        self, request: PlanRequest, books: SymbolBooks
-    ) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
+    def _decide(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
         name = request.symbol.name
         listings = self._known(request)
         n_levels = len(listings.venues) * books.price_units.shape[2]
