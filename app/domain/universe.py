@@ -24,6 +24,7 @@ class Universe:
     instruments: Mapping[tuple[str, str], Instrument]
     fees: Mapping[str, FeeTier]
     schedules: Mapping[tuple[str, MarketKind], FeeSchedule] = field(default_factory=dict)
+    _by_symbol: dict[str, dict[str, Instrument]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for (venue, symbol), instrument in self.instruments.items():
@@ -34,7 +35,11 @@ class Universe:
         for (venue, market), schedule in self.schedules.items():
             if venue not in self.venues or (schedule.venue, schedule.market) != (venue, market):
                 raise InvariantBroken(venue=venue, market=market.value, reason="schedule without its venue")
+        by_symbol: dict[str, dict[str, Instrument]] = {}
+        for (venue, symbol), instrument in self.instruments.items():
+            by_symbol.setdefault(symbol, {})[venue] = instrument
+        object.__setattr__(self, "_by_symbol", by_symbol)
 
-    def listings(self, symbol: str) -> dict[str, Instrument]:
-        """Every venue's listing of `symbol`, by venue id."""
-        return {venue: i for (venue, name), i in self.instruments.items() if name == symbol}
+    def listings(self, symbol: str) -> Mapping[str, Instrument]:
+        """Every venue's listing of `symbol`, by venue id: asked for several times an order, so made once."""
+        return self._by_symbol.get(symbol, {})

@@ -12,9 +12,9 @@ from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion, Planned, PlanRequest
-from app.domain.records import ChildRecord, ParentRecord
-from app.domain.units import div_up
+from app.domain.records import ParentRecord
 from app.domain.universe import Universe
+from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
 from app.execution.ledger import Ledger, evolve
 from app.risk.reference import Reference, read_reference
@@ -76,6 +76,7 @@ class Memory:
     """Timers and counters of the running process: never facts, never needed by a replay."""
 
     throttle: Throttle = field(default_factory=Throttle)
+    commitments: Commitments = field(default_factory=Commitments)
     next_query_ns: dict[str, int] = field(default_factory=dict)
     heard_ns: dict[str, int] = field(default_factory=dict)
     next_replan_ns: dict[str, int] = field(default_factory=dict)
@@ -112,8 +113,13 @@ class Context:
         account_seq = ledger.account_seqs.get(event.account, 0) + 1 if event.account else 0
         fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
+        self.memory.commitments.note(ledger, self.world.universe, event)
         self.turn.facts.append(fact)
         return fact
+
+    def committed(self) -> Commitments:
+        """What every account has committed, as of the last fact."""
+        return self.memory.commitments.at(self.ledger, self.world.universe)
 
     def market(self, symbol: str) -> tuple[SymbolBooks, Reference]:
         """Books and reference of `symbol`, read once per turn."""
@@ -185,17 +191,6 @@ def remaining_notional_nano(parent: ParentRecord, symbol: Symbol) -> int | None:
         return None
     flying_nano = sum(flying_notional_nano(symbol, c) for c in parent.children.values() if not c.state.is_terminal)
     return max(0, order.notional_nano - parent.cum_notional_nano - flying_nano)
-
-
-def flying_notional_nano(symbol: Symbol, record: ChildRecord) -> int:
-    """Quote notional that a child may still trade: at its limit, a seller at no less than the mid of its sending."""
-    return symbol.notional_nano(dear_price_units(record), record.leaves_qty_units)
-
-
-def dear_price_units(record: ChildRecord) -> int:
-    """The highest price that counts for a child: a buyer's limit bounds it, a seller's limit is only the least."""
-    price_units = record.child.price_units
-    return price_units if record.child.side is Side.BUY else max(price_units, div_up(record.mid_half_units, 2))
 
 
 def side_price(reference: Reference, side: Side) -> int:

@@ -21,14 +21,8 @@ from app.learning.tier_plan import MonthPlan, VenueMonth, moved_nano, plan_tiers
 PERIOD_DAYS: Final = 30  # a plan looks to the end of its period of so many UTC days, counted from 1970
 
 
-def fee_of(ctx: Context, account: str, venue: str, symbol: str) -> FeeTier:
-    """What `account` is reckoned to pay at `venue` for `symbol`: its tier, or the venue's first before one is set."""
-    tier = ctx.ledger.fees.tiers.get((account, venue, market_of(symbol)))
-    return tier if tier is not None else ctx.world.universe.fees[venue]
-
-
 def fees_of(ctx: Context, account: str, symbol: str, venues: Iterable[str]) -> dict[str, FeeTier]:
-    """`fee_of` for each of `venues`, in their order."""
+    """What `account` is reckoned to pay at each of `venues`: its tier, or the venue's first before one is set."""
     market, tiers, first = market_of(symbol), ctx.ledger.fees.tiers, ctx.world.universe.fees
     return {venue: tiers.get((account, venue, market)) or first[venue] for venue in venues}
 

@@ -60,7 +60,8 @@ class Core:
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
         """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
-        ctx = Context(self.world, self.ledger, Memory(), max(now_ns, self.ledger.ts_ns), Turn())
+        memory = Memory(commitments=self.memory.commitments)
+        ctx = Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn())
         view = gate_view(ctx, order, mode)
         checks = gate.preview(view)
         planned, cap_units = None, 0

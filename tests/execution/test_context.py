@@ -7,10 +7,9 @@ import pytest
 from app.domain.enums import Side
 from app.domain.fills import ReportKind
 from app.domain.units import NANO
+from app.execution.commitments import dear_price_units, flying_notional_nano
 from app.execution.context import (
     Context,
-    dear_price_units,
-    flying_notional_nano,
     remaining_notional_nano,
     remaining_qty_units,
     side_price,

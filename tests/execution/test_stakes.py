@@ -13,9 +13,10 @@ from app.domain.records import ChildRecord
 from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.execution import inputs as inp
+from app.execution.commitments import reservation
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
-from app.execution.stakes import account_view, free_nano, gate_view, reservation
+from app.execution.stakes import account_view, free_nano, gate_view
 from app.risk.exposure import order_notional_nano
 from tests.worlds import BTC_USDT, Desk, held_order, make_desk, make_order
 
@@ -87,7 +88,7 @@ def test_a_contract_reserves_its_most_expensive_outcome(
     record = live(desk, side)
     contract_world(desk, kind)
     symbol = desk.core.world.universe.symbols[BTC_USDT.name]
-    venue, currency, amount_nano = reservation(look(desk), record)
+    venue, currency, amount_nano = reservation(look(desk).world.universe, record)
     money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
     fee_ppm = desk.core.world.universe.fees[venue].taker_fee_ppm
     assert currency == symbol.money_currency
@@ -96,7 +97,7 @@ def test_a_contract_reserves_its_most_expensive_outcome(
 
 def test_a_spot_sale_reserves_its_base_and_a_purchase_its_limit_with_the_fee(desk: Desk) -> None:
     sale = live(desk, Side.SELL)
-    assert reservation(look(desk), sale)[1:] == ("BTC", sale.leaves_qty_units * 10_000)
+    assert reservation(look(desk).world.universe, sale)[1:] == ("BTC", sale.leaves_qty_units * 10_000)
 
 
 def test_free_money_is_the_accounts_own_at_the_listings_of_the_symbol(desk: Desk) -> None:

@@ -1,0 +1,190 @@
+"""What every account has committed, kept up to date fact by fact, so that a gate never walks over all open orders.
+
+Sums of integers over open parents and live children: what may still be traded, and what may still be taken. Derived
+from the ledger alone and rebuilt from it whenever the two are not at the same fact; never a fact, never in a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from app.domain import events as ev
+from app.domain.enums import ContractKind, Side
+from app.domain.events import Event
+from app.domain.fees import FeeTier, fee_nano, market_of
+from app.domain.instrument import Symbol
+from app.domain.records import ChildRecord, ParentRecord
+from app.domain.units import div_up
+from app.domain.universe import Universe
+from app.execution.ledger import Ledger
+from app.risk.exposure import qty_nano
+
+K = TypeVar("K", bound=Hashable)
+
+_OF_PARENTS: Final = frozenset({ev.OrderAccepted, ev.ChildFilled, ev.OrderDone})
+_OF_CHILDREN: Final = frozenset({ev.ChildFilled, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved})
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """One open parent's part: leaves in symbol units and in quote nano."""
+
+    account: str
+    side_key: tuple[str, str, Side]
+    leaves_units: int
+    leaves_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """One live child's part: what it may take of a balance, and its notional in flight at a venue."""
+
+    balance_key: tuple[str, str, str]
+    reserved_nano: int
+    venue_key: tuple[str, str, str]
+    flying_nano: int
+
+
+@dataclass(slots=True)
+class Commitments:
+    """Sums by account; an absent key is zero.
+
+    `open_units`: (account, symbol, side) -> leaves of open parents. `reserved_nano`: (account, venue, currency) -> what
+    live children may still take, worst price and fee included. `flying_nano`: (account, venue, symbol) -> quote
+    notional in flight. `open_notional_nano`: account -> leaves of all open parents in quote nano.
+    """
+
+    seq: int = -1
+    open_units: dict[tuple[str, str, Side], int] = field(default_factory=dict)
+    open_notional_nano: dict[str, int] = field(default_factory=dict)
+    reserved_nano: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    flying_nano: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _parents: dict[str, _Open] = field(default_factory=dict)
+    _children: dict[str, _Live] = field(default_factory=dict)
+
+    def at(self, ledger: Ledger, universe: Universe) -> Commitments:
+        """These sums as of `ledger`; added up anew where facts were folded that were not noted here."""
+        if self.seq != ledger.seq:
+            for sums in (self.open_units, self.open_notional_nano, self.reserved_nano, self.flying_nano):
+                sums.clear()
+            self._parents.clear()
+            self._children.clear()
+            for order_id in ledger.open_parents:
+                self._note_parent(ledger, universe, order_id)
+            for child_id in ledger.live_children:
+                self._note_child(ledger, universe, child_id)
+            self.seq = ledger.seq
+        return self
+
+    def note(self, ledger: Ledger, universe: Universe, event: Event) -> None:
+        """Follows the one fact that was just folded into `ledger`; sums that were behind before stay behind."""
+        if self.seq != ledger.seq - 1:
+            return
+        self.seq = ledger.seq
+        kind = type(event)
+        if isinstance(event, ev.ChildSending):
+            self._note_child(ledger, universe, event.child.child_id)
+            return
+        if isinstance(event, ev.FeeTierSet):
+            for child_id, record in ledger.live_children.items():
+                if (record.child.account, record.child.venue) == (event.account, event.venue):
+                    self._note_child(ledger, universe, child_id)
+            return
+        if kind in _OF_CHILDREN:
+            self._note_child(ledger, universe, event.child_id)  # type: ignore[attr-defined]
+        if kind in _OF_PARENTS:
+            self._note_parent(ledger, universe, event.order_id)  # type: ignore[attr-defined]
+
+    def _note_parent(self, ledger: Ledger, universe: Universe, order_id: str) -> None:
+        before = self._parents.pop(order_id, None)
+        if before is not None:
+            _add(self.open_units, before.side_key, -before.leaves_units)
+            _add(self.open_notional_nano, before.account, -before.leaves_nano)
+        parent = ledger.open_parents.get(order_id)
+        if parent is None:
+            return
+        order = parent.accepted.order
+        units, nano = leaves(universe, parent)
+        now = self._parents[order_id] = _Open(order.account, (order.account, order.symbol, order.side), units, nano)
+        _add(self.open_units, now.side_key, units)
+        _add(self.open_notional_nano, now.account, nano)
+
+    def _note_child(self, ledger: Ledger, universe: Universe, child_id: str) -> None:
+        before = self._children.pop(child_id, None)
+        if before is not None:
+            _add(self.reserved_nano, before.balance_key, -before.reserved_nano)
+            _add(self.flying_nano, before.venue_key, -before.flying_nano)
+        record = ledger.live_children.get(child_id)
+        if record is None:
+            return
+        child = record.child
+        tier = ledger.fees.tiers.get((child.account, child.venue, market_of(child.symbol)))
+        venue, currency, amount_nano = reservation(universe, record, tier or universe.fees[child.venue])
+        flying_nano = flying_notional_nano(universe.symbols[child.symbol], record)
+        now = self._children[child_id] = _Live(
+            (child.account, venue, currency), amount_nano, (child.account, venue, child.symbol), flying_nano
+        )
+        _add(self.reserved_nano, now.balance_key, amount_nano)
+        _add(self.flying_nano, now.venue_key, flying_nano)
+
+
+def _add(sums: dict[K, int], key: K, amount: int) -> None:
+    """Keys whose sum is zero leave, so that memory is bounded by what is open."""
+    total = sums.get(key, 0) + amount
+    if total:
+        sums[key] = total
+    else:
+        sums.pop(key, None)
+
+
+def leaves(universe: Universe, parent: ParentRecord) -> tuple[int, int]:
+    """Open quantity (symbol units) and notional (quote nano) of a parent, everything in flight included.
+
+    Judged as the gate judged it: a seller at no less than the mid, a notional order's quantity at the mid.
+    """
+    order = parent.accepted.order
+    symbol = universe.symbols[order.symbol]
+    cap_units, mid_half_units = parent.accepted.price_cap_units, parent.accepted.approved_mid_half_units
+    mid_units = max(1, div_up(mid_half_units, 2))
+    price_units = max(cap_units, mid_units) if order.side is Side.SELL else (cap_units or mid_units)
+    if order.qty_units is not None:
+        leaves_units = max(0, order.qty_units - parent.cum_qty_units)
+        return leaves_units, symbol.notional_nano(price_units, leaves_units)
+    assert order.notional_nano is not None
+    leaves_nano = max(0, order.notional_nano - parent.cum_notional_nano)
+    one_nano = max(1, symbol.notional_nano(max(1, mid_half_units // 2), 10**symbol.qty_scale))
+    return div_up(leaves_nano * 10**symbol.qty_scale, one_nano), leaves_nano
+
+
+def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple[str, str, int]:
+    """(venue, currency, nano) that a live child may still take, at its worst price and with its account's fee."""
+    child = record.child
+    symbol = universe.symbols[child.symbol]
+    if symbol.fungible.kind is ContractKind.SPOT and child.side is Side.SELL:
+        return child.venue, symbol.fungible.base, qty_nano(symbol, record.leaves_qty_units)
+    # A linear contract takes most at the highest price, an inverse one at the lowest (it pays multiplier / price).
+    price_units = cheap_price_units(record) if symbol.fungible.is_inverse else dear_price_units(record)
+    money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
+    fee = max(0, fee_nano(money_nano, tier.taker_fee_ppm)) + tier.fixed_nano
+    return child.venue, symbol.money_currency, money_nano + fee
+
+
+def cheap_price_units(record: ChildRecord) -> int:
+    """The lowest price that counts for a child: a seller's limit bounds it, a buyer may get the mid it was sent at."""
+    price_units = record.child.price_units
+    if record.child.side is Side.SELL or not record.mid_half_units:
+        return price_units
+    return min(price_units, max(1, record.mid_half_units // 2))
+
+
+def flying_notional_nano(symbol: Symbol, record: ChildRecord) -> int:
+    """Quote notional that a child may still trade: at its limit, a seller at no less than the mid of its sending."""
+    return symbol.notional_nano(dear_price_units(record), record.leaves_qty_units)
+
+
+def dear_price_units(record: ChildRecord) -> int:
+    """The highest price that counts for a child: a buyer's limit bounds it, a seller's limit is only the least."""
+    price_units = record.child.price_units
+    return price_units if record.child.side is Side.BUY else max(price_units, div_up(record.mid_half_units, 2))
