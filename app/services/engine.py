@@ -2,6 +2,10 @@
 
 Flow of one pass: inputs -> core.turn -> journal -> (writer thread syncs) -> replies, children and listeners, in
 sequence order. A reply that wrote nothing waits all the same until what it shows is durable.
+
+A commit costs the same for one fact as for twenty. Facts that somebody waits for (an asker, a child that may leave) go
+to the journal at once, or PACE_S after the last that did; facts that nobody waits for (a venue's acks and fills) ride
+along with them, or go alone after RIDE_S. Held or not, nothing leaves before it is durable, and never out of order.
 """
 
 from __future__ import annotations
@@ -53,9 +57,12 @@ _T = TypeVar("_T")
 MAX_WAITING_INPUTS: Final = 10_000
 MAX_UNDURABLE_TURNS: Final = 4_096
 MAX_TURN_INPUTS: Final = 64
+MAX_HELD_FACTS: Final = 256
 # What the log must still take before a new order is let in: venues' words and cancels are never turned away.
 MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
+PACE_S: Final = 0.002
+RIDE_S: Final = 0.002
 VENUE_ANSWER_S: Final = 1.0
 
 
@@ -106,6 +113,11 @@ class Engine:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
     _is_scheduled: bool = False
+    _is_broken: bool = False
+    _held: list[Turn] = field(default_factory=list)
+    _n_held_facts: int = 0
+    _last_commit_s: float = 0.0
+    _commit_timer: asyncio.TimerHandle | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -151,7 +163,8 @@ class Engine:
             await venue.stop()
         while self._inbox:  # noqa: ASYNC110 - what the venues said when they were stopped
             await asyncio.sleep(0)
-        await self.durable()
+        if not self._is_broken:
+            await self.durable()
         self.is_ready = False
 
     # in
@@ -171,7 +184,7 @@ class Engine:
     def _refuse_when_full(self) -> None:
         if self.is_draining or not self.is_ready:
             raise Unavailable("shutting_down", "The service is starting or stopping; nothing was placed.")
-        has_room = self.journal is not None and self.journal.free_facts >= MIN_FREE_FACTS
+        has_room = self.journal is not None and self.journal.free_facts - self._n_held_facts >= MIN_FREE_FACTS
         if not has_room or len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS:
             raise Unavailable("storage_degraded", "The journal cannot keep up; nothing was placed.")
 
@@ -216,29 +229,78 @@ class Engine:
 
     def _run_turn(self) -> None:
         self._is_scheduled = False
+        if self._is_broken:
+            self._inbox.clear()
+            return
         n_taken = min(len(self._inbox), MAX_TURN_INPUTS)
         taken = [self._inbox.popleft() for _ in range(n_taken)]
         if self._inbox:
             self._is_scheduled = True
             assert self._loop is not None
             self._loop.call_soon(self._run_turn)
-        assert self.journal is not None
         try:
             turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
-            if turn.facts:
-                self.journal.append(turn.facts, turn.receipts)
         except Exception as error:  # noqa: BLE001 - memory may now differ from the log: the process must end
-            self.on_fatal(error)
+            self._break(error)
             return
-        waiting = _Waiting(self.ledger.seq, turn, [asker for _, asker in taken])
-        self._undurable.append(waiting)
+        askers = [asker for _, asker in taken]
+        self._undurable.append(_Waiting(self.ledger.seq, turn, askers))
+        if turn.facts:
+            self._held.append(turn)
+            self._n_held_facts += len(turn.facts)
+        self._commit_in_time(is_awaited=bool(turn.commands) or any(asker is not None for asker in askers))
+        assert self.journal is not None
         self.on_durable(self.journal.durable_seq)
+
+    def _commit_in_time(self, *, is_awaited: bool) -> None:
+        """Sees to it that what is held goes to the journal: now, after the pace, or after the ride."""
+        if not self._held:
+            return
+        assert self._loop is not None
+        now_s = self._loop.time()
+        due_s = self._last_commit_s + PACE_S if is_awaited else now_s + RIDE_S
+        if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
+            self._commit()
+        elif self._commit_timer is None or due_s < self._commit_timer.when():
+            if self._commit_timer is not None:
+                self._commit_timer.cancel()
+            self._commit_timer = self._loop.call_at(due_s, self._commit)
+
+    def _commit(self) -> None:
+        """Hands every held turn to the journal, as one group."""
+        assert self._loop is not None
+        assert self.journal is not None
+        if self._commit_timer is not None:
+            self._commit_timer.cancel()
+            self._commit_timer = None
+        held, self._held, self._n_held_facts = self._held, [], 0
+        if not held:
+            return
+        self._last_commit_s = self._loop.time()
+        facts = held[0].facts if len(held) == 1 else [fact for turn in held for fact in turn.facts]
+        receipts = held[0].receipts if len(held) == 1 else [receipt for turn in held for receipt in turn.receipts]
+        try:
+            self.journal.append(facts, receipts)
+        except Exception as error:  # noqa: BLE001 - memory may now differ from the log: the process must end
+            while self._undurable and self._undurable[-1].seq >= facts[0].seq:
+                self._undurable.pop()  # never let out
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """No turn follows one that failed, however long the process takes to end."""
+        self._is_broken = True
+        self._held.clear()
+        self.on_fatal(error)
 
     def on_durable(self, durable_seq: int) -> None:
         """Lets out, in order, every turn whose facts are synced. Belongs to the loop's thread."""
+        facts: list[Fact] = []
         while self._undurable and self._undurable[0].seq <= durable_seq:
             waiting = self._undurable.popleft()
             self._let_out(waiting)
+            facts += waiting.turn.facts
+        if facts:
+            self._tell(self._fact_listeners, facts)
 
     def on_durable_from_thread(self, durable_seq: int) -> None:
         """The journal's writer thread calls this."""
@@ -257,7 +319,6 @@ class Engine:
                     observe.order_accepted(reply.fact)
         if turn.facts:
             self._alarm(turn.facts)
-            self._tell(self._fact_listeners, turn.facts)
 
     def _alarm(self, facts: Sequence[Fact]) -> None:
         """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
@@ -337,6 +398,7 @@ class Engine:
         if self._undurable and self._loop is not None:
             asker: asyncio.Future[Reply] = self._loop.create_future()
             self._undurable.append(_Waiting(self.ledger.seq, Turn(replies=[Done()]), [asker]))
+            self._commit_in_time(is_awaited=True)
             await asker
 
     def preview(self, order: ParentOrder, mode: Mode) -> Preview:

@@ -15,7 +15,7 @@ from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, ReportSink
 from app.execution import inputs as inp
-from app.services.engine import Engine
+from app.services.engine import MIN_FREE_FACTS, PACE_S, RIDE_S, Engine
 from app.services.marketdata import MarketData
 from app.store.memory import Flushing, MemoryJournal
 from app.venues.clock import VirtualClock
@@ -98,6 +98,10 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def settle() -> None:
+    """Everything that waits for a turn has had it, and what was held back has gone to the journal."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.sleep(2 * max(PACE_S, RIDE_S))
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -334,3 +338,79 @@ async def test_a_book_that_comes_within_a_waiting_limit_sends_children_without_a
     rig.journal.flush()
     await settle()
     assert [child.venue for child in rig.sent] == ["ven_a"]
+
+
+async def test_what_nobody_waits_for_rides_along_with_what_somebody_does(rig: Rig) -> None:
+    """A venue's ack is held for a moment; an order that comes meanwhile takes it to the journal in one group."""
+    groups = record_groups(rig)
+    child = await one_child(rig)
+    n_groups = len(groups)
+    rig.engine.on_report(report(child, ReportKind.ACKED))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(groups) == n_groups
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    assert len(groups) == n_groups + 1
+    kinds = [fact.event.KIND for fact in groups[-1]]
+    assert kinds[:2] == ["child_acked", "order_accepted"]
+    rig.journal.flush()
+    await asking
+
+
+async def test_what_rides_alone_is_held_for_a_moment_only_and_told_when_durable(rig: Rig) -> None:
+    groups = record_groups(rig)
+    child = await one_child(rig)
+    n_groups, n_batches = len(groups), len(rig.batches)
+    rig.engine.on_report(report(child, ReportKind.ACKED))
+    await settle()
+    assert [fact.event.KIND for fact in groups[-1]] == ["child_acked"]
+    assert len(groups) == n_groups + 1
+    assert len(rig.batches) == n_batches
+    rig.journal.flush()
+    assert [fact.event.KIND for fact in rig.batches[-1]] == ["child_acked"]
+
+
+async def test_a_read_does_not_wait_for_the_ride(rig: Rig) -> None:
+    child = await one_child(rig)
+    rig.engine.on_report(report(child, ReportKind.ACKED))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    reading = asyncio.create_task(rig.engine.durable())
+    await settle()
+    assert not reading.done()
+    rig.journal.flush()
+    await asyncio.wait_for(reading, 1)
+
+
+async def test_what_is_held_counts_against_the_journals_room(rig: Rig) -> None:
+    child = await one_child(rig)
+    rig.journal._max_queued_facts = MIN_FREE_FACTS + len(rig.journal._facts) - rig.journal.durable_seq
+    rig.engine.on_report(report(child, ReportKind.ACKED))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await rig.engine.ask(inp.Submit(make_order(), Mode.PAPER))
+
+
+def record_groups(rig: Rig) -> list[Sequence[Fact]]:
+    """Every group that goes to the journal from now on."""
+    groups: list[Sequence[Fact]] = []
+    append = rig.journal.append
+
+    def noted(facts: Sequence[Fact], receipts: Sequence[tuple[str, bytes]]) -> None:
+        groups.append(facts)
+        append(facts, receipts)
+
+    rig.journal.append = noted  # type: ignore[method-assign]
+    return groups
+
+
+async def one_child(rig: Rig) -> ChildOrder:
+    """A child that has left, and a journal with nothing to do."""
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    return rig.sent[0]
