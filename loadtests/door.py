@@ -35,8 +35,8 @@ from loadtests.http import Bodies
 
 Row = dict[str, object]
 CONCURRENCY = (1, 8, 32)
-N_ORDERS = 640
-N_ROUNDS = 5
+N_ORDERS = 160
+N_ROUNDS = 3
 SETTLE_S = 10.0
 
 

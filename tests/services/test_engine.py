@@ -391,6 +391,7 @@ async def test_what_is_held_counts_against_the_journals_room(rig: Rig) -> None:
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
         await rig.engine.ask(inp.Submit(make_order(), Mode.PAPER))
+    await settle()
 
 
 def record_groups(rig: Rig) -> list[Sequence[Fact]]:
