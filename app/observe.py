@@ -35,6 +35,8 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
+# Making a line that no level lets through costs more than all else that is told of an order.
+_shown: Final = {"debug": False}
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _requests = Counter("bestex_http_requests", "Requests answered", ("route", "status"), registry=REGISTRY)
 _seconds = Histogram("bestex_http_seconds", "Time to answer", ("route",), buckets=_SECONDS, registry=REGISTRY)
@@ -69,6 +71,7 @@ _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue
 
 def configure(*, level: str = "info", is_pretty: bool = False) -> None:
     """Sets the lines' level and form; called once, by the process's main."""
+    _shown["debug"] = level == "debug"
     render: Any = structlog.dev.ConsoleRenderer() if is_pretty else structlog.processors.JSONRenderer(_dumps)
     structlog.configure(
         processors=[
@@ -185,10 +188,16 @@ def engine_measured(counts: Mapping[str, int], book_age_s: Mapping[tuple[str, st
 
 def order_accepted(fact: OrderAccepted) -> None:
     order = fact.order
-    _orders.labels(order.symbol, order.side.value).inc()
-    _log().debug(
-        "order_accepted", order_id=fact.order_id, account=fact.account, symbol=order.symbol, side=order.side.value
-    )
+    _accepted(order.symbol, order.side.value).inc()
+    if _shown["debug"]:
+        _log().debug(
+            "order_accepted", order_id=fact.order_id, account=fact.account, symbol=order.symbol, side=order.side.value
+        )
+
+
+@cache
+def _accepted(symbol: str, side: str) -> Counter:
+    return _orders.labels(symbol, side)
 
 
 def order_refused(code: str, account: str) -> None:

@@ -4,7 +4,8 @@ The application, its engine, its simulated venues and its journal file are the p
 requests are ASGI calls. Venues are held shut while orders are placed, so that what an answer costs (parse, prove who
 asks, gate, plan, facts, group commit, answer) is told apart from what follows it (venues, acks, fills, the order's
 end, its cost report). CPU is that of the whole process, the journal's writer thread included; what the simulated
-markets and timers take meanwhile is measured and taken off.
+markets and timers take meanwhile is measured and taken off. Beside it, in the same rounds and the same way, runs the
+idiomatic route of loadtests/idiomatic.py, which parses the same body and answers, and does nothing else.
 
     python -m loadtests.door
 """
@@ -18,9 +19,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from app.domain.ports import VenuePort
 from app.main import create_app
 from app.services.engine import Engine
 from app.settings import Settings
+from loadtests import idiomatic
 from loadtests.http import Bodies
 
 Row = dict[str, object]
@@ -73,7 +75,7 @@ class Door:
     venues: list[HeldVenue]
     head: list[tuple[bytes, bytes]]
 
-    async def post(self, body: bytes) -> tuple[int, bytes]:
+    async def post(self, app: Any, body: bytes) -> tuple[int, bytes]:
         """One order as the server would hand it over: (status, body of the answer)."""
         scope = {
             "type": "http",
@@ -98,12 +100,12 @@ class Door:
         async def send(message: Any) -> None:
             said.append(message)
 
-        await self.app(scope, receive, send)
+        await app(scope, receive, send)
         return said[0]["status"], said[1]["body"]
 
-    async def place(self, bodies: Bodies, n_orders: int) -> None:
+    async def place(self, app: Any, bodies: Bodies, n_orders: int) -> None:
         """`n_orders` at once, as so many connections would; raises RuntimeError where one is not placed."""
-        answers = await asyncio.gather(*(self.post(bodies.next()) for _ in range(n_orders)))
+        answers = await asyncio.gather(*(self.post(app, bodies.next()) for _ in range(n_orders)))
         for status, answer in answers:
             if status != 201:
                 raise RuntimeError(f"an order was not placed: {status} {answer.decode()[:300]}")
@@ -165,68 +167,118 @@ class Cpu:
         self.total_s += time.process_time() - before_s - self.idle * elapsed_s
 
 
-async def measure_round(door: Door, n_at_once: int, n_orders: int, idle: float) -> tuple[float, float]:
-    """(us of CPU per order until answered, us per order afterwards), `n_at_once` orders in flight."""
+@dataclass(slots=True)
+class Round:
+    """CPU us per order of one round: until answered (`plan_us` of it in the planner), afterwards, and the yardstick."""
+
+    door_us: float
+    plan_us: float
+    after_us: float
+    idiomatic_us: float
+    n_groups: float
+
+
+async def measure_round(door: Door, n_at_once: int, n_orders: int, idle: float) -> Round:
+    """`n_orders`, `n_at_once` of them in flight at a time."""
     bodies = Bodies(f"door{n_at_once}-{time.monotonic_ns()}")
-    placing, after = Cpu(idle), Cpu(idle)
+    placing, after, twin = Cpu(idle), Cpu(idle), Cpu(idle)
+    n_placed = n_orders // n_at_once * n_at_once
+    planner = timed_planner(door)
+    journal = CountedJournal(door)
     for _ in range(n_orders // n_at_once):
         for venue in door.venues:
             venue.is_held = True
+        planner.is_on = journal.is_on = True
         with placing():
-            await door.place(bodies, n_at_once)
+            await door.place(door.app, bodies, n_at_once)
+        planner.is_on = journal.is_on = False
         with after():
             for venue in door.venues:
                 await venue.release()
             await door.settle()
-    n_placed = n_orders // n_at_once * n_at_once
-    return placing.total_s / n_placed * 1e6, after.total_s / n_placed * 1e6
+        with twin():
+            await door.place(idiomatic.app, bodies, n_at_once)
+    journal.leave()
+    us = [1e6 * seconds / n_placed for seconds in (placing.total_s, after.total_s, twin.total_s)]
+    return Round(us[0], planner.ns / n_placed / 1e3, us[1], us[2], journal.n_groups / n_placed)
 
 
 async def measure(home: Path, n_orders: int = N_ORDERS, n_rounds: int = N_ROUNDS) -> list[Row]:
     """A row for each number of orders in flight; medians of interleaved rounds."""
-    found: dict[int, list[tuple[float, float]]] = {n: [] for n in CONCURRENCY}
+    found: dict[int, list[Round]] = {n: [] for n in CONCURRENCY}
     async with open_door(home) as door:
-        planner = _Timed(door)
         for n in CONCURRENCY:  # what is loaded and compiled lazily
             await measure_round(door, n, 64, 0.0)
         idle = await idle_share()
         for _ in range(n_rounds):
             for n in CONCURRENCY:
                 found[n].append(await measure_round(door, n, n_orders, idle))
-    plan_us = planner.us()
-    rows: list[Row] = []
-    for n, pairs in found.items():
-        door_us = statistics.median(pair[0] for pair in pairs)
-        rows.append(
-            {
-                "orders_at_once": n,
-                "door_us": round(door_us, 1),
-                "plan_us": round(plan_us, 1),
-                "door_without_plan_us": round(door_us - plan_us, 1),
-                "after_us": round(statistics.median(pair[1] for pair in pairs), 1),
-            }
-        )
-    return rows
+    return [row_of(n, rounds) for n, rounds in found.items()]
 
 
-class _Timed:
+def row_of(n_at_once: int, rounds: Sequence[Round]) -> Row:
+    """Medians of the rounds; ratios are of the same round."""
+
+    def median(value: Callable[[Round], float]) -> float:
+        return float(statistics.median(value(each) for each in rounds))
+
+    return {
+        "orders_at_once": n_at_once,
+        "door_us": round(median(lambda r: r.door_us), 1),
+        "plan_us": round(median(lambda r: r.plan_us), 1),
+        "door_without_plan_us": round(median(lambda r: r.door_us - r.plan_us), 1),
+        "after_us": round(median(lambda r: r.after_us), 1),
+        "idiomatic_us": round(median(lambda r: r.idiomatic_us), 1),
+        "door_over_idiomatic": round(median(lambda r: r.door_us / r.idiomatic_us), 2),
+        "without_plan_over_idiomatic": round(median(lambda r: (r.door_us - r.plan_us) / r.idiomatic_us), 2),
+        "commits_per_order": round(median(lambda r: r.n_groups), 2),
+    }
+
+
+@dataclass(slots=True)
+class TimedPlanner:
     """Stands before the planner and adds up the CPU of its thread."""
 
-    def __init__(self, door: Door) -> None:
-        world = door.engine.core.world
-        self._inner = world.planner
-        self._n, self._ns = 0, 0
-        object.__setattr__(world, "planner", self)
+    inner: Any
+    is_on: bool = False
+    ns: int = 0
 
     def plan(self, request: Any, books: Any) -> Any:
+        if not self.is_on:
+            return self.inner.plan(request, books)
         began_ns = time.thread_time_ns()
-        planned = self._inner.plan(request, books)
-        self._ns += time.thread_time_ns() - began_ns
-        self._n += 1
+        planned = self.inner.plan(request, books)
+        self.ns += time.thread_time_ns() - began_ns
         return planned
 
-    def us(self) -> float:
-        return self._ns / max(1, self._n) / 1e3
+
+def timed_planner(door: Door) -> TimedPlanner:
+    """A fresh watch before the engine's planner."""
+    world = door.engine.core.world
+    inner = world.planner.inner if isinstance(world.planner, TimedPlanner) else world.planner
+    planner = TimedPlanner(inner)
+    door.engine.core.world = replace(world, planner=planner)
+    return planner
+
+
+class CountedJournal:
+    """Counts the groups that the engine hands to its journal."""
+
+    def __init__(self, door: Door) -> None:
+        self._engine, self._journal = door.engine, door.engine.journal
+        self.is_on, self.n_groups = False, 0
+        door.engine.journal = self
+
+    def append(self, facts: Any, receipts: Any) -> None:
+        assert self._journal is not None
+        self.n_groups += self.is_on
+        self._journal.append(facts, receipts)
+
+    def leave(self) -> None:
+        self._engine.journal = self._journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
 
 
 def rows() -> list[Row]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -184,13 +185,32 @@ class Door(APIRoute):
 
 def answer(body: bytes, status: int, media_type: str, mode: Mode, headers: Mapping[str, str] | None = None) -> Response:
     """A response with the headers that every answer has."""
-    response = Response(body, status_code=status, media_type=media_type)
-    raw = response.raw_headers
-    raw.append((b"bestex-mode", mode.value.encode()))
-    raw.extend(_SAFETY_HEADERS)
+    raw = [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", _content_type(media_type)),
+        (b"bestex-mode", mode.value.encode()),
+        *_SAFETY_HEADERS,
+    ]
     for name, value in (headers or {}).items():
         raw.append((name.lower().encode(), value.encode("latin-1", "replace")))
-    return response
+    return _Written(body, status, media_type, raw)
+
+
+@cache
+def _content_type(media_type: str) -> bytes:
+    has_charset = not media_type.startswith("text/") or "charset=" in media_type
+    return media_type.encode("latin-1") + (b"" if has_charset else b"; charset=utf-8")
+
+
+class _Written(Response):
+    """A response whose headers are ready: what the base class would work out for each answer is known here."""
+
+    def __init__(self, body: bytes, status: int, media_type: str, raw_headers: list[tuple[bytes, bytes]]) -> None:
+        self.body = body
+        self.status_code = status
+        self.media_type = media_type
+        self.background = None
+        self.raw_headers = raw_headers
 
 
 def problem_response(call: Call, problem: Problem) -> Response:

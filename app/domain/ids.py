@@ -7,16 +7,14 @@ from typing import Final
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH: Final = 26
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_PAIR_SHIFTS: Final = range(120, -1, -10)
 
 
 def ulid(ts_ns: int, entropy80: int) -> str:
     """26 Crockford characters: 48 bits of milliseconds, then 80 bits of `entropy80`."""
     value = ((ts_ns // 1_000_000) & (2**48 - 1)) << 80 | (entropy80 & (2**80 - 1))
-    characters = []
-    for _ in range(ULID_LENGTH):
-        characters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(characters))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
 def hash80(*parts: object) -> int:

@@ -81,7 +81,7 @@ class Symbol:
 
     def notional_nano(self, price_units: int, qty_units: int) -> int:
         """Gross quote notional in 1e-9 of the quote: what limits and `notional` orders speak of."""
-        if self.fungible.is_inverse:
+        if self.fungible.kind is ContractKind.INVERSE:
             return int(qty_units * self.fungible.multiplier_nano // 10**self.qty_scale)
         return self.money_nano(price_units, qty_units)
 

@@ -61,10 +61,11 @@ def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
 def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str], int]:
     """(venue, currency) of `symbol`'s listings -> balance less what the account's live children may still take."""
     kind, balances, reserved = symbol.fungible, ctx.ledger.balances, ctx.committed().reserved_nano
+    currencies = dict.fromkeys((kind.base, kind.quote, kind.settle))
     return {
         (venue, currency): balances.get((account, venue, currency), 0) - reserved.get((account, venue, currency), 0)
         for venue in ctx.world.universe.listings(symbol.name)
-        for currency in (kind.base, kind.quote, kind.settle)
+        for currency in currencies
     }
 
 

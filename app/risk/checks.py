@@ -13,11 +13,11 @@ from app.domain.errors import OrderRefused
 from app.domain.units import NANO_SCALE, decimal_text
 from app.risk.exposure import (
     GateView,
-    capacity_nano,
     order_notional_nano,
     order_qty_units,
     price_cap_units,
     qty_nano,
+    venue_capacity_nano,
     worst_price_units,
 )
 
@@ -200,18 +200,19 @@ def min_notional(view: GateView) -> OrderRefused | None:
     for venue in view.eligible:
         listing = view.instruments[venue]
         least_nano = view.symbol.notional_nano(price_units, listing.min_qty_lots * listing.lot_units)
-        floors.append(max(listing.min_notional_nano, least_nano))
+        floor_nano = max(listing.min_notional_nano, least_nano)
+        if value >= floor_nano:
+            return None  # one venue takes it
+        floors.append(floor_nano)
     floor_nano = min(floors)
-    if value < floor_nano:
-        return OrderRefused(
-            RefusalCode.MIN_NOTIONAL,
-            limit=_money(floor_nano),
-            value=_money(value),
-            unit=view.symbol.fungible.quote,
-            pointer="/qty" if view.order.qty_units is not None else "/notional",
-            hint=f"Every eligible venue asks for at least {_money(floor_nano)} {view.symbol.fungible.quote}.",
-        )
-    return None
+    return OrderRefused(
+        RefusalCode.MIN_NOTIONAL,
+        limit=_money(floor_nano),
+        value=_money(value),
+        unit=view.symbol.fungible.quote,
+        pointer="/qty" if view.order.qty_units is not None else "/notional",
+        hint=f"Every eligible venue asks for at least {_money(floor_nano)} {view.symbol.fungible.quote}.",
+    )
 
 
 def price_collar(view: GateView) -> OrderRefused | None:
@@ -364,7 +365,7 @@ def insufficient_balance(view: GateView) -> OrderRefused | None:
 
 def credit_limit(view: GateView) -> OrderRefused | None:
     """P21: no eligible venue has both balance and credit left."""
-    if any(capacity_nano(view).values()):
+    if any(venue_capacity_nano(view, venue) for venue in view.eligible):
         return None
     limits = view.account.limits
     assert limits is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.domain.enums import KillScope, Mode, Side
+from app.domain.enums import ContractKind, KillScope, Mode, Side
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder
@@ -107,24 +107,20 @@ def capacity_nano(view: GateView) -> dict[str, int]:
 
     The tighter of the free balance and the venue credit limit; fails closed to 0 without limits.
     """
-    limits, order = view.account.limits, view.order
-    result: dict[str, int] = {}
-    for venue in view.eligible:
-        if limits is None:
-            result[venue] = 0
-            continue
-        fungible = view.symbol.fungible
-        is_spot_sale = fungible.kind == "spot" and order.side is Side.SELL
-        currency = fungible.base if is_spot_sale else fungible.settle
-        free = max(0, view.account.free_nano.get((venue, currency), 0))
-        if is_spot_sale:
-            result[venue] = free
-            continue
-        if fungible.is_inverse:
-            free = _coin_to_quote(view, free)
-        credit = max(0, limits.venue_credit_nano - view.account.venue_exposure_nano.get(venue, 0))
-        result[venue] = min(free, credit)
-    return result
+    return {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
+
+
+def venue_capacity_nano(view: GateView, venue: str) -> int:
+    """As `capacity_nano`, of one venue."""
+    account, fungible = view.account, view.symbol.fungible
+    if account.limits is None:
+        return 0
+    if fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
+        return max(0, account.free_nano.get((venue, fungible.base), 0))
+    free = max(0, account.free_nano.get((venue, fungible.settle), 0))
+    if fungible.kind is ContractKind.INVERSE:
+        free = _coin_to_quote(view, free)
+    return min(free, max(0, account.limits.venue_credit_nano - account.venue_exposure_nano.get(venue, 0)))
 
 
 def _coin_to_quote(view: GateView, coin_nano: int) -> int:

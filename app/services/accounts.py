@@ -76,6 +76,7 @@ class Accounts:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._principals: dict[str, tuple[KeyCreated, Principal]] = {}  # made once per key, as long as it is the key
 
     def authenticate(self, token: str) -> Principal | None:
         """The principal behind `token`, None for anything else; an unknown prefix costs the same comparison."""
@@ -87,7 +88,11 @@ class Accounts:
         is_same = compare_digest(hash_token(token), expected)
         if key is None or not is_same:
             return None
-        return Principal(account=key.account, prefix=key.prefix, scopes=frozenset(key.scopes), mode=key.mode)
+        made = self._principals.get(key.prefix)
+        if made is None or made[0] is not key:
+            principal = Principal(account=key.account, prefix=key.prefix, scopes=frozenset(key.scopes), mode=key.mode)
+            made = self._principals[key.prefix] = key, principal
+        return made[1]
 
     async def create(
         self, account: str, scopes: Sequence[Scope], mode: Mode, actor: str = "seed"
