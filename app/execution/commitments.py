@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from app.domain import events as ev
 from app.domain.enums import ContractKind, Side
@@ -27,8 +27,7 @@ _OF_PARENTS: Final = frozenset({ev.OrderAccepted, ev.ChildFilled, ev.OrderDone})
 _OF_CHILDREN: Final = frozenset({ev.ChildFilled, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved})
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     """One open parent's part: leaves in symbol units and in quote nano."""
 
     account: str
@@ -37,8 +36,7 @@ class _Open:
     leaves_nano: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
+class _Live(NamedTuple):
     """One live child's part: what it may take of a balance, and its notional in flight at a venue."""
 
     balance_key: tuple[str, str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.enums import ContractKind, KillScope, Mode, Side
 from app.domain.instrument import Instrument, Symbol
@@ -52,10 +52,41 @@ class GateView:
     wait_ns: int
     lookalike_id: str
     eligible: tuple[str, ...]
+    # What most checks ask for, worked out once: see the functions of these names.
+    _price_cap_units: int = field(init=False, repr=False)
+    _worst_price_units: int = field(init=False, repr=False)
+    _order_qty_units: int = field(init=False, repr=False)
+    _order_notional_nano: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "_price_cap_units", _find_price_cap_units(self))
+        put(self, "_worst_price_units", _find_worst_price_units(self))
+        put(self, "_order_qty_units", _find_order_qty_units(self))
+        put(self, "_order_notional_nano", _find_order_notional_nano(self))
 
 
 def price_cap_units(view: GateView) -> int:
     """The tightest raw price any child may trade at: limit and slippage cap together; 0 when there is no bound."""
+    return view._price_cap_units
+
+
+def worst_price_units(view: GateView) -> int:
+    """The price at which notional limits are judged: a buyer's cap; a seller is judged at no less than the mid."""
+    return view._worst_price_units
+
+
+def order_qty_units(view: GateView) -> int:
+    """The order's quantity; for a notional order, what it buys at the mid (rounded up)."""
+    return view._order_qty_units
+
+
+def order_notional_nano(view: GateView) -> int:
+    """Quote notional of the order at its worst price."""
+    return view._order_notional_nano
+
+
+def _find_price_cap_units(view: GateView) -> int:
     order, limits = view.order, view.account.limits
     caps = [] if order.limit_price_units is None else [order.limit_price_units]
     slippage_ppm = order.max_slippage_ppm
@@ -72,25 +103,23 @@ def price_cap_units(view: GateView) -> int:
     return max(min(caps) if order.side is Side.BUY else max(caps), 1)
 
 
-def worst_price_units(view: GateView) -> int:
-    """The price at which notional limits are judged: a buyer's cap; a seller is judged at no less than the mid."""
+def _find_worst_price_units(view: GateView) -> int:
     cap_units = price_cap_units(view)
     mid_units = -(-view.reference.mid_half_units // 2)
     return max(cap_units, mid_units) if view.order.side is Side.SELL else (cap_units or mid_units)
 
 
-def order_qty_units(view: GateView) -> int:
-    """The order's quantity; for a notional order, what it buys at the mid (rounded up)."""
+def _find_order_qty_units(view: GateView) -> int:
     order = view.order
     if order.qty_units is not None:
         return order.qty_units
-    assert order.notional_nano is not None
+    if order.notional_nano is None:
+        return 0  # neither: invalid_quantity answers
     one_unit_nano = view.symbol.notional_nano(max(1, view.reference.mid_half_units // 2), 10**view.symbol.qty_scale)
     return int(-(-order.notional_nano * 10**view.symbol.qty_scale // max(1, one_unit_nano)))
 
 
-def order_notional_nano(view: GateView) -> int:
-    """Quote notional of the order at its worst price."""
+def _find_order_notional_nano(view: GateView) -> int:
     if view.order.notional_nano is not None:
         return view.order.notional_nano
     return view.symbol.notional_nano(max(1, worst_price_units(view)), view.order.qty_units or 0)
