@@ -68,6 +68,16 @@ def test_the_short_order_path_is_not_a_second_door():
     assert len({door.spec.endpoint for door in doors}) == 1
 
 
+def test_the_hot_door_is_in_the_document_and_on_the_direct_way():
+    """One declaration: what the document shows is what answers, without FastAPI's machinery between."""
+    operation = DOCUMENT["paths"]["/v1/orders"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/OrderBody"}
+    assert {"200", "201", "409", "422", "429", "503"} <= set(operation["responses"])
+    direct = build_api().direct
+    assert direct["POST", "/v1/orders"].spec.endpoint is direct["POST", "/orders"].spec.endpoint
+
+
 def test_decimals_have_one_pattern_and_no_number_is_a_decimal():
     patterns = {
         node["pattern"]
