@@ -24,7 +24,7 @@ from app.services.admin import AdminService
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.container import Services
-from app.services.engine import Engine
+from app.services.engine import PACE_S, RIDE_S, Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import History, Reads
@@ -213,9 +213,11 @@ def stop_test(error: BaseException) -> None:
 
 
 async def settle() -> None:
-    """Lets everything that is ready happen."""
-    for _ in range(30):
-        await asyncio.sleep(0)
+    """Lets everything that is ready happen, and what was held back for a group's sake, too."""
+    for _ in range(3):
+        for _ in range(30):
+            await asyncio.sleep(0)
+        await asyncio.sleep(2 * max(PACE_S, RIDE_S))
 
 
 async def place(gateway: Gateway, key: str = "desk", **changes: Any) -> dict[str, Any]:
