@@ -87,7 +87,7 @@ def test_what_one_order_and_its_child_count_for() -> None:
     assert units == 300
     assert nano == BTC_USDT.notional_nano(parent.accepted.price_cap_units, 300)
     record = parent.children[children[0].child_id]
-    venue, currency, reserved_nano = reservation(universe, record)
+    venue, currency, reserved_nano = reservation(universe, record, universe.fees[children[0].venue])
     assert (venue, currency) == (children[0].venue, "USDT")
     assert reserved_nano > BTC_USDT.money_nano(children[0].price_units, children[0].qty_units)
     assert cheap_price_units(record) == 6_000_000 < children[0].price_units

@@ -88,7 +88,8 @@ def test_a_contract_reserves_its_most_expensive_outcome(
     record = live(desk, side)
     contract_world(desk, kind)
     symbol = desk.core.world.universe.symbols[BTC_USDT.name]
-    venue, currency, amount_nano = reservation(look(desk).world.universe, record)
+    universe = look(desk).world.universe
+    venue, currency, amount_nano = reservation(universe, record, universe.fees[record.child.venue])
     money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
     fee_ppm = desk.core.world.universe.fees[venue].taker_fee_ppm
     assert currency == symbol.money_currency
@@ -97,7 +98,8 @@ def test_a_contract_reserves_its_most_expensive_outcome(
 
 def test_a_spot_sale_reserves_its_base_and_a_purchase_its_limit_with_the_fee(desk: Desk) -> None:
     sale = live(desk, Side.SELL)
-    assert reservation(look(desk).world.universe, sale)[1:] == ("BTC", sale.leaves_qty_units * 10_000)
+    universe = look(desk).world.universe
+    assert reservation(universe, sale, universe.fees[sale.child.venue])[1:] == ("BTC", sale.leaves_qty_units * 10_000)
 
 
 def test_free_money_is_the_accounts_own_at_the_listings_of_the_symbol(desk: Desk) -> None:
