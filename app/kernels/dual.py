@@ -1,0 +1,472 @@
+"""Multi-hop routing by prices: minimise what the amount and every source are worth at token prices.
+
+For token prices v, with one unit of the wanted token worth 1, no plan brings more than
+    g(v) = v_in amount + sum over sources of the most that trading with the source alone earns at v,
+because a plan is a trade with each source whose sum leaves no token owed (Angeris et al., "Optimal routing for constant
+function market makers", 2021; Diamandis et al., "An efficient algorithm for optimal routing through CFMMs", 2023).
+g is convex, its least value is the optimum, and its gradient is each token's imbalance. In log prices its curvature is
+the Laplacian of a network of conductances, so a Newton step costs one factorisation of a matrix as large as there are
+tokens. Levels of a book and sources that may stay unused for their fixed cost are worth max(0, c): a kink. Each kink
+carries a share in [0, 1] and a proximal term about its last share (method of multipliers), so that the split at a kink
+comes out of the balance of tokens, not out of the price.
+"""
+
+# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade
+from app.kernels.jit import kernel
+from app.kernels.status import OK
+
+Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+# What a source may do: nothing, trade freely, or trade if that earns its fixed cost.
+CLOSED: Final = 0
+FREE: Final = 1
+PAYING: Final = 2
+
+GIVEN: Final = 0
+TAKEN: Final = 1
+DIRECTION: Final = 2
+
+UNPRICED: Final = -400.0  # log price of a token that nobody turns into the wanted one
+FLOOR: Final = 40.0  # a price that fell by exp(-40) is nothing: the amount exceeds what there is
+MAX_NEWTON: Final = 60
+MAX_ROUNDS: Final = 14
+SOFTEST: Final = 1e-2  # relative move of the price over which a kink opens, in the first round and in the last
+SHARPEST: Final = 1e-5
+
+
+@kernel("")
+def _add_curvature(a: int, b: int, ga: float, gb: float, weight: float, out_h: Float64) -> None:
+    """Adds weight x the outer square of (ga, gb) at tokens a, b; the lower triangle only."""
+    out_h[a, a] += weight * ga * ga
+    out_h[b, b] += weight * gb * gb
+    if a > b:
+        out_h[a, b] += weight * ga * gb
+    else:
+        out_h[b, a] += weight * ga * gb
+
+
+@kernel("")
+def _book_worth(
+    first: int,
+    end: int,
+    kink: int,
+    seg: Float64,
+    price_give: float,
+    price_take: float,
+    softness: float,
+    anchor: Float64,
+    a: int,
+    b: int,
+    out_share: Float64,
+    out_h: Float64,
+) -> tuple[float, float, float]:
+    """A book's levels at prices: (worth, input, output); curvature added, shares written."""
+    worth = 0.0
+    given = 0.0
+    taken = 0.0
+    for s in range(first, end):
+        room = seg[s, 0]
+        fall = room * (seg[s, 1] - seg[s, 2])
+        gain = room * (price_take * seg[s, 1] - price_give)
+        stiff = softness * room * seg[s, 1]
+        slope = price_take * fall + stiff
+        before = anchor[kink + s]
+        top = gain + stiff * before
+        share = 0.0
+        if slope > 0.0:
+            share = min(1.0, max(0.0, top / slope))
+        elif top > 0.0:
+            share = 1.0
+        out_share[kink + s] = share
+        if share <= 0.0:
+            if stiff > 0.0:
+                worth -= 0.5 * stiff * before * before
+            elif gain <= 0.0:
+                break
+            continue
+        moved = share - before
+        worth += share * gain - 0.5 * price_take * fall * share * share - 0.5 * stiff * moved * moved
+        given += share * room
+        taken += share * room * seg[s, 1] - 0.5 * fall * share * share
+        if 0.0 < share < 1.0:
+            _add_curvature(a, b, -room * price_give, (room * seg[s, 1] - fall * share) * price_take, 1.0 / slope, out_h)
+    return worth, given, taken
+
+
+@kernel("")
+def evaluate(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    state: Int64,
+    gas: Float64,
+    log_price: Float64,
+    ratio: float,
+    scale: float,
+    anchor: Float64,
+    out_share: Float64,
+    out_flow: Float64,
+    out_pull: Float64,
+    out_h: Float64,
+) -> float:
+    """Worth of all sources at prices; writes shares, trades, imbalances in value and their curvature in log prices.
+
+    ratio: softness of kinks; scale: conductance lent to sources that do not trade, in parts of their own.
+    """
+    m = kind.size
+    price = np.exp(log_price)
+    out_pull[:] = 0.0
+    out_h[:, :] = 0.0
+    worth = 0.0
+    for i in range(m):
+        out_flow[i, DIRECTION] = -1.0
+        out_flow[i, GIVEN] = 0.0
+        out_flow[i, TAKEN] = 0.0
+        if state[i] == CLOSED:
+            continue
+        a = token[i, 0]
+        b = token[i, 1]
+        step = log_price[a] - log_price[b]
+        direction = -1
+        if step < par[i, LOG_RATE0]:
+            direction = 0
+        elif -step < par[i, LOG_RATE0 + 1]:
+            direction = 1
+            a = token[i, 1]
+            b = token[i, 0]
+        is_paying = state[i] == PAYING
+        stiff = ratio * gas[i] if is_paying else 0.0
+        if is_paying:
+            worth -= 0.5 * stiff * (anchor[2 * i] ** 2 + anchor[2 * i + 1] ** 2)
+            out_share[2 * i] = 0.0
+            out_share[2 * i + 1] = 0.0
+        if direction < 0 and (kind[i] != BOOK or ratio <= 0.0):
+            if scale > 0.0:
+                _add_curvature(a, b, 1.0, -1.0, scale * par[i, EDGE] * price[token[i, 0]], out_h)
+            continue
+        price_a = price[a]
+        price_b = price[b]
+        if kind[i] == BOOK:
+            for d in range(2):
+                first = first_seg[2 * i + d]
+                end = first_seg[2 * i + d + 1]
+                if first == end:
+                    continue
+                a = token[i, d]
+                b = token[i, 1 - d]
+                price_a = price[a]
+                price_b = price[b]
+                more, given, taken = _book_worth(
+                    first, end, 2 * m, seg, price_a, price_b, ratio, anchor, a, b, out_share, out_h
+                )
+                worth += more
+                if given > 0.0:
+                    out_flow[i, DIRECTION] = d
+                    out_flow[i, GIVEN] = given
+                    out_flow[i, TAKEN] = taken
+                    out_pull[a] -= given * price_a
+                    out_pull[b] += taken * price_b
+            continue
+        given, taken, bend = best_trade(kind, par, first_seg, seg, i, direction, price_a / price_b)
+        profit = taken * price_b - given * price_a
+        share = 1.0
+        if is_paying:
+            profit -= gas[i]
+            share = 1.0 if profit > 0.0 else 0.0
+            if stiff > 0.0:
+                before = anchor[2 * i + direction]
+                share = min(1.0, max(0.0, before + profit / stiff))
+                worth += stiff * share * (before - 0.5 * share)
+                if 0.0 < share < 1.0:
+                    _add_curvature(a, b, -given * price_a, taken * price_b, 1.0 / stiff, out_h)
+            out_share[2 * i + direction] = share
+        worth += share * profit
+        if share > 0.0:
+            _add_curvature(a, b, 1.0, -1.0, share * price_a * bend, out_h)
+        elif scale > 0.0:
+            _add_curvature(a, b, 1.0, -1.0, scale * par[i, EDGE] * price[token[i, 0]], out_h)
+        out_flow[i, DIRECTION] = direction
+        out_flow[i, GIVEN] = share * given
+        out_flow[i, TAKEN] = share * taken
+        out_pull[a] -= share * given * price_a
+        out_pull[b] += share * taken * price_b
+    return worth
+
+
+@kernel("")
+def _factor_solve(n: int, ground: int, h_inplace: Float64, b_inplace: Float64) -> None:
+    """Solves h x = b by L D L^T on the lower triangle; `ground` counts as fixed, zeros are skipped."""
+    for k in range(n):
+        if k == ground or h_inplace[k, k] <= 0.0:
+            h_inplace[k, k] = 1.0
+            b_inplace[k] = 0.0
+            for i in range(k + 1, n):
+                h_inplace[i, k] = 0.0
+            for j in range(k):
+                h_inplace[k, j] = 0.0
+            continue
+        d = h_inplace[k, k]
+        for i in range(k + 1, n):
+            if h_inplace[i, k] == 0.0 or i == ground:
+                continue
+            f = h_inplace[i, k] / d
+            for j in range(k + 1, i + 1):
+                h_inplace[i, j] -= f * h_inplace[j, k]
+            b_inplace[i] -= f * b_inplace[k]
+    for k in range(n - 1, -1, -1):
+        total = b_inplace[k] / h_inplace[k, k]
+        if k == ground:
+            total = 0.0
+        else:
+            for i in range(k + 1, n):
+                if i != ground:
+                    total -= h_inplace[i, k] / h_inplace[k, k] * b_inplace[i]
+        b_inplace[k] = total
+
+
+@kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])")
+def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out_log_price: Float64) -> int:
+    """Log price of each token in the wanted one along its best marginal path of up to 6 hops; UNPRICED without one.
+
+    At these prices nothing trades unless the sources disagree. Returns how many tokens have a price.
+    """
+    n = out_log_price.size
+    out_log_price[:] = UNPRICED
+    out_log_price[token_out_i] = 0.0
+    for n_hops in range(max(6, n)):
+        is_changed = False
+        for i in range(token.shape[0]):
+            if state[i] == CLOSED:
+                continue
+            for d in range(2):
+                a = token[i, d]
+                b = token[i, 1 - d]
+                if a == token_out_i or out_log_price[b] == UNPRICED or par[i, LOG_RATE0 + d] == NOTHING:
+                    continue
+                reached = out_log_price[b] + par[i, LOG_RATE0 + d]
+                # A price is improved in the first rounds only: disagreeing sources would raise it for ever.
+                if out_log_price[a] == UNPRICED or (n_hops < 6 and reached > out_log_price[a] + 1e-12):
+                    out_log_price[a] = reached
+                    is_changed = True
+        if not is_changed:
+            break
+    n_priced = 0
+    for k in range(n):
+        if out_log_price[k] != UNPRICED:
+            n_priced += 1
+    return n_priced
+
+
+@kernel("")
+def _newton(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    state: Int64,
+    gas: Float64,
+    amount: float,
+    token_in: int,
+    token_out: int,
+    softness: float,
+    tolerance: float,
+    edge: float,
+    anchor: Float64,
+    log_price_inplace: Float64,
+    out_share: Float64,
+    out_flow: Float64,
+    out_work: Float64,
+    out_h: Float64,
+) -> tuple[int, float, float]:
+    """Newton's method, its line search by slopes alone: (steps, value, largest imbalance).
+
+    Near the end the value's rounding hides any progress, while slopes still tell the side of the minimum.
+    """
+    n = log_price_inplace.size
+    pull = out_work[0]
+    step = out_work[1]
+    trial = out_work[2]
+    lent = edge
+    floor = log_price_inplace[token_in] - FLOOR
+    trial[:] = log_price_inplace
+    least = np.inf
+    n_idle = 0
+    length = 0.0
+    slope = 0.0
+    n_cuts = 0
+    for n_tries in range(MAX_NEWTON):
+        worth = evaluate(
+            kind,
+            token,
+            par,
+            first_seg,
+            seg,
+            state,
+            gas,
+            trial,
+            softness,
+            lent,
+            anchor,
+            out_share,
+            out_flow,
+            pull,
+            out_h,
+        )
+        at_in = amount * math.exp(trial[token_in])
+        value = worth + at_in
+        pull[token_in] += at_in
+        now = 0.0
+        worst = 0.0
+        for k in range(n):
+            if k != token_out:
+                now += pull[k] * step[k]
+                worst = max(worst, abs(pull[k]))
+        if length > 0.0 and now > -0.5 * slope and n_cuts < 12:
+            # Beyond the minimum by more than half of what led here: back to where the two slopes cross.
+            length *= min(0.7, max(0.1, slope / (slope - now)))
+            n_cuts += 1
+            for k in range(n):
+                trial[k] = log_price_inplace[k] + length * step[k]
+            continue
+        log_price_inplace[:] = trial
+        n_idle = n_idle + 1 if worst > 0.5 * least and worst < 1e-6 * value else 0
+        least = min(least, worst)
+        if worst <= tolerance * value or n_idle > 2 or trial[token_in] < floor:
+            return n_tries, value, worst
+        for k in range(n):
+            step[k] = -pull[k]
+        _factor_solve(n, token_out, out_h, step)
+        slope = 0.0
+        most = 0.0
+        for k in range(n):
+            if k != token_out:
+                slope += pull[k] * step[k]
+                most = max(most, abs(step[k]))
+        length = 1.0 if most <= 2.0 else 2.0 / most
+        n_cuts = 0
+        lent *= 0.1
+        for k in range(n):
+            trial[k] = log_price_inplace[k] + length * step[k]
+    return MAX_NEWTON, value, worst
+
+
+@kernel(
+    "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
+    " int64, int64, float64, float64[::1], float64[::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[::1])"
+)
+def minimise(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    state: Int64,
+    gas: Float64,
+    amount_units: float,
+    token_in_i: int,
+    token_out_i: int,
+    ratio: float,
+    log_price_inplace: Float64,
+    anchor_inplace: Float64,
+    out_flow: Float64,
+    out_work: Float64,
+    out_h: Float64,
+    out_value: Float64,
+) -> int:
+    """Prices with the least dual value, and each source's trade at them.
+
+    state: int64[m] of CLOSED, FREE, PAYING; gas: float64[m], fixed cost in the wanted token; ratio: conductance lent at
+    the start to sources that do not trade (1 from first prices, 0 from the prices of a near problem).
+    log_price_inplace: float64[n]; anchor_inplace: float64[2 m + n_seg], shares of kinks, 0 at first.
+    out_flow: float64[m, 3] of input, output, direction (-1: none). out_work: float64[3, n]; out_h: float64[n, n].
+    out_value: float64[4]: dual value (a bound on every plan), output of the trades, largest imbalance in value, steps.
+    Returns OK. Source: docs/kernels.md#dual.
+    """
+    m = kind.size
+    is_kinked = False
+    for i in range(m):
+        if state[i] != CLOSED and (kind[i] == BOOK or state[i] == PAYING):
+            is_kinked = True
+    share = np.zeros(anchor_inplace.size)
+    spare_share = np.zeros(anchor_inplace.size)
+    spare_flow = np.empty((m, 3))
+    softness = SOFTEST if is_kinked else 0.0
+    edge = ratio
+    out_value[0] = np.inf
+    out_value[3] = 0.0
+    for _ in range(MAX_ROUNDS):
+        steps, value, worst = _newton(
+            kind,
+            token,
+            par,
+            first_seg,
+            seg,
+            state,
+            gas,
+            amount_units,
+            token_in_i,
+            token_out_i,
+            softness,
+            1e-10,
+            edge,
+            anchor_inplace,
+            log_price_inplace,
+            share,
+            out_flow,
+            out_work,
+            out_h,
+        )
+        out_value[1] = out_work[0, token_out_i] - _paid(state, gas, share)
+        out_value[2] = worst
+        out_value[3] += steps
+        if not is_kinked:
+            out_value[0] = value
+            break
+        edge = 0.0
+        sharp = evaluate(
+            kind,
+            token,
+            par,
+            first_seg,
+            seg,
+            state,
+            gas,
+            log_price_inplace,
+            0.0,
+            0.0,
+            anchor_inplace,
+            spare_share,
+            spare_flow,
+            out_work[1],
+            out_h,
+        )
+        out_value[0] = min(out_value[0], sharp + amount_units * math.exp(log_price_inplace[token_in_i]))
+        anchor_inplace[:] = share
+        if out_value[0] - out_value[1] <= 1e-11 * out_value[0]:
+            break
+        softness = max(SHARPEST, 0.2 * softness)
+    return OK
+
+
+@kernel("")
+def _paid(state: Int64, gas: Float64, share: Float64) -> float:
+    """Fixed costs of the shares of sources that may stay unused."""
+    total = 0.0
+    for i in range(state.size):
+        if state[i] == PAYING:
+            total += gas[i] * (share[2 * i] + share[2 * i + 1])
+    return total

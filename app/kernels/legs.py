@@ -1,0 +1,200 @@
+"""From the trades of sources to legs in an order that a wallet can pay, each leg taking what the wallet then holds.
+
+A plan without disagreeing sources runs from token to token without a circle: a token pays once all that flows in is
+there, and pays all it has, so that nothing is owed and nothing is left over. In a circle somebody must pay first: the
+token that can pay the largest part of what it owes within its circle does, in as many turns as the circle needs.
+"""
+
+# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.kernels.amm import BOOK, CONCENTRATED, RESERVE0, SHAPE0, SHAPE1, STABLE, output_of, stable_invariant
+from app.kernels.dual import DIRECTION, GIVEN, TAKEN
+from app.kernels.jit import kernel
+
+Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
+
+MOST_TURNS: Final = 64  # turns of circles; what they leave unpaid is then scaled down to what is there
+
+
+@kernel("")
+def _pay(
+    kind: Int64,
+    token: Int64,
+    first_seg: Int64,
+    seg: Float64,
+    i: int,
+    direction: int,
+    given: float,
+    par_inplace: Float64,
+    used_inplace: Float64,
+    balance_inplace: Float64,
+    n_legs: int,
+    out_leg: Int64,
+    out_leg_units: Float64,
+) -> int:
+    """Executes one leg at source i as it then stands; fees of curves with reserves stay in them."""
+    a = token[i, direction]
+    b = token[i, 1 - direction]
+    given = min(given, balance_inplace[a])
+    if given <= 0.0 or n_legs >= out_leg.shape[0]:
+        return n_legs
+    if kind[i] in {CONCENTRATED, BOOK}:
+        before = 0.0
+        if used_inplace[i] > 0.0:
+            before = output_of(kind, par_inplace, first_seg, seg, i, direction, used_inplace[i])
+        taken = output_of(kind, par_inplace, first_seg, seg, i, direction, used_inplace[i] + given) - before
+    else:
+        taken = output_of(kind, par_inplace, first_seg, seg, i, direction, given)
+        par_inplace[i, RESERVE0 + direction] += given
+        par_inplace[i, RESERVE0 + 1 - direction] -= taken
+        if kind[i] == STABLE:
+            par_inplace[i, SHAPE1] = stable_invariant(par_inplace[i, 0], par_inplace[i, 1], par_inplace[i, SHAPE0])
+    used_inplace[i] += given
+    balance_inplace[a] -= given
+    balance_inplace[b] += taken
+    out_leg[n_legs, 0] = i
+    out_leg[n_legs, 1] = direction
+    out_leg_units[n_legs, 0] = given
+    out_leg_units[n_legs, 1] = taken
+    return n_legs + 1
+
+
+@kernel("")
+def _mark_circle(k: int, token: Int64, way: Int64, left: Float64, out_mark: Int64) -> None:
+    """Marks the tokens from which token k can still be reached."""
+    out_mark[:] = 0
+    out_mark[k] = 1
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for i in range(left.size):
+            if left[i] > 0.0:
+                d = way[i]
+                if out_mark[token[i, 1 - d]] == 1 and out_mark[token[i, d]] == 0:
+                    out_mark[token[i, d]] = 1
+                    is_changed = True
+
+
+@kernel("")
+def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_mark: Int64) -> tuple[int, float]:
+    """Token that can pay the largest part of what it owes within its circle, and that part; (-1, 0) if none."""
+    best = -1
+    most = 0.0
+    for k in range(balance.size):
+        if balance[k] <= 0.0:
+            continue
+        _mark_circle(k, token, way, left, out_mark)
+        owed = 0.0
+        for i in range(left.size):
+            if left[i] > 0.0 and token[i, way[i]] == k and out_mark[token[i, 1 - way[i]]] == 1:
+                owed += left[i]
+        if owed > 0.0 and balance[k] / owed > most:
+            most = balance[k] / owed
+            best = k
+    if best >= 0:
+        _mark_circle(best, token, way, left, out_mark)
+    return best, most
+
+
+@kernel(
+    "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
+    " float64, int64[:,::1], float64[:,::1], float64[::1])"
+)
+def order_legs(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    flow: Float64,
+    amount_units: float,
+    token_in_i: int,
+    token_out_i: int,
+    ratio: float,
+    out_leg: Int64,
+    out_leg_units: Float64,
+    out_balance: Float64,
+) -> int:
+    """Legs in order from the trades `flow` (float64[m, 3] of input, output, direction).
+
+    ratio: trades of less than this part of the token's turnover are left out. out_leg: int64[max, 2] of source and
+    direction; out_leg_units: float64[max, 2] of input and output; out_balance: float64[n], what the wallet ends with.
+    Returns the number of legs. Source: docs/kernels.md#legs.
+    """
+    m = kind.size
+    n = out_balance.size
+    now = par.copy()
+    used = np.zeros(m)
+    left = np.zeros(m)
+    way = np.zeros(m, np.int64)
+    mark = np.zeros(n, np.int64)
+    turnover = np.zeros(n)
+    n_waiting = np.zeros(n, np.int64)
+    turnover[token_in_i] = amount_units
+    for i in range(m):
+        if flow[i, DIRECTION] >= 0.0:
+            way[i] = int(flow[i, DIRECTION])
+            turnover[token[i, 1 - way[i]]] += flow[i, TAKEN]
+    for i in range(m):
+        if flow[i, DIRECTION] >= 0.0 and flow[i, GIVEN] > ratio * turnover[token[i, way[i]]]:
+            left[i] = flow[i, GIVEN]
+            n_waiting[token[i, 1 - way[i]]] += 1
+    out_balance[:] = 0.0
+    out_balance[token_in_i] = amount_units
+    n_legs = 0
+    n_turns = 0
+    while True:
+        payer = -1
+        n_left = 0
+        for i in range(m):
+            if left[i] > 0.0:
+                n_left += 1
+                if n_waiting[token[i, way[i]]] == 0:
+                    payer = token[i, way[i]]
+                    break
+        if payer < 0 and n_left == 0:
+            break
+        part = 1.0
+        if payer >= 0:
+            mark[:] = 1
+        else:
+            payer, part = _first_payer(token, way, left, out_balance, mark)
+            n_turns += 1
+            if payer < 0:
+                break
+            if n_turns > MOST_TURNS:
+                mark[:] = 1
+                n_waiting[payer] = 0
+        owed = 0.0
+        last = -1
+        for i in range(m):
+            if left[i] > 0.0 and token[i, way[i]] == payer and mark[token[i, 1 - way[i]]] == 1:
+                owed += left[i]
+                last = i
+        is_final = n_waiting[payer] == 0
+        # A token with nothing more to come pays all it has; the wanted token only what the plan says.
+        share = out_balance[payer] / owed if is_final else min(1.0, part)
+        if payer == token_out_i:
+            share = min(1.0, share)
+        for i in range(m):
+            if left[i] <= 0.0 or token[i, way[i]] != payer or mark[token[i, 1 - way[i]]] != 1:
+                continue
+            given = share * left[i]
+            if is_final and i == last and payer != token_out_i:
+                given = out_balance[payer]
+            n_legs = _pay(
+                kind, token, first_seg, seg, i, way[i], given, now, used, out_balance, n_legs, out_leg, out_leg_units
+            )
+            left[i] = left[i] - given if share < 1.0 and not is_final else 0.0
+            if left[i] <= 0.0:
+                left[i] = 0.0
+                n_waiting[token[i, 1 - way[i]]] -= 1
+    return n_legs
