@@ -219,12 +219,11 @@ def output_of(
     what = kind[source_i]
     if what == PRODUCT:
         net = keep * given_units
-        return par[source_i, 1 - direction_i] * net / (par[source_i, direction_i] + net)
+        return float(par[source_i, 1 - direction_i] * net / (par[source_i, direction_i] + net))
     if what == WEIGHTED:
         power = par[source_i, SHAPE0 + direction_i] / par[source_i, SHAPE1 - direction_i]
-        return -par[source_i, 1 - direction_i] * math.expm1(
-            -power * math.log1p(keep * given_units / par[source_i, direction_i])
-        )
+        grown = math.log1p(keep * given_units / par[source_i, direction_i])
+        return float(-par[source_i, 1 - direction_i] * math.expm1(-power * grown))
     if what == STABLE:
         ri = par[source_i, direction_i]
         before = _stable_other(ri, par[source_i, SHAPE0], par[source_i, SHAPE1])
@@ -277,29 +276,29 @@ def rate_of(
     what = kind[source_i]
     if what == PRODUCT:
         at = par[source_i, direction_i] + keep * given_units
-        return par[source_i, direction_i] * par[source_i, 1 - direction_i] * keep / (at * at)
+        return float(par[source_i, direction_i] * par[source_i, 1 - direction_i] * keep / (at * at))
     if what == WEIGHTED:
         ri = par[source_i, direction_i]
         power = par[source_i, SHAPE0 + direction_i] / par[source_i, SHAPE1 - direction_i]
         grown = math.log1p(keep * given_units / ri)
-        return par[source_i, 1 - direction_i] * power * keep / ri * math.exp(-(power + 1.0) * grown)
+        return float(par[source_i, 1 - direction_i] * power * keep / ri * math.exp(-(power + 1.0) * grown))
     if what == STABLE:
         x = par[source_i, direction_i] + keep * given_units
         y = _stable_other(x, par[source_i, SHAPE0], par[source_i, SHAPE1])
-        return keep * _stable_slope(x, y, par[source_i, SHAPE0], par[source_i, SHAPE1])[0]
+        return float(keep * _stable_slope(x, y, par[source_i, SHAPE0], par[source_i, SHAPE1])[0])
     left = keep * given_units if what == CONCENTRATED else given_units
     for s in range(first_seg[2 * source_i + direction_i], first_seg[2 * source_i + direction_i + 1]):
         a = seg[s, 0]
         if what == BOOK:
             if left < a:
-                return seg[s, 1] - (seg[s, 1] - seg[s, 2]) * left / a
+                return float(seg[s, 1] - (seg[s, 1] - seg[s, 2]) * left / a)
             left -= a
             continue
         liquidity = seg[s, 2]
         need = liquidity * (1.0 / seg[s, 1] - 1.0 / a) if direction_i == 0 else liquidity * (seg[s, 1] - a)
         if left < need:
             at = 1.0 / (1.0 / a + left / liquidity) if direction_i == 0 else a + left / liquidity
-            return keep * at * at if direction_i == 0 else keep / (at * at)
+            return float(keep * at * at if direction_i == 0 else keep / (at * at))
         left -= need
     return 0.0
 
@@ -308,14 +307,14 @@ def rate_of(
 def _edge(kind: Int64, par: Float64, first_seg: Int64, seg: Float64, i: int) -> float:
     """Size of source i in token 0: how much of it moves the marginal rate by about its whole self."""
     if kind[i] < CONCENTRATED:
-        return 0.5 * par[i, RESERVE0] / par[i, KEEP]
+        return float(0.5 * par[i, RESERVE0] / par[i, KEEP])
     for direction in range(2):
         s = first_seg[2 * i + direction]
         if s == first_seg[2 * i + direction + 1]:
             continue
         if kind[i] == CONCENTRATED:
-            return 0.5 * seg[s, 2] / (par[i, KEEP] * seg[s, 0])
-        return seg[s, 0] if direction == 0 else seg[s, 0] * seg[s, 1]
+            return float(0.5 * seg[s, 2] / (par[i, KEEP] * seg[s, 0]))
+        return float(seg[s, 0] if direction == 0 else seg[s, 0] * seg[s, 1])
     return 0.0
 
 

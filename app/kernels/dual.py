@@ -127,9 +127,13 @@ def evaluate(
     ratio: softness of kinks; scale: conductance lent to sources that do not trade, in parts of their own.
     """
     m = kind.size
-    price = np.exp(log_price)
-    out_pull[:] = 0.0
-    out_h[:, :] = 0.0
+    n = log_price.size
+    price = np.empty(n)
+    for k in range(n):
+        price[k] = math.exp(log_price[k])
+        out_pull[k] = 0.0
+        for j in range(k + 1):
+            out_h[k, j] = 0.0
     worth = 0.0
     for i in range(m):
         out_flow[i, DIRECTION] = -1.0
@@ -150,7 +154,7 @@ def evaluate(
         is_paying = state[i] == PAYING
         stiff = ratio * gas[i] if is_paying else 0.0
         if is_paying:
-            worth -= 0.5 * stiff * (anchor[2 * i] ** 2 + anchor[2 * i + 1] ** 2)
+            worth -= 0.5 * stiff * (anchor[2 * i] * anchor[2 * i] + anchor[2 * i + 1] * anchor[2 * i + 1])
             out_share[2 * i] = 0.0
             out_share[2 * i + 1] = 0.0
         if direction < 0 and (kind[i] != BOOK or ratio <= 0.0):
@@ -244,7 +248,8 @@ def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out
     At these prices nothing trades unless the sources disagree. Returns how many tokens have a price.
     """
     n = out_log_price.size
-    out_log_price[:] = UNPRICED
+    for k in range(n):
+        out_log_price[k] = UNPRICED
     out_log_price[token_out_i] = 0.0
     for n_hops in range(max(6, n)):
         is_changed = False
@@ -302,7 +307,8 @@ def _newton(
     trial = out_work[2]
     lent = edge
     floor = log_price_inplace[token_in] - FLOOR
-    trial[:] = log_price_inplace
+    for k in range(n):
+        trial[k] = log_price_inplace[k]
     least = np.inf
     n_idle = 0
     length = 0.0
@@ -342,7 +348,8 @@ def _newton(
             for k in range(n):
                 trial[k] = log_price_inplace[k] + length * step[k]
             continue
-        log_price_inplace[:] = trial
+        for k in range(n):
+            log_price_inplace[k] = trial[k]
         n_idle = n_idle + 1 if worst > 0.5 * least and worst < 1e-6 * value else 0
         least = min(least, worst)
         if worst <= tolerance * value or n_idle > 2 or trial[token_in] < floor:
@@ -455,11 +462,23 @@ def minimise(
             out_h,
         )
         out_value[0] = min(out_value[0], sharp + amount_units * math.exp(log_price_inplace[token_in_i]))
-        anchor_inplace[:] = share
+        for k in range(share.size):
+            anchor_inplace[k] = share[k]
         if out_value[0] - out_value[1] <= 1e-11 * out_value[0]:
             break
         softness = max(SHARPEST, 0.2 * softness)
+    out_value[0] += _doubt(token, par, log_price_inplace, out_flow) + 2e-15 * out_value[0]
     return OK
+
+
+@kernel("")
+def _doubt(token: Int64, par: Float64, log_price: Float64, flow: Float64) -> float:
+    """Most that rounding may have taken off the dual value: a deep source loses digits of its depth."""
+    depth = 0.0
+    for i in range(flow.shape[0]):
+        if flow[i, DIRECTION] >= 0.0:
+            depth += par[i, EDGE] * math.exp(log_price[token[i, 0]])
+    return 2e-15 * depth
 
 
 @kernel("")

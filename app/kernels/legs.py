@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.amm import BOOK, CONCENTRATED, RESERVE0, SHAPE0, SHAPE1, STABLE, output_of, stable_invariant
+from app.kernels.amm import CONCENTRATED, RESERVE0, SHAPE0, SHAPE1, STABLE, output_of, stable_invariant
 from app.kernels.dual import DIRECTION, GIVEN, TAKEN
 from app.kernels.jit import kernel
 
@@ -46,7 +46,7 @@ def _pay(
     given = min(given, balance_inplace[a])
     if given <= 0.0 or n_legs >= out_leg.shape[0]:
         return n_legs
-    if kind[i] in {CONCENTRATED, BOOK}:
+    if kind[i] >= CONCENTRATED:
         before = 0.0
         if used_inplace[i] > 0.0:
             before = output_of(kind, par_inplace, first_seg, seg, i, direction, used_inplace[i])
@@ -70,7 +70,8 @@ def _pay(
 @kernel("")
 def _mark_circle(k: int, token: Int64, way: Int64, left: Float64, out_mark: Int64) -> None:
     """Marks the tokens from which token k can still be reached."""
-    out_mark[:] = 0
+    for j in range(out_mark.size):
+        out_mark[j] = 0
     out_mark[k] = 1
     is_changed = True
     while is_changed:
@@ -147,7 +148,8 @@ def order_legs(
         if flow[i, DIRECTION] >= 0.0 and flow[i, GIVEN] > ratio * turnover[token[i, way[i]]]:
             left[i] = flow[i, GIVEN]
             n_waiting[token[i, 1 - way[i]]] += 1
-    out_balance[:] = 0.0
+    for k in range(n):
+        out_balance[k] = 0.0
     out_balance[token_in_i] = amount_units
     n_legs = 0
     n_turns = 0
@@ -164,14 +166,16 @@ def order_legs(
             break
         part = 1.0
         if payer >= 0:
-            mark[:] = 1
+            for k in range(n):
+                mark[k] = 1
         else:
             payer, part = _first_payer(token, way, left, out_balance, mark)
             n_turns += 1
             if payer < 0:
                 break
             if n_turns > MOST_TURNS:
-                mark[:] = 1
+                for k in range(n):
+                    mark[k] = 1
                 n_waiting[payer] = 0
         owed = 0.0
         last = -1
