@@ -46,17 +46,6 @@ SHARPEST: Final = 1e-5
 
 
 @kernel("")
-def _add_curvature(a: int, b: int, ga: float, gb: float, weight: float, out_h: Float64) -> None:
-    """Adds weight x the outer square of (ga, gb) at tokens a, b; the lower triangle only."""
-    out_h[a, a] += weight * ga * ga
-    out_h[b, b] += weight * gb * gb
-    if a > b:
-        out_h[a, b] += weight * ga * gb
-    else:
-        out_h[b, a] += weight * ga * gb
-
-
-@kernel("")
 def _book_worth(
     first: int,
     end: int,
@@ -66,20 +55,20 @@ def _book_worth(
     price_take: float,
     softness: float,
     anchor: Float64,
-    a: int,
-    b: int,
     out_share: Float64,
-    out_h: Float64,
-) -> tuple[float, float, float]:
-    """A book's levels at prices: (worth, input, output); curvature added, shares written."""
+) -> tuple[float, float, float, float, float, float]:
+    """A book's levels at prices: (worth, input, output, curvature at both, at the given, at the taken token)."""
     worth = 0.0
     given = 0.0
     taken = 0.0
+    cross = 0.0
+    bend_give = 0.0
+    bend_take = 0.0
     for s in range(first, end):
         room = seg[s, 0]
         fall = room * (seg[s, 1] - seg[s, 2])
         gain = room * (price_take * seg[s, 1] - price_give)
-        stiff = softness * room * seg[s, 1]
+        stiff = softness * room * seg[s, 1] * price_take
         slope = price_take * fall + stiff
         before = anchor[kink + s]
         top = gain + stiff * before
@@ -89,10 +78,8 @@ def _book_worth(
         elif top > 0.0:
             share = 1.0
         out_share[kink + s] = share
-        if share <= 0.0:
-            if stiff > 0.0:
-                worth -= 0.5 * stiff * before * before
-            elif gain <= 0.0:
+        if share <= 0.0 and before <= 0.0:
+            if gain <= 0.0 and softness <= 0.0:
                 break
             continue
         moved = share - before
@@ -100,8 +87,12 @@ def _book_worth(
         given += share * room
         taken += share * room * seg[s, 1] - 0.5 * fall * share * share
         if 0.0 < share < 1.0:
-            _add_curvature(a, b, -room * price_give, (room * seg[s, 1] - fall * share) * price_take, 1.0 / slope, out_h)
-    return worth, given, taken
+            give = -room * price_give
+            take = (room * seg[s, 1] - fall * share) * price_take
+            bend_give += give * give / slope
+            bend_take += take * take / slope
+            cross += give * take / slope
+    return worth, given, taken, cross, bend_give, bend_take
 
 
 @kernel("")
@@ -141,72 +132,70 @@ def evaluate(
         out_flow[i, TAKEN] = 0.0
         if state[i] == CLOSED:
             continue
-        a = token[i, 0]
-        b = token[i, 1]
-        step = log_price[a] - log_price[b]
-        direction = -1
-        if step < par[i, LOG_RATE0]:
-            direction = 0
-        elif -step < par[i, LOG_RATE0 + 1]:
-            direction = 1
-            a = token[i, 1]
-            b = token[i, 0]
-        is_paying = state[i] == PAYING
-        stiff = ratio * gas[i] if is_paying else 0.0
-        if is_paying:
+        is_book = kind[i] == BOOK
+        stiff = 0.0
+        if state[i] == PAYING:
+            stiff = ratio * gas[i]
             worth -= 0.5 * stiff * (anchor[2 * i] * anchor[2 * i] + anchor[2 * i + 1] * anchor[2 * i + 1])
             out_share[2 * i] = 0.0
             out_share[2 * i + 1] = 0.0
-        if direction < 0 and (kind[i] != BOOK or ratio <= 0.0):
-            if scale > 0.0:
-                _add_curvature(a, b, 1.0, -1.0, scale * par[i, EDGE] * price[token[i, 0]], out_h)
-            continue
-        price_a = price[a]
-        price_b = price[b]
-        if kind[i] == BOOK:
-            for d in range(2):
-                first = first_seg[2 * i + d]
-                end = first_seg[2 * i + d + 1]
-                if first == end:
-                    continue
-                a = token[i, d]
-                b = token[i, 1 - d]
-                price_a = price[a]
-                price_b = price[b]
-                more, given, taken = _book_worth(
-                    first, end, 2 * m, seg, price_a, price_b, ratio, anchor, a, b, out_share, out_h
+        is_trading = False
+        for d in range(2):
+            a = token[i, d]
+            b = token[i, 1 - d]
+            if log_price[a] - log_price[b] >= par[i, LOG_RATE0 + d] and not (is_book and ratio > 0.0):
+                continue
+            if is_book:
+                profit, given, taken, cross, bend_a, bend_b = _book_worth(
+                    first_seg[2 * i + d],
+                    first_seg[2 * i + d + 1],
+                    2 * m,
+                    seg,
+                    price[a],
+                    price[b],
+                    ratio,
+                    anchor,
+                    out_share,
                 )
-                worth += more
-                if given > 0.0:
-                    out_flow[i, DIRECTION] = d
-                    out_flow[i, GIVEN] = given
-                    out_flow[i, TAKEN] = taken
-                    out_pull[a] -= given * price_a
-                    out_pull[b] += taken * price_b
-            continue
-        given, taken, bend = best_trade(kind, par, first_seg, seg, i, direction, price_a / price_b)
-        profit = taken * price_b - given * price_a
-        share = 1.0
-        if is_paying:
-            profit -= gas[i]
-            share = 1.0 if profit > 0.0 else 0.0
-            if stiff > 0.0:
-                before = anchor[2 * i + direction]
-                share = min(1.0, max(0.0, before + profit / stiff))
-                worth += stiff * share * (before - 0.5 * share)
-                if 0.0 < share < 1.0:
-                    _add_curvature(a, b, -given * price_a, taken * price_b, 1.0 / stiff, out_h)
-            out_share[2 * i + direction] = share
-        worth += share * profit
-        if share > 0.0:
-            _add_curvature(a, b, 1.0, -1.0, share * price_a * bend, out_h)
-        elif scale > 0.0:
-            _add_curvature(a, b, 1.0, -1.0, scale * par[i, EDGE] * price[token[i, 0]], out_h)
-        out_flow[i, DIRECTION] = direction
-        out_flow[i, GIVEN] = share * given
-        out_flow[i, TAKEN] = share * taken
-        out_pull[a] -= share * given * price_a
-        out_pull[b] += share * taken * price_b
+            else:
+                given, taken, bend = best_trade(kind, par, first_seg, seg, i, d, price[a] / price[b])
+                profit = taken * price[b] - given * price[a]
+                bend_a = price[a] * bend
+                bend_b = bend_a
+                cross = -bend_a
+            share = 1.0
+            edge = 0.0
+            if state[i] == PAYING:
+                profit -= gas[i]
+                share = 1.0 if profit > 0.0 else 0.0
+                if stiff > 0.0:
+                    before = anchor[2 * i + d]
+                    share = min(1.0, max(0.0, before + profit / stiff))
+                    worth += stiff * share * (before - 0.5 * share)
+                    edge = 1.0 / stiff if 0.0 < share < 1.0 else 0.0
+                out_share[2 * i + d] = share
+            if share <= 0.0 or (is_book and given <= 0.0):
+                worth += share * profit
+                continue
+            is_trading = True
+            give = given * price[a]
+            take = taken * price[b]
+            worth += share * profit
+            out_h[a, a] += share * bend_a + edge * give * give
+            out_h[b, b] += share * bend_b + edge * take * take
+            out_h[max(a, b), min(a, b)] += share * cross - edge * give * take
+            out_flow[i, DIRECTION] = d
+            out_flow[i, GIVEN] = share * given
+            out_flow[i, TAKEN] = share * taken
+            out_pull[a] -= share * give
+            out_pull[b] += share * take
+        if not is_trading and scale > 0.0:
+            a = token[i, 0]
+            b = token[i, 1]
+            lent = scale * par[i, EDGE] * price[a]
+            out_h[a, a] += lent
+            out_h[b, b] += lent
+            out_h[max(a, b), min(a, b)] -= lent
     return worth
 
 

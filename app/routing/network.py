@@ -227,8 +227,10 @@ class SwapProblem:
     token_out_i: int
     amount_units: float
     gas_units: Float64Array
+    has_gas: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "has_gas", bool(self.gas_units.any()))
         _positive(self.amount_units)
         n = self.network.n_tokens
         if not (0 <= self.token_in_i < n and 0 <= self.token_out_i < n) or self.token_in_i == self.token_out_i:
@@ -261,7 +263,6 @@ class SwapPlan:
     unspent_units: float
     status: PlanStatus
     n_solves: int = 1
-    log_price: Float64Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def gap_bps(self) -> float:

@@ -72,7 +72,7 @@ def solve(problem: SwapProblem, n_nodes: int = 200) -> SwapPlan:
     if log_price is None:
         empty = np.empty((0, 2))
         return SwapPlan(empty.astype(np.int64), empty, 0.0, 0.0, 0.0, problem.amount_units, PlanStatus.NO_PATH)
-    if not problem.gas_units.any():
+    if not problem.has_gas:
         bound = _minimise(desk, state, log_price, FIRST_EDGE)
         plan = _plan(desk, bound)
         return _judged(plan, bound, desk.n_solves, is_complete=True)
