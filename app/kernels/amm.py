@@ -314,58 +314,45 @@ def _edge(kind: Int64, par: Float64, first_seg: Int64, seg: Float64, i: int) -> 
             continue
         if kind[i] == CONCENTRATED:
             return float(0.5 * seg[s, 2] / (par[i, KEEP] * seg[s, 0]))
-        return float(seg[s, 0] if direction == 0 else seg[s, 0] * seg[s, 1])
+        end = first_seg[2 * i + direction + 1]
+        span = max(1e-3, math.log(seg[s, 1] / seg[end - 1, 2]))
+        depth = 0.0
+        for level in range(s, end):
+            depth += seg[level, 0] if direction == 0 else seg[level, 0] * seg[level, 1]
+        return depth / span
     return 0.0
 
 
-@kernel("int64(int64[::1], float64[:,::1], int64[::1], float64[:,::1])")
-def open_sources(kind: Int64, par_inplace: Float64, first_seg: Int64, seg: Float64) -> int:
-    """Writes the logarithm of each source's first marginal rate, both directions; NOTHING where it has none.
+@kernel("int64(int64[::1], float64[:,::1], int64[::1], float64[:,::1], int64[:,::1], float64[:,::1], float64[:,::1])")
+def open_sources(
+    kind: Int64, par_inplace: Float64, first_seg: Int64, seg: Float64, row: Int64, ask: Float64, out_quote: Float64
+) -> int:
+    """Completes the sources' columns (stable invariant, first marginal rates, size) and quotes the asked rows.
 
-    Shapes as at the head of this file. Also completes a stable pool's invariant. Returns OK.
+    Shapes as at the head of this file. row: int64[k, 2] of source and direction; ask: float64[k, 2] of input and
+    ratio, the price of input in output. out_quote: float64[k, 5], written: output and marginal rate after the input,
+    then input, output, -d input / d log ratio of the best trade at the ratio. k may be 0. Returns OK.
+    Source: docs/kernels.md#pools. Twin: tests/reference/amm.py.
     """
     for i in range(kind.size):
         if kind[i] == STABLE:
             par_inplace[i, SHAPE1] = stable_invariant(
                 par_inplace[i, RESERVE0], par_inplace[i, RESERVE1], par_inplace[i, SHAPE0]
             )
-        for direction in range(2):
-            rate = rate_of(kind, par_inplace, first_seg, seg, i, direction, 0.0)
-            par_inplace[i, LOG_RATE0 + direction] = math.log(rate) if rate > 0.0 else NOTHING
+        for d in range(2):
+            rate = rate_of(kind, par_inplace, first_seg, seg, i, d, 0.0)
+            par_inplace[i, LOG_RATE0 + d] = math.log(rate) if rate > 0.0 else NOTHING
         par_inplace[i, EDGE] = _edge(kind, par_inplace, first_seg, seg, i)
-    return OK
-
-
-@kernel(
-    "int64(int64[::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], int64[::1],"
-    " float64[:,::1], float64[:,::1])"
-)
-def quote_sources(
-    kind: Int64,
-    par: Float64,
-    first_seg: Int64,
-    seg: Float64,
-    source: Int64,
-    direction: Int64,
-    ask: Float64,
-    out_quote: Float64,
-) -> int:
-    """Per row: output and marginal rate of an input, and the best trade at a price.
-
-    source, direction: int64[k]; ask: float64[k, 2] of (input, ratio), ratio the price of input in output.
-    out_quote: float64[k, 5], written: output, marginal rate, then input, output, -d input / d log ratio of the best
-    trade at the ratio. Returns OK. Source: docs/kernels.md#pools. Twin: tests/reference/amm.py.
-    """
-    for k in range(source.size):
-        i = source[k]
-        d = direction[k]
-        out_quote[k, 0] = output_of(kind, par, first_seg, seg, i, d, ask[k, 0])
-        out_quote[k, 1] = rate_of(kind, par, first_seg, seg, i, d, ask[k, 0])
+    for k in range(row.shape[0]):
+        i = row[k, 0]
+        d = row[k, 1]
+        out_quote[k, 0] = output_of(kind, par_inplace, first_seg, seg, i, d, ask[k, 0])
+        out_quote[k, 1] = rate_of(kind, par_inplace, first_seg, seg, i, d, ask[k, 0])
         out_quote[k, 2] = 0.0
         out_quote[k, 3] = 0.0
         out_quote[k, 4] = 0.0
-        if math.log(ask[k, 1]) < par[i, LOG_RATE0 + d]:
-            given, taken, bend = best_trade(kind, par, first_seg, seg, i, d, ask[k, 1])
+        if math.log(ask[k, 1]) < par_inplace[i, LOG_RATE0 + d]:
+            given, taken, bend = best_trade(kind, par_inplace, first_seg, seg, i, d, ask[k, 1])
             out_quote[k, 2] = given
             out_quote[k, 3] = taken
             out_quote[k, 4] = bend

@@ -115,7 +115,8 @@ def evaluate(
 ) -> float:
     """Worth of all sources at prices; writes shares, trades, imbalances in value and their curvature in log prices.
 
-    ratio: softness of kinks; scale: conductance lent to sources that do not trade, in parts of their own.
+    ratio: softness of kinks; scale: conductance lent to sources that have none at these prices, in parts of
+    their own.
     """
     m = kind.size
     n = log_price.size
@@ -139,7 +140,7 @@ def evaluate(
             worth -= 0.5 * stiff * (anchor[2 * i] * anchor[2 * i] + anchor[2 * i + 1] * anchor[2 * i + 1])
             out_share[2 * i] = 0.0
             out_share[2 * i + 1] = 0.0
-        is_trading = False
+        is_bent = False
         for d in range(2):
             a = token[i, d]
             b = token[i, 1 - d]
@@ -177,7 +178,7 @@ def evaluate(
             if share <= 0.0 or (is_book and given <= 0.0):
                 worth += share * profit
                 continue
-            is_trading = True
+            is_bent = is_bent or bend_a > 0.0 or edge > 0.0
             give = given * price[a]
             take = taken * price[b]
             worth += share * profit
@@ -189,7 +190,7 @@ def evaluate(
             out_flow[i, TAKEN] = share * taken
             out_pull[a] -= share * give
             out_pull[b] += share * take
-        if not is_trading and scale > 0.0:
+        if not is_bent and scale > 0.0:
             a = token[i, 0]
             b = token[i, 1]
             lent = scale * par[i, EDGE] * price[a]
@@ -277,7 +278,7 @@ def _newton(
     token_in: int,
     token_out: int,
     softness: float,
-    tolerance: float,
+    n_most: int,
     edge: float,
     anchor: Float64,
     log_price_inplace: Float64,
@@ -303,7 +304,7 @@ def _newton(
     length = 0.0
     slope = 0.0
     n_cuts = 0
-    for n_tries in range(MAX_NEWTON):
+    for n_tries in range(n_most):
         worth = evaluate(
             kind,
             token,
@@ -334,6 +335,7 @@ def _newton(
             # Beyond the minimum by more than half of what led here: back to where the two slopes cross.
             length *= min(0.7, max(0.1, slope / (slope - now)))
             n_cuts += 1
+            lent = min(1.0, 5.0 * lent)
             for k in range(n):
                 trial[k] = log_price_inplace[k] + length * step[k]
             continue
@@ -341,7 +343,7 @@ def _newton(
             log_price_inplace[k] = trial[k]
         n_idle = n_idle + 1 if worst > 0.5 * least and worst < 1e-6 * value else 0
         least = min(least, worst)
-        if worst <= tolerance * value or n_idle > 2 or trial[token_in] < floor:
+        if worst <= 1e-10 * value or n_most == 1 or n_idle > 2 or trial[token_in] < floor:
             return n_tries, value, worst
         for k in range(n):
             step[k] = -pull[k]
@@ -354,10 +356,10 @@ def _newton(
                 most = max(most, abs(step[k]))
         length = 1.0 if most <= 2.0 else 2.0 / most
         n_cuts = 0
-        lent *= 0.1
+        lent = max(1e-9, 0.1 * lent)
         for k in range(n):
             trial[k] = log_price_inplace[k] + length * step[k]
-    return MAX_NEWTON, value, worst
+    return n_most, value, worst
 
 
 @kernel(
@@ -404,7 +406,9 @@ def minimise(
     edge = ratio
     out_value[0] = np.inf
     out_value[3] = 0.0
-    for _ in range(MAX_ROUNDS):
+    for n_round in range(2 * MAX_ROUNDS):
+        # Every other round only looks: the exact dual value at the prices that the softened problem led to.
+        is_look = n_round % 2 == 1
         steps, value, worst = _newton(
             kind,
             token,
@@ -416,46 +420,31 @@ def minimise(
             amount_units,
             token_in_i,
             token_out_i,
-            softness,
-            1e-10,
+            0.0 if is_look else softness,
+            1 if is_look else MAX_NEWTON,
             edge,
             anchor_inplace,
             log_price_inplace,
-            share,
-            out_flow,
+            spare_share if is_look else share,
+            spare_flow if is_look else out_flow,
             out_work,
             out_h,
         )
-        out_value[1] = out_work[0, token_out_i] - _paid(state, gas, share)
-        out_value[2] = worst
-        out_value[3] += steps
+        if is_look or not is_kinked:
+            out_value[0] = min(out_value[0], value)
+        if not is_look:
+            out_value[1] = out_work[0, token_out_i] - _paid(state, gas, share)
+            out_value[2] = worst
+            out_value[3] += steps
+            edge = 0.0
         if not is_kinked:
-            out_value[0] = value
             break
-        edge = 0.0
-        sharp = evaluate(
-            kind,
-            token,
-            par,
-            first_seg,
-            seg,
-            state,
-            gas,
-            log_price_inplace,
-            0.0,
-            0.0,
-            anchor_inplace,
-            spare_share,
-            spare_flow,
-            out_work[1],
-            out_h,
-        )
-        out_value[0] = min(out_value[0], sharp + amount_units * math.exp(log_price_inplace[token_in_i]))
-        for k in range(share.size):
-            anchor_inplace[k] = share[k]
-        if out_value[0] - out_value[1] <= 1e-11 * out_value[0]:
-            break
-        softness = max(SHARPEST, 0.2 * softness)
+        if is_look:
+            for k in range(share.size):
+                anchor_inplace[k] = share[k]
+            if out_value[0] - out_value[1] <= 1e-11 * out_value[0]:
+                break
+            softness = max(SHARPEST, 0.2 * softness)
     out_value[0] += _doubt(token, par, log_price_inplace, out_flow) + 2e-15 * out_value[0]
     return OK
 

@@ -87,7 +87,7 @@ def _mark_circle(k: int, token: Int64, way: Int64, left: Float64, out_mark: Int6
 @kernel("")
 def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_mark: Int64) -> tuple[int, float]:
     """Token that can pay the largest part of what it owes within its circle, and that part; (-1, 0) if none."""
-    best = -1
+    best = int(np.int64(-1))
     most = 0.0
     for k in range(balance.size):
         if balance[k] <= 0.0:
@@ -151,7 +151,7 @@ def order_legs(
     for k in range(n):
         out_balance[k] = 0.0
     out_balance[token_in_i] = amount_units
-    n_legs = 0
+    n_legs = int(np.int64(0))
     n_turns = 0
     while True:
         payer = -1

@@ -26,6 +26,9 @@ Reserves = tuple[float, float]
 
 PPM: Final = 1e6
 LOG_TICK: Final = math.log(1.0001)
+NO_ROWS: Final = np.empty((0, 2), dtype=np.int64)
+NO_ASKS: Final = np.empty((0, 2))
+NO_QUOTES: Final = np.empty((0, 5))
 
 
 class SourceRefused(ValueError):
@@ -214,7 +217,7 @@ def network(n_tokens: int, sources: Sequence[Source]) -> Network:
         np.array(first_seg, dtype=np.int64),
         np.array(pieces, dtype=np.float64).reshape(-1, 3),
     )
-    amm.open_sources(laid.kind, laid.par, laid.first_seg, laid.seg)
+    amm.open_sources(laid.kind, laid.par, laid.first_seg, laid.seg, NO_ROWS, NO_ASKS, NO_QUOTES)
     return laid
 
 

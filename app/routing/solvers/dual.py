@@ -224,7 +224,8 @@ def _try(desk: _Desk, is_open: Bools, log_price: Float64Array) -> None:
         )
         is_used = np.zeros(net.n_sources, dtype=np.bool_)
         is_used[plan.leg[:, 0]] = True
-        short = np.where(is_used, earned - problem.gas_units, np.inf)
+        n_turns = np.bincount(plan.leg[:, 0], minlength=net.n_sources)
+        short = np.where(is_used, earned - n_turns * problem.gas_units, np.inf)
         losers = np.argsort(short)[: int((short < 0.0).sum())]
         if losers.size == 0:
             return
