@@ -39,7 +39,7 @@ def random_source(rng: Random, shape: Shape, pair: tuple[int, int], price: list[
     rate = price[pair[0]] / price[pair[1]] * math.exp(rng.uniform(-1, 1) * shape.noise * fee * 1e-6)
     depth = math.exp(rng.uniform(math.log(3e4), math.log(3e7))) / price[pair[0]]
     kind = rng.choice(shape.kinds)
-    if kind == "stable" and abs(math.log(rate)) > 0.02:
+    if kind == "stable" and abs(math.log(rate)) > shape.noise * fee * 1e-6:
         kind = "product"
     if kind == "product":
         return network.constant_product(pair, fee, (depth, depth * rate))
@@ -47,16 +47,15 @@ def random_source(rng: Random, shape: Shape, pair: tuple[int, int], price: list[
         weight = rng.choice((0.2, 0.5, 0.8))
         return network.weighted(pair, fee, (depth, depth * rate * (1 - weight) / weight), (weight, 1 - weight))
     if kind == "stable":
-        return _stable(rng, pair, fee, depth, rate)
+        return _stable(rng, pair, fee, depth)
     if kind == "concentrated":
         return _concentrated(rng, pair, fee, depth, rate)
     return _book(rng, pair, fee, depth, rate)
 
 
-def _stable(rng: Random, pair: tuple[int, int], fee: float, depth: float, rate: float) -> network.Source:
+def _stable(rng: Random, pair: tuple[int, int], fee: float, depth: float) -> network.Source:
     """Reserves such that the marginal rate is about 1, whatever the amplification."""
-    del rate
-    return network.stable_swap(pair, fee, (depth, depth * rng.uniform(0.98, 1.02)), rng.choice((50.0, 200.0, 1000.0)))
+    return network.stable_swap(pair, fee, (depth, depth * rng.uniform(0.999, 1.001)), rng.choice((50.0, 200.0, 1000.0)))
 
 
 def _concentrated(rng: Random, pair: tuple[int, int], fee: float, depth: float, rate: float) -> network.Source:

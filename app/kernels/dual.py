@@ -39,7 +39,8 @@ DIRECTION: Final = 2
 
 UNPRICED: Final = -400.0  # log price of a token that nobody turns into the wanted one
 FLOOR: Final = 40.0  # a price that fell by exp(-40) is nothing: the amount exceeds what there is
-MAX_NEWTON: Final = 60
+N_EASY: Final = 30  # steps that nearly all problems need fewer of
+MAX_NEWTON: Final = 300
 MAX_ROUNDS: Final = 14
 SOFTEST: Final = 1e-2  # relative move of the price over which a kink opens, in the first round and in the last
 SHARPEST: Final = 1e-5
@@ -105,8 +106,8 @@ def evaluate(
     state: Int64,
     gas: Float64,
     log_price: Float64,
-    ratio: float,
-    scale: float,
+    softness_frac: float,
+    reach_frac: float,
     anchor: Float64,
     out_share: Float64,
     out_flow: Float64,
@@ -115,8 +116,9 @@ def evaluate(
 ) -> float:
     """Worth of all sources at prices; writes shares, trades, imbalances in value and their curvature in log prices.
 
-    ratio: softness of kinks; scale: conductance lent to sources that have none at these prices, in parts of
-    their own.
+    softness_frac: of kinks. reach_frac: a source that does not trade, but would after about such a move of the price,
+    lends its conductance, or Newton's steps would run past where it starts to and zigzag; below 0 every such source
+    lends that part of its own.
     """
     m = kind.size
     n = log_price.size
@@ -136,7 +138,7 @@ def evaluate(
         is_book = kind[i] == BOOK
         stiff = 0.0
         if state[i] == PAYING:
-            stiff = ratio * gas[i]
+            stiff = softness_frac * gas[i]
             worth -= 0.5 * stiff * (anchor[2 * i] * anchor[2 * i] + anchor[2 * i + 1] * anchor[2 * i + 1])
             out_share[2 * i] = 0.0
             out_share[2 * i + 1] = 0.0
@@ -144,7 +146,7 @@ def evaluate(
         for d in range(2):
             a = token[i, d]
             b = token[i, 1 - d]
-            if log_price[a] - log_price[b] >= par[i, LOG_RATE0 + d] and not (is_book and ratio > 0.0):
+            if log_price[a] - log_price[b] >= par[i, LOG_RATE0 + d] and not (is_book and softness_frac > 0.0):
                 continue
             if is_book:
                 profit, given, taken, cross, bend_a, bend_b = _book_worth(
@@ -154,7 +156,7 @@ def evaluate(
                     seg,
                     price[a],
                     price[b],
-                    ratio,
+                    softness_frac,
                     anchor,
                     out_share,
                 )
@@ -165,7 +167,7 @@ def evaluate(
                 bend_b = bend_a
                 cross = -bend_a
             share = 1.0
-            edge = 0.0
+            edge = 1e-6
             if state[i] == PAYING:
                 profit -= gas[i]
                 share = 1.0 if profit > 0.0 else 0.0
@@ -190,10 +192,18 @@ def evaluate(
             out_flow[i, TAKEN] = share * taken
             out_pull[a] -= share * give
             out_pull[b] += share * take
-        if not is_bent and scale > 0.0:
+        if not is_bent and reach_frac != 0.0:
             a = token[i, 0]
             b = token[i, 1]
-            lent = scale * par[i, EDGE] * price[a]
+            step = log_price[a] - log_price[b]
+            lent = par[i, EDGE] * price[a]
+            if reach_frac < 0.0:
+                lent *= -reach_frac
+            else:
+                away = max(0.0, min(step - par[i, LOG_RATE0], -step - par[i, LOG_RATE0 + 1])) / reach_frac
+                lent /= 1.0 + away * away
+                if is_book:
+                    lent *= reach_frac / (reach_frac + 1e-3)
             out_h[a, a] += lent
             out_h[b, b] += lent
             out_h[max(a, b), min(a, b)] -= lent
@@ -233,29 +243,33 @@ def _factor_solve(n: int, ground: int, h_inplace: Float64, b_inplace: Float64) -
 
 @kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])")
 def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out_log_price: Float64) -> int:
-    """Log price of each token in the wanted one along its best marginal path of up to 6 hops; UNPRICED without one.
+    """Log price of each token in the wanted one along its best marginal path; UNPRICED without one.
 
     At these prices nothing trades unless the sources disagree. Returns how many tokens have a price.
     """
     n = out_log_price.size
-    for k in range(n):
-        out_log_price[k] = UNPRICED
-    out_log_price[token_out_i] = 0.0
-    for n_hops in range(max(6, n)):
-        is_changed = False
-        for i in range(token.shape[0]):
-            if state[i] == CLOSED:
-                continue
-            for d in range(2):
-                a = token[i, d]
-                b = token[i, 1 - d]
-                if a == token_out_i or out_log_price[b] == UNPRICED or par[i, LOG_RATE0 + d] == NOTHING:
+    for n_most in (n + 1, 6):
+        for k in range(n):
+            out_log_price[k] = UNPRICED
+        out_log_price[token_out_i] = 0.0
+        is_changed = True
+        n_hops = 0
+        while is_changed and n_hops < n + 1:
+            is_changed = False
+            for i in range(token.shape[0]):
+                if state[i] == CLOSED:
                     continue
-                reached = out_log_price[b] + par[i, LOG_RATE0 + d]
-                # A price is improved in the first rounds only: disagreeing sources would raise it for ever.
-                if out_log_price[a] == UNPRICED or (n_hops < 6 and reached > out_log_price[a] + 1e-12):
-                    out_log_price[a] = reached
-                    is_changed = True
+                for d in range(2):
+                    a = token[i, d]
+                    b = token[i, 1 - d]
+                    if a == token_out_i or out_log_price[b] == UNPRICED or par[i, LOG_RATE0 + d] == NOTHING:
+                        continue
+                    reached = out_log_price[b] + par[i, LOG_RATE0 + d]
+                    if out_log_price[a] == UNPRICED or (n_hops < n_most and reached > out_log_price[a] + 1e-12):
+                        out_log_price[a] = reached
+                        is_changed = True
+            n_hops += 1
+        # Still rising after as many rounds as tokens: sources disagree, and few rounds keep that out of the prices.
         if not is_changed:
             break
     n_priced = 0
@@ -295,7 +309,7 @@ def _newton(
     pull = out_work[0]
     step = out_work[1]
     trial = out_work[2]
-    lent = edge
+    reach = -edge
     floor = log_price_inplace[token_in] - FLOOR
     for k in range(n):
         trial[k] = log_price_inplace[k]
@@ -315,7 +329,7 @@ def _newton(
             gas,
             trial,
             softness,
-            lent,
+            reach,
             anchor,
             out_share,
             out_flow,
@@ -335,7 +349,8 @@ def _newton(
             # Beyond the minimum by more than half of what led here: back to where the two slopes cross.
             length *= min(0.7, max(0.1, slope / (slope - now)))
             n_cuts += 1
-            lent = min(1.0, 5.0 * lent)
+            if reach < 0.0:
+                reach = max(-1.0, 5.0 * reach)
             for k in range(n):
                 trial[k] = log_price_inplace[k] + length * step[k]
             continue
@@ -343,7 +358,7 @@ def _newton(
             log_price_inplace[k] = trial[k]
         n_idle = n_idle + 1 if worst > 0.5 * least and worst < 1e-6 * value else 0
         least = min(least, worst)
-        if worst <= 1e-10 * value or n_most == 1 or n_idle > 2 or trial[token_in] < floor:
+        if worst <= 1e-10 * value or n_most == 1 or n_idle > 5 or trial[token_in] < floor:
             return n_tries, value, worst
         for k in range(n):
             step[k] = -pull[k]
@@ -355,8 +370,12 @@ def _newton(
                 slope += pull[k] * step[k]
                 most = max(most, abs(step[k]))
         length = 1.0 if most <= 2.0 else 2.0 / most
+        if n_tries < N_EASY:
+            reach = min(-1e-9, 0.1 * reach)
+        else:
+            # Steps that had to be cut ran past sources that start to trade: those near lend until steps are short.
+            reach = max(1e-12, most if n_cuts > 0 or reach < 0.0 else min(most, 0.5 * reach))
         n_cuts = 0
-        lent = max(1e-9, 0.1 * lent)
         for k in range(n):
             trial[k] = log_price_inplace[k] + length * step[k]
     return n_most, value, worst
@@ -387,8 +406,8 @@ def minimise(
 ) -> int:
     """Prices with the least dual value, and each source's trade at them.
 
-    state: int64[m] of CLOSED, FREE, PAYING; gas: float64[m], fixed cost in the wanted token; ratio: conductance lent at
-    the start to sources that do not trade (1 from first prices, 0 from the prices of a near problem).
+    state: int64[m] of CLOSED, FREE, PAYING; gas: float64[m], fixed cost in the wanted token; ratio: how far prices
+    may move at first (1 from first prices, less from those of a near problem).
     log_price_inplace: float64[n]; anchor_inplace: float64[2 m + n_seg], shares of kinks, 0 at first.
     out_flow: float64[m, 3] of input, output, direction (-1: none). out_work: float64[3, n]; out_h: float64[n, n].
     out_value: float64[4]: dual value (a bound on every plan), output of the trades, largest imbalance in value, steps.
@@ -436,7 +455,7 @@ def minimise(
             out_value[1] = out_work[0, token_out_i] - _paid(state, gas, share)
             out_value[2] = worst
             out_value[3] += steps
-            edge = 0.0
+            edge = 1e-6
         if not is_kinked:
             break
         if is_look:

@@ -9,8 +9,6 @@ token that can pay the largest part of what it owes within its circle does, in a
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
@@ -20,8 +18,6 @@ from app.kernels.jit import kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
-
-MOST_TURNS: Final = 64  # turns of circles; what they leave unpaid is then scaled down to what is there
 
 
 @kernel("")
@@ -85,6 +81,55 @@ def _mark_circle(k: int, token: Int64, way: Int64, left: Float64, out_mark: Int6
 
 
 @kernel("")
+def _cancel_circle(
+    k: int, token: Int64, way: Int64, flow: Float64, left_inplace: Float64, n_waiting_inplace: Int64
+) -> None:
+    """Takes one circle through token k out of what is left to pay, as much of it as its thinnest trade has.
+
+    Its other tokens stay balanced; k loses what the circle would have earned.
+    """
+    m = left_inplace.size
+    n = n_waiting_inplace.size
+    hop = np.full(n, -1)
+    # Towards k from all sides, nearest first: hop[j] is the trade that leads from token j on the way to k.
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for i in range(m):
+            a = token[i, way[i]]
+            b = token[i, 1 - way[i]]
+            if left_inplace[i] > 0.0 and a != k and hop[a] < 0 and (b == k or hop[b] >= 0):
+                hop[a] = i
+                is_changed = True
+    start = -1
+    for i in range(m):
+        b = token[i, 1 - way[i]]
+        if left_inplace[i] > 0.0 and token[i, way[i]] == k and hop[b] >= 0:
+            start = i
+            break
+    if start < 0:
+        return
+    # One unit into the first trade becomes `unit` at each later one; the least of left / unit empties a trade.
+    most = np.inf
+    for n_pass in range(2):
+        i = start
+        unit = 1.0
+        for _ in range(n + 1):
+            if n_pass == 0:
+                most = min(most, left_inplace[i] / unit)
+            else:
+                left_inplace[i] -= most * unit
+                if left_inplace[i] <= 1e-12 * flow[i, GIVEN]:
+                    left_inplace[i] = 0.0
+                    n_waiting_inplace[token[i, 1 - way[i]]] -= 1
+            unit *= flow[i, TAKEN] / flow[i, GIVEN]
+            b = token[i, 1 - way[i]]
+            if b == k:
+                break
+            i = hop[b]
+
+
+@kernel("")
 def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_mark: Int64) -> tuple[int, float]:
     """Token that can pay the largest part of what it owes within its circle, and that part; (-1, 0) if none."""
     best = int(np.int64(-1))
@@ -107,7 +152,7 @@ def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_
 
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
-    " float64, int64[:,::1], float64[:,::1], float64[::1])"
+    " int64, float64, int64[:,::1], float64[:,::1], float64[::1])"
 )
 def order_legs(
     kind: Int64,
@@ -119,6 +164,7 @@ def order_legs(
     amount_units: float,
     token_in_i: int,
     token_out_i: int,
+    n_most: int,
     ratio: float,
     out_leg: Int64,
     out_leg_units: Float64,
@@ -126,8 +172,9 @@ def order_legs(
 ) -> int:
     """Legs in order from the trades `flow` (float64[m, 3] of input, output, direction).
 
-    ratio: trades of less than this part of the token's turnover are left out. out_leg: int64[max, 2] of source and
-    direction; out_leg_units: float64[max, 2] of input and output; out_balance: float64[n], what the wallet ends with.
+    n_most: turns that circles may take; what is left of them is then taken out of the plan. ratio: trades of less than
+    this part of the token's turnover are left out. out_leg: int64[max, 2] of source and direction; out_leg_units:
+    float64[max, 2] of input and output; out_balance: float64[n], what the wallet ends with.
     Returns the number of legs. Source: docs/kernels.md#legs.
     """
     m = kind.size
@@ -173,10 +220,9 @@ def order_legs(
             n_turns += 1
             if payer < 0:
                 break
-            if n_turns > MOST_TURNS:
-                for k in range(n):
-                    mark[k] = 1
-                n_waiting[payer] = 0
+            if n_turns > n_most:
+                _cancel_circle(payer, token, way, flow, left, n_waiting)
+                continue
         owed = 0.0
         last = -1
         for i in range(m):

@@ -24,6 +24,8 @@ Bools = npt.NDArray[np.bool_]
 NAME: Final = "dual"
 PROVEN_FRAC: Final = 1e-9  # a gap below this part of the bound is rounding
 DUST_FRAC: Final = 1e-13  # trades below this part of a token's turnover are rounding
+TURNS: Final = 64  # of circles, where sources disagree; with a fixed cost a leg few are worth it
+TURNS_PAYING: Final = 2
 MOST_LEGS: Final = 4_096
 LIKELY_FRAC: Final = 0.5
 FIRST_EDGE: Final = 1.0
@@ -126,6 +128,7 @@ def _plan(desk: _Desk, bound_units: float) -> SwapPlan:
         problem.amount_units,
         problem.token_in_i,
         problem.token_out_i,
+        TURNS_PAYING if problem.has_gas else TURNS,
         DUST_FRAC,
         desk.leg,
         desk.leg_units,
@@ -193,7 +196,8 @@ def _relax(desk: _Desk, state: Int64Array, log_price: Float64Array, edge: float)
     _try(desk, (is_sure & used) | (is_paying & (share >= LIKELY_FRAC)), log_price)
     if bound <= desk.floor_units:
         return bound, -1
-    doubt = np.where(is_used, np.minimum(share, 1.0 - share), -1.0)
+    # A source in part first; then any that the relaxation uses; then any that it leaves out.
+    doubt = np.where(is_used, np.minimum(share, 1.0 - share) + 1.0, np.where(is_paying, 0.0, -1.0))
     doubtful = int(doubt.argmax())
     return bound, doubtful if doubt[doubtful] >= 0.0 else -1
 
