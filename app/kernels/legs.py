@@ -232,13 +232,17 @@ def order_legs(
         is_final = n_waiting[payer] == 0
         # A token with nothing more to come pays all it has; the wanted token only what the plan says.
         share = out_balance[payer] / owed if is_final else min(1.0, part)
-        if payer == token_out_i:
+        if payer == token_out_i or share > 1.0 + 1e-6:
+            # More than the plan asks for by more than rounding: the sources are full, the rest stays in the wallet.
             share = min(1.0, share)
+            is_whole = False
+        else:
+            is_whole = is_final
         for i in range(m):
             if left[i] <= 0.0 or token[i, way[i]] != payer or mark[token[i, 1 - way[i]]] != 1:
                 continue
             given = share * left[i]
-            if is_final and i == last and payer != token_out_i:
+            if is_whole and i == last:
                 given = out_balance[payer]
             n_legs = _pay(
                 kind, token, first_seg, seg, i, way[i], given, now, used, out_balance, n_legs, out_leg, out_leg_units
