@@ -32,7 +32,11 @@ def test_every_price_is_a_bound_on_every_plan(seed):
     rng = Random(seed)
     prices = np.empty(problem.network.n_tokens)
     dual.first_prices(
-        problem.network.token, problem.network.par, np.full(problem.network.n_sources, dual.FREE), problem.token_out_i, prices
+        problem.network.token,
+        problem.network.par,
+        np.full(problem.network.n_sources, dual.FREE),
+        problem.token_out_i,
+        prices,
     )
     for k in range(prices.size):
         prices[k] += 0.0 if k == problem.token_out_i else rng.gauss(0, 0.01)
@@ -46,7 +50,11 @@ def test_imbalances_are_the_slope_of_the_value(seed):
     problem = random_swap(seed, has_books=False)
     rng, prices = Random(seed), np.empty(problem.network.n_tokens)
     dual.first_prices(
-        problem.network.token, problem.network.par, np.full(problem.network.n_sources, dual.FREE), problem.token_out_i, prices
+        problem.network.token,
+        problem.network.par,
+        np.full(problem.network.n_sources, dual.FREE),
+        problem.token_out_i,
+        prices,
     )
     prices += np.array([rng.gauss(0, 0.02) for _ in prices])
     k = rng.randrange(prices.size)

@@ -67,6 +67,18 @@ def test_a_bound_with_fixed_costs_covers_every_set_of_sources(seed, gas):
         m = net.n_sources
         leg, units, value = np.empty((m, 2), np.int64), np.empty((m, 2)), np.empty(4)
         waterfill.split(
-            net.kind, net.token, net.par, net.first_seg, net.seg, state, np.full(m, gas), amount, 0, 1, leg, units, value
+            net.kind,
+            net.token,
+            net.par,
+            net.first_seg,
+            net.seg,
+            state,
+            np.full(m, gas),
+            amount,
+            0,
+            1,
+            leg,
+            units,
+            value,
         )
         assert value[1] - value[3] <= bound * (1 + 1e-12)
