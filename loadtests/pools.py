@@ -37,9 +37,8 @@ STRATA = (
 def product_pools(n_sources: int) -> network.SwapProblem:
     """A swap over parallel constant-product pools, small enough for every contestant."""
     rng = Random(n_sources)
-    pools = [
-        network.constant_product((0, 1), 3_000.0, (rng.uniform(5, 50), rng.uniform(5, 50))) for _ in range(n_sources)
-    ]
+    depths = [rng.uniform(5, 50) for _ in range(n_sources)]
+    pools = [network.constant_product((0, 1), 3_000.0, (d, d * rng.uniform(1.999, 2.001))) for d in depths]
     return network.swap(network.network(2, pools), 0, 1, 10.0)
 
 
@@ -162,17 +161,17 @@ def write() -> Path:
     lines = [
         "# Swaps over pools and books",
         "",
-        f"Written by `python -m loadtests.pools`. {N_SEEDS} seeds a stratum, {N_SEEDS * len(STRATA)} swaps, 2 to 200",
-        "sources of every kind over 2 to 30 tokens. The ratio is the plan's net output over the solver's own dual bound,",
-        f"which no plan can exceed, so it understates. At most {N_NODES} nodes of branch and bound with a fixed cost.",
+        f"Written by `python -m loadtests.pools`. {N_SEEDS} seeds a stratum, {N_SEEDS * len(STRATA)} swaps over up",
+        "to 200 sources of every kind and 30 tokens. The ratio is the plan's output over the solver's own bound,",
+        f"which no plan can exceed, so it understates. At most {N_NODES} nodes where legs cost.",
         "Where pools disagree a plan may need more of a token than the wallet ever holds; such gaps are told, not hidden.",
         "",
         *_table(family),
         "",
         "## Against a conic solver",
         "",
-        "CPU us of one split over parallel constant-product pools, interleaved, equal within 1e-6: the two solvers from",
-        "Python, Clarabel called directly with the cones assembled, cvxpy with Clarabel.",
+        "CPU us of one split over parallel constant-product pools, interleaved, equal within 1e-6: the two solvers",
+        "from Python, Clarabel called directly with the cones assembled, cvxpy with Clarabel.",
         "",
         *_table(measure()),
     ]

@@ -49,7 +49,7 @@ class PlanStatus(Enum):
 class Source:
     """One pool or book between two tokens; `pieces` per direction as kernels/amm.py reads them."""
 
-    kind: int
+    kind_i: int
     token0_i: int
     token1_i: int
     fee_ppm: float
@@ -194,7 +194,7 @@ class Network:
 def network(n_tokens: int, sources: Sequence[Source]) -> Network:
     """Lays the sources flat and opens them."""
     m = len(sources)
-    kind = np.array([source.kind for source in sources], dtype=np.int64)
+    kind = np.array([source.kind_i for source in sources], dtype=np.int64)
     token = np.array([(source.token0_i, source.token1_i) for source in sources], dtype=np.int64).reshape(m, 2)
     if m and (token.min() < 0 or token.max() >= n_tokens or (token[:, 0] == token[:, 1]).any()):
         raise SourceRefused(f"a source lies between two different tokens below {n_tokens}")
