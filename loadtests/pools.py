@@ -164,7 +164,7 @@ def write() -> Path:
         f"Written by `python -m loadtests.pools`. {N_SEEDS} seeds a stratum, {N_SEEDS * len(STRATA)} swaps over up",
         "to 200 sources of every kind and 30 tokens. The ratio is the plan's output over the solver's own bound,",
         f"which no plan can exceed, so it understates. At most {N_NODES} nodes where legs cost.",
-        "Where pools disagree a plan may need more of a token than the wallet ever holds; such gaps are told, not hidden.",
+        "Where pools disagree a plan may need more of a token than the wallet ever holds; such gaps are told.",
         "",
         *_table(family),
         "",
