@@ -19,21 +19,13 @@ from app.routing.costs import Walks
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, build_problem
 from app.routing.receipt import Outcome
-from app.routing.rounding import Solve, drop_what_does_not_pay
-from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
+from app.routing.search import SOLVERS, Solvers, best_of, plans_of
+from app.routing.solvers import best_single, greedy
 from app.routing.verify import Recosted
 from app.shm.books import SymbolBooks
 
 Int64Array = npt.NDArray[np.int64]
-Solvers = Sequence[tuple[str, Solve]]
 
-# The first is the planner; the rest are the baselines that every plan is verified beside.
-SOLVERS: Final[Solvers] = (
-    (greedy.NAME, greedy.solve),
-    (best_single.NAME, best_single.solve),
-    (pro_rata.NAME, pro_rata.solve),
-    (fee_blind.NAME, fee_blind.solve),
-)
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
 
@@ -128,10 +120,11 @@ def _alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
     return found[best_i], walks[best_i : best_i + 1]
 
 
-def _contest(problem: RouteProblem, solvers: Solvers) -> _Contest:
+def _contest(problem: RouteProblem, solvers: Solvers, found: Sequence[Int64Array] | None = None) -> _Contest:
     """The planner's and the baselines' plans in whole lots, re-costed; for a whole-only order the one venue.
 
     The most units win first, the least exact cost second; a sweep takes the raw-price order as it was asked.
+    `found`: plans that were searched elsewhere, one a solver; they are judged as if they were made here.
     """
     wanted = target.target_units(problem)
     if is_whole_only(problem.request):
@@ -139,33 +132,10 @@ def _contest(problem: RouteProblem, solvers: Solvers) -> _Contest:
         if alone is None:
             return _Contest((), NO_WALKS, None, wanted)
         return _Contest((alone[0],), alone[1], alone[0], wanted)
-    names = [name for name, _ in solvers]
-    plans = [target.settle_within(problem, solve, wanted) for _, solve in solvers]
-    candidates, walks = verify.recost(problem, names, plans)
-    if problem.has_fixed:
-        best = _best(problem, candidates)
-        thrifty = _without_waste(problem, solvers[0][1], best) if best is not None else None
-        if thrifty is not None:
-            candidates, walks = verify.recost(problem, names, [thrifty, *plans[1:]])
+    plans = found if found is not None else plans_of(problem, solvers)
+    candidates, walks = verify.recost(problem, [name for name, _ in solvers], plans)
     is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
-    return _Contest(candidates, walks, _best(problem, candidates[-1:] if is_sweep else candidates), wanted)
-
-
-def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:
-    """The candidate of the most units, of those the cheapest; None where none is feasible."""
-    feasible = [p for p in candidates if p.is_feasible and p.qty_units > 0 and target.is_within(problem, p)]
-    return min(feasible, key=lambda plan: (-plan.qty_units, plan.objective_nano), default=None)
-
-
-def _without_waste(problem: RouteProblem, solve: Solve, best: Recosted) -> Int64Array | None:
-    """The best plan without venues whose fixed cost does not pay; None where it is proven optimal or stays best."""
-    witness = target.witness_upnano(problem, best.qty_units)
-    if verify.find(problem, best, witness).status is SolveStatus.OPTIMAL:
-        return None
-    units = drop_what_does_not_pay(problem, solve, best.units, witness)
-    thrifty = verify.recost(problem, ("",), (units,))[0][0]
-    is_better = thrifty.objective_nano < best.objective_nano and target.is_within(problem, thrifty)
-    return units if is_better else None
+    return _Contest(candidates, walks, best_of(problem, candidates[-1:] if is_sweep else candidates), wanted)
 
 
 def _allocations(problem: RouteProblem, plan: Recosted) -> tuple[list[Allocation], list[int]]:
