@@ -30,7 +30,8 @@ from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
 from app.learning.artifact import calibration_text
-from app.routing.router import SOLVERS, Router
+from app.routing.router import Router
+from app.routing.search import SOLVERS
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
 from app.services.admin import AdminService
 from app.services.calibrate import calibrate

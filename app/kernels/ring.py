@@ -37,7 +37,7 @@ def seal_of(rows: Int64, row: int, number: int) -> int:
     seal = stir(0, number + 1)
     for column in range(rows.shape[1] - 1):
         seal = stir(seal, rows[row, column])
-    return settle_sum(seal)
+    return int(settle_sum(seal))
 
 
 @kernel("int64(int64[::1], int64[:,::1], int64[:,::1])")
@@ -63,7 +63,7 @@ def push_rows(control_inplace: Int64, rows_inplace: Int64, rows: Int64) -> int:
     store_release(control_inplace, PUSHED, pushed + n)
     # Without the full fence this load could be answered before the store is seen, and a sleeper would sleep on.
     full_fence()
-    return n + (int(load_acquire(control_inplace, IS_WAITING) != 0) << 32)
+    return int(n) + (int(load_acquire(control_inplace, IS_WAITING) != 0) << 32)
 
 
 @kernel("int64(int64[::1], int64[:,::1], int64, int64[:,::1])")
@@ -95,7 +95,7 @@ def pop_rows(control_inplace: Int64, rows: Int64, max_spins: int, out_rows: Int6
             out_rows[k, column] = rows[at, column]
     if n > 0:
         store_release(control_inplace, POPPED, popped + n)
-    return n
+    return int(n)
 
 
 @kernel("int64(int64[::1])")

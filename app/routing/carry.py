@@ -24,10 +24,26 @@ Int64Array = npt.NDArray[np.int64]
 
 FORMAT: Final = 1
 # Scalars, in order. Numbers that may be absent are NONE.
-HEAD: Final = (
-    "format n_venues n_levels side_sign sign has_fixed num den ratio_bits qty_units notional_nano"
-    " kind qty_scale multiplier_nano max_venues strategy time_in_force is_whole"
-).split()
+HEAD: Final = [
+    "format",
+    "n_venues",
+    "n_levels",
+    "side_sign",
+    "sign",
+    "has_fixed",
+    "num",
+    "den",
+    "ratio_bits",
+    "qty_units",
+    "notional_nano",
+    "kind",
+    "qty_scale",
+    "multiplier_nano",
+    "max_venues",
+    "strategy",
+    "time_in_force",
+    "is_whole",
+]
 # Fields of RouteProblem that travel as arrays, in order.
 ARRAYS: Final = ("first", "price_units", "qty_units", "unit_nano", "terms", "rule", "room_units")
 # Fields that travel as scalars of the head, and those that stay: why others are out, the tops, each side's workspace.

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.enums import Side, SolveStatus, Strategy, TimeInForce
+from app.domain.enums import Side, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.kernels import cost

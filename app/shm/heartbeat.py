@@ -1,4 +1,4 @@
-"""Signs of life: one row a worker, written by it alone, read by the supervisor. Times are the machine's monotonic ns."""
+"""Signs of life: one row a worker, written by it alone, read by the supervisor. Times are monotonic ns."""
 
 from __future__ import annotations
 

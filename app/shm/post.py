@@ -42,7 +42,7 @@ class PostShape:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """`to_worker[i]` and `to_engine[i]`: rows of (slot, generation, ticket). `bells[i]` wakes worker i, the last the engine."""
+    """Rings carry rows of (slot, generation, ticket), one each way a worker. `bells[i]` wakes worker i, the last us."""
 
     shape: PostShape
     beats: Heartbeats

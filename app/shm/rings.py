@@ -1,7 +1,7 @@
 """One direction of talk between two processes: a ring of rows, and a bell for a side that sleeps.
 
-A consumer first spins (a round trip of about a microsecond), then says that it waits and sleeps on the bell, an eventfd:
-something that select, poll, epoll and an event loop can all wait for. A producer rings only where somebody waits.
+A consumer first spins (a round trip of about a microsecond), then says that it waits and sleeps on the bell: an eventfd,
+which select, poll, epoll and an event loop can all wait for. A producer rings only where somebody waits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Bell:
     """An eventfd. Whoever holds the number can ring and hear it; children inherit it only where told."""
 
     def __init__(self, descriptor: int = -1) -> None:
-        """`descriptor`: one that came by inheritance; -1 makes a new one. Raises Unavailable where the system has none."""
+        """`descriptor`: one that came by inheritance; -1 makes a new one. Raises Unavailable where there are none."""
         if descriptor < 0:
             if not hasattr(os, "eventfd"):
                 raise Unavailable("eventfd_missing", "Workers need Linux: this system has no eventfd.")

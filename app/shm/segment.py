@@ -44,7 +44,7 @@ class Segment:
     @property
     def buffer(self) -> memoryview:
         """The same memory as bytes, writable."""
-        return memoryview(self.words).cast("B")
+        return self.words.data.cast("B")
 
     def unlink(self) -> None:
         """Takes the name away; who has it mapped keeps it. Only the owner's call does anything."""

@@ -106,7 +106,7 @@ class Slab:
         row[Slot.STATE] = SlotState.DONE
 
     def collect(self, slot: int, ticket: int, generation: int) -> Answer | None:
-        """The engine's: a private copy of the answer to exactly this ticket and generation; None where it is not that."""
+        """The engine's: a private copy of the answer to this ticket and generation, None where it is not."""
         row = self._slots[slot]
         status, n, seal = row[Slot.STATUS : Slot.ANSWER_SEAL + 1].tolist()
         start = Slot.PROBLEM + self.n_problem
