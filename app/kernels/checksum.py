@@ -21,17 +21,17 @@ STIR: Final = -4417276706812531889
 
 
 @kernel("")
-def stir(sum64: int, word64: int) -> int:
+def stir(sum_bits: int, word_bits: int) -> int:
     """The sum after one more word."""
-    mixed = sum64 + word64 * STIR
+    mixed = sum_bits + word_bits * STIR
     mixed = (mixed << 31) | ((mixed >> 33) & 0x7FFFFFFF)
     return int(mixed * SPREAD)
 
 
 @kernel("")
-def settle_sum(sum64: int) -> int:
+def settle_sum(sum_bits: int) -> int:
     """Lets every bit of a sum reach every other; 0 stays 0."""
-    mixed = sum64 ^ ((sum64 >> 33) & 0x7FFFFFFF)
+    mixed = sum_bits ^ ((sum_bits >> 33) & 0x7FFFFFFF)
     mixed *= STIR
     mixed ^= (mixed >> 29) & 0x7FFFFFFFF
     mixed *= SPREAD

@@ -32,9 +32,9 @@ BROKEN_COUNTS: Final = -2
 
 
 @kernel("")
-def seal_of(rows: Int64, row: int, number: int) -> int:
-    """The seal of a row that is the `number`-th of its ring."""
-    seal = stir(0, number + 1)
+def seal_of(rows: Int64, row: int, row_number: int) -> int:
+    """The seal of a row that is the `row_number`-th of its ring."""
+    seal = stir(0, row_number + 1)
     for column in range(rows.shape[1] - 1):
         seal = stir(seal, rows[row, column])
     return int(settle_sum(seal))
@@ -75,7 +75,7 @@ def pop_rows(control_inplace: Int64, rows: Int64, max_spins: int, out_rows: Int6
     capacity = rows.shape[0]
     popped = control_inplace[POPPED]
     pushed = control_inplace[SEEN_PUSHED]
-    if pushed == popped:
+    if 0 <= pushed - popped < out_rows.shape[0]:
         pushed = load_acquire(control_inplace, PUSHED)
         spins = 0
         while pushed == popped and spins < max_spins:

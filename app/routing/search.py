@@ -64,10 +64,10 @@ SEARCHES: Final[tuple[Search, ...]] = (plans_of,)
 CONTEST: Final = 0
 
 
-def answer(search: int, words: Int64Array) -> Int64Array:
+def answer(search_number: int, words: Int64Array) -> Int64Array:
     """The plans of a packed problem as flat words, one after another. Raises InvariantBroken for an unknown search."""
     problem = carry.unpack(words)
-    return np.concatenate(SEARCHES[search](problem))
+    return np.concatenate(SEARCHES[search_number](problem))
 
 
 def read_answer(problem: RouteProblem, words: Int64Array, n_plans: int) -> list[Int64Array] | None:

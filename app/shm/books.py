@@ -167,16 +167,18 @@ class BookBoard:
         venues = self._venues.get(symbol, ())
         n, first = len(venues), self._first_row.get(symbol, 0)
         control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
-        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken.
-        depth, n_cut = max(int(self._n_levels[first : first + n].max(initial=1)), 1), 1
-        is_whole = False
-        while n_cut and not is_whole:
-            is_whole = depth == self._price.shape[2]
+        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken. In shared memory a count
+        # may be damaged, so it never sizes anything beyond the board's own depth.
+        most = self._price.shape[2]
+        depth = min(max(int(self._n_levels[first : first + n].max(initial=1)), 1), most)
+        while True:
             price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
             n_cut = book.copy_books(
                 self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty
             )
-            depth = self._price.shape[2]
+            if n_cut == 0 or depth == most:
+                break
+            depth = most
         if self._is_shared:
             self.n_broken += book.bar_broken(control, n_levels, price, qty)
         return SymbolBooks(

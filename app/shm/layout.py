@@ -101,10 +101,10 @@ def digest() -> int:
 DIGEST: Final = digest()
 
 
-def check(version: int, found: int) -> None:
-    """Raises InvariantBroken where `found` is not the digest that `version` was given here."""
-    if _DIGESTS.get(version) != found:
-        raise InvariantBroken(reason="the layout changed without its version", version=version, digest=found)
+def check(version: int, digest_bits: int) -> None:
+    """Raises InvariantBroken where `digest_bits` is not the digest that `version` was given here."""
+    if _DIGESTS.get(version) != digest_bits:
+        raise InvariantBroken(reason="the layout changed without its version", version=version, digest=digest_bits)
 
 
 check(VERSION, DIGEST)

@@ -1,7 +1,7 @@
 """One direction of talk between two processes: a ring of rows, and a bell for a side that sleeps.
 
-A consumer first spins (a round trip of about a microsecond), then says that it waits and sleeps on the bell: an eventfd,
-which select, poll, epoll and an event loop can all wait for. A producer rings only where somebody waits.
+A consumer first spins (a round trip of about a microsecond), then says that it waits and sleeps on the bell: an
+eventfd, which select, poll, epoll and an event loop can wait for. A producer rings only where somebody waits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _COUNT_MASK: Final = 2**_WAKE_SHIFT - 1
 MAX_BATCH: Final = 256
 
 
-def ring_words(capacity: int, row_words: int) -> int:
-    """Words of a ring with its control lines. `row_words` counts the seal."""
-    return ring.N_CONTROL + capacity * row_words
+def ring_words(n_rows: int, n_row_words: int) -> int:
+    """Words of a ring with its control lines. `n_row_words` counts the seal."""
+    return ring.N_CONTROL + n_rows * n_row_words
 
 
 class Bell:

@@ -35,7 +35,7 @@ class Segment:
 
     path: Path
     words: Int64Array
-    _owner_fd: int = -1
+    _lock_number: int = -1
 
     @property
     def name(self) -> str:
@@ -48,10 +48,10 @@ class Segment:
 
     def unlink(self) -> None:
         """Takes the name away; who has it mapped keeps it. Only the owner's call does anything."""
-        if self._owner_fd >= 0:
+        if self._lock_number >= 0:
             self.path.unlink(missing_ok=True)
-            os.close(self._owner_fd)
-            self._owner_fd = -1
+            os.close(self._lock_number)
+            self._lock_number = -1
 
 
 def create(name: str, kind: Kind, n_words: int, folder: Path = FOLDER) -> Segment:

@@ -37,7 +37,7 @@ class Job:
     ticket: int
     generation: int
     epoch: int
-    search: int
+    search_number: int
     words: Int64Array
 
 
@@ -75,7 +75,7 @@ class Slab:
             raise InvariantBroken(reason="problem too long", n_words=n, limit=self.n_problem)
         row[Slot.PROBLEM : Slot.PROBLEM + n] = job.words
         row[Slot.GENERATION], row[Slot.TICKET], row[Slot.EPOCH] = job.generation, job.ticket, job.epoch
-        row[Slot.SEARCH], row[Slot.N_PROBLEM] = job.search, n
+        row[Slot.SEARCH], row[Slot.N_PROBLEM] = job.search_number, n
         row[Slot.PROBLEM_SEAL] = sum_words(row[Slot.GENERATION : Slot.PROBLEM_SEAL]) ^ sum_words(job.words)
         row[Slot.STATE] = SlotState.WRITTEN
 
@@ -91,8 +91,8 @@ class Slab:
         seal = sum_words(head[Slot.GENERATION : Slot.PROBLEM_SEAL]) ^ sum_words(words)
         if seal != head[Slot.PROBLEM_SEAL]:
             return None
-        _, generation, ticket, epoch, search = head[: Slot.N_PROBLEM].tolist()
-        return Job(ticket, generation, epoch, search, words)
+        _, generation, ticket, epoch, search_number = head[: Slot.N_PROBLEM].tolist()
+        return Job(ticket, generation, epoch, search_number, words)
 
     def answer(self, slot: int, answer: Answer) -> None:
         """The worker's: puts the answer beside the problem. One that does not fit becomes FAILED."""

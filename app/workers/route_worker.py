@@ -84,7 +84,7 @@ def answer_slot(post: Post, slot: int, generation: int, ticket: int) -> None:
         post.slab.answer(slot, Answer(ticket, generation, AnswerStatus.DAMAGED, _NOTHING))
         return
     try:
-        found = Answer(ticket, generation, AnswerStatus.FOUND, search.answer(job.search, job.words))
+        found = Answer(ticket, generation, AnswerStatus.FOUND, search.answer(job.search_number, job.words))
     except Exception:  # noqa: BLE001 - a process rim: a problem that breaks a search goes back to the engine
         found = Answer(ticket, generation, AnswerStatus.FAILED, _NOTHING)
     post.slab.answer(slot, found)
