@@ -21,11 +21,11 @@ from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
-from app.domain.ports import Clock, VenuePort
+from app.domain.ports import Clock, PlanQueue, VenuePort
 from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.domain.universe import Universe
-from app.execution.context import Board, Planner, Timing, World
+from app.execution.context import AwayPlanner, Board, Planner, Timing, World
 from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
@@ -86,6 +86,7 @@ class Process:
     """One process's adapters and services, from the first lock to the last sync."""
 
     settings: Settings
+    queue: PlanQueue | None = None
     _engine: Engine | None = None
     _journal: SqliteJournal | None = None
     _reader: JournalReader | None = None
@@ -100,7 +101,15 @@ class Process:
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
         board = BookBoard(list(universe.instruments))
-        core = make_core(universe, board, Mode(settings.mode), Router(), ceilings=settings.ceilings.as_limits())
+        router = Router()
+        core = make_core(
+            universe,
+            board,
+            Mode(settings.mode),
+            router,
+            ceilings=settings.ceilings.as_limits(),
+            away=router if self.queue is not None else None,
+        )
         engine = Engine(
             core=core,
             clock=clock,
@@ -108,6 +117,7 @@ class Process:
             venues=make_venues(settings, universe, clock),
             start=Start(settings.shard, _new_epoch(), RELEASE, Mode(settings.mode)),
             on_fatal=_die,
+            queue=self.queue,
         )
         self._engine = engine
         if settings.record_to is not None:
@@ -175,10 +185,11 @@ def make_core(
     *,
     timing: Timing | None = None,
     ceilings: Mapping[str, int] = MappingProxyType({}),
+    away: AwayPlanner | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
-    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings))
+    return Core(World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings, away))
 
 
 def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:

@@ -55,6 +55,7 @@ _stream_ends = Counter(
 _history_misses = Counter("bestex_history_unavailable", "Reads that needed the database in vain", registry=REGISTRY)
 _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
+_worker_deaths = Counter("bestex_route_worker_deaths", "Route workers that died", registry=REGISTRY)
 _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
 
 
@@ -218,6 +219,12 @@ def book_received(venue: str, symbol: str, *, is_good: bool) -> None:
 def recording_failed(error: str) -> None:
     """The recorder's disk said no: the recording ends, the trading goes on."""
     _log().error("recording_failed", error=error)
+
+
+def route_workers_died(n_died: int, n_up: int) -> None:
+    """Their problems went to other workers or came back; successors are under way."""
+    _worker_deaths.inc(n_died)
+    _log().warning("route_workers_died", n_died=n_died, n_up=n_up)
 
 
 # the store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from app.domain.enums import Side, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
+from app.domain.ports import Prepared
 from app.kernels import cost
-from app.routing import explain, receipt, target, verify
+from app.routing import carry, explain, receipt, search, target, verify
 from app.routing.costs import Walks
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, build_problem
@@ -38,6 +39,16 @@ class _Contest:
     walks: Walks
     chosen: Recosted | None
     wanted_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a decision that is searched elsewhere waits with."""
+
+    request: PlanRequest
+    books: SymbolBooks
+    problem: RouteProblem
+    excluded: list[Exclusion]
 
 
 class Router:
@@ -69,11 +80,43 @@ class Router:
             return None
         return problem.venues[int(np.flatnonzero(alone[0].units)[0])]
 
-    def pose(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion]]:
-        """The problem of all venues that may be looked at (None: there is none), and the others with their reasons."""
+    def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
+        """The problem in words where sending it to a route worker pays; None: plan it here."""
+        if is_whole_only(request) or not self._listings_of(request).has_fixed:
+            return None  # without fixed costs no search comes near the break-even
+        problem, excluded = self.pose(request, books)
+        if problem is None or search.expected_us(problem) < search.BREAK_EVEN_US:
+            return None
+        words = carry.pack(problem)
+        if words is None:
+            return None
+        return Prepared(search.CONTEST, words.data, _Kept(request, books, problem, excluded))
+
+    def adopt(self, prepared: Prepared, request: PlanRequest, words: memoryview) -> Planned | None:
+        """The plan of a worker's answer, certified on the books it was searched on, with its receipt.
+
+        None where the answer is none of this problem, or where the plan breaks a law of `request`: the same order asked
+        now, with the capacities, bars and ages of this instant.
+        """
+        kept = prepared.kept
+        assert isinstance(kept, _Kept)
+        found = search.read_answer(kept.problem, np.frombuffer(words, np.int64), len(self._solvers))
+        if found is None:
+            return None
+        contest = _contest(kept.problem, self._solvers, found)
+        planned = _assemble(kept.request, kept.books, kept.problem, kept.excluded, contest)
+        now = replace(request, mid_half_units=kept.request.mid_half_units)
+        return None if verify.find_violations(planned.plan, now, kept.books) else planned
+
+    def _listings_of(self, request: PlanRequest) -> Listings:
         listings = self._listings.get(request.symbol.name)
         if listings is None or not listings.are_of(request):
             listings = self._listings[request.symbol.name] = verify.admit_listings(request)
+        return listings
+
+    def pose(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion]]:
+        """The problem of all venues that may be looked at (None: there is none), and the others with their reasons."""
+        listings = self._listings_of(request)
         books = plain(books)
         admitted, excluded = verify.admit(request, books, listings)
         return (build_problem(request, books, admitted) if admitted is not None else None), excluded

@@ -59,6 +59,21 @@ def _without_waste(problem: RouteProblem, solve: Solve, best: Recosted) -> Int64
     return units if is_better else None
 
 
+# Twice what the engine pays in CPU to send a problem away and take its plans back, for a worker's answer also comes later
+# than one made here. Measured by loadtests/rings.py, see docs/results/shm.md.
+BREAK_EVEN_US: Final = 250.0
+_BASE_US: Final = 30.0
+_LEVEL_US: Final = 0.015
+_FIXED_US: Final = 180.0
+_FIXED_VENUE_US: Final = 10.0
+
+
+def expected_us(problem: RouteProblem) -> float:
+    """About what `plans_of` will take in CPU: with fixed costs venues are left out one by one, as far as that pays."""
+    fixed_us = _FIXED_US + _FIXED_VENUE_US * problem.n_venues if problem.has_fixed else 0.0
+    return _BASE_US + _LEVEL_US * problem.price_units.size + fixed_us
+
+
 # By number, as a slot names them: append only, a number is never used again.
 SEARCHES: Final[tuple[Search, ...]] = (plans_of,)
 CONTEST: Final = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import struct
 from typing import Final
 
 import numpy as np
@@ -72,6 +73,10 @@ class Ring:
         self._control = words[: ring.N_CONTROL]
         self._rows = words[ring.N_CONTROL :].reshape(capacity, row_words)
         self._one = np.empty((1, row_words - 1), np.int64)
+        # A row as Python's integers: several times cheaper than assigning a tuple to an array.
+        self._row = struct.Struct(f"={row_words - 1}q")
+        self._listener = select.poll()
+        self._listener.register(bell.descriptor, select.POLLIN)
         self._out = np.empty((min(capacity, MAX_BATCH), row_words - 1), np.int64)
 
     def reset(self) -> None:
@@ -92,7 +97,7 @@ class Ring:
 
     def push_row(self, *values: int) -> bool:
         """Appends one row; False where the ring is full."""
-        self._one[0] = values
+        self._row.pack_into(self._one.data, 0, *values)
         return self.push(self._one) == 1
 
     def pop(self, max_spins: int = 0) -> list[list[int]]:
@@ -103,6 +108,8 @@ class Ring:
         found = ring.pop_rows(self._control, self._rows, max_spins, self._out)
         if found < 0:
             raise InvariantBroken(reason="ring", code=found)
+        if found == 0:
+            return []
         rows: list[list[int]] = self._out[:found].tolist()
         return rows
 
@@ -121,9 +128,7 @@ class Ring:
         """Sleeps until a row is there or the time is over. True where a row may be there."""
         if not self.arm():
             return True
-        listener = select.poll()
-        listener.register(self.bell.descriptor, select.POLLIN)
-        is_rung = bool(listener.poll(timeout_ms))
+        is_rung = bool(self._listener.poll(timeout_ms))
         self.disarm()
         if is_rung:
             self.bell.hush()

@@ -1,7 +1,7 @@
 """Processes that hammer shared memory: `python -m tests.faults.shm_stress WHAT COUNT SEED` prints its counts as JSON.
 
-`ring`: messages from one process to another. `books`: reads beside a writer at full speed. `writers`: deaths of a writer
-in the middle of its writes, with a reader looking on. Loops are compiled: the other side is met within a few stores.
+`ring`: messages from one process to another. `books`: reads beside a writer at full speed. `writers`: deaths of a
+writer in the middle of its writes, a reader looking on. Loops are compiled: the sides meet within a few stores.
 """
 
 from __future__ import annotations
