@@ -59,8 +59,8 @@ def _without_waste(problem: RouteProblem, solve: Solve, best: Recosted) -> Int64
     return units if is_better else None
 
 
-# Twice what the engine pays in CPU to send a problem away and take its plans back, for a worker's answer also comes later
-# than one made here. Measured by loadtests/rings.py, see docs/results/shm.md.
+# Twice what the engine pays in CPU to send a problem away and take its plans back, for a worker's answer also comes
+# later than one made here. Measured by loadtests/rings.py, see docs/results/shm.md.
 BREAK_EVEN_US: Final = 250.0
 _BASE_US: Final = 30.0
 _LEVEL_US: Final = 0.015
