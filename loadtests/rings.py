@@ -181,6 +181,9 @@ class LoopTrip:
         self.loop.run_forever()
         return self.trips_ns
 
+    def close(self) -> None:
+        self.loop.close()
+
 
 def round_trips() -> list[dict[str, object]]:
     """Wall us (medians of `N_TRIPS`) and our CPU us a trip, the kinds one after the other in each round."""
@@ -218,6 +221,7 @@ def round_trips() -> list[dict[str, object]]:
                 cpus[name].append((time.process_time_ns() - cpu_ns) / N_TRIPS / each)
             p10[name].append(trips_ns[N_TRIPS // 10] / each)
             p50[name].append(trips_ns[N_TRIPS // 2] / each)
+    looping.close()
     return [
         {
             "trip": name,

@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from app.shm.post import PostShape
+
+# It is at its input, or still importing: then there is nothing that it was asked.
+END_TIMEOUT_S: Final = 0.5
 
 
 class Nursery:
@@ -65,13 +69,16 @@ class Nursery:
         return [line.decode().split() for line in lines]
 
     def end(self) -> None:
-        """Kills it; its workers live on their own lifeline."""
+        """Lets it do what it was asked and end, or kills it; its workers live on their own lifeline."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None

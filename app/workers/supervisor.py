@@ -156,6 +156,8 @@ class Supervisor:
                 self._kill(worker)
                 select.select([worker.pidfd], [], [], STOP_TIMEOUT_S)
                 os.close(worker.pidfd)
+                if self._nursery is not None:
+                    self._nursery.reap(worker.pid)
                 worker.pidfd, worker.state = -1, WorkerState.DOWN
         self._end_nursery()
         if self._post is not None:
