@@ -185,7 +185,7 @@ class LoopTrip:
         self.loop.close()
 
 
-def round_trips() -> list[dict[str, object]]:
+def round_trips(*, is_quick: bool = False) -> list[dict[str, object]]:
     """Wall us (medians of `N_TRIPS`) and our CPU us a trip, the kinds one after the other in each round."""
     jit.warm()
     spin, sleep, loop = ring_pair(), ring_pair(), ring_pair()
@@ -211,7 +211,7 @@ def round_trips() -> list[dict[str, object]]:
     p10: dict[str, list[float]] = {name: [] for name in kinds}
     p50: dict[str, list[float]] = {name: [] for name in kinds}
     cpus: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS // 3 if is_quick else ROUNDS):
         for name, many in kinds.items():
             each = 1_000 * (COMPILED_TRIPS if name == COMPILED else 1)
             with echoing(serves[name]):
@@ -260,7 +260,7 @@ def problems() -> dict[str, RouteProblem]:
     return found
 
 
-def worker_trips(n_trips: int = 40) -> list[dict[str, object]]:
+def worker_trips(*, is_quick: bool = False) -> list[dict[str, object]]:
     """What a search costs here, and what it costs the engine to send it to a worker and take the plans back."""
     jit.warm()
     supervisor = Supervisor(Policy(n_workers=1), f"bench-{os.getpid()}", time.monotonic_ns)
@@ -269,7 +269,7 @@ def worker_trips(n_trips: int = 40) -> list[dict[str, object]]:
         while not supervisor.n_up:
             select.select([supervisor], [], [], 0.05)
             supervisor.turn()
-        return [_compare(name, problem, supervisor, n_trips) for name, problem in problems().items()]
+        return [_compare(name, problem, supervisor, 15 if is_quick else 40) for name, problem in problems().items()]
     finally:
         supervisor.stop()
 
@@ -302,14 +302,3 @@ def _compare(name: str, problem: RouteProblem, supervisor: Supervisor, n_trips: 
         "away_cpu_us": round(statistics.median(away), 1),
         "away_wall_us_p50": round(statistics.median(walls), 1),
     }
-
-
-def measure() -> dict[str, list[dict[str, object]]]:
-    return {"round_trips": round_trips(), "worker": worker_trips()}
-
-
-if __name__ == "__main__":
-    for title, rows in measure().items():
-        print(title)
-        for row in rows:
-            print("  ", row)

@@ -337,6 +337,8 @@ async def test_a_book_that_comes_within_a_waiting_limit_sends_children_without_a
     rig.journal.flush()
     await settle()
     assert [child.venue for child in rig.sent] == ["ven_a"]
+
+
 async def test_a_search_that_is_sent_away_leaves_after_the_commit_and_its_children_after_its_own(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
