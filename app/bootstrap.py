@@ -21,16 +21,17 @@ from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
-from app.domain.ports import Clock, VenuePort
+from app.domain.ports import Clock, PlanQueue, VenuePort
 from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.domain.universe import Universe
-from app.execution.context import Board, Planner, Timing, World
+from app.execution.context import AwayPlanner, Board, Planner, Timing, World
 from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
 from app.learning.artifact import calibration_text
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS
+from app.routing.router import Router
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
 from app.services.admin import AdminService
 from app.services.calibrate import calibrate
@@ -88,6 +89,7 @@ class Process:
     """One process's adapters and services, from the first lock to the last sync."""
 
     settings: Settings
+    queue: PlanQueue | None = None
     _engine: Engine | None = None
     _journal: SqliteJournal | None = None
     _reader: JournalReader | None = None
@@ -102,13 +104,15 @@ class Process:
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
         board = BookBoard(list(universe.instruments))
+        router = Router()
         core = make_core(
             universe,
             board,
             Mode(settings.mode),
-            Router(),
+            router,
             ceilings=settings.ceilings.as_limits(),
             tier_response_ppm=settings.routing.tier_response_ppm if settings.routing.tier_value else 0,
+            away=router if self.queue is not None else None,
         )
         engine = Engine(
             core=core,
@@ -117,6 +121,7 @@ class Process:
             venues=make_venues(settings, universe, clock),
             start=Start(settings.shard, _new_epoch(), RELEASE, Mode(settings.mode)),
             on_fatal=_die,
+            queue=self.queue,
         )
         self._engine = engine
         if settings.record_to is not None:
@@ -186,11 +191,12 @@ def make_core(
     timing: Timing | None = None,
     ceilings: Mapping[str, int] = MappingProxyType({}),
     tier_response_ppm: int = 0,
+    away: AwayPlanner | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
-    world = World(universe, board, planner, attribute, mode, timing or Timing(), ages_ns, ceilings, tier_response_ppm)
-    return Core(world)
+    timing = timing or Timing()
+    return Core(World(universe, board, planner, attribute, mode, timing, ages_ns, ceilings, tier_response_ppm, away))
 
 
 def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,13 +12,16 @@ from fastapi import FastAPI
 from app.api.router import build_api
 from app.api.ws.fanout import HubLimits
 from app.bootstrap import Process
+from app.domain.ports import PlanQueue
 from app.settings import Settings
+from app.workers.plan_queue import RingPlanQueue
+from app.workers.supervisor import Policy, Supervisor
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The gateway, complete; services appear on `app.state.services` when the lifespan has started."""
     settings = settings or Settings()
-    process = Process(settings)
+    process = Process(settings, _queue(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -28,3 +33,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await process.close()
 
     return build_api(lifespan=lifespan)
+
+
+def _queue(settings: Settings) -> PlanQueue | None:
+    """Route workers, where the settings ask for any."""
+    if not settings.route_workers:
+        return None
+    policy = Policy(n_workers=settings.route_workers)
+    return RingPlanQueue(Supervisor(policy, f"{settings.shard}-{os.getpid()}", time.monotonic_ns))

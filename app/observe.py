@@ -66,6 +66,7 @@ _stream_ends = Counter(
 _history_misses = Counter("bestex_history_unavailable", "Reads that needed the database in vain", registry=REGISTRY)
 _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
+_worker_deaths = Counter("bestex_route_worker_deaths", "Route workers that died", registry=REGISTRY)
 _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
 
 
@@ -260,6 +261,12 @@ def fee_deviated(fact: FeeDeviated) -> None:
 def fee_tier_changed(fact: FeeTierSet) -> None:
     _fee_bps.labels(fact.account, fact.venue, fact.market.value).set(fact.taker_fee_ppm / 100)
     _log().debug("fee_tier_changed", account=fact.account, venue=fact.venue, tier=fact.tier, ppm=fact.taker_fee_ppm)
+
+
+def route_workers_died(n_died: int, n_up: int) -> None:
+    """Their problems went to other workers or came back; successors are under way."""
+    _worker_deaths.inc(n_died)
+    _log().warning("route_workers_died", n_died=n_died, n_up=n_up)
 
 
 # the store

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """How many stream connections one API key may have at once."""
     max_book_age_ms: int = Field(default=0, ge=0)
     """Above 0: a ceiling on every venue's own book age limit."""
+    route_workers: int = Field(default=0, ge=0, le=16)
+    """Processes that search heavy problems; 0 plans everything in the engine's own turn."""
     ceilings: Ceilings = Field(default_factory=Ceilings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     record_to: Path | None = None

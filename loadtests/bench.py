@@ -78,6 +78,20 @@ PARTS = (
         "feed:measure",
     ),
     Part(
+        "rings",
+        "Round trips to another process",
+        "Wall us of single trips (p10: as far as neighbours let it, p50: as it was), and this process's CPU us. Ratios "
+        "are of each round's own p10. `compiled`: no Python between push and pop.",
+        "rings:round_trips",
+    ),
+    Part(
+        "workers",
+        "Searches sent away",
+        "CPU us of a search made here, CPU us of the engine for sending it to a route worker and taking its plans "
+        "back, wall us until they are back.",
+        "rings:worker_trips",
+    ),
+    Part(
         "http",
         "HTTP",
         "CPU us of the server per order: parse, risk, route, journal, answer, simulated venues, fills, streams, "

@@ -20,7 +20,8 @@ from app.domain.orders import Approved, ParentOrder, VenueFilter
 from app.domain.plan import PlanRequest
 from app.domain.units import NANO
 from app.kernels import jit
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS
+from app.routing.router import Router
 from app.shm.books import BookBoard
 from loadtests.kernels import buffers, heapq_decider
 from loadtests.markets import MID_UNITS, Market, make_market

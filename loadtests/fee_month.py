@@ -24,7 +24,8 @@ from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.domain.volume import DAY_NS
 from app.execution.context import Planner
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS
+from app.routing.router import Router
 from app.services.replay_lane import parent_qty_units
 from app.services.replay_protocol import ErrorRules
 from app.services.replay_stats import Difference, compare, holm

@@ -52,6 +52,44 @@ class VenuePort(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A problem worth sending away: int64 `words` for a search, and what its planner keeps to take the answer up."""
+
+    search_number: int
+    words: memoryview
+    kept: object
+
+
+@dataclass(frozen=True, slots=True)
+class SearchJob:
+    """One search that an order waits for."""
+
+    order_id: str
+    wave: int
+    search_number: int
+    words: memoryview
+
+
+FoundSink = Callable[[str, int, memoryview | None], None]
+
+
+class PlanQueue(Protocol):
+    """Where searches go that are too heavy for a turn. In this process, and route workers behind rings.
+
+    `on_found(order_id, wave, words)` comes exactly once for each job that `offer` took; None means that the search
+    broke or found no worker alive, and the engine plans it itself.
+    """
+
+    async def start(self, on_found: FoundSink) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def offer(self, job: SearchJob) -> bool:
+        """Takes the job, or says at once that it cannot."""
+        ...
+
+
 class Journal(Protocol):
     """The local log. `append` queues one turn's facts; `on_durable(last_seq)` runs on the loop once they are synced."""
 

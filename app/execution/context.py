@@ -12,6 +12,7 @@ from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion, Planned, PlanRequest
+from app.domain.ports import Prepared
 from app.domain.records import ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
@@ -26,6 +27,18 @@ class Planner(Protocol):
     """The door to routing: one parent and one market in, one verified plan out."""
 
     def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned: ...
+
+
+class AwayPlanner(Protocol):
+    """The planner's second door: problems above the break-even are searched elsewhere and verified here."""
+
+    def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
+        """The problem in words where sending it away pays; None: plan it in this turn."""
+        ...
+
+    def adopt(self, prepared: Prepared, request: PlanRequest, words: memoryview) -> Planned | None:
+        """The verified plan of an answer, if it breaks no law of `request`, made now; None: plan anew."""
+        ...
 
 
 class Board(Protocol):
@@ -50,6 +63,7 @@ class Timing:
     reject_pause_ns: int = 1_000_000_000  # a venue that rejected a child of a parent is left alone for this long
     max_reject_doublings: int = 6  # each further rejection doubles that pause, this often
     refusal_facts_per_s: int = 10
+    max_search_ns: int = 2_000_000_000  # of a search that was sent away; then it is planned here
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,16 @@ class World:
     max_book_age_ns: dict[str, int]
     ceilings: Mapping[str, int] = field(default_factory=dict)
     tier_response_ppm: int = 0
+    away: AwayPlanner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """A first wave that is being searched elsewhere, and since when."""
+
+    wave: int
+    since_ns: int
+    prepared: Prepared
 
 
 @dataclass(slots=True)
@@ -87,6 +111,7 @@ class Memory:
     n_refusals: dict[str, int] = field(default_factory=dict)
     held_refusals: dict[tuple[str, RefusalCode], int] = field(default_factory=dict)
     lookalikes: dict[tuple[object, ...], tuple[int, str]] = field(default_factory=dict)
+    searching: dict[str, Searching] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
     n_duplicate_fills: int = 0
     n_foreign_reports: int = 0

@@ -11,6 +11,7 @@ from app.domain.events import Event, Fact, OrderAccepted
 from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
 from app.domain.orders import Approved, ChildOrder, ParentOrder
+from app.domain.ports import SearchJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class Cancel:
 @dataclass(frozen=True, slots=True)
 class Report:
     report: ExecutionReport
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The plans of a search that was sent away, in words; None: nobody could search, plan it here."""
+
+    order_id: str
+    wave: int
+    words: memoryview | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ Input = (
     | Submit
     | Cancel
     | Report
+    | Found
     | Tick
     | BookReached
     | SetLimits
@@ -156,7 +167,14 @@ class QueryChild:
     child: ChildOrder
 
 
-Command = SendChild | CancelChild | QueryChild
+@dataclass(frozen=True, slots=True)
+class SearchAway:
+    """Hands a search to the plan queue; its answer is a `Found`."""
+
+    job: SearchJob
+
+
+Command = SendChild | CancelChild | QueryChild | SearchAway
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,12 @@ from app.domain.events import ChildSending, OrderAccepted, OrderDone, RoutePlann
 from app.domain.ids import prefixed_ulid, venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
+from app.domain.ports import Prepared, SearchJob
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
-from app.execution.context import Context, remaining_notional_nano, remaining_qty_units, side_price
+from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.fees import fees_of
-from app.execution.inputs import CancelChild, SendChild
+from app.execution.inputs import CancelChild, SearchAway, SendChild
 from app.execution.stakes import gate_view, lookalike_key
 from app.risk import gate
 from app.risk.exposure import GateView, capacity_nano, price_cap_units
@@ -34,12 +35,13 @@ from app.risk.exposure import GateView, capacity_nano, price_cap_units
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An approved order with its first plan, before any fact is written."""
+    """An approved order with its first plan, or with the problem to be searched; before any fact is written."""
 
     approved: Approved[ParentOrder]
-    planned: Planned
+    planned: Planned | None
     order_id: str
     price_cap_units: int
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,33 @@ class Wanted:
     notional_nano: int | None
 
 
-def approve_and_plan(ctx: Context, order: ParentOrder, mode: Mode, view: GateView) -> Approval:
-    """Gate, then plan; raises OrderRefused. Writes nothing."""
+def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Approval:
+    """Gate, then plan, or prepare what is worth sending away; raises OrderRefused. Writes nothing.
+
+    An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan.
+    """
+    away = ctx.world.away
+    if away is None or needs_single_venue(order):
+        return approve_and_plan(ctx, order, view)
+    request, cap_units = _first_request(ctx, order, view)
+    books = ctx.market(order.symbol)[0]
+    prepared = away.prepare(request, books)
+    planned = ctx.world.planner.plan(request, books) if prepared is None else None
+    return Approval(request.approved, planned, request.order_id, cap_units, prepared)
+
+
+def _first_request(ctx: Context, order: ParentOrder, view: GateView) -> tuple[PlanRequest, int]:
+    """What the first wave asks for, and its price cap. The gate speaks here."""
     approved = gate.approve(view, ctx.ledger.seq + 1)
     order_id = ctx.next_order_id("ord")
     cap_units = price_cap_units(view)
     wanted = Wanted(order_id, 1, order.qty_units, order.notional_nano)
-    request = plan_request(ctx, approved, view, cap_units, wanted)
+    return plan_request(ctx, approved, view, cap_units, wanted), cap_units
+
+
+def approve_and_plan(ctx: Context, order: ParentOrder, view: GateView) -> Approval:
+    """Gate, then plan; raises OrderRefused. Writes nothing."""
+    request, cap_units = _first_request(ctx, order, view)
     planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
     if needs_single_venue(order) and not _fills_alone(view, planned):
         code = Code.FOK_NO_SINGLE_VENUE if order.time_in_force is TimeInForce.FOK else Code.NOT_ATOMIC
@@ -68,7 +90,7 @@ def approve_and_plan(ctx: Context, order: ParentOrder, mode: Mode, view: GateVie
             pointer=pointer,
             hint="No single venue can fill it whole now; several venues are never atomic. Use ioc, or a smaller order.",
         )
-    return Approval(approved, planned, order_id, cap_units)
+    return Approval(request.approved, planned, request.order_id, cap_units)
 
 
 def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> OrderAccepted:
@@ -92,6 +114,9 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> 
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
     parent = ctx.ledger.parents[approval.order_id]
+    if approval.planned is None:
+        _send_away(ctx, parent, approval.prepared)
+        return accepted
     _write_wave(ctx, parent, approval.planned)
     if not parent.children:
         _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
@@ -143,7 +168,56 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
         return
     if ctx.memory.next_replan_ns.get(parent.order_id, 0) > ctx.now_ns and parent.n_waves:
         return
+    if _is_searched(ctx, parent):
+        return
     _next_wave(ctx, parent, has_live=bool(live))
+
+
+def _send_away(ctx: Context, parent: ParentRecord, prepared: Prepared | None) -> None:
+    """The acceptance stands; the first wave is a later turn's, when its search comes back."""
+    assert prepared is not None, "an approval has a plan, or a problem to search"
+    wave = parent.n_waves + 1
+    ctx.memory.searching[parent.order_id] = Searching(wave, ctx.now_ns, prepared)
+    job = SearchJob(parent.order_id, wave, prepared.search_number, prepared.words)
+    ctx.turn.commands.append(SearchAway(job))
+
+
+def _is_searched(ctx: Context, parent: ParentRecord) -> bool:
+    """Whether a search for this parent is under way and not overdue."""
+    searching = ctx.memory.searching.get(parent.order_id)
+    if searching is None:
+        return False
+    if ctx.now_ns - searching.since_ns < ctx.world.timing.max_search_ns:
+        return True
+    del ctx.memory.searching[parent.order_id]
+    return False
+
+
+def take_found(ctx: Context, parent: ParentRecord, wave: int, words: memoryview | None) -> None:
+    """A search came back: its plan is written if it breaks no law of this instant, else the wave is planned here."""
+    searching = ctx.memory.searching.get(parent.order_id)
+    if searching is None or searching.wave != wave:
+        return  # overdue, and planned here meanwhile
+    del ctx.memory.searching[parent.order_id]
+    if words is not None and parent.n_waves + 1 == wave and _ending(ctx, parent) is None:
+        planned = _adopt(ctx, parent, searching, words)
+        if planned is not None and planned.plan.allocations:
+            _write_wave(ctx, parent, planned)
+            return
+    advance(ctx, parent)
+
+
+def _adopt(ctx: Context, parent: ParentRecord, searching: Searching, words: memoryview) -> Planned | None:
+    """The verified plan, judged once more by the gate's view of now: kills, venues, capacities, ages of books."""
+    order, cap_units = parent.accepted.order, parent.accepted.price_cap_units
+    if ctx.world.away is None or gate.is_halted(order, ctx.ledger.kills):
+        return None
+    view = gate_view(ctx, order, parent.mode, parent=parent)
+    if view.account.limits is None or not view.eligible:
+        return None
+    wanted = Wanted(parent.order_id, searching.wave, order.qty_units, order.notional_nano)
+    request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
+    return ctx.world.away.adopt(searching.prepared, request, words)
 
 
 def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None:
@@ -356,6 +430,7 @@ def finish(ctx: Context, parent: ParentRecord, reason: DoneReason, detail: str) 
     ctx.emit(OrderDone(parent.account, parent.order_id, reason, detail))
     ctx.memory.next_replan_ns.pop(parent.order_id, None)
     await_no_more(ctx, parent)
+    ctx.memory.searching.pop(parent.order_id, None)
     judge(ctx, parent)
 
 

@@ -25,7 +25,7 @@ from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
-from app.execution.parent import accept, advance, approve_and_plan, cancel
+from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.stakes import gate_view
 from app.risk import gate
@@ -67,7 +67,7 @@ class Core:
         planned, cap_units = None, 0
         if all(check.refusal is None for check in checks):
             try:
-                approval = approve_and_plan(ctx, order, mode, view)
+                approval = approve_and_plan(ctx, order, view)
                 planned, cap_units = approval.planned, approval.price_cap_units
             except OrderRefused as refusal:
                 checks = (*checks, gate.CheckResult(refusal.code, refusal))
@@ -120,7 +120,7 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
         return _replay(ctx, order, *known)
     view = gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account))
     try:
-        approval = approve_and_plan(ctx, order, item.mode, view)
+        approval = approve_or_prepare(ctx, order, view)
     except OrderRefused as refusal:
         _record_refusal(ctx, order, view, refusal)
         return Failed(refusal)
@@ -253,6 +253,13 @@ def _clear_kill(ctx: Context, item: inp.ClearKillSwitch) -> Reply:
     return _emit_one(ctx, ev.KillSwitchCleared(item.account, item.scope, item.target, item.actor))
 
 
+def _found(ctx: Context, item: inp.Found) -> Reply:
+    parent = ctx.ledger.open_parents.get(item.order_id)
+    if parent is not None:
+        take_found(ctx, parent, item.wave, item.words)
+    return Done()
+
+
 def _set_venue(ctx: Context, item: inp.SetVenue) -> Reply:
     if item.venue not in ctx.world.universe.venues:
         return Failed(BadRequest("not_found", "No such venue.", hint="See GET /v1/venues."))
@@ -303,6 +310,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Report: _report,
     inp.Tick: _tick,
     inp.BookReached: _book_reached,
+    inp.Found: _found,
     inp.SetLimits: _set_limits,
     inp.SetKillSwitch: _set_kill,
     inp.ClearKillSwitch: _clear_kill,

@@ -51,6 +51,17 @@ def _fence(typing_context: Any) -> Any:
     return types.void(), codegen
 
 
+def _full_fence(typing_context: Any) -> Any:
+    """No store waits behind a later load: what a sleeper needs before its last look."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 load_acquire: Any = _intrinsic(_load_acquire)
 store_release: Any = _intrinsic(_store_release)
 fence: Any = _intrinsic(_fence)
+full_fence: Any = _intrinsic(_full_fence)

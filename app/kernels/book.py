@@ -1,7 +1,8 @@
 """The board's arithmetic: write, change and copy books under a sequence lock, levels always sorted, best first.
 
 A board is four int64 arrays: control[N_CONTROL, n_books], n_levels[n_books * 2], price and qty[n_books, 2, depth].
-A writer makes LOCK odd, writes, makes it even; a reader that saw it odd or changed copies again.
+A writer makes LOCK odd, writes, makes it even; a reader that saw it odd or changed copies again. Two more columns of
+control let a reader of shared memory tell a flipped bit: LEVELS_SUM, kept level by level, and SEAL over the rest.
 """
 
 # ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.atomics import fence, load_acquire, store_release
+from app.kernels.checksum import settle_sum, stir
 from app.kernels.jit import kernel
 from app.kernels.status import BAD_LEVELS, CROSSED, GAP, NORMALISED, OK
 
@@ -25,7 +27,11 @@ RECEIVED_TS_NS: Final = 1
 VENUE_TS_NS: Final = 2
 IS_GAPPED: Final = 3
 LOCK: Final = 4
-N_CONTROL: Final = 5
+# The sum of every level's own sum: a change of one level changes it by two of them, whatever the depth.
+LEVELS_SUM: Final = 5
+# Over stamps, gap, numbers of levels and LEVELS_SUM; a board of zeros is sealed by its zeros.
+SEAL: Final = 6
+N_CONTROL: Final = 7
 # An update is a few microseconds of stores: more turns than this mean that its writer died.
 MAX_SPINS: Final = 100_000
 
@@ -41,6 +47,30 @@ def lock_book(lock_inplace: Int64, row: int) -> None:
 def unlock_book(lock_inplace: Int64, row: int) -> None:
     """Ends a write: everything written is seen by who sees the even number."""
     store_release(lock_inplace, row, load_acquire(lock_inplace, row) + 1)
+
+
+@kernel("")
+def level_sum(side_i: int, price_units: int, qty_units: int) -> int:
+    """One level's part of LEVELS_SUM; where it stands is not in it, for sides are sorted."""
+    return settle_sum(stir(stir(side_i, price_units), qty_units))
+
+
+@kernel("")
+def side_sum(price_units: Int64, qty_units: Int64, n_levels: int, side_i: int) -> int:
+    """The sum of a side's levels."""
+    total = 0
+    for i in range(n_levels):
+        total += level_sum(side_i, price_units[i], qty_units[i])
+    return total
+
+
+@kernel("")
+def seal_of(control: Int64, n_levels: Int64, row: int) -> int:
+    """What SEAL must be."""
+    seal = stir(stir(0, n_levels[row, 0]), n_levels[row, 1])
+    for column in range(IS_GAPPED + 1):
+        seal = stir(seal, control[column, row])
+    return settle_sum(stir(seal, control[LEVELS_SUM, row]))
 
 
 @kernel("")
@@ -101,20 +131,36 @@ def put_book(
         if n_bids > 0 and n_asks > 0 and price_inplace[row, 0, 0] >= price_inplace[row, 1, 0]:
             status = CROSSED
     is_refused = status in (BAD_LEVELS, CROSSED)
-    n_levels_inplace[row, 0] = 0 if is_refused else n_bids
-    n_levels_inplace[row, 1] = 0 if is_refused else n_asks
+    if is_refused:
+        n_bids, n_asks = 0, 0
+    n_levels_inplace[row, 0] = n_bids
+    n_levels_inplace[row, 1] = n_asks
     for column in range(3):
         control_inplace[column, row] = stamps[column]
     control_inplace[IS_GAPPED, row] = 1 if is_refused else 0
+    bids_sum = side_sum(price_inplace[row, 0], qty_inplace[row, 0], n_bids, 0)
+    control_inplace[LEVELS_SUM, row] = bids_sum + side_sum(price_inplace[row, 1], qty_inplace[row, 1], n_asks, 1)
+    control_inplace[SEAL, row] = seal_of(control_inplace, n_levels_inplace, row)
     unlock_book(lock, row)
     return status
 
 
 @kernel("")
 def change_level(
-    price_inplace: Int64, qty_inplace: Int64, n_levels: int, side: int, price_units: int, qty_units: int
+    price_inplace: Int64,
+    qty_inplace: Int64,
+    n_levels: int,
+    side: int,
+    price_units: int,
+    qty_units: int,
+    sums_inplace: Int64,
+    row: int,
 ) -> int:
-    """Sets, inserts or (quantity 0) removes one level of a sorted side. Returns the new number of levels."""
+    """Sets, inserts or (quantity 0) removes one level of a sorted side. Returns the new number of levels.
+
+    sums_inplace: int64[n_books], LEVELS_SUM of the board: `row` loses what goes and gains what comes.
+    """
+    side_i = 0 if side < 0 else 1
     low = 0
     high = n_levels
     while low < high:
@@ -124,6 +170,10 @@ def change_level(
         else:
             high = middle
     is_there = low < n_levels and price_inplace[low] == price_units
+    if is_there:
+        sums_inplace[row] -= level_sum(side_i, price_units, qty_inplace[low])
+    if qty_units > 0 and (is_there or low < price_inplace.size):
+        sums_inplace[row] += level_sum(side_i, price_units, qty_units)
     if qty_units > 0 and is_there:
         qty_inplace[low] = qty_units
         return n_levels
@@ -131,6 +181,8 @@ def change_level(
         if low >= price_inplace.size:
             return n_levels
         n = min(n_levels + 1, price_inplace.size)
+        if n == n_levels:
+            sums_inplace[row] -= level_sum(side_i, price_inplace[n - 1], qty_inplace[n - 1])
         for i in range(n - 1, low, -1):
             price_inplace[i] = price_inplace[i - 1]
             qty_inplace[i] = qty_inplace[i - 1]
@@ -168,12 +220,14 @@ def change_book(
     current = control_inplace[BOOK_SEQ, row]
     if control_inplace[IS_GAPPED, row] != 0:
         return GAP
-    if current > 0 and stamps[BOOK_SEQ] <= current:
+    is_sealed = control_inplace[SEAL, row] == seal_of(control_inplace, n_levels_inplace, row)
+    if is_sealed and current > 0 and stamps[BOOK_SEQ] <= current:
         return OK
     lock = control_inplace[LOCK]
     lock_book(lock, row)
     status = OK
-    if current == 0 or prev_book_seq != current:
+    # A flipped stamp or count must not be sealed anew: only a snapshot brings such a book back.
+    if current == 0 or prev_book_seq != current or not is_sealed:
         status = GAP
     for side_i in range(2):
         levels = bids if side_i == 0 else asks
@@ -190,6 +244,8 @@ def change_book(
                 side,
                 levels[i, 0],
                 levels[i, 1],
+                control_inplace[LEVELS_SUM],
+                row,
             )
     n_bids, n_asks = n_levels_inplace[row, 0], n_levels_inplace[row, 1]
     if status == OK and n_bids > 0 and n_asks > 0 and price_inplace[row, 0, 0] >= price_inplace[row, 1, 0]:
@@ -199,16 +255,18 @@ def change_book(
             control_inplace[column, row] = stamps[column]
     else:
         control_inplace[IS_GAPPED, row] = 1
+    control_inplace[SEAL, row] = seal_of(control_inplace, n_levels_inplace, row)
     unlock_book(lock, row)
     return status
 
 
-@kernel("int64(int64[:,::1], int64)")
-def gap_book(control_inplace: Int64, row: int) -> int:
+@kernel("int64(int64[:,::1], int64[:,::1], int64)")
+def gap_book(control_inplace: Int64, n_levels: Int64, row: int) -> int:
     """Marks one book as gapped until its next snapshot. Returns OK."""
     lock = control_inplace[LOCK]
     lock_book(lock, row)
     control_inplace[IS_GAPPED, row] = 1
+    control_inplace[SEAL, row] = seal_of(control_inplace, n_levels, row)
     unlock_book(lock, row)
     return OK
 
@@ -264,3 +322,26 @@ def copy_books(
             out_n_levels[k, 1] = 0
             out_control[IS_GAPPED, k] = 1
     return n_cut
+
+
+@kernel("int64(int64[:,::1], int64[:,::1], int64[:,:,::1], int64[:,:,::1])")
+def bar_broken(control_inplace: Int64, n_levels_inplace: Int64, price_units: Int64, qty_units: Int64) -> int:
+    """Looks at a copy as copy_books gives it: a book whose sums do not fit becomes empty and gapped.
+
+    Returns how many were broken. An empty book that is already gapped (its writer died) is not counted again.
+    """
+    n_broken = 0
+    for k in range(n_levels_inplace.shape[0]):
+        n_bids = n_levels_inplace[k, 0]
+        n_asks = n_levels_inplace[k, 1]
+        total = side_sum(price_units[k, 0], qty_units[k, 0], n_bids, 0)
+        total += side_sum(price_units[k, 1], qty_units[k, 1], n_asks, 1)
+        is_whole = control_inplace[SEAL, k] == seal_of(control_inplace, n_levels_inplace, k)
+        if is_whole and total == control_inplace[LEVELS_SUM, k]:
+            continue
+        if n_bids + n_asks > 0 or control_inplace[IS_GAPPED, k] == 0:
+            n_broken += 1
+        n_levels_inplace[k, 0] = 0
+        n_levels_inplace[k, 1] = 0
+        control_inplace[IS_GAPPED, k] = 1
+    return n_broken

@@ -106,6 +106,11 @@ def warm(progress: Progress | None = None) -> None:
     for module in sorted(path.stem for path in Path(__file__).parent.glob("*.py")):
         if module != "__init__":
             importlib.import_module(f"{package}.{module}")
+    warm_imported(progress)
+
+
+def warm_imported(progress: Progress | None = None) -> None:
+    """Warms the kernels of modules that are imported by now: all that a process with few imports can call."""
     total = len(_KERNELS)
     for done, entry in enumerate(_KERNELS):
         if progress is not None:

@@ -7,7 +7,7 @@ of SEARCHES is asked; the cheaper plan of at least as many units wins, so greedy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -27,7 +27,16 @@ from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
 from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
 
 Int64Array = npt.NDArray[np.int64]
+Solvers = Sequence[tuple[str, Solve]]
+Prove = Callable[[RouteProblem, Recosted | None, int], Proof]
 
+# The first is the planner; the rest are the baselines that every plan is verified beside.
+SOLVERS: Final[Solvers] = (
+    (greedy.NAME, greedy.solve),
+    (best_single.NAME, best_single.solve),
+    (pro_rata.NAME, pro_rata.solve),
+    (fee_blind.NAME, fee_blind.solve),
+)
 # The kernel's own code of each solver; a solver that is not here is asked in Python.
 KERNELS: Final[dict[Solve, int]] = {
     greedy.solve: contest.GREEDY,
@@ -43,7 +52,11 @@ NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 class Panel:
     """The solvers of a router: the first is the planner, the rest the baselines that its plan is shown beside."""
 
-    def __init__(self, solvers: Sequence[tuple[str, Solve]], searches: Sequence[tuple[str, Search]] = SEARCHES) -> None:
+    def __init__(
+        self, solvers: Solvers, searches: Sequence[tuple[str, Search]] = SEARCHES, prove: Prove = verify.prove
+    ) -> None:
+        """`prove`: who proves a plan; a panel that searches without the books leaves that to another."""
+        self.prove = prove
         self.names = tuple(name for name, _ in solvers)
         self.solves = tuple(solve for _, solve in solvers)
         self.searches = tuple(searches)
@@ -52,7 +65,10 @@ class Panel:
 
 
 class Contest(NamedTuple):
-    """The candidates of one problem with their exact walks, the chosen one (None: nothing to allocate), its proof."""
+    """The candidates of one problem with their exact walks, the chosen one (None: nothing to allocate), its proof.
+
+    `answers`: what the panel's first searches found, in their order; the later ones were not asked.
+    """
 
     candidates: Sequence[Recosted]
     walks: Walks
@@ -60,6 +76,7 @@ class Contest(NamedTuple):
     wanted_units: int
     proof: Proof
     finding: Finding
+    answers: tuple[Settled, ...] = ()
 
 
 def is_whole_only(request: PlanRequest) -> bool:
@@ -78,15 +95,30 @@ def decide(problem: RouteProblem, panel: Panel) -> Contest:
         found = alone(problem)
         wanted = target.target_units(problem)
         if found is None:
-            return _proven(problem, (), NO_WALKS, None, wanted)
-        return _proven(problem, (found[0],), found[1], found[0], wanted)
-    candidates, walks, wanted = _candidates(problem, panel)
-    is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
-    best = _best(problem, candidates[-1:] if is_sweep else candidates)
-    found_first = _proven(problem, candidates, walks, best, wanted)
-    if is_sweep or best is None or found_first.finding.status is SolveStatus.OPTIMAL:
-        return found_first
-    return _improved(problem, panel, found_first, best)
+            return _proven(problem, panel, ((), NO_WALKS), None, wanted)
+        return _proven(problem, panel, ((found[0],), found[1]), found[0], wanted)
+    first = _judged(problem, panel, *_candidates(problem, panel))
+    if _is_settled(problem, first):
+        return first
+    return _searched(problem, panel, panel.searches, _without_waste(problem, panel, first))
+
+
+def take_up(problem: RouteProblem, panel: Panel, plans: Int64Array, answers: Sequence[Settled]) -> Contest:
+    """The contest of what such a panel's `decide` found elsewhere, judged and proven as if it had been found here.
+
+    `plans`: int64[n_solvers, n] units, the first without what does not pay. Raises InvariantBroken where an answer
+    brings a bound above its own plan.
+    """
+    candidates, walks = verify.recost(problem, panel.names, list(plans))
+    found = _judged(problem, panel, candidates, walks, target.target_units(problem))
+    if _is_settled(problem, found):
+        return found
+    told = [(name, _teller(answer)) for (name, _), answer in zip(panel.searches, answers, strict=False)]
+    return _searched(problem, panel, told, found)
+
+
+def _teller(answer: Settled) -> Search:
+    return lambda *_: answer
 
 
 def alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
@@ -107,10 +139,31 @@ def alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
     return found[best_i], walks[best_i : best_i + 1]
 
 
-def _proven(
-    problem: RouteProblem, candidates: Sequence[Recosted], walks: Walks, chosen: Recosted | None, wanted_units: int
+def _judged(
+    problem: RouteProblem, panel: Panel, candidates: Sequence[Recosted], walks: Walks, wanted_units: int
 ) -> Contest:
-    proof = verify.prove(problem, chosen, wanted_units)
+    """The best of the candidates, proven."""
+    best = _best(problem, candidates[-1:] if _is_sweep(problem) else candidates)
+    return _proven(problem, panel, (candidates, walks), best, wanted_units)
+
+
+def _is_sweep(problem: RouteProblem) -> bool:
+    return problem.request.approved.value.strategy is Strategy.SWEEP
+
+
+def _is_settled(problem: RouteProblem, found: Contest) -> bool:
+    """Whether nothing is left to improve."""
+    return _is_sweep(problem) or found.chosen is None or found.finding.status is SolveStatus.OPTIMAL
+
+
+def _proven(
+    problem: RouteProblem,
+    panel: Panel,
+    plans: tuple[Sequence[Recosted], Walks],
+    chosen: Recosted | None,
+    wanted_units: int,
+) -> Contest:
+    proof = panel.prove(problem, chosen, wanted_units)
     finding = verify.nothing_found()
     if chosen is not None:
         if proof.found is not None:
@@ -118,7 +171,7 @@ def _proven(
             finding = verify.find(problem, chosen, witness, (value, n_rounded))
         else:
             finding = verify.find(problem, chosen, target.witness_upnano(problem, chosen.qty_units))
-    return Contest(candidates, walks, chosen, wanted_units, proof, finding)
+    return Contest(*plans, chosen, wanted_units, proof, finding)
 
 
 def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Walks, int]:
@@ -183,32 +236,41 @@ def _rank(plan: Recosted) -> tuple[int, int]:
     return -plan.qty_units, plan.ranked_nano
 
 
-def _improved(problem: RouteProblem, panel: Panel, found: Contest, best: Recosted) -> Contest:
-    """The contest after what does not pay was dropped and the searches were asked: never worse than before."""
-    if problem.has_fixed:
-        witness = found.finding.witness_upnano
-        units = drop_what_does_not_pay(problem, panel.solves[0], best.units, witness)
-        found = _with_candidate(problem, found, Settled(units), panel.names[0], 0)
-    for name, search in panel.searches:
+def _without_waste(problem: RouteProblem, panel: Panel, found: Contest) -> Contest:
+    """The contest after venues were dropped whose fixed cost does not pay: never worse than before."""
+    best = found.chosen
+    if best is None or not problem.has_fixed:
+        return found
+    units = drop_what_does_not_pay(problem, panel.solves[0], best.units, found.finding.witness_upnano)
+    return _with_candidate(problem, panel, found, Settled(units), (panel.names[0], 0))
+
+
+def _searched(problem: RouteProblem, panel: Panel, searches: Sequence[tuple[str, Search]], found: Contest) -> Contest:
+    """The contest after the searches were asked until one proved a plan: never worse than before."""
+    answers = []
+    for name, search in searches:
         if found.finding.status is SolveStatus.OPTIMAL:
             break
-        settled = search(problem, found.wanted_units, problem.room_units)
-        found = _with_candidate(problem, found, settled, name, len(found.candidates))
-    return found
+        answers.append(search(problem, found.wanted_units, problem.room_units))
+        found = _with_candidate(problem, panel, found, answers[-1], (name, len(found.candidates)))
+    return found._replace(answers=tuple(answers))
 
 
-def _with_candidate(problem: RouteProblem, found: Contest, settled: Settled, name: str, place_i: int) -> Contest:
+def _with_candidate(
+    problem: RouteProblem, panel: Panel, found: Contest, settled: Settled, named: tuple[str, int]
+) -> Contest:
     """The contest with one plan more, in an older one's place or behind all, and with the bound that came with it."""
+    name, place_i = named
     plan = verify.recost(problem, (name,), (settled.units,))[0][0]
     chosen, is_better = found.chosen, False
     if chosen is not None and plan.is_feasible and target.is_within(problem, plan):
         is_better = _rank(plan) < _rank(chosen)
     if is_better:
         rivals = [*found.candidates[:place_i], plan, *found.candidates[place_i + 1 :]]
-        candidates, walks = verify.recost(problem, [p.name for p in rivals], [p.units for p in rivals])
-        found = _proven(problem, candidates, walks, candidates[place_i], found.wanted_units)
+        plans = verify.recost(problem, [p.name for p in rivals], [p.units for p in rivals])
+        found = _proven(problem, panel, plans, plans[0][place_i], found.wanted_units)
     chosen = found.chosen
     if chosen is None or chosen.qty_units != plan.qty_units:
         return found
     finding = verify.take_search(chosen, found.finding, settled)
-    return Contest(found.candidates, found.walks, chosen, found.wanted_units, found.proof, finding)
+    return found._replace(finding=finding)

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
+from app.domain.ports import Prepared
 from app.kernels import cost
-from app.routing import choose, explain, receipt, verify
+from app.routing import carry, choose, explain, receipt, search, verify
 from app.routing.believed import NOTHING_BELIEVED, weigh
-from app.routing.choose import NO_WALKS, Contest, Panel
+from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
-from app.routing.rounding import Search, Solve
-from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
+from app.routing.rounding import Search
+from app.routing.solvers import greedy
 from app.shm.books import SymbolBooks
 
-Solvers = Sequence[tuple[str, Solve]]
-
-# The first is the planner; the rest are the baselines that every plan is verified beside.
-SOLVERS: Final[Solvers] = (
-    (greedy.NAME, greedy.solve),
-    (best_single.NAME, best_single.solve),
-    (pro_rata.NAME, pro_rata.solve),
-    (fee_blind.NAME, fee_blind.solve),
-)
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
 NO_CONTEST: Final = Contest((), NO_WALKS, None, 0, NO_PROOF, verify.nothing_found())
+
+
+class _Kept(NamedTuple):
+    """What a decision that is searched elsewhere waits with: its problem, in arrays of its own."""
+
+    problem: RouteProblem
+    excluded: list[Exclusion]
 
 
 class Router:
@@ -55,6 +55,36 @@ class Router:
         books = plain(books)
         problem, excluded, contest = self._decide(request, books)
         return _assemble(request, books, problem, excluded, contest)
+
+    def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
+        """The problem in words where sending it to a route worker pays; None: plan it here."""
+        if not search.may_pay(request, self._known(request)):
+            return None
+        problem, excluded = self.pose(request, books)
+        words = carry.pack(problem) if problem is not None and search.pays(problem) else None
+        if problem is None or words is None:
+            return None
+        return Prepared(search.CONTEST, words.data, _Kept(problem, excluded))
+
+    def adopt(self, prepared: Prepared, request: PlanRequest, words: memoryview) -> Planned | None:
+        """The plan of a worker's answer, certified on the books it was searched on, with its receipt.
+
+        None where the answer is none of this problem, or where the plan breaks a law of `request`: the same order asked
+        now, with the capacities, bars and ages of this instant.
+        """
+        kept = prepared.kept
+        assert isinstance(kept, _Kept)
+        problem, asked = kept.problem, kept.problem.request
+        found = search.read_answer(problem, np.frombuffer(words, np.int64), self._panel)
+        if found is None:
+            return None
+        try:
+            contest = choose.take_up(problem, self._panel, *found)
+        except InvariantBroken:  # a bound above its own plan: what another process says is judged, never trusted
+            return None
+        planned = _assemble(asked, problem.books, problem, kept.excluded, contest)
+        now = replace(request, mid_half_units=asked.mid_half_units)
+        return None if verify.find_violations(planned.plan, now, problem.books) else planned
 
     def decide(self, request: PlanRequest, books: SymbolBooks) -> Contest:
         """The decision alone: solved, rounded, verified and bounded, neither explained nor written down.

@@ -23,7 +23,7 @@ from app.domain.errors import Unavailable
 from app.domain.events import Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
-from app.domain.ports import Clock, Journal, VenuePort
+from app.domain.ports import Clock, Journal, PlanQueue, VenuePort
 from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
@@ -33,10 +33,12 @@ from app.execution.inputs import (
     Command,
     Done,
     Failed,
+    Found,
     Input,
     QueryChild,
     Reply,
     Report,
+    SearchAway,
     SendChild,
     Start,
     Submit,
@@ -103,6 +105,7 @@ class Engine:
     start: Start
     on_fatal: Callable[[BaseException], None]
     journal: Journal | None = None
+    queue: PlanQueue | None = None
     is_ready: bool = False
     is_draining: bool = False
     _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
@@ -146,6 +149,8 @@ class Engine:
         await self.ask(self.start)
         for venue in self.venues.values():
             await venue.start(self.on_report, self.on_book)
+        if self.queue is not None:
+            await self.queue.start(self.on_found)
         self._spawn(self._tick_for_ever())
         self.is_ready = True
 
@@ -153,6 +158,8 @@ class Engine:
         """Refuses new orders, gives live children `drain_s` to end, then stops venues and the clock."""
         self.is_draining = True
         assert self._loop is not None
+        if self.queue is not None:
+            await self.queue.stop()  # what was away is planned here, and its children are part of the drain
         deadline_s = self._loop.time() + drain_s
         while self.ledger.live_children and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
             await asyncio.sleep(TICK_S)
@@ -192,6 +199,10 @@ class Engine:
         """A venue's word; venues call this on the loop. It reaches a turn whatever a listener does."""
         self._put(Report(report), None)
         self._tell(self._report_listeners, report)
+
+    def on_found(self, order_id: str, wave: int, words: memoryview | None) -> None:
+        """A search that was sent away; the queue calls this on the loop."""
+        self._put(Found(order_id, wave, words), None)
 
     def on_book(self, book: BookSnapshot | BookDelta) -> None:
         """A venue's book; goes to the board at once. A book of what is not listed is told and left."""
@@ -339,6 +350,10 @@ class Engine:
             self._spawn(self._send(command))
         elif isinstance(command, CancelChild):
             self._spawn(self._cancel(command.child))
+        elif isinstance(command, SearchAway):
+            job = command.job
+            if self.queue is None or not self.queue.offer(job):
+                self.on_found(job.order_id, job.wave, None)
         else:
             self._spawn(self._query(command))
 

@@ -24,7 +24,7 @@ Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 MAGIC: Final = 0x5845_5453_4542  # "BESTEX" in little endian
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 HEADER: Final = 8
 WORD_BYTES: Final = 8
 
@@ -80,6 +80,8 @@ class BookBoard:
             self._venues[symbol] = (*self._venues.get(symbol, ()), venue)
             self._first_row.setdefault(symbol, row)
         n, size = len(rows), board_bytes(len(rows), depth)
+        self._is_shared = buffer is not None
+        self.n_broken = 0
         if buffer is None:
             words = np.zeros(size // WORD_BYTES, dtype=np.int64)
         else:
@@ -147,7 +149,7 @@ class BookBoard:
 
     def mark_gapped(self, venue: str, symbol: str) -> None:
         """Bars a venue's book until its next good snapshot."""
-        book.gap_book(self._control, self._row(venue, symbol))
+        book.gap_book(self._control, self._n_levels, self._row(venue, symbol))
 
     def touch(self, venue: str, symbol: str) -> tuple[int, int]:
         """(best bid, best ask) of one book, for its writer's own thread; 0: an empty side, or the book is gapped."""
@@ -158,18 +160,27 @@ class BookBoard:
         return int(self._price[row, 0, 0]) if n_bids else 0, int(self._price[row, 1, 0]) if n_asks else 0
 
     def read(self, symbol: str) -> SymbolBooks:
-        """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists."""
+        """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists.
+
+        In memory that others can write, each copy is held against its sums: a broken book is given empty and gapped.
+        """
         venues = self._venues.get(symbol, ())
         n, first = len(venues), self._first_row.get(symbol, 0)
         control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
-        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken.
-        depth, n_cut = max(int(self._n_levels[first : first + n].max(initial=1)), 1), 1
-        while n_cut:
+        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken. In shared memory a count
+        # may be damaged, so it never sizes anything beyond the board's own depth.
+        most = self._price.shape[2]
+        depth = min(max(int(self._n_levels[first : first + n].max(initial=1)), 1), most)
+        while True:
             price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
             n_cut = book.copy_books(
                 self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty
             )
-            depth = self._price.shape[2]
+            if n_cut == 0 or depth == most:
+                break
+            depth = most
+        if self._is_shared:
+            self.n_broken += book.bar_broken(control, n_levels, price, qty)
         return SymbolBooks(
             symbol=symbol,
             venues=venues,

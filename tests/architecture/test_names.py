@@ -7,7 +7,7 @@ import re
 
 DECIDING = {"domain", "risk", "learning", "routing", "execution", "tca", "shm", "kernels"}
 
-UNITS = "units ticks lots ppm bps ubps ns us ms s days nano upnano wei seq scale version frac bytes per_s half"
+UNITS = "units ticks lots ppm bps ubps ns us ms s days nano upnano wei seq scale version frac bytes bits per_s half"
 UNITS += " half_units"
 SUFFIX = re.compile(rf"_({'|'.join(UNITS.split())})(_p\d+)?$")
 # Counts and places carry their kind in front or behind: n_venues, max_waves, venue_i, child_number.
@@ -15,6 +15,8 @@ COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|row|number|count|burst)$")
 # Pure numbers, and words that are their own unit.
 WORDS = {"seq", "wave", "rank", "scale", "version", "units", "value", "limit", "depth", "size", "row", "start", "index"}
 WORDS |= {"burst", "ppm", "numerator", "denominator", "ratio", "side", "sign", "n"}
+# Names of things that happen to be numbers.
+WORDS |= {"ticket", "generation", "epoch", "slot", "pid"}
 # (file, name): numbers whose unit another argument says. May only shrink.
 GRANTED = {
     ("domain/ids.py", "entropy80"),

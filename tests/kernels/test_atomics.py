@@ -1,6 +1,6 @@
 import numpy as np
 
-from app.kernels.atomics import fence, load_acquire, store_release
+from app.kernels.atomics import fence, full_fence, load_acquire, store_release
 from app.kernels.jit import kernel
 
 
@@ -8,6 +8,7 @@ from app.kernels.jit import kernel
 def exchange(values_inplace, index, value):
     before = load_acquire(values_inplace, index)
     fence()
+    full_fence()
     store_release(values_inplace, index, value)
     return before
 

@@ -14,12 +14,14 @@ levels = st.lists(st.tuples(st.integers(1, 20), st.integers(0, 5)), max_size=30)
 @given(levels, st.sampled_from([1, -1]))
 def test_changed_levels_are_a_dictionary_kept_sorted(changes, side):
     depth = 32
+    sums = np.zeros(1, np.int64)
     price, qty, n, twin = np.zeros(depth, np.int64), np.zeros(depth, np.int64), 0, {}
     for at, units in changes:
-        n = book.change_level(price, qty, n, side, at, units)
+        n = book.change_level(price, qty, n, side, at, units, sums, 0)
         twin.pop(at, None)
         if units:
             twin[at] = units
+    assert sums[0] == book.side_sum(price, qty, n, 0 if side < 0 else 1)
     expected = sorted(twin.items(), reverse=side < 0)
     assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == expected
 
@@ -27,10 +29,12 @@ def test_changed_levels_are_a_dictionary_kept_sorted(changes, side):
 @given(levels, st.sampled_from([1, -1]))
 def test_a_full_side_drops_its_worst_levels_and_stays_sorted(changes, side):
     price, qty, n = np.zeros(3, np.int64), np.zeros(3, np.int64), 0
+    sums = np.zeros(1, np.int64)
     for at, units in changes:
-        n = book.change_level(price, qty, n, side, at, units)
+        n = book.change_level(price, qty, n, side, at, units, sums, 0)
         assert 0 <= n <= 3
         assert all((b - a) * side > 0 for a, b in pairwise(price[:n].tolist()))
+        assert sums[0] == book.side_sum(price, qty, n, 0 if side < 0 else 1)
 
 
 def test_levels_are_checked():

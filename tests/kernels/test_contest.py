@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from app.kernels import contest
 from app.routing import choose, target, verify
-from app.routing.choose import Panel
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS, Panel
+from app.routing.router import Router
 from tests.routing.scenes import INVERSE, LINEAR, LINEAR_FINE, SPOT, random_scene
 
 

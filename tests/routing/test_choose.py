@@ -8,8 +8,9 @@ import pytest
 from app.domain.enums import SolveStatus
 from app.domain.errors import InvariantBroken
 from app.domain.plan import VenueEstimate
+from app.routing.choose import SOLVERS
 from app.routing.rounding import Settled
-from app.routing.router import SOLVERS, Router
+from app.routing.router import Router
 from bestex_verify.judge import verify_receipt
 from tests.routing.scenes import Place, Scene
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from app.kernels import cost
 from app.routing import target
+from app.routing.choose import SOLVERS
 from app.routing.rounding import drop_what_does_not_pay, settle
-from app.routing.router import SOLVERS, Router
+from app.routing.router import Router
 from tests.routing.scenes import INVERSE, SPOT, Place, Scene, random_scene
 
 

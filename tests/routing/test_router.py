@@ -12,7 +12,8 @@ from app.domain.enums import ExclusionCode, Side, SolveStatus, Strategy, TimeInF
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Exclusion
 from app.routing import verify
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS
+from app.routing.router import Router
 from app.shm.books import SymbolBooks
 from bestex_verify.decode import decode
 from bestex_verify.judge import verify_receipt

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.routing import target, verify
-from app.routing.router import SOLVERS, Router
+from app.routing.choose import SOLVERS
+from app.routing.router import Router
 from tests.routing.scenes import INVERSE, LINEAR_FINE, SPOT, Place, Scene, random_scene
 
 

@@ -15,6 +15,9 @@ from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, ReportSink
 from app.execution import inputs as inp
+from app.routing import search
+from app.routing.inline import InlinePlanQueue
+from app.routing.router import Router
 from app.services.engine import MIN_FREE_FACTS, PACE_S, RIDE_S, Engine
 from app.services.marketdata import MarketData
 from app.store.memory import Flushing, MemoryJournal
@@ -415,3 +418,44 @@ async def one_child(rig: Rig) -> ChildOrder:
     await asking
     await settle()
     return rig.sent[0]
+
+
+async def test_a_search_that_is_sent_away_leaves_after_the_commit_and_its_children_after_its_own(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 0.0)
+    world, router = rig.desk.core.world, Router()
+    fees = {venue: replace(fee, fixed_nano=10_000_000) for venue, fee in world.universe.fees.items()}
+    rig.desk.core.world = replace(world, universe=replace(world.universe, fees=fees), planner=router, away=router)
+    rig.engine.queue = InlinePlanQueue(asyncio.get_running_loop().call_soon)
+    await rig.engine.queue.start(rig.engine.on_found)
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(qty_units=5_000), Mode.PAPER)))
+    await settle()
+    assert not asking.done()
+    rig.journal.flush()
+    await settle()
+    reply = await asking
+    assert isinstance(reply, inp.Accepted)
+    assert not rig.sent, "its plan is not durable yet"
+    rig.journal.flush()
+    await settle()
+    assert rig.sent
+    assert [type(fact.event).__name__ for fact in rig.batches[-2]] == ["OrderAccepted"]
+    assert type(rig.batches[-1][0].event).__name__ == "RoutePlanned"
+
+
+async def test_an_order_whose_queue_takes_nothing_is_planned_in_the_next_turn(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 0.0)
+    world, router = rig.desk.core.world, Router()
+    fees = {venue: replace(fee, fixed_nano=10_000_000) for venue, fee in world.universe.fees.items()}
+    rig.desk.core.world = replace(world, universe=replace(world.universe, fees=fees), planner=router, away=router)
+    rig.engine.queue = InlinePlanQueue(asyncio.get_running_loop().call_soon)  # not started: it takes nothing
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(qty_units=5_000), Mode.PAPER)))
+    for _ in range(2):
+        await settle()
+        rig.journal.flush()
+    await settle()
+    assert asking.done()
+    assert rig.sent

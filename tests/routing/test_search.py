@@ -1,0 +1,128 @@
+"""What is searched elsewhere comes back as it would have been found here, proven by whoever has the books."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.enums import SolveStatus, Strategy, TimeInForce
+from app.domain.errors import InvariantBroken
+from app.routing import carry, choose, search
+from app.routing.choose import SOLVERS, Panel
+from app.routing.rounding import Settled
+from app.routing.router import Router
+from app.routing.solvers import exact
+from tests.routing.scenes import INVERSE, LINEAR, LINEAR_FINE, SPOT, Place, Scene, random_scene
+
+
+def exact_split(problem, target_units, room_units):
+    proof = exact.prove(problem, target_units, room_units)
+    return Settled(proof.units, proof.bound_nano, proof.status is SolveStatus.OPTIMAL)
+
+
+def knows_nothing(problem, target_units, room_units):
+    return Settled(np.zeros(problem.n_venues, np.int64))
+
+
+SEARCHES = (("nothing", knows_nothing), ("exact", exact_split))
+HERE = Panel(SOLVERS, SEARCHES)
+ELSEWHERE = Panel(SOLVERS, SEARCHES, search.BLIND.prove)
+
+
+def posed(seed, symbol=SPOT):
+    scene = random_scene(Random(seed), symbol)
+    return Router().pose(scene.request(), scene.books())[0]
+
+
+def with_fixed_costs():
+    places = [Place(f"v{i}", asks=[(100 + i, 90)], lot=7 + i, fee_ppm=0, fixed_nano=1_000 + i) for i in range(4)]
+    problem, _ = Router().pose((scene := Scene(places, qty_units=150)).request(), scene.books())
+    assert problem is not None
+    return problem
+
+
+def told(contest):
+    """A contest in values that can be compared."""
+    plans = [(plan.name, plan.units.tolist(), plan.objective_nano) for plan in contest.candidates]
+    chosen = contest.chosen.units.tolist() if contest.chosen is not None else None
+    return plans, contest.walks.tolist(), chosen, contest.wanted_units, contest.proof, contest.finding
+
+
+@given(st.integers(0, 2**32), st.sampled_from([SPOT, LINEAR, LINEAR_FINE, INVERSE]))
+def test_what_was_found_elsewhere_is_judged_and_proven_as_if_it_were_found_here(seed, symbol):
+    problem = posed(seed, symbol)
+    words = carry.pack(problem) if problem is not None else None
+    if problem is None or words is None:
+        return
+    here = told(choose.decide(problem, HERE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BLIND", ELSEWHERE)
+        found = search.read_answer(problem, search.answer(search.CONTEST, words), HERE)
+    assert found is not None
+    assert told(choose.take_up(problem, HERE, *found)) == here
+
+
+def test_a_search_is_asked_elsewhere_where_greedy_is_not_proven_best(monkeypatch):
+    problem = with_fixed_costs()
+    monkeypatch.setattr(search, "BLIND", ELSEWHERE)
+    found = search.read_answer(problem, search.answer(search.CONTEST, carry.pack(problem)), HERE)
+    assert found is not None
+    nothing, split = found.answers
+    assert nothing.bound_nano is None
+    assert split.is_complete
+    contest = choose.take_up(problem, HERE, *found)
+    assert contest.finding.is_searched
+    assert contest.finding.status is SolveStatus.OPTIMAL
+
+
+def test_a_bound_above_its_own_plan_is_not_believed(monkeypatch):
+    problem = with_fixed_costs()
+    monkeypatch.setattr(search, "BLIND", ELSEWHERE)
+    plans, (nothing, split) = search.read_answer(problem, search.answer(0, carry.pack(problem)), HERE)
+    with pytest.raises(InvariantBroken):
+        choose.take_up(problem, HERE, plans, (nothing, replace(split, bound_nano=2**60)))
+
+
+def test_an_unknown_search_is_an_error_of_ours():
+    words = carry.pack(posed(1))
+    with pytest.raises(InvariantBroken):
+        search.answer(search.CONTEST + 1, words)
+
+
+def test_an_answer_that_cannot_be_of_this_problem_is_not_read():
+    problem = posed(1)
+    n = problem.n_venues
+    words = np.zeros(4 * n + 3 + n, np.int64)
+    assert search.read_answer(problem, words, HERE) is not None
+    assert search.read_answer(problem, words[: 4 * n], HERE) is not None
+    assert search.read_answer(problem, words[:-1], HERE) is None
+    assert search.read_answer(problem, words[:n], HERE) is None
+    assert search.read_answer(problem, words, Panel(SOLVERS, ())) is None, "nobody was to be asked"
+    for place, value in ((0, -1), (0, 2**62), (4 * n, 2), (4 * n + 2, -1), (4 * n + 3, -1), (4 * n + 3, 2**62)):
+        spoilt = words.copy()
+        spoilt[place] = value
+        assert search.read_answer(problem, spoilt, HERE) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"strategy": Strategy.SWEEP}, False), ({"time_in_force": TimeInForce.FOK}, False)],
+)
+def test_what_is_never_searched_is_not_sent(changes, expected):
+    problem = with_fixed_costs()
+    request, listings = problem.request, problem.asked.listings
+    order = replace(request.approved.value, **changes)
+    asked = replace(request, approved=replace(request.approved, value=order))
+    assert search.may_pay(asked, listings) is expected
+    assert not search.may_pay(asked, replace(listings, has_fixed=False))
+
+
+def test_more_venues_with_fixed_costs_are_expected_to_take_longer():
+    few, many = with_fixed_costs(), posed(1)
+    assert many is not None
+    assert search.expected_us(few._replace(n_venues=40)) > search.expected_us(few)
+    assert search.pays(few._replace(n_venues=40))
+    assert not search.pays(few._replace(has_fixed=False))
