@@ -1,8 +1,9 @@
 """Who plans what: every solver's plan on one problem, the best of them, and who is asked when it is not proven best.
 
 Greedy and its rivals always run, in one kernel call: greedy is the plan of plain exchange problems, where the bound
-proves it optimal. Where it does not (fixed costs, minimums, coarse lots) venues that do not pay are dropped, then each
-of SEARCHES is asked; the cheaper plan of at least as many units wins, so greedy is the fallback of them all.
+proves it optimal. Where it does not (fixed costs, minimums, coarse lots) each of SEARCHES is asked, and where nothing
+is proven then, venues that do not pay are dropped; the cheaper plan of at least as many units wins, so greedy is the
+fallback of them all.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW
 from app.routing.problem import Contestants, RouteProblem
 from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
-from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
+from app.routing.solvers import best_single, exact, fee_blind, greedy, pro_rata
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -36,7 +37,7 @@ KERNELS: Final[dict[Solve, int]] = {
     fee_blind.solve: contest.BLIND,
 }
 # Whole-lot searches (name, search), asked in this order; each bounds its own work, for nothing here reads a clock.
-SEARCHES: Final[tuple[tuple[str, Search], ...]] = ()
+SEARCHES: Final[tuple[tuple[str, Search], ...]] = ((exact.NAME, exact.search),)
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 
 
@@ -184,16 +185,15 @@ def _rank(plan: Recosted) -> tuple[int, int]:
 
 
 def _improved(problem: RouteProblem, panel: Panel, found: Contest, best: Recosted) -> Contest:
-    """The contest after what does not pay was dropped and the searches were asked: never worse than before."""
-    if problem.has_fixed:
-        witness = found.finding.witness_upnano
-        units = drop_what_does_not_pay(problem, panel.solves[0], best.units, witness)
-        found = _with_candidate(problem, found, Settled(units), panel.names[0], 0)
+    """The contest after the searches were asked and what does not pay was dropped: never worse than before."""
     for name, search in panel.searches:
-        if found.finding.status is SolveStatus.OPTIMAL:
-            break
         settled = search(problem, found.wanted_units, problem.room_units)
         found = _with_candidate(problem, found, settled, name, len(found.candidates))
+        if found.finding.status is SolveStatus.OPTIMAL:
+            return found
+    if problem.has_fixed:
+        units = drop_what_does_not_pay(problem, panel.solves[0], best.units, found.finding.witness_upnano)
+        found = _with_candidate(problem, found, Settled(units), panel.names[0], 0)
     return found
 
 
