@@ -71,11 +71,32 @@ PARTS = (
         "paths:measure",
     ),
     Part(
+        "exact",
+        "Exact split",
+        "CPU of a whole solve from Python, fixed costs, minimums and mixed lots, beside scipy's HiGHS on the same "
+        "problem; excess over it and gap to the own bound in bps.",
+        "exact:measure",
+    ),
+    Part(
+        "pools",
+        "Pools",
+        "CPU us a solve of one swap split over constant-product pools, by the split at one marginal rate, by dual "
+        "decomposition, by Clarabel called directly and through cvxpy (its building of the problem included).",
+        "pools:measure",
+    ),
+    Part(
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "
         "waiting order's limit to its first child's bytes; and from the first to the last child of one spray.",
         "feed:measure",
+    ),
+    Part(
+        "door",
+        "The hot door",
+        "CPU us an order in process: parse, auth, risk, route, journal, answer, by orders in flight, beside the "
+        "idiomatic route under the same driver; venues answer later, what follows is apart.",
+        "door:rows",
     ),
     Part(
         "http",
