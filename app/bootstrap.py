@@ -23,9 +23,11 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.ports import Clock, PlanQueue, VenuePort
 from app.domain.records import ParentRecord
+from app.domain.terms import SourceTerms
 from app.domain.units import NANO
 from app.domain.universe import Universe
-from app.execution.context import AwayPlanner, Board, Planner, Timing, World
+from app.execution.context import AwayPlanner, Believer, Board, Planner, Timing, World
+from app.execution.estimates import Beliefs, Estimator
 from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
 from app.execution.step import Core
 from app.kernels import jit
@@ -103,7 +105,7 @@ class Process:
         settings.home.mkdir(parents=True, exist_ok=True)
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
-        board = BookBoard(list(universe.instruments))
+        board, calibration = BookBoard(list(universe.instruments)), load_calibration(settings.calibration_path)
         router = Router()
         core = make_core(
             universe,
@@ -112,6 +114,7 @@ class Process:
             router,
             ceilings=settings.ceilings.as_limits(),
             tier_response_ppm=settings.routing.tier_response_ppm if settings.routing.tier_value else 0,
+            beliefs=make_beliefs(settings, universe, calibration),
             away=router if self.queue is not None else None,
         )
         engine = Engine(
@@ -135,7 +138,7 @@ class Process:
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
-        services = make_services(engine, self._reader, self._projection, load_calibration(settings.calibration_path))
+        services = make_services(engine, self._reader, self._projection, calibration)
         self._streams = services.streams
         await seed_first_start(services, settings)
         return services
@@ -191,12 +194,39 @@ def make_core(
     timing: Timing | None = None,
     ceilings: Mapping[str, int] = MappingProxyType({}),
     tier_response_ppm: int = 0,
+    beliefs: Believer | None = None,
     away: AwayPlanner | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
-    ages_ns = {venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()}
-    timing = timing or Timing()
-    return Core(World(universe, board, planner, attribute, mode, timing, ages_ns, ceilings, tier_response_ppm, away))
+    world = World(
+        universe=universe,
+        board=board,
+        planner=planner,
+        judge=attribute,
+        mode=mode,
+        timing=timing or Timing(),
+        max_book_age_ns={venue_id: venue.max_book_age_ns for venue_id, venue in universe.venues.items()},
+        ceilings=ceilings,
+        tier_response_ppm=tier_response_ppm,
+        beliefs=beliefs,
+        away=away,
+    )
+    return Core(world)
+
+
+def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:
+    """What the settings let the route believe; None where that is nothing: then no request is touched."""
+    routing = settings.routing
+    if not routing.estimates and not routing.tier_value:
+        return None
+    unknown = routing.venue_terms.keys() - universe.venues.keys()
+    if unknown:
+        raise InvariantBroken(reason="venue_terms of a venue that is not there", venues=", ".join(sorted(unknown)))
+    terms = {venue: SourceTerms(venue, 0, **own.model_dump()) for venue, own in routing.venue_terms.items()}
+    latency_ns = {venue_id: venue.latency_ns for venue_id, venue in universe.venues.items()}
+    if not routing.estimates:
+        return Beliefs(None, {}, latency_ns, routing.max_estimate_ppm)
+    return Beliefs(Estimator(calibration), terms, latency_ns, routing.max_estimate_ppm)
 
 
 def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:

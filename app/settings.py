@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from app.domain.plan import MAX_ESTIMATE_PPM
+from app.domain.terms import DEFAULT_ESTIMATE_PPM, MarginMode
 from app.domain.units import NANO
 
 RELEASE = "0.1.0"
@@ -34,11 +36,36 @@ class Ceilings(BaseModel):
         return counts | {f"{name}_nano": value * NANO for name, value in chosen.items()}
 
 
+class VenueTerms(BaseModel):
+    """A desk's own figures of one venue, in ppm of gross money unless named otherwise; domain/terms.py says each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inventory_ppm: int = Field(default=0, ge=-10_000, le=10_000)
+    credit_year_ppm: int = Field(default=0, ge=0, le=1_000_000)
+    holding_s: int = Field(default=0, ge=0)
+    fade_ppm: int = Field(default=0, ge=0, le=1_000_000)
+    refill_ppm: int = Field(default=0, ge=0, le=10_000)
+    drift_ppm: int = Field(default=0, ge=-10_000, le=10_000)
+    unanswered_ppm: int = Field(default=0, ge=0, le=1_000_000)
+    failure_ppm: int = Field(default=0, ge=0, le=1_000_000)
+    funding_ppm: int | None = Field(default=None, ge=-100_000, le=100_000)
+    margin_mode: MarginMode | None = None
+    margin_ppm: int = Field(default=1_000_000, ge=0, le=1_000_000)
+    reduce_only: bool | None = None
+
+
 class RoutingSettings(BaseModel):
     """What a route may consider beyond price and fee."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    estimates: bool = False
+    """Whether estimated terms may rank venues: slippage beyond the book walk by a calibration of at least 20 days, and
+    `venue_terms`. Off: nothing is estimated, and perpetuals need no terms."""
+    max_estimate_ppm: int = Field(default=DEFAULT_ESTIMATE_PPM, ge=0, le=MAX_ESTIMATE_PPM)
+    """By how much all estimated terms together may move a venue's all-in price, either way."""
+    venue_terms: dict[str, VenueTerms] = Field(default_factory=dict)
     tier_value: bool = False
     """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
     tier_response_ppm: int = Field(default=8_000, ge=1, le=1_000_000)

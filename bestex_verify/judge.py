@@ -89,7 +89,9 @@ class _Judge:
         self._claim("bound", bound <= ranked, f"bound {bound} above objective {ranked}")
         gap = ceil(Fraction((ranked - bound) * UBPS_PER_ONE, max(money, 1))) if n["allocated_units"] else 0
         self._equal("gap_ubps", n["gap_ubps"], gap)
-        status = self._status(ranked - bound, n_rounded)
+        # A search adds up floats, good to this part of the money: nothing below it counts as a gap.
+        search_nano = money // 2**40 if n["is_searched"] else 0
+        status = self._status(ranked - bound - search_nano, n_rounded)
         is_told = texts["status"] == status or (status, texts["status"]) == ("within_gap", "deadline")
         self._claim("status", is_told, f"{texts['status']} instead of {status}")
         rivals = tuple((rival.name, self._rival_cost(rival.name, rival.qty_lots)) for rival in self.receipt.rivals)

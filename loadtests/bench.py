@@ -71,6 +71,20 @@ PARTS = (
         "paths:measure",
     ),
     Part(
+        "exact",
+        "Exact split",
+        "CPU of a whole solve from Python, fixed costs, minimums and mixed lots, beside scipy's HiGHS on the same "
+        "problem; excess over it and gap to the own bound in bps.",
+        "exact:measure",
+    ),
+    Part(
+        "pools",
+        "Pools",
+        "CPU us a solve of one swap split over constant-product pools, by the split at one marginal rate, by dual "
+        "decomposition, by Clarabel called directly and through cvxpy (its building of the problem included).",
+        "pools:measure",
+    ),
+    Part(
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "
@@ -90,6 +104,13 @@ PARTS = (
         "CPU us of a search made here, CPU us of the engine for sending it to a route worker and taking its plans "
         "back, wall us until they are back.",
         "rings:worker_trips",
+    ),
+    Part(
+        "door",
+        "The hot door",
+        "CPU us an order in process: parse, auth, risk, route, journal, answer, by orders in flight, beside the "
+        "idiomatic route under the same driver; venues answer later, what follows is apart.",
+        "door:rows",
     ),
     Part(
         "http",

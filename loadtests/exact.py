@@ -134,7 +134,7 @@ def solve_milp(problem: RouteProblem, target_units: int, limit_s: float) -> tupl
 
 def objective_of(problem: RouteProblem, units: np.ndarray) -> tuple[int, int, bool]:
     """(settled objective nano, units, whether every venue's sizes are kept) of whole lots."""
-    objective, _, placed, _, is_sound = walk_plans(problem, np.ascontiguousarray(units.reshape(1, -1)))[1][0]
+    objective, _, placed, _, is_sound, _ = walk_plans(problem, np.ascontiguousarray(units.reshape(1, -1)))[1][0]
     return objective, placed, is_sound == 1
 
 
@@ -213,10 +213,10 @@ def row_of(name: str, found: list[Compared]) -> dict[str, object]:
     }
 
 
-def measure(n_seeds: int = 5) -> list[dict[str, object]]:
+def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
     """One row a shape with fixed costs, for the bench: CPU a solve from Python beside the programme's."""
     jit.warm()
-    rows = []
+    rows, n_seeds = [], 2 if is_quick else 5
     for shape in SHAPES[:-1]:
         compare(shape, 8.0, 10_000)
         found = [compare(shape, fixed_bps, seed) for fixed_bps in FIXED_BPS[1:] for seed in range(n_seeds)]

@@ -110,10 +110,10 @@ def compare(n_sources: int, n_samples: int = 9) -> dict[str, object]:
     return row
 
 
-def measure() -> list[dict[str, object]]:
+def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
     """One row a number of venues."""
     jit.warm()
-    return [compare(n_sources) for n_sources in (8, 32)]
+    return [compare(n_sources, 3 if is_quick else 9) for n_sources in (8, 32)]
 
 
 def family_row(name: str, arguments: dict[str, bool]) -> list[dict[str, object]]:

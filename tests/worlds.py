@@ -205,3 +205,16 @@ def make_desk(*, limits: Limits | None = LIMITS, balance: int = 1_000_000, timin
         seeds.append(inp.SetBalance("desk", venue, "BTC", balance * NANO, "test"))
     desk.turn(*seeds)
     return desk
+
+
+def contract_world(desk: Desk, kind: ContractKind) -> None:
+    """Makes the desk's symbol a contract of one USD (inverse) or of one BTC (linear)."""
+    settle = "BTC" if kind is ContractKind.INVERSE else "USDT"
+    symbol = Symbol(BTC_USDT.name, FungibilityClass("BTC", "USDT", settle, kind), 2, 5)
+    universe = desk.core.world.universe
+    listings: dict[tuple[str, str], Instrument] = {
+        key: replace(listing, fungible=symbol.fungible) for key, listing in universe.instruments.items()
+    }
+    fees: dict[str, FeeTier] = dict(universe.fees)
+    changed = Universe(universe.venues, {symbol.name: symbol}, listings, fees)
+    desk.core.world = replace(desk.core.world, universe=changed)

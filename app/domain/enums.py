@@ -203,6 +203,7 @@ class ExclusionCode(StrEnum):
     MAX_VENUES = "max_venues"
     PENDING_UNKNOWN = "pending_unknown"
     UNREACHABLE = "unreachable"
+    TERM_MISSING = "term_missing"  # a perpetual whose funding, margin mode or reduce-only nobody said
 
 
 @unique

@@ -1,7 +1,7 @@
 """What taking from one venue costs beside its prices: certain terms, estimated terms, and the four numbers of each.
 
 Laws: estimated terms rank, never admit. Together they move an all-in price by at most `max_estimate_ppm`, which no
-setting lifts above CEILING_ESTIMATE_PPM. A perpetual without funding, margin mode or reduce-only is left out.
+setting lifts above domain/plan.MAX_ESTIMATE_PPM. A perpetual without funding, margin mode or reduce-only is left out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
-MAX_ESTIMATE_PPM: Final = 100
-CEILING_ESTIMATE_PPM: Final = 300
+DEFAULT_ESTIMATE_PPM: Final = 100
 YEAR_S: Final = 365 * 24 * 3_600
 
 
@@ -27,10 +26,11 @@ class SourceTerms:
 
     Certain: `taker_fee_ppm` less `fee_discount_ppm` (of the fee itself, when paid in the venue's token and its balance
     lasts), `fixed_nano` a child, `balance_cap_nano` (-1: none). `maker_fee_ppm` is what resting there would be charged.
-    Estimated: `inventory_ppm`, the shadow price of using this venue's balance; `credit_year_ppm` over `holding_s`,
-    what the desk asks for being owed by the venue; `fade_ppm`, quantity expected to vanish while the child travels, at
-    `refill_ppm` dearer elsewhere; `drift_ppm` of the price meanwhile; `unanswered_ppm`, children without an answer in a
-    million, each costing `failure_ppm`; `funding_ppm` until the expected close, positive is paid by a buyer.
+    Estimated: `tier_value_ppm`, what the way to a better fee tier is worth, negative; `inventory_ppm`, the shadow price
+    of using this venue's balance; `credit_year_ppm` over `holding_s`, what the desk asks for being owed by the venue;
+    `fade_ppm`, quantity expected to vanish while the child travels, at `refill_ppm` dearer elsewhere; `drift_ppm` of
+    the price meanwhile; `unanswered_ppm`, children without an answer in a million, each costing `failure_ppm`;
+    `funding_ppm` until the expected close, positive is paid by a buyer.
     `reduce_only`, `margin_mode` and `funding_ppm` are None where nobody said; perpetuals need all three.
     `margin_ppm`: initial margin of a contract's notional.
     """
@@ -42,6 +42,7 @@ class SourceTerms:
     fixed_nano: int = 0
     balance_cap_nano: int = -1
     max_children: int = 1
+    tier_value_ppm: int = 0
     inventory_ppm: int = 0
     credit_year_ppm: int = 0
     holding_s: int = 0
@@ -93,17 +94,3 @@ class FourNumbers:
     expected_nano: int
     p95_nano: int
     capital_nano: int
-
-
-@dataclass(frozen=True, slots=True)
-class VenueEstimate:
-    """What is believed, and not known, of a venue's cost, in ppm of gross money, signed as cost.
-
-    `ppm`: the sum by which the venue is ranked, with the interval `low_ppm` .. `high_ppm`. `terms`: what it is made of.
-    """
-
-    venue: str
-    ppm: int
-    low_ppm: int
-    high_ppm: int
-    terms: tuple[tuple[str, int], ...]

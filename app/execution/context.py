@@ -41,6 +41,12 @@ class AwayPlanner(Protocol):
         ...
 
 
+class Believer(Protocol):
+    """What is believed beside what is known, put into a request before it is planned."""
+
+    def informed(self, request: PlanRequest, books: SymbolBooks) -> PlanRequest: ...
+
+
 class Board(Protocol):
     """Where books are read: one private copy per call."""
 
@@ -83,6 +89,7 @@ class World:
     max_book_age_ns: dict[str, int]
     ceilings: Mapping[str, int] = field(default_factory=dict)
     tier_response_ppm: int = 0
+    beliefs: Believer | None = None
     away: AwayPlanner | None = None
 
 

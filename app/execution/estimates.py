@@ -6,12 +6,13 @@ Made from a calibration that a person chose. Below MIN_DAYS of recording nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.calibration import MIN_DAYS, Calibration, Urgency
-from app.domain.enums import Side
+from app.domain.enums import ContractKind, ExclusionCode, Side
 from app.domain.instrument import Symbol
-from app.domain.terms import MAX_ESTIMATE_PPM, Predicted, SourceTerms
+from app.domain.plan import Exclusion, PlanRequest
+from app.domain.terms import DEFAULT_ESTIMATE_PPM, Predicted, SourceTerms
 from app.learning.slippage import Predictor, Question
 from app.routing.estimates import Estimates, estimate_venues
 from app.shm.books import SymbolBooks
@@ -33,7 +34,7 @@ class Estimator:
     """Predictors per symbol and venue, built once. `may_use_any`: also one without evidence (research)."""
 
     calibration: Calibration
-    max_estimate_ppm: int = MAX_ESTIMATE_PPM
+    max_estimate_ppm: int = DEFAULT_ESTIMATE_PPM
     may_use_any: bool = False
     _predictors: dict[tuple[str, str], Predictor | None] = field(default_factory=dict)
 
@@ -66,3 +67,59 @@ class Estimator:
             made = Predictor(own, is_inverse=symbol.fungible.is_inverse) if own is not None and is_usable else None
             self._predictors[key] = made
         return self._predictors[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What this desk believes of each venue, put into every request that is planned.
+
+    `estimator` None: nothing is predicted and perpetuals need no terms; a tier's plan and `terms` still count.
+    `terms`: by venue, the desk's own standing figures; a venue without any has none but its fee. `latency_ns`: one way.
+    """
+
+    estimator: Estimator | None
+    terms: Mapping[str, SourceTerms]
+    latency_ns: Mapping[str, int]
+    max_estimate_ppm: int = DEFAULT_ESTIMATE_PPM
+
+    def informed(self, request: PlanRequest, books: SymbolBooks) -> PlanRequest:
+        """The request with bounded estimates, and with perpetuals barred where an input of theirs is missing."""
+        side, predicted = request.approved.value.side, {}
+        if self.estimator is not None:
+            asked = Asked(side, _share_units(request), self.latency_ns)
+            predicted = self.estimator.predicted(request.symbol, books, asked)
+        found = estimate_venues(self._own_terms(request), side, predicted, self.max_estimate_ppm)
+        missing = {venue: Exclusion(venue, ExclusionCode.TERM_MISSING) for venue in found.excluded}
+        return replace(
+            request,
+            estimates={venue: estimate for venue, estimate in found.by_venue.items() if estimate.terms},
+            max_estimate_ppm=self.max_estimate_ppm,
+            barred={**request.barred, **missing} if missing else request.barred,
+        )
+
+    def _own_terms(self, request: PlanRequest) -> dict[str, SourceTerms]:
+        fungible = request.symbol.fungible
+        is_perpetual = self.estimator is not None and fungible.kind is not ContractKind.SPOT and not fungible.expiry
+        return {
+            venue: replace(
+                self.terms.get(venue) or SourceTerms(venue, fee.taker_fee_ppm),
+                taker_fee_ppm=fee.taker_fee_ppm,
+                maker_fee_ppm=fee.maker_fee_ppm,
+                fixed_nano=fee.fixed_nano,
+                balance_cap_nano=request.capacity_nano.get(venue, -1),
+                tier_value_ppm=fee.tier_value_ppm,
+                is_perpetual=is_perpetual,
+            )
+            for venue, fee in request.fees.items()
+            if venue not in request.barred
+        }
+
+
+def _share_units(request: PlanRequest) -> int:
+    """About what one venue would get: the predictor is asked for that, for nobody sends the whole to each."""
+    n_venues = max(len(request.instruments) - len(request.barred), 1)
+    if request.qty_units is not None:
+        return max(request.qty_units // n_venues, 1)
+    one_nano = request.symbol.notional_nano(max(request.mid_half_units // 2, 1), 10**request.symbol.qty_scale)
+    units: int = (request.notional_nano or 0) * 10**request.symbol.qty_scale // max(one_nano, 1)
+    return max(units // n_venues, 1)

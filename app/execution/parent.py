@@ -131,7 +131,7 @@ def plan_request(
     wanted: Wanted,
 ) -> PlanRequest:
     """What the planner may look at for one wave."""
-    return PlanRequest(
+    request = PlanRequest(
         approved=approved,
         symbol=view.symbol,
         route_id=prefixed_ulid("rte", ctx.now_ns, wanted.order_id, wanted.wave),
@@ -148,6 +148,8 @@ def plan_request(
         barred=view.barred,
         mid_half_units=view.reference.mid_half_units,
     )
+    beliefs = ctx.world.beliefs
+    return request if beliefs is None else beliefs.informed(request, ctx.market(view.symbol.name)[0])
 
 
 def advance(ctx: Context, parent: ParentRecord) -> None:

@@ -1,8 +1,9 @@
 """Who plans what: every solver's plan on one problem, the best of them, and who is asked when it is not proven best.
 
 Greedy and its rivals always run, in one kernel call: greedy is the plan of plain exchange problems, where the bound
-proves it optimal. Where it does not (fixed costs, minimums, coarse lots) venues that do not pay are dropped, then each
-of SEARCHES is asked; the cheaper plan of at least as many units wins, so greedy is the fallback of them all.
+proves it optimal. Where it does not (fixed costs, minimums, coarse lots) each of SEARCHES is asked, and where nothing
+is proven then, venues that do not pay are dropped; the cheaper plan of at least as many units wins, so greedy is the
+fallback of them all.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW
 from app.routing.problem import Contestants, RouteProblem
 from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
-from app.routing.solvers import best_single, fee_blind, greedy, pro_rata
+from app.routing.solvers import best_single, exact, fee_blind, greedy, pro_rata
 
 Int64Array = npt.NDArray[np.int64]
 Solvers = Sequence[tuple[str, Solve]]
@@ -45,7 +46,7 @@ KERNELS: Final[dict[Solve, int]] = {
     fee_blind.solve: contest.BLIND,
 }
 # Whole-lot searches (name, search), asked in this order; each bounds its own work, for nothing here reads a clock.
-SEARCHES: Final[tuple[tuple[str, Search], ...]] = ()
+SEARCHES: Final[tuple[tuple[str, Search], ...]] = ((exact.NAME, exact.search),)
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 
 
@@ -67,7 +68,7 @@ class Panel:
 class Contest(NamedTuple):
     """The candidates of one problem with their exact walks, the chosen one (None: nothing to allocate), its proof.
 
-    `answers`: what the panel's first searches found, in their order; the later ones were not asked.
+    `answers`: what was found when greedy was not proven best, in the order of asking.
     """
 
     candidates: Sequence[Recosted]
@@ -97,28 +98,46 @@ def decide(problem: RouteProblem, panel: Panel) -> Contest:
         if found is None:
             return _proven(problem, panel, ((), NO_WALKS), None, wanted)
         return _proven(problem, panel, ((found[0],), found[1]), found[0], wanted)
-    first = _judged(problem, panel, *_candidates(problem, panel))
-    if _is_settled(problem, first):
-        return first
-    return _searched(problem, panel, panel.searches, _without_waste(problem, panel, first))
+    return improve(problem, panel, begin(problem, panel))
 
 
-def take_up(problem: RouteProblem, panel: Panel, plans: Int64Array, answers: Sequence[Settled]) -> Contest:
-    """The contest of what such a panel's `decide` found elsewhere, judged and proven as if it had been found here.
+def begin(problem: RouteProblem, panel: Panel) -> Contest:
+    """The contest of the solvers' own plans, the best of them proven: all that most plain problems need."""
+    return _judged(problem, panel, *_candidates(problem, panel))
 
-    `plans`: int64[n_solvers, n] units, the first without what does not pay. Raises InvariantBroken where an answer
-    brings a bound above its own plan.
+
+def improve(problem: RouteProblem, panel: Panel, found: Contest, heard: Sequence[Settled] | None = None) -> Contest:
+    """The contest after the searches were asked and what does not pay was dropped: never worse than before.
+
+    `heard`: what was answered elsewhere, in the order of asking; then nobody is asked here.
+    """
+    best, answers = found.chosen, []
+    if best is None or problem.request.approved.value.strategy is Strategy.SWEEP:
+        return found
+    for i in range(len(panel.searches) + problem.has_fixed):
+        if found.finding.status is SolveStatus.OPTIMAL or (heard is not None and i >= len(heard)):
+            break
+        answers.append(_ask(problem, panel, found, best, i) if heard is None else heard[i])
+        named = (panel.searches[i][0], len(found.candidates)) if i < len(panel.searches) else (panel.names[0], 0)
+        found = _with_candidate(problem, panel, found, answers[-1], named)
+    return found._replace(answers=tuple(answers))
+
+
+def take_up(problem: RouteProblem, panel: Panel, plans: Int64Array, heard: Sequence[Settled]) -> Contest:
+    """The contest of what such a panel found elsewhere, judged and proven as if it had been found here.
+
+    `plans`: int64[n_solvers, n] units. Raises InvariantBroken where an answer brings a bound above its own plan.
     """
     candidates, walks = verify.recost(problem, panel.names, list(plans))
     found = _judged(problem, panel, candidates, walks, target.target_units(problem))
-    if _is_settled(problem, found):
-        return found
-    told = [(name, _teller(answer)) for (name, _), answer in zip(panel.searches, answers, strict=False)]
-    return _searched(problem, panel, told, found)
+    return improve(problem, panel, found, heard)
 
 
-def _teller(answer: Settled) -> Search:
-    return lambda *_: answer
+def _ask(problem: RouteProblem, panel: Panel, found: Contest, best: Recosted, i: int) -> Settled:
+    """The answer of search i, or behind them all `best` without venues whose fixed cost does not pay."""
+    if i < len(panel.searches):
+        return panel.searches[i][1](problem, found.wanted_units, problem.room_units)
+    return Settled(drop_what_does_not_pay(problem, panel.solves[0], best.units, found.finding.witness_upnano))
 
 
 def alone(problem: RouteProblem) -> tuple[Recosted, Walks] | None:
@@ -143,17 +162,9 @@ def _judged(
     problem: RouteProblem, panel: Panel, candidates: Sequence[Recosted], walks: Walks, wanted_units: int
 ) -> Contest:
     """The best of the candidates, proven."""
-    best = _best(problem, candidates[-1:] if _is_sweep(problem) else candidates)
+    is_sweep = problem.request.approved.value.strategy is Strategy.SWEEP
+    best = _best(problem, candidates[-1:] if is_sweep else candidates)
     return _proven(problem, panel, (candidates, walks), best, wanted_units)
-
-
-def _is_sweep(problem: RouteProblem) -> bool:
-    return problem.request.approved.value.strategy is Strategy.SWEEP
-
-
-def _is_settled(problem: RouteProblem, found: Contest) -> bool:
-    """Whether nothing is left to improve."""
-    return _is_sweep(problem) or found.chosen is None or found.finding.status is SolveStatus.OPTIMAL
 
 
 def _proven(
@@ -234,26 +245,6 @@ def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | N
 
 def _rank(plan: Recosted) -> tuple[int, int]:
     return -plan.qty_units, plan.ranked_nano
-
-
-def _without_waste(problem: RouteProblem, panel: Panel, found: Contest) -> Contest:
-    """The contest after venues were dropped whose fixed cost does not pay: never worse than before."""
-    best = found.chosen
-    if best is None or not problem.has_fixed:
-        return found
-    units = drop_what_does_not_pay(problem, panel.solves[0], best.units, found.finding.witness_upnano)
-    return _with_candidate(problem, panel, found, Settled(units), (panel.names[0], 0))
-
-
-def _searched(problem: RouteProblem, panel: Panel, searches: Sequence[tuple[str, Search]], found: Contest) -> Contest:
-    """The contest after the searches were asked until one proved a plan: never worse than before."""
-    answers = []
-    for name, search in searches:
-        if found.finding.status is SolveStatus.OPTIMAL:
-            break
-        answers.append(search(problem, found.wanted_units, problem.room_units))
-        found = _with_candidate(problem, panel, found, answers[-1], (name, len(found.candidates)))
-    return found._replace(answers=tuple(answers))
 
 
 def _with_candidate(

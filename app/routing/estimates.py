@@ -14,15 +14,14 @@ from typing import Final
 from app.domain.enums import ContractKind, Side
 from app.domain.fees import fee_nano
 from app.domain.instrument import Symbol
+from app.domain.plan import MAX_ESTIMATE_PPM, VenueEstimate
 from app.domain.terms import (
-    CEILING_ESTIMATE_PPM,
-    MAX_ESTIMATE_PPM,
+    DEFAULT_ESTIMATE_PPM,
     YEAR_S,
     FourNumbers,
     MissingTerm,
     Predicted,
     SourceTerms,
-    VenueEstimate,
 )
 from app.domain.units import PPM, div_half_even, div_up
 
@@ -43,7 +42,7 @@ def estimate_venues(
     terms: Mapping[str, SourceTerms],
     side: Side,
     predicted: Mapping[str, Predicted],
-    max_estimate_ppm: int = MAX_ESTIMATE_PPM,
+    max_estimate_ppm: int = DEFAULT_ESTIMATE_PPM,
 ) -> Estimates:
     """Bounded estimates of all venues of `terms`; `predicted` may lack some."""
     by_venue: dict[str, VenueEstimate] = {}
@@ -83,7 +82,7 @@ def usable_prediction(predicted: Predicted | None) -> Predicted | None:
 
 
 def estimate_venue(
-    terms: SourceTerms, side: Side, predicted: Predicted | None, max_estimate_ppm: int = MAX_ESTIMATE_PPM
+    terms: SourceTerms, side: Side, predicted: Predicted | None, max_estimate_ppm: int = DEFAULT_ESTIMATE_PPM
 ) -> VenueEstimate:
     """One venue's estimate in ppm of gross money; the interval is not bounded, because it ranks nothing.
 
@@ -93,13 +92,14 @@ def estimate_venue(
         "slippage": round(predicted.mean_ppm) if predicted is not None else 0,
         "fade": 0 if predicted is not None else _product(terms.fade_ppm, terms.refill_ppm),
         "drift": 0 if predicted is not None else side.sign * terms.drift_ppm,
+        "tier_value": terms.tier_value_ppm,
         "inventory": terms.inventory_ppm,
         "credit": div_half_even(terms.credit_year_ppm * terms.holding_s, YEAR_S),
         "reliability": _product(terms.unanswered_ppm, terms.failure_ppm),
         "funding": side.sign * (terms.funding_ppm or 0),
     }
     believed_ppm = sum(parts.values())
-    most_ppm = min(max(max_estimate_ppm, 0), CEILING_ESTIMATE_PPM)
+    most_ppm = min(max(max_estimate_ppm, 0), MAX_ESTIMATE_PPM)
     ppm = min(max(believed_ppm, -most_ppm), most_ppm)
     parts["bounded"] = ppm - believed_ppm
     low_ppm = high_ppm = believed_ppm

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import InvariantBroken
-from app.domain.terms import CEILING_ESTIMATE_PPM, MAX_ESTIMATE_PPM
+from app.domain.plan import MAX_ESTIMATE_PPM
+from app.domain.terms import DEFAULT_ESTIMATE_PPM
 from app.kernels import impact as kernel
 from app.kernels.status import OK
 
@@ -51,7 +52,7 @@ def impact_curves(
     impacts: tuple[VenueImpact, ...],
     *,
     mid_unit_nano: float,
-    max_ppm: float = MAX_ESTIMATE_PPM,
+    max_ppm: float = DEFAULT_ESTIMATE_PPM,
 ) -> ImpactCurves:
     """Curves of flat levels (as in RouteProblem) under one law a venue; one segment a level.
 
@@ -61,7 +62,7 @@ def impact_curves(
     n_venues = first.size - 1
     if len(impacts) != n_venues or qty_units.size != unit_nano.size or int(first[-1]) != qty_units.size:
         raise InvariantBroken(reason="shapes", n_venues=n_venues, n_impacts=len(impacts), n_levels=qty_units.size)
-    most_ppm = min(max(max_ppm, 0.0), float(CEILING_ESTIMATE_PPM))
+    most_ppm = min(max(max_ppm, 0.0), float(MAX_ESTIMATE_PPM))
     low, high = unit_nano.copy(), unit_nano.copy()
     per_ppm = abs(mid_unit_nano) * 1e-6
     for venue_i, law in enumerate(impacts):

@@ -56,15 +56,15 @@ def pays(problem: RouteProblem) -> bool:
 
 
 class Found(NamedTuple):
-    """An answer: int64[n_solvers, n] units, the first without what does not pay, and what each search asked said."""
+    """An answer: each solver's plan (int64[n_solvers, n] units), and what was heard when these were to be improved."""
 
     plans: Int64Array
-    answers: tuple[Settled, ...]
+    heard: tuple[Settled, ...]
 
 
 # By number, as a slot names them: a number is never used again.
 CONTEST: Final = 0
-# Before a search's units: whether it knows a bound, the bound, whether it ended by itself.
+# Before an improvement's units: whether it knows a bound, the bound, whether it ended by itself.
 _N_SAID: Final = 3
 
 
@@ -72,9 +72,10 @@ def answer(search_number: int, words: Int64Array) -> Int64Array:
     """A packed problem's `Found` as flat words. Raises InvariantBroken for an unknown number and for other words."""
     if search_number != CONTEST:
         raise InvariantBroken(reason="a search of no known number", search_number=search_number)
-    found = choose.decide(carry.unpack(words), BLIND)
-    parts = [plan.units for plan in found.candidates[: len(SOLVERS)]]
-    for said in found.answers:
+    problem = carry.unpack(words)
+    first = choose.begin(problem, BLIND)
+    parts = [plan.units for plan in first.candidates]
+    for said in choose.improve(problem, BLIND, first).answers:
         head = (said.bound_nano is not None, said.bound_nano or 0, said.is_complete)
         parts += [np.array(head, np.int64), said.units]
     return np.concatenate(parts)
@@ -84,7 +85,7 @@ def read_answer(problem: RouteProblem, words: Int64Array, panel: Panel) -> Found
     """What `answer` said; None where its length or a number cannot be of this problem and such a panel."""
     n, n_plans = problem.n_venues, len(panel.names)
     n_answers, n_over = divmod(words.size - n_plans * n, _N_SAID + n)
-    if n_over or not 0 <= n_answers <= len(panel.searches):
+    if n_over or not 0 <= n_answers <= len(panel.searches) + problem.has_fixed:
         return None
     plans = words[: n_plans * n].reshape(n_plans, n).copy()
     said = words[n_plans * n :].reshape(n_answers, _N_SAID + n)
@@ -94,8 +95,8 @@ def read_answer(problem: RouteProblem, words: Int64Array, panel: Panel) -> Found
     if not np.isin(said[:, [0, 2]], (0, 1)).all():
         return None
     heads = said[:, :_N_SAID].tolist()
-    answers = [
+    heard = [
         Settled(row, bound_nano if has_bound else None, bool(is_complete))
         for row, (has_bound, bound_nano, is_complete) in zip(units[n_plans:], heads, strict=True)
     ]
-    return Found(plans, tuple(answers))
+    return Found(plans, tuple(heard))

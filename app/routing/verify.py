@@ -40,6 +40,8 @@ from app.shm.books import SymbolBooks
 Int64Array = npt.NDArray[np.int64]
 
 CERTIFIED_TERMS: Final = ("price", "fee", "fixed_cost", "lots")
+# A search adds up floats: within this part of the plan's money (1e-8 bps) its bound and the plan are the same.
+SEARCH_PARTS: Final = 2**40
 UBPS_PER_ONE: Final = 10_000 * 1_000_000
 # The laws of one child, in the order of kernels/prove.py's bits.
 LAWS: Final = (
@@ -294,7 +296,8 @@ def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:
     if bound > plan.ranked_nano:
         raise InvariantBroken(reason="a search's bound above the plan", bound=bound, objective=plan.ranked_nano)
     if bound > finding.bound_nano:
-        finding = _judged(plan, bound, finding.witness_upnano, plan.n_venues + 1)._replace(is_searched=True)
+        resolution = plan.n_venues + 1 + plan.money_nano // SEARCH_PARTS
+        finding = _judged(plan, bound, finding.witness_upnano, resolution)._replace(is_searched=True)
     if finding.status is not SolveStatus.OPTIMAL and not settled.is_complete:
         return finding._replace(status=SolveStatus.DEADLINE)
     return finding

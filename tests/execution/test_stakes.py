@@ -7,18 +7,15 @@ from dataclasses import replace
 import pytest
 
 from app.domain.enums import ContractKind, Mode, Side
-from app.domain.fees import FeeTier
-from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.records import ChildRecord
 from app.domain.units import NANO
-from app.domain.universe import Universe
 from app.execution import inputs as inp
 from app.execution.commitments import reservation
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
 from app.execution.stakes import account_view, free_nano, gate_view
 from app.risk.exposure import order_notional_nano
-from tests.worlds import BTC_USDT, Desk, held_order, make_desk, make_order
+from tests.worlds import BTC_USDT, Desk, contract_world, held_order, make_desk, make_order
 
 USD = NANO
 
@@ -30,19 +27,6 @@ def desk() -> Desk:
 
 def look(desk: Desk) -> Context:
     return Context(desk.core.world, desk.core.ledger, Memory(), desk.now_ns, Turn())
-
-
-def contract_world(desk: Desk, kind: ContractKind) -> None:
-    """Makes the desk's symbol a contract of one USD (inverse) or of one BTC (linear)."""
-    settle = "BTC" if kind is ContractKind.INVERSE else "USDT"
-    symbol = Symbol(BTC_USDT.name, FungibilityClass("BTC", "USDT", settle, kind), 2, 5)
-    universe = desk.core.world.universe
-    listings: dict[tuple[str, str], Instrument] = {
-        key: replace(listing, fungible=symbol.fungible) for key, listing in universe.instruments.items()
-    }
-    fees: dict[str, FeeTier] = dict(universe.fees)
-    changed = Universe(universe.venues, {symbol.name: symbol}, listings, fees)
-    desk.core.world = replace(desk.core.world, universe=changed)
 
 
 def live(desk: Desk, side: Side) -> ChildRecord:

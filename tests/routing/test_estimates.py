@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.enums import ContractKind, Side
 from app.domain.instrument import FungibilityClass, Symbol
-from app.domain.terms import CEILING_ESTIMATE_PPM, MarginMode, MissingTerm, Predicted, SourceTerms, VenueEstimate
+from app.domain.plan import MAX_ESTIMATE_PPM, VenueEstimate
+from app.domain.terms import MarginMode, MissingTerm, Predicted, SourceTerms
 from app.domain.units import NANO
 from app.routing.estimates import (
     MAX_PREDICTED_PPM,
@@ -39,7 +40,7 @@ def test_terms_sum_to_the_estimate_and_the_estimate_is_bounded(inventory, drift,
     terms = replace(PLAIN, inventory_ppm=inventory, drift_ppm=drift, fade_ppm=fade, refill_ppm=500)
     found = estimate_venue(terms, side, usable_prediction(Predicted(mean, mean - 5, mean + 90)), most)
     assert sum(ppm for _, ppm in found.terms) == found.ppm
-    assert abs(found.ppm) <= min(most, CEILING_ESTIMATE_PPM)
+    assert abs(found.ppm) <= min(most, MAX_ESTIMATE_PPM)
     assert found.low_ppm <= found.ppm <= found.high_ppm
 
 
@@ -50,8 +51,8 @@ def test_the_bound_is_met_at_its_edge(most, expected):
 
 def test_no_setting_passes_the_ceiling():
     found = estimate_venue(replace(PLAIN, inventory_ppm=5_000), Side.BUY, None, 5_000)
-    assert found.ppm == CEILING_ESTIMATE_PPM
-    assert ("bounded", CEILING_ESTIMATE_PPM - 5_000) in found.terms
+    assert found.ppm == MAX_ESTIMATE_PPM
+    assert ("bounded", MAX_ESTIMATE_PPM - 5_000) in found.terms
 
 
 def test_each_term_by_hand():

@@ -18,16 +18,17 @@ from app.routing.solvers import exact
 from tests.routing.scenes import INVERSE, LINEAR, LINEAR_FINE, SPOT, Place, Scene, random_scene
 
 
-def exact_split(problem, target_units, room_units):
-    proof = exact.prove(problem, target_units, room_units)
-    return Settled(proof.units, proof.bound_nano, proof.status is SolveStatus.OPTIMAL)
+def cut_short(problem, target_units, room_units):
+    """A search that ends at its budget: what does not pay is dropped after it."""
+    proof = exact.prove(problem, target_units, room_units, max_nodes=1)
+    return Settled(proof.units, proof.bound_nano, is_complete=False)
 
 
 def knows_nothing(problem, target_units, room_units):
     return Settled(np.zeros(problem.n_venues, np.int64))
 
 
-SEARCHES = (("nothing", knows_nothing), ("exact", exact_split))
+SEARCHES = (("nothing", knows_nothing), ("cut", cut_short), ("exact", exact.search))
 HERE = Panel(SOLVERS, SEARCHES)
 ELSEWHERE = Panel(SOLVERS, SEARCHES, search.BLIND.prove)
 
@@ -70,9 +71,9 @@ def test_a_search_is_asked_elsewhere_where_greedy_is_not_proven_best(monkeypatch
     monkeypatch.setattr(search, "BLIND", ELSEWHERE)
     found = search.read_answer(problem, search.answer(search.CONTEST, carry.pack(problem)), HERE)
     assert found is not None
-    nothing, split = found.answers
+    nothing, *rest = found.heard
     assert nothing.bound_nano is None
-    assert split.is_complete
+    assert rest
     contest = choose.take_up(problem, HERE, *found)
     assert contest.finding.is_searched
     assert contest.finding.status is SolveStatus.OPTIMAL
@@ -81,9 +82,9 @@ def test_a_search_is_asked_elsewhere_where_greedy_is_not_proven_best(monkeypatch
 def test_a_bound_above_its_own_plan_is_not_believed(monkeypatch):
     problem = with_fixed_costs()
     monkeypatch.setattr(search, "BLIND", ELSEWHERE)
-    plans, (nothing, split) = search.read_answer(problem, search.answer(0, carry.pack(problem)), HERE)
+    plans, (nothing, *rest) = search.read_answer(problem, search.answer(0, carry.pack(problem)), HERE)
     with pytest.raises(InvariantBroken):
-        choose.take_up(problem, HERE, plans, (nothing, replace(split, bound_nano=2**60)))
+        choose.take_up(problem, HERE, plans, (nothing, *[replace(said, bound_nano=2**60) for said in rest]))
 
 
 def test_an_unknown_search_is_an_error_of_ours():

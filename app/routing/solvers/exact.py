@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from app.domain.enums import SolveStatus
 from app.kernels import branch, cost, ladder
+from app.routing.listings import NARROW
 from app.routing.problem import RouteProblem
+from app.routing.rounding import Settled
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -66,6 +68,18 @@ def solve(problem: RouteProblem, target_units: int, room_units: Int64Array) -> t
     """Whole lots per venue within `room_units` (int64[n]); the room for a remainder is what they are: none is left."""
     units = prove(problem, target_units, room_units).units
     return units, units.copy()
+
+
+def search(problem: RouteProblem, target_units: int, room_units: Int64Array) -> Settled:
+    """The exact split as the contest takes it: units, bound and how it ended; nothing where sums of units leave int64.
+
+    Its budget of nodes is the one of `prove`; a cut search gives its best plan with the gap that is left.
+    """
+    depth = float(problem.qty_units.sum(dtype=np.float64))
+    if depth >= NARROW or int(problem.terms[:, cost.FIXED_NANO].max(initial=0)) >= NARROW:
+        return Settled(np.zeros(problem.n_venues, np.int64), is_complete=False)
+    proof = prove(problem, target_units, room_units)
+    return Settled(proof.units, proof.bound_nano, proof.status is SolveStatus.OPTIMAL)
 
 
 def prove(problem: RouteProblem, target_units: int, room_units: Int64Array, max_nodes: int = MAX_NODES) -> Proof:
@@ -194,7 +208,13 @@ def _most_units(
 
 
 def _safe_bound(problem: RouteProblem, bound_nano: float, units: Int64Array) -> int:
-    """The ladder's bound as a bound in settled money: less what floats, and money rounded per level, may owe.
+    """The ladder's bound as a bound in settled money: less what floats, and money rounded per level, may owe."""
+    # Objectives are whole nano, so the next whole one above the bound is one too.
+    return math.ceil(bound_nano - _owed_nano(problem, units))
+
+
+def _owed_nano(problem: RouteProblem, units: Int64Array) -> float:
+    """What floats and money rounded per level may owe.
 
     A plan's float cost is off by at most FLOAT_FRAC of its gross, a level's settled money by half a nano and its fee
     (below its money), a fee only by being rounded up.
@@ -202,5 +222,4 @@ def _safe_bound(problem: RouteProblem, bound_nano: float, units: Int64Array) -> 
     gross = float(np.abs(problem.unit_nano).max(initial=0.0)) * int(units.sum())
     gross += float(problem.terms[:, cost.FIXED_NANO].sum())
     is_exact = not problem.symbol.fungible.is_inverse and problem.num_den[1] == 1
-    # Objectives are whole nano, so the next whole one above the bound is one too.
-    return math.ceil(bound_nano - gross * FLOAT_FRAC * 8) - (0 if is_exact else problem.unit_nano.size)
+    return gross * FLOAT_FRAC * 8 + (0 if is_exact else problem.unit_nano.size)
