@@ -101,8 +101,8 @@ PARTS = (
     Part(
         "workers",
         "Searches sent away",
-        "CPU us of a search made here, CPU us of the engine for sending it to a route worker and taking its plans "
-        "back, wall us until they are back.",
+        "CPU us of a decision made here, CPU us of the engine for sending it to a route worker, taking the answer back "
+        "and proving it, wall us until that is done.",
         "rings:worker_trips",
     ),
     Part(

@@ -14,7 +14,7 @@ import select
 import signal
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import truediv
 from random import Random
@@ -24,6 +24,7 @@ import numpy as np
 from app.kernels import jit, ring
 from app.kernels.jit import kernel
 from app.routing import carry, choose, search
+from app.routing.choose import SOLVERS, Panel
 from app.routing.problem import RouteProblem
 from app.routing.router import Router
 from app.shm.rings import Bell, Ring, ring_words
@@ -38,6 +39,7 @@ ROW_WORDS = 4
 CAPACITY = 64
 N_TRIPS = 200
 ROUNDS = 15
+N_MADE = 8
 COMPILED = "ring, both spin, compiled"
 COMPILED_TRIPS = 10
 Trip = Callable[[], None]
@@ -247,21 +249,26 @@ def _many(trip: Trip) -> Callable[[int], list[int]]:
     return many
 
 
-def problems() -> dict[str, RouteProblem]:
-    """What is sent away and what is not."""
+def problems() -> dict[str, tuple[RouteProblem, ...]]:
+    """What is sent away and what is not; of those with fixed costs several, for their searches differ."""
     found = {}
     for shape in ((8, 20), (32, 20), (64, 100)):
         market = make_market(*shape)
         problem, _ = Router().pose(request_of(market), board_of(market).read("BTC/USDT"))
         assert problem is not None
-        found[market.name] = problem
-    for n_places in (4, 12, 24):
-        found[f"{n_places}x12 fixed costs"] = heavy_problem(Random(7), n_places=n_places, n_levels=12)
+        found[market.name] = (problem,)
+    for n_places in (4, 12, 24, 48):
+        for max_venues, name in ((0, "fixed costs"), (3, "at most 3")):
+            made = [
+                heavy_problem(Random(seed), n_places=n_places, n_levels=12, max_venues=max_venues)
+                for seed in range(N_MADE)
+            ]
+            found[f"{n_places}x12 {name}"] = tuple(made)
     return found
 
 
 def worker_trips(*, is_quick: bool = False) -> list[dict[str, object]]:
-    """What a search costs here, and what it costs the engine to send it to a worker and take the plans back."""
+    """What a decision costs here, and what it costs the engine to send it to a worker, take it back and prove it."""
     jit.warm()
     supervisor = Supervisor(Policy(n_workers=1), f"bench-{os.getpid()}", time.monotonic_ns)
     supervisor.start()
@@ -269,36 +276,41 @@ def worker_trips(*, is_quick: bool = False) -> list[dict[str, object]]:
         while not supervisor.n_up:
             select.select([supervisor], [], [], 0.05)
             supervisor.turn()
-        return [_compare(name, problem, supervisor, 15 if is_quick else 40) for name, problem in problems().items()]
+        return [_compare(name, made, supervisor, 16 if is_quick else 80) for name, made in problems().items()]
     finally:
         supervisor.stop()
 
 
-def _compare(name: str, problem: RouteProblem, supervisor: Supervisor, n_trips: int) -> dict[str, object]:
+def _compare(name: str, made: Sequence[RouteProblem], supervisor: Supervisor, n_trips: int) -> dict[str, object]:
     here, away, walls = [], [], []
-    choose.decide(problem, search.BLIND)
-    for _ in range(n_trips):
+    panel = Panel(SOLVERS)
+    choose.decide(made[0], panel)
+    for trip_i in range(n_trips):
+        problem = made[trip_i % len(made)]
         cpu_ns = time.process_time_ns()
-        choose.decide(problem, search.BLIND)
+        choose.decide(problem, panel)
         here.append((time.process_time_ns() - cpu_ns) / 1_000)
-        wall_ns, cpu_ns, waiting_ns = time.perf_counter_ns(), time.process_time_ns(), 0
+        wall_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
         words = carry.pack(problem)
         assert words is not None
         assert supervisor.submit(search.CONTEST, words)
         while True:
-            before_ns = time.process_time_ns()
             select.select([supervisor], [], [], 1.0)
-            waiting_ns += time.process_time_ns() - before_ns
             answers = supervisor.turn()
             if answers:
                 break
-        assert search.read_answer(problem, answers[0].words, search.BLIND) is not None
+        found = search.read_answer(problem, answers[0].words, panel)
+        assert found is not None
+        choose.take_up(problem, panel, *found)
         away.append((time.process_time_ns() - cpu_ns) / 1_000)
         walls.append((time.perf_counter_ns() - wall_ns) / 1_000)
     return {
         "problem": name,
-        "words": carry.carried_size(problem),
-        "here_cpu_us": round(statistics.median(here), 1),
-        "away_cpu_us": round(statistics.median(away), 1),
+        "words": max(map(carry.carried_size, made)),
+        "here_cpu_us_p50": round(statistics.median(here), 1),
+        "here_cpu_us_max": round(max(here), 1),
+        "away_cpu_us_p50": round(statistics.median(away), 1),
+        "expected_us": round(statistics.mean(map(search.problem_us, made))),
+        "away_over_here": round(statistics.median(map(truediv, away, here)), 2),
         "away_wall_us_p50": round(statistics.median(walls), 1),
     }

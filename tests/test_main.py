@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.routing import search
 from app.settings import Settings
 from app.shm.segment import FOLDER
 from app.workers.plan_queue import RingPlanQueue
@@ -39,6 +40,37 @@ async def test_route_workers_start_and_end_with_the_lifespan(tmp_path: Path) -> 
     assert not list(FOLDER.glob("bestex-test-main-*"))
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_an_order_over_http_is_searched_by_a_route_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue of the paper market takes a fixed cost; with a break-even of nothing every search goes away."""
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 0.0)
+    monkeypatch.setenv("BESTEX_ROUTE_WORKERS", "1")
+    app = create_app(Settings(home=tmp_path, shard="test-away"))
+    order = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.2", "time_in_force": "ioc"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        asyncio.timeout(120),
+    ):
+        engine = app.state.services.engine
+        assert any(fee.fixed_nano for fee in engine.universe.fees.values())
+        supervisor = engine.queue.supervisor
+        while not supervisor.n_up:  # noqa: ASYNC110 - workers come up while the service runs
+            await asyncio.sleep(0.02)
+        key = (tmp_path / "demo.key").read_text().strip()
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "away-1"}
+        answer = await client.post("/v1/orders", json=order, headers=headers)
+        assert answer.status_code == 201, answer.text
+        parent = engine.ledger.parents[answer.json()["order_id"]]
+        while parent.done_reason is None:  # noqa: ASYNC110 - the order ends by itself
+            await asyncio.sleep(0.02)
+        assert (supervisor.counts.n_submitted, supervisor.counts.n_answered) == (1, 1)
+        assert (supervisor.counts.n_failed, supervisor.counts.n_damaged, supervisor.counts.n_deaths) == (0, 0, 0)
+        assert parent.n_waves >= 1
+        assert parent.children
 
 
 async def test_without_the_setting_there_is_no_queue_and_no_process(tmp_path: Path) -> None:

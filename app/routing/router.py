@@ -58,7 +58,7 @@ class Router:
 
     def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
         """The problem in words where sending it to a route worker pays; None: plan it here."""
-        if not search.may_pay(request, self._known(request)):
+        if not search.may_pay(request, self._known(request), books.price_units.shape[2]):
             return None
         problem, excluded = self.pose(request, books)
         words = carry.pack(problem) if problem is not None and search.pays(problem) else None

@@ -23,36 +23,50 @@ Int64Array = npt.NDArray[np.int64]
 # Who searches without books: the same solvers and searches, and bounds from the flat problem instead of proofs.
 BLIND: Final = Panel(SOLVERS, prove=lambda *_: NO_PROOF)
 
-# Twice what the engine pays in CPU to send a problem away and take its plans back, for a worker's answer also comes
-# later than one made here. Measured by loadtests/rings.py, see docs/results/shm.md.
-BREAK_EVEN_US: Final = 250.0
+# What the engine pays in CPU to send a problem away, take its answer back and prove it, and a margin, for that answer
+# also comes later than one made here. This and what follows: loadtests/rings.py, as docs/results/shm.md tells.
+BREAK_EVEN_US: Final = 200.0
 _BASE_US: Final = 30.0
 _LEVEL_US: Final = 0.015
-_FIXED_US: Final = 180.0
-_FIXED_VENUE_US: Final = 10.0
+_FIXED_US: Final = 20.0
+_FIXED_VENUE_US: Final = 0.5
+_BOUND_US: Final = 120.0
+_BOUND_VENUE_US: Final = 5.0
 
 
-def expected_us(problem: RouteProblem) -> float:
-    """About what `plans_of` will take in CPU: with fixed costs venues are left out one by one, as far as that pays."""
-    fixed_us = _FIXED_US + _FIXED_VENUE_US * problem.n_venues if problem.has_fixed else 0.0
-    return _BASE_US + _LEVEL_US * problem.price_units.size + fixed_us
+def expected_us(n_venues: int, n_levels: int, max_venues: int, *, has_fixed: bool) -> float:
+    """About what a decision takes in CPU: most of it where fewer venues than there are may be used.
 
-
-def may_pay(request: PlanRequest, listings: Listings) -> bool:
-    """Whether the request's problem may be worth sending away, told before it is posed.
-
-    What one venue must fill and what is swept is never searched; without fixed costs no search is that long.
+    With fixed costs alone the exact search is short. `max_venues`: 0 without a bound.
     """
-    return (
-        listings.has_fixed
-        and request.approved.value.strategy is not Strategy.SWEEP
-        and not choose.is_whole_only(request)
-    )
+    found = _BASE_US + _LEVEL_US * n_levels
+    if has_fixed:
+        found += _FIXED_US + _FIXED_VENUE_US * n_venues
+    if 0 < max_venues < n_venues:
+        found += _BOUND_US + _BOUND_VENUE_US * n_venues
+    return found
+
+
+def may_pay(request: PlanRequest, listings: Listings, depth: int) -> bool:
+    """Whether the request's problem, up to `depth` levels a venue, may be worth sending away: told before it is posed.
+
+    What one venue must fill and what is swept is never searched.
+    """
+    order, n = request.approved.value, len(listings.venues)
+    if choose.is_whole_only(request) or order.strategy is Strategy.SWEEP:
+        return False
+    return expected_us(n, n * depth, order.venues.max_venues, has_fixed=listings.has_fixed) >= BREAK_EVEN_US
 
 
 def pays(problem: RouteProblem) -> bool:
-    """Whether searching it here would cost more than sending it away and taking the answer back."""
-    return expected_us(problem) >= BREAK_EVEN_US
+    """Whether deciding it here would cost more than sending it away and taking the answer back."""
+    return problem_us(problem) >= BREAK_EVEN_US
+
+
+def problem_us(problem: RouteProblem) -> float:
+    """`expected_us` of a problem."""
+    max_venues = problem.request.approved.value.venues.max_venues
+    return expected_us(problem.n_venues, problem.price_units.size, max_venues, has_fixed=problem.has_fixed)
 
 
 class Found(NamedTuple):

@@ -33,7 +33,7 @@ N_PROBLEMS = 12
 SETTLE_S = 60.0
 
 
-def heavy_problem(rng: Random, *, n_places: int = 7, n_levels: int = 5) -> RouteProblem:
+def heavy_problem(rng: Random, *, n_places: int = 7, n_levels: int = 5, max_venues: int = 0) -> RouteProblem:
     """Fixed costs at every venue: the search drops venues one by one and takes milliseconds."""
     places = []
     for i in range(n_places):
@@ -46,7 +46,8 @@ def heavy_problem(rng: Random, *, n_places: int = 7, n_levels: int = 5) -> Route
             Place(f"v{i}", asks=asks, bids=[(999_000, 10)], fee_ppm=rng.randint(0, 900), fixed_nano=fixed, lot=5)
         )
     depth = sum(qty for place in places for _, qty in place.asks)
-    scene = Scene(places, symbol=SPOT, qty_units=depth // 3 // 5 * 5, mid_half=2_000_000)
+    qty_units = depth // 3 // 5 * 5
+    scene = Scene(places, symbol=SPOT, qty_units=qty_units, mid_half=2_000_000, max_venues=max_venues)
     problem, _ = Router().pose(scene.request(), scene.books())
     assert problem is not None
     return problem

@@ -112,18 +112,24 @@ def test_an_answer_that_cannot_be_of_this_problem_is_not_read():
     ("changes", "expected"),
     [({}, True), ({"strategy": Strategy.SWEEP}, False), ({"time_in_force": TimeInForce.FOK}, False)],
 )
-def test_what_is_never_searched_is_not_sent(changes, expected):
+def test_what_is_never_searched_is_not_sent(changes, expected, monkeypatch):
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 0.0)
     problem = with_fixed_costs()
     request, listings = problem.request, problem.asked.listings
-    order = replace(request.approved.value, **changes)
-    asked = replace(request, approved=replace(request.approved, value=order))
-    assert search.may_pay(asked, listings) is expected
-    assert not search.may_pay(asked, replace(listings, has_fixed=False))
+    asked = replace(request, approved=replace(request.approved, value=replace(request.approved.value, **changes)))
+    assert search.may_pay(asked, listings, 20) is expected
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 1e9)
+    assert not search.may_pay(asked, listings, 20)
+    assert not search.pays(problem)
 
 
-def test_more_venues_with_fixed_costs_are_expected_to_take_longer():
-    few, many = with_fixed_costs(), posed(1)
-    assert many is not None
-    assert search.expected_us(few._replace(n_venues=40)) > search.expected_us(few)
-    assert search.pays(few._replace(n_venues=40))
-    assert not search.pays(few._replace(has_fixed=False))
+def test_what_may_use_few_of_many_venues_is_sent_and_what_is_plain_stays():
+    assert search.expected_us(32, 640, 4, has_fixed=False) > search.BREAK_EVEN_US
+    assert search.expected_us(32, 640, 32, has_fixed=False) < search.BREAK_EVEN_US
+    assert search.expected_us(64, 6_400, 0, has_fixed=False) < search.BREAK_EVEN_US
+    assert search.expected_us(8, 160, 0, has_fixed=True) > search.expected_us(8, 160, 0, has_fixed=False)
+
+
+def test_what_is_told_before_a_problem_is_posed_is_never_less_than_what_it_says_then():
+    problem = with_fixed_costs()
+    assert search.problem_us(problem) <= search.expected_us(4, 4 * 20, 0, has_fixed=True)
