@@ -38,6 +38,7 @@ from app.venues.simulated_market import Sides
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
+_TIMER_NS: Final = 1_000_000  # a loop's timer may end so much early
 _CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
 
 
@@ -47,6 +48,8 @@ class Market(Protocol):
     def sides(self, venue: str, symbol: str, now_ns: int) -> Sides: ...
 
     def refill_ns(self, venue: str, symbol: str) -> int: ...
+
+    def next_move_ns(self, venue: str, now_ns: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +373,13 @@ class PaperExchange:
         while True:
             for symbol in self.spec.listings:
                 self._publish(symbol)
-            await asyncio.sleep(self.spec.publish_ns / _NS)
+            await asyncio.sleep(self._until_next_book_s())
+
+    def _until_next_book_s(self) -> float:
+        """Books are told as soon as they have moved: one told later is stale by as much, and orders miss it."""
+        now_ns = self.clock.wall_ns()
+        wait_ns = self.market.next_move_ns(self.venue_id, now_ns) - now_ns
+        return (wait_ns + _TIMER_NS if wait_ns > 0 else self.spec.publish_ns) / _NS
 
     def _publish_soon(self, symbol: str) -> None:
         """Shows a book that we changed before its regular time, but many changes as one."""

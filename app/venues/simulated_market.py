@@ -134,6 +134,15 @@ class SimulatedMarket:
         """How long the venue's book takes to come back after it was taken from."""
         return self.spec.books[(venue, symbol)].refill_ns
 
+    def next_move_ns(self, venue: str, now_ns: int) -> int:
+        """When the first of the venue's books moves next; 0 where it lists nothing."""
+        self._move_to(now_ns)
+        specs = [book.spec for (name, _), book in self._books.items() if name == venue]
+        if not specs:
+            return 0
+        wait_steps = min((spec.first_step - self._step - 1) % spec.update_steps + 1 for spec in specs)
+        return self._epoch_ns + (self._step + wait_steps) * self.spec.step_ns
+
     def run(self, n_steps: int) -> None:
         """Moves on by `n_steps`, whatever the clock says."""
         for _ in range(n_steps):

@@ -44,6 +44,9 @@ class StandingBook:
     def refill_ns(self, venue: str, symbol: str) -> int:
         return 10**9
 
+    def next_move_ns(self, venue: str, now_ns: int) -> int:
+        return 0
+
 
 @dataclass
 class Stand:
@@ -207,6 +210,26 @@ async def test_own_fills_show_in_the_next_book_before_its_time(tmp_path: Path) -
     last = stand.books[-1]
     assert last.asks == ((6_000_300, 10_000),)
     assert last.bids[0] == (5_999_900, 1_000)
+
+
+class SteppingBook(StandingBook):
+    """A book that moves 20 ms after every whole 30 ms of a clock that stands at 10 ms."""
+
+    def next_move_ns(self, venue: str, now_ns: int) -> int:
+        return now_ns // 30_000_000 * 30_000_000 + 20_000_000
+
+
+async def test_a_book_is_told_when_it_has_moved_and_not_a_period_later(tmp_path: Path) -> None:
+    clock = VirtualClock(10_000_000)
+    exchange = make_exchange(tmp_path, clock, publish_ns=10**15)
+    exchange.market = SteppingBook()
+    stand = Stand(exchange, clock)
+    exchange.attach(stand.reports.append, stand.books.append)
+    exchange.open()
+    async with asyncio.timeout(10):
+        while len(stand.books) < 3:  # noqa: ASYNC110 - a period alone would take eleven days
+            await asyncio.sleep(0.005)
+    await exchange.close()
 
 
 async def test_chance_is_the_childs_own(stand: Stand) -> None:

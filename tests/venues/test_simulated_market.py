@@ -70,6 +70,17 @@ def test_updates_come_at_the_venues_own_rate() -> None:
         assert sides.update_n - 1 == pytest.approx(600 / SPEC.books[key].update_steps, abs=1)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 10**9), st.sampled_from(sorted(UNIVERSE.venues)))
+def test_a_book_stands_still_until_its_next_move_and_moves_then(seed: int, now_ns: int, venue: str) -> None:
+    market = SimulatedMarket(SPEC, seed, 0)
+    before, move_ns = market.sides(venue, BTC, now_ns), market.next_move_ns(venue, now_ns)
+    assert move_ns > now_ns
+    assert market.sides(venue, BTC, move_ns - 1) == before
+    assert market.sides(venue, BTC, move_ns).update_n == before.update_n + 1
+    assert market.next_move_ns("nowhere", move_ns) == 0
+
+
 def test_volatility_stray_and_depth_are_the_measured_ones() -> None:
     market = SimulatedMarket(SPEC, 11, 0)
     mids: dict[str, list[float]] = {"sim_alpha": [], "sim_bravo": []}
