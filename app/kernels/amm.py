@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
@@ -323,7 +323,9 @@ def _edge(kind: Int64, par: Float64, first_seg: Int64, seg: Float64, i: int) -> 
     return 0.0
 
 
-@kernel("int64(int64[::1], float64[:,::1], int64[::1], float64[:,::1], int64[:,::1], float64[:,::1], float64[:,::1])")
+@kernel(
+    "int64(int64[::1], float64[:,::1], int64[::1], float64[:,::1], int64[:,::1], float64[:,::1], float64[:,::1])", CALL
+)
 def open_sources(
     kind: Int64, par_inplace: Float64, first_seg: Int64, seg: Float64, row: Int64, ask: Float64, out_quote: Float64
 ) -> int:

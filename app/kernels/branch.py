@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import SOON, kernel
 from app.kernels.ladder import (
     BEST_UNITS,
     BLIND_NODES,
@@ -263,7 +263,8 @@ def go_back(own_nano: Float64, best_nano: Float64, place_inplace: Int64, tally_i
 
 @kernel(
     "int64(int64[::1], float64[:,::1], int64[:,::1], float64[:,::1], int64[:,::1], float64[::1], int64[::1],"
-    " float64[::1])"
+    " float64[::1])",
+    SOON,
 )
 def search_splits(
     start_units: Int64,

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
@@ -241,7 +241,7 @@ def _factor_solve(n: int, ground: int, h_inplace: Float64, b_inplace: Float64) -
         b_inplace[k] = total
 
 
-@kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])")
+@kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])", CALL)
 def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out_log_price: Float64) -> int:
     """Log price of each token in the wanted one along its best marginal path; UNPRICED without one.
 
@@ -383,7 +383,8 @@ def _newton(
 
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
-    " int64, int64, float64, float64[::1], float64[::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[::1])"
+    " int64, int64, float64, float64[::1], float64[::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[::1])",
+    CALL,
 )
 def minimise(
     kind: Int64,

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import BAD_LEVELS, OK
 
 Float64 = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ EXPONENTIAL: Final = 0
 POWER: Final = 1
 
 
-@kernel("int64(int64, float64, float64, float64[::1], float64[::1], float64[::1])")
+@kernel("int64(int64, float64, float64, float64[::1], float64[::1], float64[::1])", CALL)
 def impact_costs(
     law_number: int,
     peak_ppm: float,
@@ -58,7 +58,7 @@ def impact_costs(
     return OK
 
 
-@kernel("int64(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("int64(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", CALL)
 def propagate(
     decay_number: int, law: Float64, at_s: Float64, qty_units: Float64, out_shift_ppm: Float64, out_cost_ppm: Float64
 ) -> int:

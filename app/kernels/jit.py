@@ -6,16 +6,20 @@ another file. The cache folder is therefore named by a hash of every file of the
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numba
+from llvmlite import binding
 from numba import njit, types
 
 P = ParamSpec("P")
@@ -25,21 +29,34 @@ Progress = Callable[[str, int, int], None]
 CACHE_VARIABLE: Final = "BESTEX_CACHE_DIR"
 
 
+class Need(IntEnum):
+    """When a service needs a kernel: to be ready; soon after, until when it does without; or when first called."""
+
+    READY = 0
+    SOON = 1
+    CALL = 2
+
+
+READY, SOON, CALL = Need.READY, Need.SOON, Need.CALL
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A registered kernel: its name, Numba's dispatcher and the one signature it is called with."""
+    """A registered kernel: its name, Numba's dispatcher, the one signature it is called with, and when."""
 
     name: str
     dispatcher: Any
     signature: str
+    need: Need = READY
 
 
 _KERNELS: list[Kernel] = []
 
 
 def package_hash() -> str:
-    """SHA-256 over every source file of the kernels package, the versions of Numba and of Python."""
-    digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()}".encode())
+    """SHA-256 over every source file of the kernels package, the versions of Numba and of Python, and the processor."""
+    host = f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
+    digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {host}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -55,7 +72,7 @@ def cache_dir() -> Path:
 _CACHE_DIR: Final = str(cache_dir())
 
 
-def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(signature: str, need: Need = READY) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compiles a function on flat arrays, cached on disk; `signature` is Numba's text of the types it is called with.
 
     An empty signature marks a part that only other kernels call: it is compiled into them and cached with them.
@@ -72,11 +89,24 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             dispatcher = njit(cache=True, boundscheck=False, error_model="numpy")(function)
         finally:
             settings.CACHE_DIR = previous
-        _KERNELS.append(Kernel(function.__name__, dispatcher, signature))
-        compiled: Callable[P, R] = _once_per_type(dispatcher)
+        entry = Kernel(function.__name__, dispatcher, signature, need)
+        _KERNELS.append(entry)
+        compiled: Callable[P, R] = _only_as_declared(entry)
         return compiled
 
     return decorate
+
+
+def _only_as_declared(entry: Kernel) -> Any:
+    """The dispatcher, whose first call compiles the declared signature, whatever the types it is called with."""
+    dispatcher = _once_per_type(entry.dispatcher)
+
+    def compile_for(*_args: Any, **_kws: Any) -> Any:
+        _make(entry)
+        return dispatcher  # compiled and closed now: it takes these arguments or refuses them
+
+    dispatcher._compile_for_args = compile_for
+    return dispatcher
 
 
 def _once_per_type(dispatcher: Any) -> Any:
@@ -96,27 +126,86 @@ def registered() -> tuple[Kernel, ...]:
     return tuple(_KERNELS)
 
 
-def warm(progress: Progress | None = None) -> None:
-    """Loads or compiles every kernel of the package for its signature and forbids any other.
+def is_compiled(*kernels: Callable[..., object]) -> bool:
+    """Whether this process can call all of `kernels` without compiling. Raises AttributeError for other functions."""
+    return all(function.overloads for function in kernels)  # type: ignore[attr-defined]
 
-    Nothing compiles afterwards; a second call finds everything done. `progress(name, done, total)` is called before
-    each kernel and once at the end.
-    """
+
+def import_all() -> None:
+    """Imports every module of the package."""
     package = __name__.rpartition(".")[0]
     for module in sorted(path.stem for path in Path(__file__).parent.glob("*.py")):
         if module != "__init__":
             importlib.import_module(f"{package}.{module}")
-    warm_imported(progress)
+
+
+def is_cached(need: Need) -> bool:
+    """Whether the folder holds every kernel needed at `need` or before: warming will load and not compile."""
+    import_all()
+    return all(_mark(entry).exists() and _mark(entry).stat().st_size for entry in _KERNELS if entry.need <= need)
+
+
+def warm(progress: Progress | None = None, *, need: Need = CALL) -> None:
+    """Loads or compiles the kernels needed at `need` or before (all of the package) for their signatures, and no other.
+
+    Nothing of them compiles afterwards; a second call finds everything done. Processes that warm one folder at once
+    share the work: each compiles what no other is compiling, and loads the rest. `progress(name, done, total)` is
+    called before each kernel and once at the end.
+    """
+    import_all()
+    _warm([entry for entry in _KERNELS if entry.need <= need], progress)
 
 
 def warm_imported(progress: Progress | None = None) -> None:
     """Warms the kernels of modules that are imported by now: all that a process with few imports can call."""
-    total = len(_KERNELS)
-    for done, entry in enumerate(_KERNELS):
-        if progress is not None:
-            progress(entry.name, done, total)
-        if not entry.dispatcher.signatures:
-            entry.dispatcher.compile(entry.signature)
-            entry.dispatcher.disable_compile()
-    if progress is not None and _KERNELS:
-        progress(_KERNELS[-1].name, total, total)
+    _warm(list(_KERNELS), progress)
+
+
+def _warm(wanted: list[Kernel], progress: Progress | None) -> None:
+    done, total, name = 0, len(wanted), ""
+    # What another process holds comes last: by then it is loaded, not compiled.
+    for is_waiting in (False, True):
+        held = []
+        for entry in wanted:
+            with _lock(entry, is_waiting=is_waiting) as is_ours:
+                if not is_ours:
+                    held.append(entry)
+                    continue
+                name = entry.name
+                if progress is not None:
+                    progress(name, done, total)
+                _make(entry)
+                _mark(entry).write_bytes(b"compiled\n")
+                done += 1
+        wanted = held
+    if progress is not None and total:
+        progress(name, total, total)
+
+
+def _make(entry: Kernel) -> None:
+    """Loads or compiles a kernel for its signature, and forbids any other."""
+    if not entry.dispatcher.signatures:
+        entry.dispatcher.compile(entry.signature)
+    entry.dispatcher.disable_compile()
+
+
+def _mark(entry: Kernel) -> Path:
+    """The file that processes lock while they compile a kernel, and that is not empty once it is compiled."""
+    return Path(_CACHE_DIR) / f"{entry.dispatcher.py_func.__module__}.{entry.name}.lock"
+
+
+@contextmanager
+def _lock(entry: Kernel, *, is_waiting: bool) -> Iterator[bool]:
+    """Whether no other process compiles this kernel within the block; the lock ends with its holder."""
+    path = _mark(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if is_waiting else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

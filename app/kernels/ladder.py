@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.cost import FIXED_NANO, LOT_UNITS, MIN_UNITS
-from app.kernels.jit import kernel
+from app.kernels.jit import SOON, kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -170,7 +170,8 @@ def open_search(target_units: int, place_inplace: Int64, out_tally: Int64, out_b
 
 @kernel(
     "int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64, int64[:,::1], float64[:,::1],"
-    " int64[::1], float64[:,::1], int64[::1], float64[::1])"
+    " int64[::1], float64[:,::1], int64[::1], float64[::1])",
+    SOON,
 )
 def lay_split(
     first: Int64,
@@ -246,7 +247,8 @@ def lay_split(
 
 @kernel(
     "int64(int64[:,::1], int64, int64, boolean, int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1],"
-    " float64[::1])"
+    " float64[::1])",
+    SOON,
 )
 def lay_volume(
     place: Int64,

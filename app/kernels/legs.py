@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from app.kernels.amm import CONCENTRATED, RESERVE0, SHAPE0, SHAPE1, STABLE, output_of, stable_invariant
 from app.kernels.dual import DIRECTION, GIVEN, TAKEN
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -152,7 +152,8 @@ def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_
 
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
-    " int64, float64, int64[:,::1], float64[:,::1], float64[::1])"
+    " int64, float64, int64[:,::1], float64[:,::1], float64[::1])",
+    CALL,
 )
 def order_legs(
     kind: Int64,

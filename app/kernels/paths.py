@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import BAD_LEVELS, OK
 
 Int64 = npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ def put_cycle(a_i: int, b_i: int, c_i: int, d_i: int, e_i: int, f_i: int, out_cy
         out_cycle[k] = -1
 
 
-@kernel("int64(int64[::1], int64[::1], float64[::1], float64[::1], float64[:,::1], int64[:,::1])")
+@kernel("int64(int64[::1], int64[::1], float64[::1], float64[::1], float64[:,::1], int64[:,::1])", CALL)
 def lay_rates(
     source_i: Int64, target_i: Int64, ratio: Float64, fee_frac: Float64, out_after_fee: Float64, out_row: Int64
 ) -> int:
@@ -197,7 +197,8 @@ def gain_of(log_rate: Float64, cycle: Int64, n_nodes: int) -> float:
 
 @kernel(
     "int64(float64[:,::1], float64[::1], int64, float64[:,:,::1], int64[:,:,::1], float64[:,::1], float64[:,::1],"
-    " int64[::1], int64[::1])"
+    " int64[::1], int64[::1])",
+    CALL,
 )
 def best_cycle(
     log_rate_inplace: Float64,
@@ -263,7 +264,7 @@ def circle_among(before: Int64, out_mark: Int64) -> int:
     return -1
 
 
-@kernel("int64(float64[:,::1], float64[::1], int64[::1], int64[::1])")
+@kernel("int64(float64[:,::1], float64[::1], int64[::1], int64[::1])", CALL)
 def any_cycle(log_rate: Float64, out_best: Float64, out_before: Int64, out_cycle: Int64) -> int:
     """Some simple cycle of positive gain, of any length: Bellman and Ford from all nodes at once.
 
@@ -318,7 +319,7 @@ def is_on_way(before: Int64, n_hops: int, node_i: int, wanted_i: int) -> bool:
     return False
 
 
-@kernel("int64(float64[:,::1], float64[:,::1], int64, int64, float64, float64[:,::1], int64[:,::1])")
+@kernel("int64(float64[:,::1], float64[:,::1], int64, int64, float64, float64[:,::1], int64[:,::1])", CALL)
 def best_path(
     ratio: Float64,
     gas_units: Float64,

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import BAD_LEVELS, OK
 
 Int64 = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ def average_price(price_units: Int64, qty_units: Int64, n_levels: int, wanted_un
     return wanted_units / money if is_inverse else money / wanted_units
 
 
-@kernel("int64(int64[:,::1], int64[:,::1], int64[::1], int64, boolean, float64, float64[::1], float64[:,::1])")
+@kernel("int64(int64[:,::1], int64[:,::1], int64[::1], int64, boolean, float64, float64[::1], float64[:,::1])", CALL)
 def book_features(
     price_units: Int64,
     qty_units: Int64,
@@ -114,7 +114,8 @@ def place_between(knots: Float64, value: float) -> tuple[int, float]:
 
 @kernel(
     "int64(float64[:,::1], float64, float64, float64[::1], float64[::1], float64[::1], float64[:,:,::1],"
-    " float64[:,::1])"
+    " float64[:,::1])",
+    CALL,
 )
 def slippage_quantiles(
     features: Float64,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from app.kernels.amm import LOG_RATE0, NOTHING, best_trade, output_of, room_of
 from app.kernels.dual import CLOSED, DIRECTION, GIVEN, PAYING
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -63,7 +63,8 @@ def _pour(
 
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
-    " int64, int64, int64[:,::1], float64[:,::1], float64[::1])"
+    " int64, int64, int64[:,::1], float64[:,::1], float64[::1])",
+    CALL,
 )
 def split(
     kind: Int64,
