@@ -50,6 +50,7 @@ from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
@@ -98,6 +99,7 @@ class Process:
     _projection: Projection | None = None
     _streams: Streams | None = None
     _recorder: Recorder | None = None
+    _warming: Warming | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -133,7 +135,8 @@ class Process:
         await asyncio.to_thread(self._open_journal, engine)
         assert self._journal is not None
         assert self._reader is not None
-        await asyncio.to_thread(jit.warm)
+        self._warming = Warming()
+        await self._warming.open()
         await engine.open(self._journal)
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
@@ -163,6 +166,8 @@ class Process:
         """Drains, then lets go in the reverse order of `open`."""
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
+        if self._warming is not None:
+            await self._warming.close()
         if self._recorder is not None:
             await self._recorder.close()
         if self._streams is not None:
@@ -352,6 +357,7 @@ def replay_markets(path: Path, request: ReplayRequest) -> str:
     """`bestex replay`: the result as Markdown. Raises BadRequest, and ImportError without the extra `replay`."""
     from app.store.recording import open_recording  # pyarrow belongs to the extra
 
+    jit.warm(need=jit.SOON)  # no plan of a replay depends on when a solver was compiled
     return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
 
 
@@ -359,5 +365,6 @@ def calibrate_markets(path: Path, symbol: str = "") -> tuple[str, str]:
     """`bestex calibrate`: (report as Markdown, parameters as TOML). Raises as `replay_markets` does."""
     from app.store.recording import open_recording  # pyarrow belongs to the extra
 
+    jit.warm()
     found = calibrate(open_recording(path), ReplayBuilder(), symbol)
     return calibration_report(found), calibration_text(found)

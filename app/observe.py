@@ -65,6 +65,7 @@ _stream_ends = Counter(
 )
 _history_misses = Counter("bestex_history_unavailable", "Reads that needed the database in vain", registry=REGISTRY)
 _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=REGISTRY)
+_exact = Gauge("bestex_exact_search_ready", "1 once plans are made with the exact search", registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
 _worker_deaths = Counter("bestex_route_worker_deaths", "Route workers that died", registry=REGISTRY)
 _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
@@ -182,6 +183,24 @@ def engine_measured(counts: Mapping[str, int], book_age_s: Mapping[tuple[str, st
         _engine.labels(name).set(count)
     for (venue, symbol), age_s in book_age_s.items():
         _book_age.labels(venue, symbol).set(age_s)
+
+
+# the kernels
+
+
+def exact_search(*, is_ready: bool) -> None:
+    _exact.set(is_ready)
+
+
+def exact_search_came(elapsed_s: float) -> None:
+    """A cold start's plans were made without the exact search until now."""
+    exact_search(is_ready=True)
+    _log().info("exact_search_came", after_s=round(elapsed_s, 1))
+
+
+def exact_search_missing(exit_code: int) -> None:
+    """The process that compiles it failed: plans go on without it, `bestex warmup` says why."""
+    _log().error("exact_search_missing", exit_code=exit_code)
 
 
 # the engine

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
+from app.kernels import jit
 from app.store.migrate import upgrade
 from app.workers.postgres import EmbeddedPostgres
 
@@ -24,6 +25,14 @@ SHARED = REPOSITORY.parent / "shared"
 
 _numbers = itertools.count(1)
 _TEMPLATE = "bestex_template"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def warm_kernels() -> None:
+    """Every kernel, before the first test: no property is timed while it compiles, and no plan of a test depends on
+    whether a test before it compiled the exact search. Workers of one run share what there is to compile.
+    """
+    jit.warm()
 
 
 @pytest.fixture(scope="session")

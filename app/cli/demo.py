@@ -103,7 +103,7 @@ class Demo:
         from app.cli.warmup import warm_with_progress
 
         started_s = time.monotonic()
-        n_kernels, was_cached = warm_with_progress()
+        n_kernels, was_cached = warm_with_progress("READY")
         how = "from the cache" if was_cached else "compiled, cached for next time"
         self._done("kernels", f"{n_kernels} {how}", started_s)
 

@@ -133,8 +133,13 @@ def kernel_cache() -> Finding:
     from app.kernels import jit
 
     place = jit.cache_dir()
-    if place.exists() and any(place.iterdir()):
-        return Finding("kernels", Verdict.OK, f"compiled, in {place}")
+    if jit.is_cached(jit.CALL):
+        return Finding("kernels", Verdict.OK, f"all compiled, in {place}")
+    if jit.is_cached(jit.SOON):
+        return Finding("kernels", Verdict.OK, f"all that a service needs compiled, in {place}")
+    if jit.is_cached(jit.READY):
+        found = "compiled but the exact search: a start plans without it at first"
+        return Finding("kernels", Verdict.WARN, found, "bestex warmup, or let the first start do it")
     if _may_write(_existing(place)):
         return Finding("kernels", Verdict.WARN, "not compiled yet", "bestex warmup, or let the first start do it")
     return Finding("kernels", Verdict.BAD, f"{place} is not writable", "choose another folder with BESTEX_CACHE_DIR")

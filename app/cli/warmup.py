@@ -20,13 +20,18 @@ def warmup() -> None:
     console().print(f"{n_kernels} kernels {how}, {time.process_time() - started_s:.1f} s of CPU")
 
 
-def warm_with_progress() -> tuple[int, bool]:
-    """Warms every kernel behind a progress bar; (how many, whether all of them came from the cache)."""
+def warm_with_progress(need_name: str = "CALL") -> tuple[int, bool]:
+    """Warms what is needed at READY, SOON or CALL behind a progress bar; (how many kernels, whether all were cached).
+
+    What is not cached is compiled by two processes side by side.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from app.kernels import jit
+    from app.services.warm import start_helper, stop_helper
 
-    n_before = _n_compiled()
+    need = jit.Need[need_name]
+    helper = start_helper(need)
     columns = (
         TextColumn("  kernels   "),
         BarColumn(),
@@ -36,12 +41,12 @@ def warm_with_progress() -> tuple[int, bool]:
     )
     with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task("", total=None)
-        jit.warm(lambda name, done, total: progress.update(task, description=name, completed=done, total=total))
-    return len(jit.registered()), _n_compiled() == n_before
-
-
-def _n_compiled() -> int:
-    """How many kernels this process had to compile so far."""
-    from app.kernels import jit
-
-    return sum(sum(entry.dispatcher.stats.cache_misses.values()) for entry in jit.registered())
+        try:
+            jit.warm(
+                lambda name, done, total: progress.update(task, description=name, completed=done, total=total),
+                need=need,
+            )
+        finally:
+            if helper is not None:
+                stop_helper(helper)
+    return sum(entry.need <= need for entry in jit.registered()), helper is None

@@ -175,7 +175,8 @@ def _warm(wanted: list[Kernel], progress: Progress | None) -> None:
                 if progress is not None:
                     progress(name, done, total)
                 _make(entry)
-                _mark(entry).write_bytes(b"compiled\n")
+                if not _mark(entry).stat().st_size:
+                    _mark(entry).write_bytes(b"compiled\n")
                 done += 1
         wanted = held
     if progress is not None and total:

@@ -15,6 +15,13 @@ def test_warmup_counts_every_kernel():
     assert len(jit.registered()) > 5
 
 
+def test_what_makes_a_service_ready_is_less():
+    warmup.warm_with_progress()
+    ready = warmup.warm_with_progress("READY")
+    assert ready == (sum(entry.need == jit.READY for entry in jit.registered()), True)
+    assert 5 < ready[0] < len(jit.registered())
+
+
 def test_a_second_warmup_finds_the_cache():
     warmup.warm_with_progress()
     assert warmup.warm_with_progress() == (len(jit.registered()), True)

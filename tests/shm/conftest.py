@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import settings
-
-from app.kernels import jit
 
 settings.register_profile("kernels", deadline=None)
 settings.load_profile("kernels")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def warm_kernels() -> None:
-    jit.warm()

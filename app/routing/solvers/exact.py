@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.enums import SolveStatus
-from app.kernels import branch, cost, ladder
+from app.kernels import branch, cost, jit, ladder
 from app.routing.listings import NARROW
 from app.routing.problem import RouteProblem
 from app.routing.rounding import Settled
@@ -70,11 +70,19 @@ def solve(problem: RouteProblem, target_units: int, room_units: Int64Array) -> t
     return units, units.copy()
 
 
+def is_ready() -> bool:
+    """Whether the search can run without compiling; from a cold start's first seconds on it is so for ever."""
+    return jit.is_compiled(ladder.lay_split, ladder.lay_volume, branch.search_splits)
+
+
 def search(problem: RouteProblem, target_units: int, room_units: Int64Array) -> Settled:
     """The exact split as the contest takes it: units, bound and how it ended; nothing where sums of units leave int64.
 
-    Its budget of nodes is the one of `prove`; a cut search gives its best plan with the gap that is left.
+    Its budget of nodes is the one of `prove`; a cut search gives its best plan with the gap that is left. Nothing, too,
+    before `is_ready`: compiling here would stop everything else for seconds.
     """
+    if not is_ready():
+        return Settled(np.zeros(problem.n_venues, np.int64), is_complete=False)
     depth = float(problem.qty_units.sum(dtype=np.float64))
     if depth >= NARROW or int(problem.terms[:, cost.FIXED_NANO].max(initial=0)) >= NARROW:
         return Settled(np.zeros(problem.n_venues, np.int64), is_complete=False)
