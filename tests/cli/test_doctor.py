@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from app.cli import doctor
 from app.cli.doctor import Verdict
 from app.cli.exits import Exit
+from app.kernels import jit
 
 
 def diagnose(tmp_path, *arguments):
@@ -59,3 +60,19 @@ def test_a_taken_port_is_named(tmp_path):
         finding = doctor.listening(server.getsockname()[1])
     assert finding.verdict is Verdict.WARN
     assert str(os.getpid()) in finding.found
+
+
+@pytest.mark.parametrize(
+    ("cached", "verdict", "words"),
+    [
+        (jit.CALL, Verdict.OK, "all compiled"),
+        (jit.SOON, Verdict.OK, "all that a service needs"),
+        (jit.READY, Verdict.WARN, "but the exact search"),
+        (-1, Verdict.WARN, "not compiled yet"),
+    ],
+)
+def test_the_doctor_says_what_is_compiled(cached, verdict, words, monkeypatch):
+    monkeypatch.setattr(jit, "is_cached", lambda need: need <= cached)
+    found = doctor.kernel_cache()
+    assert found.verdict is verdict
+    assert words in found.found

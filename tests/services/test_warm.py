@@ -32,7 +32,7 @@ async def test_ready_comes_first_and_the_search_when_the_helper_has_ended(monkey
     asked = []
     helper = child("import time; time.sleep(0.3)")
     monkeypatch.setattr(warm, "start_helper", lambda need: helper)
-    monkeypatch.setattr(jit, "warm", lambda need: asked.append(need))
+    monkeypatch.setattr(jit, "warm", lambda *, need: asked.append(need))
     warming = warm.Warming()
     await warming.open()
     assert (asked, shown()) == ([jit.READY], 0)
@@ -44,7 +44,7 @@ async def test_ready_comes_first_and_the_search_when_the_helper_has_ended(monkey
 async def test_a_helper_that_fails_is_told_and_nothing_is_compiled_here(monkeypatch):
     told, asked = [], []
     monkeypatch.setattr(warm, "start_helper", lambda need: child("raise SystemExit(3)"))
-    monkeypatch.setattr(jit, "warm", lambda need: asked.append(need))
+    monkeypatch.setattr(jit, "warm", lambda *, need: asked.append(need))
     monkeypatch.setattr(observe, "exact_search_missing", told.append)
     warming = warm.Warming()
     await warming.open()
@@ -56,7 +56,7 @@ async def test_a_helper_that_fails_is_told_and_nothing_is_compiled_here(monkeypa
 async def test_closing_leaves_no_process(monkeypatch):
     helper = child("import time; time.sleep(600)")
     monkeypatch.setattr(warm, "start_helper", lambda need: helper)
-    monkeypatch.setattr(jit, "warm", lambda need: None)
+    monkeypatch.setattr(jit, "warm", lambda *, need: None)
     warming = warm.Warming()
     await warming.open()
     await warming.close()

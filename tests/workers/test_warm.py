@@ -14,7 +14,7 @@ from app.workers import warm
 def calls(monkeypatch):
     made = []
     monkeypatch.setattr(os, "nice", lambda by: made.append(("nice", by)))
-    monkeypatch.setattr(jit, "warm", lambda need: made.append(need))
+    monkeypatch.setattr(jit, "warm", lambda *, need: made.append(need))
     return made
 
 

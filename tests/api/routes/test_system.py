@@ -6,6 +6,7 @@ import pytest
 
 from app.api.errors import KINDS
 from app.api.schemas import system as schema
+from app.routing.solvers import exact
 from tests.api.gateway import Gateway, NoDatabase, open_gateway, place
 
 
@@ -30,6 +31,16 @@ async def test_a_lost_database_degrades_and_takes_orders() -> None:
     body = schema.Readiness.model_validate(ready.json())
     assert (ready.status_code, body.status, body.database, body.database_lag_facts) == (200, "degraded", "down", 7)
     assert any("connection refused" in line for line in body.degraded)
+
+
+async def test_a_search_still_being_compiled_shows_as_degraded(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact, "is_ready", lambda: False)
+    async with gateway.client("") as client:
+        ready = await client.get("/readyz")
+    expected = ["exact search: being compiled; plans are made without it"]
+    assert (ready.status_code, ready.json()["degraded"]) == (200, expected)
 
 
 async def test_a_kill_switch_shows_as_degraded(gateway: Gateway) -> None:

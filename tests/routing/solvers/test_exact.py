@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.enums import Side, SolveStatus
-from app.kernels import cost
+from app.kernels import cost, jit
 from app.routing.costs import walk_plans
 from app.routing.router import Router
 from app.routing.solvers import exact
@@ -100,6 +100,17 @@ def test_nothing_to_place_costs_nothing():
     proof = exact.prove(problem, 4, problem.room_units)
     assert (proof.qty_units, proof.cost_nano, proof.bound_nano) == (0, 0.0, 0)
     assert proof.status is SolveStatus.OPTIMAL
+
+
+def test_before_it_is_compiled_it_proposes_nothing(monkeypatch):
+    problem = posed(random_scene(Random(3), SPOT))
+    target = int(problem.room_units.sum())
+    assert exact.is_ready()
+    assert exact.search(problem, target, problem.room_units).units.any()
+    monkeypatch.setattr(jit, "is_compiled", lambda *kernels: False)
+    nothing = exact.search(problem, target, problem.room_units)
+    assert not nothing.units.any()
+    assert not nothing.is_complete
 
 
 def awkward(n_venues=12, seed=5):
