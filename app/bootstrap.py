@@ -135,7 +135,8 @@ class Process:
         await asyncio.to_thread(self._open_journal, engine)
         assert self._journal is not None
         assert self._reader is not None
-        self._warming = Warming()
+        # An estimate asks the laws of impact and slippage for every order; without estimates nothing asks them.
+        self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await engine.open(self._journal)
         self._projection = Projection(settings.database_url, settings.shard, self._reader)

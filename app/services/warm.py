@@ -37,18 +37,19 @@ def stop_helper(helper: subprocess.Popen[bytes]) -> None:
 
 
 class Warming:
-    """The warm-up of one service process."""
+    """The warm-up of one service process; `first` says what its plans cannot do without."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: jit.Need = jit.READY) -> None:
+        self._first = first
         self._helper: subprocess.Popen[bytes] | None = None
         self._later: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Returns when nothing that a plan cannot do without is left to compile."""
-        self._helper = await asyncio.to_thread(start_helper, jit.SOON)
+        self._helper = await asyncio.to_thread(start_helper, max(self._first, jit.SOON))
         observe.exact_search(is_ready=False)
-        await asyncio.to_thread(jit.warm, need=jit.READY)
-        if self._helper is None:
+        await asyncio.to_thread(jit.warm, need=self._first)
+        if self._helper is None or self._first >= jit.SOON:
             await asyncio.to_thread(jit.warm, need=jit.SOON)
             observe.exact_search(is_ready=True)
         else:

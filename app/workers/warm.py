@@ -1,6 +1,6 @@
 """The process that compiles kernels for another: `python -m app.workers.warm READY|SOON|CALL`.
 
-What the other waits for is compiled side by side with it; the rest yields to everything else on the machine.
+What the other waits for is compiled side by side with it; what comes SOON yields to everything else on the machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if not jit.is_cached(jit.READY):
         jit.warm(need=jit.READY)
-    os.nice(NICE)
-    jit.warm(need=jit.Need[arguments[0]])
+    need = jit.Need[arguments[0]]
+    if need is jit.SOON:
+        os.nice(NICE)
+    jit.warm(need=need)
     return 0
 
 

@@ -41,6 +41,16 @@ async def test_ready_comes_first_and_the_search_when_the_helper_has_ended(monkey
     await warming.close()
 
 
+async def test_a_service_that_needs_everything_waits_for_everything(monkeypatch):
+    asked, helped = [], []
+    monkeypatch.setattr(warm, "start_helper", helped.append)
+    monkeypatch.setattr(jit, "warm", lambda *, need: asked.append(need))
+    warming = warm.Warming(jit.CALL)
+    await warming.open()
+    assert (helped, asked, shown()) == ([jit.CALL], [jit.CALL, jit.SOON], 1)
+    await warming.close()
+
+
 async def test_a_helper_that_fails_is_told_and_nothing_is_compiled_here(monkeypatch):
     told, asked = [], []
     monkeypatch.setattr(warm, "start_helper", lambda need: child("raise SystemExit(3)"))

@@ -26,8 +26,14 @@ def test_what_is_waited_for_comes_before_manners(calls, monkeypatch):
 
 def test_what_nobody_waits_for_is_compiled_at_the_lowest_priority(calls, monkeypatch):
     monkeypatch.setattr(jit, "is_cached", lambda need: need == jit.READY)
+    assert warm.main(["SOON"]) == 0
+    assert calls == [("nice", warm.NICE), jit.SOON]
+
+
+def test_everything_is_asked_for_by_somebody_who_waits(calls, monkeypatch):
+    monkeypatch.setattr(jit, "is_cached", lambda need: False)
     assert warm.main(["CALL"]) == 0
-    assert calls == [("nice", warm.NICE), jit.CALL]
+    assert calls == [jit.READY, jit.CALL]
 
 
 @pytest.mark.parametrize("arguments", [[], ["LATER"], ["READY", "SOON"]])
