@@ -28,7 +28,7 @@ from app.execution.inputs import Turn
 from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
 from app.risk.reference import read_reference
-from app.routing.solvers import exact
+from app.services import warm
 from app.services.engine import MIN_FREE_FACTS, Engine
 from app.services.fees import FeeView, fee_views
 from app.services.ladder import Ladder, build_ladder
@@ -370,7 +370,7 @@ class Reads:
         degraded = [f"no fresh book: {name}" for name, pricing in symbols.items() if not pricing.n_fresh]
         degraded += [f"venue unreachable: {venue}" for venue in sorted(engine.core.memory.unreachable)]
         degraded += [f"kill switch: {scope.value} {target}".rstrip() for scope, target in sorted(engine.ledger.kills)]
-        if not exact.is_ready():
+        if not warm.is_complete():
             degraded.append("exact search: being compiled; plans are made without it")
         free_facts = engine.journal.free_facts if engine.journal is not None else 0
         return ReadinessState(

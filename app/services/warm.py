@@ -36,6 +36,11 @@ def stop_helper(helper: subprocess.Popen[bytes]) -> None:
         helper.wait()
 
 
+def is_complete() -> bool:
+    """Whether this process can call everything that a service calls, the exact search too, without compiling."""
+    return jit.is_compiled(*(entry.dispatcher for entry in jit.registered() if entry.need <= jit.SOON))
+
+
 class Warming:
     """The warm-up of one service process; `first` says what its plans cannot do without."""
 

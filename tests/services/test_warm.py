@@ -21,6 +21,7 @@ def child(program):
 
 
 async def test_a_full_cache_needs_no_helper():
+    assert warm.is_complete()
     assert warm.start_helper(jit.CALL) is None
     warming = warm.Warming()
     await warming.open()

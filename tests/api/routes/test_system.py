@@ -6,7 +6,7 @@ import pytest
 
 from app.api.errors import KINDS
 from app.api.schemas import system as schema
-from app.routing.solvers import exact
+from app.services import warm
 from tests.api.gateway import Gateway, NoDatabase, open_gateway, place
 
 
@@ -36,7 +36,7 @@ async def test_a_lost_database_degrades_and_takes_orders() -> None:
 async def test_a_search_still_being_compiled_shows_as_degraded(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exact, "is_ready", lambda: False)
+    monkeypatch.setattr(warm, "is_complete", lambda: False)
     async with gateway.client("") as client:
         ready = await client.get("/readyz")
     expected = ["exact search: being compiled; plans are made without it"]
