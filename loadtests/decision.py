@@ -1,9 +1,10 @@
 """A whole decision, and a whole plan, beside the heapq split of the same books.
 
 The decision reads the books under their locks, lays costs, solves, rounds to lots, and verifies: limits, every law of
-every child, the witness and its bound. The plan is what the engine asks for: that decision, three rivals beside it, a
-reason for each venue left out, the split of the cost, certificate and receipt. The heapq split only splits: it checks,
-proves and explains nothing.
+every child, the witness and its bound: the planner's own work, in one kernel call. `searched` is the same with the
+whole-lot search that is asked where that bound leaves a gap. The plan is what the engine asks for: that searched
+decision, three rivals beside it, a reason for each venue left out, the split of the cost, certificate and receipt. The
+heapq split only splits: it checks, proves and explains nothing.
 """
 
 from __future__ import annotations
@@ -121,23 +122,28 @@ def _wall_us(decide: Callable[[], object]) -> dict[str, float]:
 def compare(market: Market) -> dict[str, object]:
     """CPU of a decision and of a plan, their wall quantiles, and their ratios to the heapq twin."""
     board, request = board_of(market), request_of(market)
-    deciding, planning = Router(SOLVERS[:1]), Router()
+    deciding, searching, planning = Router(SOLVERS[:1], searches=()), Router(SOLVERS[:1]), Router()
     twin = heapq_decider(market, buffers(market))
 
     def decide() -> object:
         return deciding.decide(request, board.read(SYMBOL.name))
 
+    def search() -> object:
+        return searching.decide(request, board.read(SYMBOL.name))
+
     def plan() -> object:
         return planning.plan(request, board.read(SYMBOL.name))
 
     decide()
+    search()
     plan()
     walls = {"decision": _wall_us(decide), "plan": _wall_us(plan)}
     per_round = max(20, N_DECISIONS // ROUNDS // 2)
-    samples: dict[str, list[float]] = {"decision": [], "plan": [], "heapq": []}
+    samples: dict[str, list[float]] = {"decision": [], "searched": [], "plan": [], "heapq": []}
     for _ in range(ROUNDS):
         samples["decision"].append(_cpu_us(decide, per_round))
         samples["heapq"].append(_cpu_us(lambda: twin(1), per_round))
+        samples["searched"].append(_cpu_us(search, per_round))
         samples["plan"].append(_cpu_us(plan, per_round))
     row: dict[str, object] = {"shape": market.name}
     for name in ("decision", "plan"):
@@ -145,6 +151,7 @@ def compare(market: Market) -> dict[str, object]:
         row[f"{name}_cpu_us"] = round(statistics.median(samples[name]), 1)
         row |= {f"{name}_wall_us_{quantile}": value for quantile, value in walls[name].items()}
         row[f"{name}_over_heapq"] = round(statistics.median(ratios), 2)
+    row["searched_cpu_us"] = round(statistics.median(samples["searched"]), 1)
     row["heapq_split_us"] = round(statistics.median(samples["heapq"]), 1)
     return row
 

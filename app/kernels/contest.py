@@ -100,11 +100,7 @@ def less_for(walk: Int64, total: Int64, notional_nano: int, ratio: float) -> int
     return int(max(1, math.ceil(excess / (worst * ratio))))
 
 
-@kernel(
-    "int64(int64[::1], int64[::1], int64[::1], float64[::1], int64[:,::1], int64[::1], int64[::1], int64[::1],"
-    " int64, int64, int64, float64, int64, boolean, int64[:,::1], float64[::1], float64[::1], int64[:,::1],"
-    " int64[:,:,::1], int64[:,::1], int64[::1])"
-)
+@kernel("")
 def hold_contest(
     first: Int64,
     price_units: Int64,

@@ -123,11 +123,7 @@ def take_terms(standing: Int64, asked: Int64, wish: Int64, side: int, listing_i:
         out_row[CAPACITY_NANO] = asked[CAPACITY, listing_i]
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[:,::1],"
-    " int64[:,::1], int64[::1], int64[::1], float64, boolean, int64[:,::1], int64[:,::1], int64[::1], int64[::1],"
-    " float64[::1], int64[::1], int64[:,::1], float64[::1], int64[::1])"
-)
+@kernel("")
 def pose_problem(
     price_units: Int64,
     qty_units: Int64,

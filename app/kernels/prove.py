@@ -49,6 +49,7 @@ FACT_TICK_UNITS: Final = 3
 FACT_MIN_LOTS: Final = 4
 FACT_MIN_NOTIONAL_NANO: Final = 5
 FACT_MAX_LOTS: Final = 6
+N_FACTS: Final = 7
 
 # Bits of a broken law, in the order of routing/verify.py's names.
 LAWS: Final = 13
@@ -210,12 +211,7 @@ def price_venues(
         out_nano[v, DEEPEST] = unit_nano[first[v] + walk[v, 3] - 1] if units[v] > 0 and walk[v, 3] > 0 else -np.inf
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[:,::1],"
-    " int64[:,::1], int64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float64[::1],"
-    " int64[:,::1], int64[::1], int64[:,::1], int64, boolean, float64, int64[:,::1], float64[::1], float64[::1],"
-    " int64[:,::1], float64[:,::1], int64[::1])"
-)
+@kernel("")
 def prove_plan(
     book_price_units: Int64,
     book_qty_units: Int64,

@@ -17,10 +17,11 @@ from app.domain.errors import InvariantBroken
 from app.domain.instrument import FungibilityClass, Symbol
 from app.domain.orders import VenueFilter
 from app.domain.plan import PlanRequest
-from app.kernels import cost
+from app.kernels import cost, prove
 from app.routing.choose import is_whole_only
 from app.routing.listings import Listings
 from app.routing.problem import RouteProblem, Workspace
+from app.shm.books import SymbolBooks
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -85,6 +86,26 @@ class _Places:
     """Listings without names: a search knows them by number."""
 
     venues: tuple[str, ...]
+    symbol: Symbol
+    num_den: tuple[int, int]
+    has_fixed: bool
+    terms: Int64Array
+    facts: Int64Array
+
+
+# A search reads no book: its kernel call is given none.
+_NO_BOOKS: Final = SymbolBooks(
+    "",
+    (),
+    np.zeros((0, 2, 1), np.int64),
+    np.zeros((0, 2, 1), np.int64),
+    np.zeros((0, 2), np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.bool_),
+    is_plain=True,
+)
 
 
 def carried_size(problem: RouteProblem) -> int:
@@ -142,9 +163,19 @@ def unpack(words: Int64Array) -> RouteProblem:
     wanted = [None if head[name] == NONE else head[name] for name in ("qty_units", "notional_nano")]
     n = head["n_venues"]
     venues = ("",) * n
+    places = _Places(
+        venues,
+        symbol,
+        (head["num"], head["den"]),
+        bool(head["has_fixed"]),
+        np.zeros((n, cost.N_TERMS), np.int64),
+        np.zeros((prove.N_FACTS, n), np.int64),
+    )
+    space = Workspace(cast(Listings, places), head["n_levels"])
+    space.carry(arrays)
     return RouteProblem(
         request=cast(PlanRequest, _Request(_Said(order), symbol, *wanted)),
-        books=_STAYED,
+        books=_NO_BOOKS,
         admitted=_STAYED,
         asked=_STAYED,
         side=Side.BUY if head["side_sign"] > 0 else Side.SELL,
@@ -156,17 +187,17 @@ def unpack(words: Int64Array) -> RouteProblem:
         seen=np.zeros((n, 2), np.int64),
         best_bid_units=0,
         best_ask_units=0,
-        workspace=Workspace(cast(Listings, _Places(venues)), head["n_levels"]),
+        workspace=space,
         n_venues=n,
         venues=venues,
         symbol=symbol,
-        first=arrays["first"],
-        price_units=arrays["price_units"],
-        qty_units=arrays["qty_units"],
-        unit_nano=arrays["unit_nano"].view(np.float64),
-        terms=arrays["terms"].reshape(n, cost.N_TERMS),
-        rule=arrays["rule"],
-        room_units=arrays["room_units"],
+        first=space.first,
+        price_units=space.price,
+        qty_units=space.qty,
+        unit_nano=space.unit_nano,
+        terms=space.terms,
+        rule=space.rule,
+        room_units=space.room,
     )
 
 

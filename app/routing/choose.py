@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from app.domain.enums import SolveStatus, Strategy, TimeInForce
 from app.domain.plan import PlanRequest
-from app.domain.units import MAX_UNITS
 from app.kernels import contest
+from app.kernels import decide as kernel
 from app.routing import target, verify
 from app.routing.costs import Walks, walk_plans
 from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW
-from app.routing.problem import Contestants, RouteProblem
+from app.routing.problem import Laid, RouteProblem, Step
 from app.routing.rounding import Search, Settled, Solve, drop_what_does_not_pay
 from app.routing.solvers import best_single, exact, fee_blind, greedy, pro_rata
 
@@ -62,7 +62,8 @@ class Panel:
         self.solves = tuple(solve for _, solve in solvers)
         self.searches = tuple(searches)
         codes = [KERNELS.get(solve) for solve in self.solves]
-        self.codes = None if None in codes else np.array(codes, dtype=np.int64)
+        is_known = None not in codes and len(codes) <= kernel.MOST_PLANS
+        self.codes = np.array(codes, dtype=np.int64) if is_known else None
 
 
 class Contest(NamedTuple):
@@ -86,11 +87,51 @@ def is_whole_only(request: PlanRequest) -> bool:
     return order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
 
 
-def decide(problem: RouteProblem, panel: Panel) -> Contest:
+def step_of(request: PlanRequest, panel: Panel) -> Step | None:
+    """What the kernel is told where it can make, pick and prove the plans at once; None where Python has to."""
+    order, qty, notional = request.approved.value, request.qty_units, request.notional_nano
+    is_far = (qty or 0) >= NARROW or (notional or 0) >= NARROW
+    is_by_face = notional is not None and request.symbol.fungible.is_inverse
+    if panel.codes is None or is_far or is_by_face or is_whole_only(request):
+        return None
+    return Step(
+        panel.codes,
+        request.now_ns,
+        request.price_cap_units,
+        qty if qty is not None else -1,
+        notional if notional is not None else -1,
+        order.venues.max_venues,
+        order.strategy is Strategy.SWEEP,
+    )
+
+
+def held(laid: Laid, panel: Panel) -> Contest | None:
+    """The contest that the kernel held to its end while it posed; None where the plans have to be made in Python."""
+    results, n = laid.results, laid.n
+    if not n or not results[kernel.IS_HELD - kernel.N_ADMITTED]:
+        return None
+    out, best = laid.workspace.contestants(len(panel.names), n), results[kernel.BEST - kernel.N_ADMITTED]
+    proof = verify.proof_of(laid.asked.listings.symbol, out, results, is_narrow=True)
+    if proof.found is None:
+        return None
+    candidates = verify.recosted(panel.names, out.units, out.walk, out.total.tolist())
+    chosen = candidates[best] if best >= 0 else None
+    finding = verify.found_at(chosen, *proof.found) if chosen is not None else verify.nothing_found()
+    return Contest(candidates, out.walk, chosen, results[kernel.WANTED - kernel.N_ADMITTED], proof, finding)
+
+
+def is_final(found: Contest, request: PlanRequest, panel: Panel, *, has_fixed: bool) -> bool:
+    """Whether nobody else is to be asked: it is proven, or there is nobody who could do better."""
+    is_sweep = request.approved.value.strategy is Strategy.SWEEP
+    is_proven = found.chosen is None or found.finding.status is SolveStatus.OPTIMAL
+    return is_sweep or is_proven or not (has_fixed or panel.searches)
+
+
+def decide(problem: RouteProblem, panel: Panel, found_first: Contest | None = None) -> Contest:
     """The planner's and the baselines' plans in whole lots, the best of them improved and proven.
 
     The most units win first, the least exact cost second; a sweep takes the raw-price order as it was asked, and a
-    whole-only order the one venue.
+    whole-only order the one venue. `found_first`: what `held` gave of the same problem.
     """
     if is_whole_only(problem.request):
         found = alone(problem)
@@ -98,7 +139,7 @@ def decide(problem: RouteProblem, panel: Panel) -> Contest:
         if found is None:
             return _proven(problem, panel, ((), NO_WALKS), None, wanted)
         return _proven(problem, panel, ((found[0],), found[1]), found[0], wanted)
-    return improve(problem, panel, begin(problem, panel))
+    return improve(problem, panel, found_first if found_first is not None else begin(problem, panel))
 
 
 def begin(problem: RouteProblem, panel: Panel) -> Contest:
@@ -187,7 +228,7 @@ def _proven(
 
 def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Walks, int]:
     """Every solver's plan in whole lots, walked, and the units that were wanted."""
-    request, out = problem.request, problem.workspace.contestants(len(panel.names), problem.n_venues)
+    request = problem.request
     is_by_budget = request.notional_nano is not None and not problem.symbol.fungible.is_inverse
     is_small = problem.is_narrow and (request.notional_nano or 0) < NARROW
     wanted = -1 if is_by_budget and is_small else target.target_units(problem)
@@ -195,7 +236,11 @@ def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Wa
         wanted = target.target_units(problem)
         plans = [target.settle_within(problem, solve, wanted) for solve in panel.solves]
         return *verify.recost(problem, panel.names, plans), wanted
-    wanted = _hold(problem, panel.codes, wanted, out)
+    notional = request.notional_nano if is_by_budget and request.notional_nano is not None else -1
+    max_venues = request.approved.value.venues.max_venues
+    step = Step(panel.codes, wanted_units=wanted, notional_nano=notional, max_venues=max_venues)
+    wanted = problem.workspace.run(problem.books, kernel.CONTEST, step)[kernel.WANTED - kernel.N_ADMITTED]
+    out = problem.workspace.contestants(len(panel.names), problem.n_venues)
     mended = [i for i, status in enumerate(out.status.tolist()) if status != contest.SETTLED]
     for i in mended:
         out.units[i] = target.settle_within(problem, panel.solves[i], wanted)
@@ -203,34 +248,6 @@ def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Wa
         walks, totals = walk_plans(problem, out.units)
         return verify.recosted(panel.names, out.units, walks, totals), walks, wanted
     return verify.recosted(panel.names, out.units, out.walk, out.total.tolist()), out.walk, wanted
-
-
-def _hold(problem: RouteProblem, codes: Int64Array, wanted_units: int, out: Contestants) -> int:
-    notional = problem.request.notional_nano
-    wanted: int = contest.hold_contest(
-        problem.first,
-        problem.price_units,
-        problem.qty_units,
-        problem.unit_nano,
-        problem.terms,
-        problem.rule,
-        problem.room_units,
-        codes,
-        wanted_units,
-        notional if notional is not None and not problem.symbol.fungible.is_inverse else -1,
-        MAX_UNITS,
-        problem.ratio,
-        problem.request.approved.value.venues.max_venues,
-        problem.has_fixed,
-        out.work,
-        out.heap_key,
-        problem.workspace.key,
-        out.units,
-        out.walk,
-        out.total,
-        out.status,
-    )
-    return wanted
 
 
 def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:

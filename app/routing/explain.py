@@ -8,13 +8,14 @@ from app.domain.enums import ContractKind, ExclusionCode, Side, TimeInForce, Una
 from app.domain.plan import CostSplit, Exclusion
 from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
+from app.routing import quick
 from app.routing.findings import Proof, Recosted
 from app.routing.problem import RouteProblem
 
 
 def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, proof: Proof) -> list[Exclusion]:
     """One reason, with its numbers, for each venue of the problem that the plan leaves out."""
-    venues, units = problem.venues, plan.units.tolist() if plan is not None else [0] * problem.n_venues
+    units = plan.units.tolist() if plan is not None else [0] * problem.n_venues
     n_used = plan.n_venues if plan is not None else 0
     if n_used == len(units):
         return []
@@ -28,39 +29,42 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     max_venues = 1 if is_whole else order.venues.max_venues
     # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
     is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
-    found = []
-    for v, price_nano in enumerate(proof.own_nano):
-        if units[v]:
+    rows: list[tuple[object, ...]] = []
+    max_code, dearer = ExclusionCode.MAX_VENUES, ExclusionCode.DEARER
+    for venue, price_nano, taken, most, low, v in zip(
+        problem.venues, proof.own_nano, units, room, least, range(len(units)), strict=True
+    ):
+        if taken:
             continue
-        if room[v] <= 0 or least[v] > wanted_units:
-            found.append(_impossible(problem, v, wanted_units))
+        if most <= 0 or low > wanted_units:
+            rows.append(_impossible(problem, v, wanted_units))
         elif is_bound and (plan is None or price_nano < ceiling_nano):
-            found.append(Exclusion(venues[v], ExclusionCode.MAX_VENUES, max_venues, n_used))
+            rows.append((venue, max_code, max_venues, n_used))
         else:
-            found.append(Exclusion(venues[v], ExclusionCode.DEARER, limit_nano, int(abs(price_nano))))
-    return found
+            rows.append((venue, dearer, limit_nano, int(abs(price_nano))))
+    return quick.values(Exclusion, rows)
 
 
-def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> Exclusion:
+def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> tuple[str, ExclusionCode, int, int]:
     """The reason of a venue that could take nothing at any price: limit, least quantity, least notional, balance."""
     venue, touch_units = problem.venues[v], int(problem.seen[v, 0])
     listing = problem.admitted.listings.instruments[problem.admitted.picks[v]]
     row = problem.terms[v].tolist()
     depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
     if depth == 0:
-        return Exclusion(venue, ExclusionCode.BEYOND_LIMIT, problem.request.price_cap_units, touch_units)
+        return (venue, ExclusionCode.BEYOND_LIMIT, problem.request.price_cap_units, touch_units)
     own_least, offered = listing.min_qty_lots * listing.lot_units, min(wanted_units, depth)
     if offered < own_least:
-        return Exclusion(venue, ExclusionCode.MIN_QTY, own_least, offered)
+        return (venue, ExclusionCode.MIN_QTY, own_least, offered)
     if offered < row[cost.MIN_UNITS]:
         value = problem.symbol.notional_nano(touch_units, offered)
-        return Exclusion(venue, ExclusionCode.MIN_NOTIONAL, listing.min_notional_nano, value)
+        return (venue, ExclusionCode.MIN_NOTIONAL, listing.min_notional_nano, value)
     if min(listing.max_qty_lots * listing.lot_units, depth) < row[cost.MIN_UNITS]:
-        return Exclusion(venue, ExclusionCode.MIN_QTY, row[cost.MIN_UNITS], listing.max_qty_lots * listing.lot_units)
+        return (venue, ExclusionCode.MIN_QTY, row[cost.MIN_UNITS], listing.max_qty_lots * listing.lot_units)
     needed = problem.symbol.notional_nano(touch_units, row[cost.MIN_UNITS])
     if problem.side is Side.SELL and problem.symbol.fungible.kind is ContractKind.SPOT:
         needed = row[cost.MIN_UNITS] * 10 ** (NANO_SCALE - problem.symbol.qty_scale)
-    return Exclusion(venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[v], needed)
+    return (venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[v], needed)
 
 
 def unallocated_code(

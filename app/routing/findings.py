@@ -10,6 +10,7 @@ import numpy.typing as npt
 from app.domain.enums import SolveStatus
 
 Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
 
 
 class Recosted(NamedTuple):
@@ -51,20 +52,46 @@ class Finding(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What kernels/prove.py says of one plan, by venue.
+    """What kernels/prove.py says of one plan, by venue, as it wrote it: `sent` and `nano` live as the problem does.
 
-    `limit_ticks`: 0 where nothing is sent. `laws`: bits of broken laws; None where Python judges (`find_violations`).
-    `own_nano`: a whole quantity's all-in price, its fixed cost spread. `touch_nano`: all-in cost of a unit of the first
-    level. `deepest_nano`: of the dearest unit paid. `found`: witness, dual value, levels that owe rounding, or None
-    where the witness leaves int64.
+    `found`: witness, dual value, levels that owe rounding, or None where the witness leaves int64. `is_judged`: whether
+    the laws were judged; where not, Python does (`find_violations`). `n_broken`: children that break a law.
     """
 
-    limit_ticks: list[int]
-    laws: list[int] | None
-    touch_nano: list[float]
-    own_nano: list[float]
-    deepest_nano: float
+    sent: Int64Array
+    nano: Float64Array
     found: tuple[int, int, int] | None
+    is_judged: bool
+    n_broken: int
+
+    @property
+    def limit_ticks(self) -> list[int]:
+        """Each child's limit, 0 where nothing is sent."""
+        ticks: list[int] = self.sent[:, 0].tolist()
+        return ticks
+
+    @property
+    def laws(self) -> list[int] | None:
+        """Bits of the laws that each child breaks; None where Python judges."""
+        bits: list[int] = self.sent[:, 1].tolist()
+        return bits if self.is_judged else None
+
+    @property
+    def touch_nano(self) -> list[float]:
+        """All-in cost of a unit of each first level."""
+        nano: list[float] = self.nano[:, 0].tolist()
+        return nano
+
+    @property
+    def own_nano(self) -> list[float]:
+        """Each venue's all-in price of a whole quantity, its fixed cost spread."""
+        nano: list[float] = self.nano[:, 1].tolist()
+        return nano
+
+    @property
+    def deepest_nano(self) -> float:
+        """The cost of the dearest unit paid."""
+        return float(self.nano[:, 2].max())
 
 
-NO_PROOF: Final = Proof([], None, [], [], 0.0, None)
+NO_PROOF: Final = Proof(np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float64), None, is_judged=False, n_broken=0)

@@ -6,7 +6,8 @@ Money is nano of the symbol's money currency, signed as cost (float to search, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from math import prod
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from app.domain.enums import ContractKind, Side, Strategy
 from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
-from app.domain.units import NANO, PPM, div_up
-from app.kernels import cost, pose
+from app.domain.units import MAX_UNITS, NANO, PPM, div_up
+from app.kernels import cost, decide, pose, prove
 from app.routing import exact
 from app.routing.listings import NARROW, Listings
 from app.shm.books import SymbolBooks
@@ -26,6 +27,7 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
 MAX_FLOAT_INTEGER: Final = 2**53
+NO_SOLVERS: Final = np.zeros(0, dtype=np.int64)
 
 
 class Admitted(NamedTuple):
@@ -58,49 +60,108 @@ class Asked(NamedTuple):
     capacity_nano: list[int]
 
 
-@dataclass(slots=True)
-class Contestants:
-    """What a contest of `n_plans` over n venues writes: kernels/contest.py and kernels/prove.py say what."""
+class Step(NamedTuple):
+    """What a decision's kernel is told beside the workspace: see kernels/decide.py."""
 
-    n_plans: int
-    n: int
-    units: Int64Array = field(init=False)
-    walk: Int64Array = field(init=False)
-    total: Int64Array = field(init=False)
-    status: Int64Array = field(init=False)
-    work: Int64Array = field(init=False)
-    heap_key: Float64Array = field(init=False)
-    sent: Int64Array = field(init=False)
-    nano: Float64Array = field(init=False)
-    found: Int64Array = field(init=False)
+    solvers: Int64Array = NO_SOLVERS
+    now_ns: int = 0
+    cap_units: int = 0
+    wanted_units: int = 0
+    notional_nano: int = -1
+    max_venues: int = 0
+    is_sweep: bool = False
 
-    def __post_init__(self) -> None:
-        k, n = self.n_plans, self.n
-        self.units, self.walk = np.empty((k, n), np.int64), np.empty((k, n, 4), np.int64)
-        self.total, self.status = np.empty((k, 6), np.int64), np.empty(k, np.int64)
-        self.work, self.heap_key = np.empty((2, n), np.int64), np.empty(n, np.float64)
-        self.sent, self.nano = np.empty((n, 2), np.int64), np.empty((n, 3), np.float64)
-        self.found = np.empty(4, np.int64)
+
+class Contestants(NamedTuple):
+    """What a contest of k plans over n venues writes, and its proof: kernels/contest.py and prove.py say what."""
+
+    units: Int64Array
+    walk: Int64Array
+    total: Int64Array
+    status: Int64Array
+    work: Int64Array
+    heap_key: Float64Array
+    chosen: Int64Array
+    chosen_walk: Int64Array
+    sent: Int64Array
+    nano: Float64Array
 
 
 class Workspace:
-    """The arrays of decisions over these listings and up to `n_levels` levels, allocated once and written again."""
+    """The arrays of decisions over these listings and up to `n_levels` levels, allocated once and written again.
+
+    All of them lie in `ints` and `floats`, as kernels/decide.py takes them.
+    """
 
     def __init__(self, listings: Listings, n_levels: int) -> None:
-        n = len(listings.venues)
+        n, most = len(listings.venues), decide.MOST_PLANS
+        num, den = listings.num_den
         self.listings, self.n, self.n_levels = listings, n, n_levels
-        self.table = np.zeros((pose.N_ASKED, n), np.int64)
-        self.wish = np.zeros(pose.N_WISHES, np.int64)
-        self.places, self.terms = np.empty((pose.N_PLACES, n), np.int64), np.empty((n, cost.N_TERMS), np.int64)
-        self.price, self.qty = np.empty(n_levels, np.int64), np.empty(n_levels, np.int64)
-        self.unit_nano, self.key = np.empty(n_levels, np.float64), np.empty(2 * n_levels, np.float64)
-        self.first, self.seen = np.empty(n + 1, np.int64), np.empty((n, 2), np.int64)
-        self.reach, self.room = np.empty(pose.N_REACH, np.float64), np.empty(n, np.int64)
-        self.rules: dict[tuple[Side, bool], Int64Array] = {}
-        self.told: dict[int, list[int] | int] = {}
+        sizes = {
+            decide.TABLE: pose.N_ASKED * n,
+            decide.WISH: pose.N_WISHES,
+            decide.RULE: cost.N_RULES,
+            decide.PLACES: pose.N_PLACES * n,
+            decide.STANDING: n * cost.N_TERMS,
+            decide.FACTS: prove.N_FACTS * n,
+            decide.TERMS: n * cost.N_TERMS,
+            decide.FIRST: n + 1,
+            decide.SEEN: 2 * n,
+            decide.ROOM: n,
+            decide.WORK: 2 * n,
+            decide.SENT: 2 * n,
+            decide.CHOSEN: n,
+            decide.CHOSEN_WALK: 4 * n,
+            decide.UNITS: most * n,
+            decide.WALK: most * n * 4,
+            decide.TOTAL: most * 6,
+            decide.STATUS: most,
+            decide.PRICE: n_levels,
+            decide.QTY: n_levels,
+        }
+        begins, end = {}, decide.N_HEADER
+        for place, size in sizes.items():
+            begins[place] = end
+            end += size
+        self.ints = np.zeros(end, np.int64)
+        float_sizes = {decide.UNIT_NANO: n_levels, decide.KEY: 2 * n_levels, decide.HEAP_KEY: n, decide.NANO: 3 * n}
+        float_end = decide.N_FLOATS
+        for place, size in float_sizes.items():
+            begins[place] = float_end
+            float_end += size
+        self.floats = np.zeros(float_end, np.float64)
+        for place, begin in begins.items():
+            self.ints[place] = begin
+        self.ints[decide.N], self.ints[decide.N_LEVELS], self.ints[decide.MOST_UNITS] = n, n_levels, MAX_UNITS
+        self.ints[decide.HAS_FIXED], self.ints[decide.RULE_FITS] = listings.has_fixed, is_rule_narrow(num, den)
+        self.floats[decide.RATIO], self.floats[decide.SCALE] = num / den, 10.0**listings.symbol.qty_scale
+        self._begins = begins
+        self.table, self.places = self.cut(decide.TABLE, pose.N_ASKED, n), self.cut(decide.PLACES, pose.N_PLACES, n)
+        self.wish, self.rule = self.cut(decide.WISH, pose.N_WISHES), self.cut(decide.RULE, cost.N_RULES)
+        self.standing, self.facts = self.cut(decide.STANDING, n, cost.N_TERMS), self.cut(decide.FACTS, prove.N_FACTS, n)
+        self.standing[:], self.facts[:] = listings.terms, listings.facts
+        self.terms, self.first = self.cut(decide.TERMS, n, cost.N_TERMS), self.cut(decide.FIRST, n + 1)
+        self.seen, self.room = self.cut(decide.SEEN, n, 2), self.cut(decide.ROOM, n)
+        self.price, self.qty = self.cut(decide.PRICE, n_levels), self.cut(decide.QTY, n_levels)
+        self.unit_nano = self._float(decide.UNIT_NANO, n_levels)
+        self.reach = self.floats[decide.REACH : decide.REACH + pose.N_REACH]
+        self.results = self.ints[decide.N_ADMITTED : decide.N_RESULTS]
+        self.asked: Asked | None = None
+        self.asked_of: tuple[object, ...] = ()
+        self._ruled: tuple[Side, bool] | None = None
+        self._told: dict[int, list[int] | int] = {}
         self._book_venues: tuple[str, ...] | None = None
         self._rows: list[int] = []
         self._contestants: dict[tuple[int, int], Contestants] = {}
+
+    def cut(self, place_i: int, *shape: int) -> Int64Array:
+        """The array of `shape` that begins at a place of the integers' header."""
+        begin = self._begins[place_i]
+        return self.ints[begin : begin + prod(shape)].reshape(shape)
+
+    def _float(self, place_i: int, *shape: int) -> Float64Array:
+        begin = self._begins[place_i]
+        return self.floats[begin : begin + prod(shape)].reshape(shape)
 
     def rows_of(self, book_venues: tuple[str, ...], venues: tuple[str, ...]) -> list[int]:
         """Each listing's row in the books, -1 where there is none; the same books give the same list."""
@@ -111,18 +172,67 @@ class Workspace:
 
     def tell(self, row: int, values: list[int] | int) -> None:
         """Writes a row of `table`, unless it holds these values already: most of a request is that of the last one."""
-        if self.told.get(row) != values:
-            self.table[row] = self.told[row] = values
+        if self._told.get(row) != values:
+            self.table[row] = self._told[row] = values
+
+    def rule_for(self, side: Side, *, is_at_limit: bool) -> None:
+        """Writes the rule of money for one side, unless it is the last one."""
+        if self._ruled != (side, is_at_limit):
+            num, den = self.listings.num_den
+            num_den = (num, den) if is_rule_narrow(num, den) else (1, 1)
+            self.rule[:] = _rule(self.listings.symbol, side, num_den, is_at_limit=is_at_limit)
+            self._ruled = (side, is_at_limit)
 
     def fits(self, listings: Listings, n_levels: int) -> bool:
         """Whether a decision over these listings and so many levels can use these arrays."""
         return listings is self.listings and n_levels <= self.n_levels
 
+    def carry(self, arrays: Mapping[str, Int64Array]) -> None:
+        """Takes up a problem that was posed elsewhere, narrow, all its venues admitted: see routing/carry.py."""
+        self.first[:], self.price[:], self.qty[:] = arrays["first"], arrays["price_units"], arrays["qty_units"]
+        self.unit_nano[:], self.rule[:] = arrays["unit_nano"].view(np.float64), arrays["rule"]
+        self.terms[:], self.room[:] = arrays["terms"].reshape(self.terms.shape), arrays["room_units"]
+        self.reach[pose.IS_NARROW], self.ints[decide.N_ADMITTED] = 1.0, self.n
+
     def contestants(self, n_plans: int, n: int) -> Contestants:
-        """The arrays of a contest of `n_plans` over `n` admitted venues."""
+        """The arrays of a contest of `n_plans`, at most decide.MOST_PLANS, over `n` admitted venues."""
         found = self._contestants.get((n_plans, n))
         if found is None:
-            found = self._contestants[(n_plans, n)] = Contestants(n_plans, n)
+            found = self._contestants[(n_plans, n)] = Contestants(
+                units=self.cut(decide.UNITS, n_plans, n),
+                walk=self.cut(decide.WALK, n_plans, n, 4),
+                total=self.cut(decide.TOTAL, n_plans, 6),
+                status=self.cut(decide.STATUS, n_plans),
+                work=self.cut(decide.WORK, 2, n),
+                heap_key=self._float(decide.HEAP_KEY, n),
+                chosen=self.cut(decide.CHOSEN, n),
+                chosen_walk=self.cut(decide.CHOSEN_WALK, n, 4),
+                sent=self.cut(decide.SENT, n, 2),
+                nano=self._float(decide.NANO, n, 3),
+            )
+        return found
+
+    def run(self, books: SymbolBooks, step_i: int, step: Step) -> list[int]:
+        """The steps of `step_i` in one kernel call. Returns the header's results, from N_ADMITTED on."""
+        decide.decide_plan(
+            books.price_units,
+            books.qty_units,
+            books.n_levels,
+            books.book_seq,
+            books.received_ts_ns,
+            books.is_gapped,
+            step.solvers,
+            self.ints,
+            self.floats,
+            step_i,
+            step.now_ns,
+            step.cap_units,
+            step.wanted_units,
+            step.notional_nano,
+            step.max_venues,
+            step.is_sweep,
+        )
+        found: list[int] = self.results.tolist()
         return found
 
 
@@ -200,12 +310,15 @@ def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
 
 
 class Laid(NamedTuple):
-    """A posed problem whose venues are not named yet: `n` of the listings were admitted."""
+    """A posed problem whose venues are not named yet: `n` of the listings were admitted.
+
+    `results`: the kernel's, from decide.N_ADMITTED on; where IS_HELD, plans were made and the best one proven too.
+    """
 
     n: int
-    rule: Int64Array
     asked: Asked
     workspace: Workspace
+    results: list[int]
 
 
 def is_rule_narrow(numerator: int, denominator: int) -> bool:
@@ -213,47 +326,26 @@ def is_rule_narrow(numerator: int, denominator: int) -> bool:
     return numerator < NARROW and denominator < NARROW
 
 
-def lay_problem(request: PlanRequest, books: SymbolBooks, asked: Asked, workspace: Workspace) -> Laid:
-    """Poses the problem in `workspace`: one kernel call over the books as they were seen."""
+def lay_problem(
+    request: PlanRequest, books: SymbolBooks, asked: Asked, workspace: Workspace, step: Step | None = None
+) -> Laid:
+    """Poses the problem in `workspace`, one kernel call over the books as they were seen.
+
+    `step`: solvers and what they are asked for, where the plans shall be made and the best one proven in the same call.
+    """
     symbol, listings = request.symbol, asked.listings
-    num, den = num_den = listings.num_den
-    fits = is_rule_narrow(num, den)
     order = request.approved.value
-    is_at_limit = order.strategy is Strategy.SWEEP and request.price_cap_units > 0
-    rule = workspace.rules.get((order.side, is_at_limit))
-    if rule is None:
-        rule = _rule(symbol, order.side, num_den if fits else (1, 1), is_at_limit=is_at_limit)
-        workspace.rules[(order.side, is_at_limit)] = rule
-    standing = listings.terms
+    workspace.rule_for(order.side, is_at_limit=order.strategy is Strategy.SWEEP and request.price_cap_units > 0)
     if symbol.fungible.is_inverse and listings.has_fixed:
-        standing = standing.copy()
-        standing[:, cost.FIXED_NANO] = [
+        workspace.standing[:, cost.FIXED_NANO] = [
             min(fixed_cost_nano(symbol, fee, request.mid_half_units), NARROW) for fee in listings.fees
         ]
-    n = pose.pose_problem(
-        books.price_units,
-        books.qty_units,
-        books.n_levels,
-        books.book_seq,
-        books.received_ts_ns,
-        books.is_gapped,
-        asked.table,
-        standing,
-        asked.wish,
-        rule,
-        num / den,
-        fits,
-        workspace.places,
-        workspace.terms,
-        workspace.price,
-        workspace.qty,
-        workspace.unit_nano,
-        workspace.first,
-        workspace.seen,
-        workspace.reach,
-        workspace.room,
-    )
-    return Laid(n, rule, asked, workspace)
+    if step is None:
+        step = Step(now_ns=request.now_ns, cap_units=request.price_cap_units)
+        results = workspace.run(books, decide.POSE, step)
+    else:
+        results = workspace.run(books, decide.POSE | decide.CONTEST | decide.PROVE, step)
+    return Laid(results[0], asked, workspace, results)
 
 
 def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted: Admitted) -> RouteProblem:
@@ -267,7 +359,7 @@ def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted
     _, _, _, best_bid, best_ask, is_narrow = workspace.reach.tolist()
     num, den = asked.listings.num_den
     if not is_narrow:
-        exact.size_venues(first, price, qty, terms, laid.rule, (num, den), admitted.capacity_nano, room)
+        exact.size_venues(first, price, qty, terms, workspace.rule, (num, den), admitted.capacity_nano, room)
     side = request.approved.value.side
     return RouteProblem(
         request=request,
@@ -281,7 +373,7 @@ def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted
         qty_units=qty,
         unit_nano=workspace.unit_nano[:n_flat],
         terms=terms,
-        rule=laid.rule,
+        rule=workspace.rule,
         room_units=room,
         seen=seen,
         num_den=(num, den),

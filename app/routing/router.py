@@ -12,12 +12,12 @@ from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.domain.ports import Prepared
 from app.kernels import cost
-from app.routing import carry, choose, explain, receipt, search, verify
+from app.routing import carry, choose, explain, quick, receipt, search, verify
 from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted
 from app.routing.listings import Listings
-from app.routing.problem import RouteProblem, Workspace, build_problem, lay_problem
+from app.routing.problem import Laid, RouteProblem, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
 from app.routing.rounding import Search
 from app.routing.solvers import greedy
@@ -91,20 +91,41 @@ class Router:
 
         Its arrays live until the next call. Raises InvariantBroken where a child breaks a law.
         """
-        contest = self._decide(request, plain(books))[2]
-        if contest.proof.laws is not None and any(contest.proof.laws):
+        books = plain(books)
+        laid = self._lay(request, books)
+        contest = choose.held(laid, self._panel)
+        if contest is None or not choose.is_final(
+            contest, request, self._panel, has_fixed=laid.asked.listings.has_fixed
+        ):
+            contest = self._settle(request, books, laid, contest)[2]
+        if contest.proof.is_judged and contest.proof.n_broken:
             raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
         return contest
 
     def _decide(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
+        laid = self._lay(request, books)
+        return self._settle(request, books, laid, choose.held(laid, self._panel))
+
+    def _lay(self, request: PlanRequest, books: SymbolBooks) -> Laid:
+        """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
         name = request.symbol.name
         listings = self._known(request)
         n_levels = len(listings.venues) * books.price_units.shape[2]
         workspace = self._workspaces.get(name)
         if workspace is None or not workspace.fits(listings, n_levels):
             workspace = self._workspaces[name] = Workspace(listings, n_levels)
-        problem, excluded = _pose(request, books, listings, workspace)
-        return problem, excluded, choose.decide(problem, self._panel) if problem is not None else NO_CONTEST
+        asked = verify.ask(request, books, listings, workspace)
+        return lay_problem(request, books, asked, workspace, choose.step_of(request, self._panel))
+
+    def _settle(
+        self, request: PlanRequest, books: SymbolBooks, laid: Laid, found: Contest | None
+    ) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
+        """The posed problem with its venues named, and its contest, `found` or held now."""
+        admitted, excluded = verify.admit(request, books, laid)
+        if admitted is None:
+            return None, excluded, NO_CONTEST
+        problem = build_problem(request, books, laid, admitted)
+        return problem, excluded, choose.decide(problem, self._panel, found)
 
     def can_fill_alone(self, request: PlanRequest, books: SymbolBooks) -> str | None:
         """The cheapest venue that can fill the whole request by itself on these books, None if there is none."""
@@ -140,19 +161,14 @@ def _pose(
 
 def plain(books: SymbolBooks) -> SymbolBooks:
     """The books in arrays as kernels take them: writable and contiguous; copies only what is not."""
-    arrays = (
-        books.price_units,
-        books.qty_units,
-        books.n_levels,
-        books.book_seq,
-        books.received_ts_ns,
-        books.is_gapped,
-    )
-    if all(array.flags.carray for array in arrays):
+    if books.is_plain:
         return books
-    price, qty, counts, seqs, received = (np.require(array, np.int64, ["C", "W"]) for array in arrays[:5])
-    gapped = np.require(arrays[5], np.bool_, ["C", "W"])
-    return SymbolBooks(books.symbol, books.venues, price, qty, counts, seqs, received, books.venue_ts_ns, gapped)
+    arrays = (books.price_units, books.qty_units, books.n_levels, books.book_seq, books.received_ts_ns)
+    price, qty, counts, seqs, received = (np.require(array, np.int64, ["C", "W"]) for array in arrays)
+    gapped = np.require(books.is_gapped, np.bool_, ["C", "W"])
+    return SymbolBooks(
+        books.symbol, books.venues, price, qty, counts, seqs, received, books.venue_ts_ns, gapped, is_plain=True
+    )
 
 
 def _allocations(problem: RouteProblem, plan: Recosted, contest: Contest) -> list[Allocation]:
@@ -161,14 +177,12 @@ def _allocations(problem: RouteProblem, plan: Recosted, contest: Contest) -> lis
     touch, limits = contest.proof.touch_nano, contest.proof.limit_ticks
     lots, fixed = problem.terms[:, cost.LOT_UNITS].tolist(), problem.terms[:, cost.FIXED_NANO].tolist()
     used = sorted([v for v, quantity in enumerate(units) if quantity], key=touch.__getitem__)
-    found = []
+    rows = []
     for rank, v in enumerate(used):
         money, fee, worst, _ = walk[v]
         quantity = units[v]
-        found.append(
-            Allocation(problem.venues[v], quantity // lots[v], quantity, limits[v], worst, money, fee, fixed[v], rank)
-        )
-    return found
+        rows.append((problem.venues[v], quantity // lots[v], quantity, limits[v], worst, money, fee, fixed[v], rank))
+    return quick.values(Allocation, rows)
 
 
 def _assemble(

@@ -27,13 +27,23 @@ from app.domain.plan import (
     RoutePlan,
 )
 from app.domain.units import NANO, PPM, div_up
-from app.kernels import pose, screen
-from app.kernels.prove import prove_plan
+from app.kernels import decide, pose, screen
+from app.routing import quick
 from app.routing.believed import NOTHING_BELIEVED, Believed
 from app.routing.costs import Totals, Walks, dual_value, prices_only, walk_plans
 from app.routing.findings import Finding, Proof, Recosted
 from app.routing.listings import NARROW, Listings, tabulate
-from app.routing.problem import Admitted, Asked, Laid, RouteProblem, Workspace, capacities, fixed_cost_nano
+from app.routing.problem import (
+    Admitted,
+    Asked,
+    Contestants,
+    Laid,
+    RouteProblem,
+    Step,
+    Workspace,
+    capacities,
+    fixed_cost_nano,
+)
 from app.routing.rounding import Settled
 from app.shm.books import SymbolBooks
 
@@ -91,7 +101,13 @@ def admit_listings(request: PlanRequest) -> Listings:
 
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
-    venues, wish = listings.venues, workspace.wish
+    wanted = request.approved.value.venues
+    told = (request.max_book_age_ns, request.capacity_nano, request.barred, request.estimates)
+    # Compared by value with copies of our own, for whoever made these mappings may change them.
+    key = (books.venues, request.approved.value.side, wanted.include, wanted.exclude, request.max_estimate_ppm, *told)
+    if workspace.asked is not None and workspace.asked_of == key:
+        return workspace.asked
+    venues = listings.venues
     rows = workspace.rows_of(books.venues, venues)
     ages, capacity = request.max_book_age_ns, request.capacity_nano
     max_age_ns = [ages.get(venue, 0) for venue in venues]
@@ -112,9 +128,10 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
     tell(pose.CAPACITY_LOW, low)
     tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
     tell(pose.IS_WANTED, _are_wanted(request, venues))
-    wish[pose.CAP_UNITS], wish[pose.NOW_NS] = request.price_cap_units, request.now_ns
-    wish[pose.CAPACITY_IS_UNITS] = are_units
-    return Asked(listings, workspace.table, wish, rows, max_age_ns, capacity_nano)
+    workspace.wish[pose.CAPACITY_IS_UNITS] = are_units
+    workspace.asked_of = (*key[: -len(told)], *map(dict, told))
+    workspace.asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
+    return workspace.asked
 
 
 def _are_wanted(request: PlanRequest, venues: Sequence[str]) -> list[int] | int:
@@ -214,52 +231,26 @@ def recosted(names: Sequence[str], units: Int64Array, walks: Walks, totals: Tota
 
 def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Proof:
     """Limits, laws, witness and bound of `plan` (None: of nothing), the children walked again over the seen books."""
-    books, space, n = problem.books, problem.workspace, problem.n_venues
+    space, n = problem.workspace, problem.n_venues
     out = space.contestants(0, n)
-    units = plan.units if plan is not None else np.zeros(n, np.int64)
-    walk = plan.walk if plan is not None else np.zeros((n, 4), np.int64)
-    if walk.dtype != np.int64:
-        walk = prices_only(walk)
-    prove_plan(
-        books.price_units,
-        books.qty_units,
-        books.n_levels,
-        books.book_seq,
-        books.received_ts_ns,
-        books.is_gapped,
-        space.places,
-        problem.admitted.listings.facts,
-        problem.asked.table,
-        problem.asked.wish,
-        problem.rule,
-        problem.first,
-        problem.price_units,
-        problem.qty_units,
-        problem.unit_nano,
-        problem.terms,
-        units,
-        walk,
-        wanted_units,
-        problem.has_fixed,
-        10.0**problem.symbol.qty_scale,
-        out.work,
-        out.heap_key,
-        space.key,
+    if plan is None:
+        out.chosen[:], out.chosen_walk[:] = 0, 0
+    else:
+        walk = plan.walk
+        out.chosen[:], out.chosen_walk[:] = plan.units, walk if walk.dtype == np.int64 else prices_only(walk)
+    results = space.run(problem.books, decide.PROVE, Step(wanted_units=wanted_units))
+    return proof_of(problem.asked.listings.symbol, out, results, is_narrow=problem.is_narrow)
+
+
+def proof_of(symbol: Symbol, out: Contestants, results: list[int], *, is_narrow: bool) -> Proof:
+    """What the kernel wrote of the plan that it proved. `results`: the header's, from decide.N_ADMITTED on."""
+    *_, n_broken, witness, value, n_rounded, is_proven = results
+    return Proof(
         out.sent,
         out.nano,
-        out.found,
-    )
-    limits, laws = out.sent.T.tolist()
-    touch, own, deepest = out.nano.T.tolist()
-    witness, value, n_rounded, is_proven = out.found.tolist()
-    is_judged = problem.is_narrow and not problem.symbol.fungible.is_inverse
-    return Proof(
-        limit_ticks=limits,
-        laws=laws if is_judged else None,
-        touch_nano=touch,
-        own_nano=own,
-        deepest_nano=max(deepest),
-        found=(witness, value, n_rounded) if is_proven and problem.is_narrow else None,
+        (witness, value, n_rounded) if is_proven and is_narrow else None,
+        is_narrow and not symbol.fungible.is_inverse,
+        n_broken,
     )
 
 
@@ -271,6 +262,11 @@ def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple
     if plan.qty_units == 0:
         return nothing_found()
     value_nano, n_rounded = dual if dual is not None else dual_value(problem, plan.qty_units, witness_upnano)
+    return found_at(plan, witness_upnano, value_nano, n_rounded)
+
+
+def found_at(plan: Recosted, witness_upnano: int, value_nano: int, n_rounded: int) -> Finding:
+    """The finding of a plan that is not empty, the witness's value known."""
     # Each fee rounds up by less than a nano, the bound rounds down by less than one, and so does money per level.
     resolution = plan.n_venues + 1 + (2 * n_rounded + int(plan.walk[:, 3].sum()) if n_rounded else 0)
     return _judged(plan, value_nano - 2 * n_rounded, witness_upnano, resolution)
@@ -313,13 +309,14 @@ def certify(
 ) -> Certificate:
     """The one maker of a Certificate; `problem` None means that no venue could be looked at."""
     admitted = problem.admitted if problem is not None else None
+    rows = zip(admitted.venues, admitted.book_seq, admitted.age_ns, strict=True) if admitted is not None else ()
     return Certificate(
         objective_nano=finding.objective_nano,
         bound_nano=finding.bound_nano,
         gap_ubps=finding.gap_ubps,
         status=finding.status,
         solver=solver,
-        books=tuple(map(BookUse, admitted.venues, admitted.book_seq, admitted.age_ns)) if admitted is not None else (),
+        books=tuple(quick.values(BookUse, rows)),
         certified_terms=CERTIFIED_TERMS,
         estimated_terms=believed.terms,
         receipt_sha256=hashlib.sha256(receipt).hexdigest(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -80,8 +80,7 @@ class Market:
 def _cropped(books: SymbolBooks) -> SymbolBooks:
     if books.price_units.shape[2] <= SHOWN_LEVELS:
         return books
-    return replace(
-        books,
+    return books._replace(
         price_units=books.price_units[:, :, :SHOWN_LEVELS].copy(),
         qty_units=books.qty_units[:, :, :SHOWN_LEVELS].copy(),
         n_levels=np.minimum(books.n_levels, SHOWN_LEVELS),
@@ -164,8 +163,7 @@ class LaneBoard:
         assert books.symbol == symbol
         if not self._taken:
             return books
-        own = replace(
-            books,
+        own = books._replace(
             price_units=books.price_units.copy(),
             qty_units=books.qty_units.copy(),
             n_levels=books.n_levels.copy(),

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +28,12 @@ HEADER: Final = 8
 WORD_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolBooks:
+class SymbolBooks(NamedTuple):
     """A private copy of every venue's book of one symbol, taken once per decision (this copy is the receipt).
 
     price_units, qty_units: int64[n_venues, 2, depth]. n_levels: int64[n_venues, 2]. book_seq, received_ts_ns,
     venue_ts_ns: int64[n_venues]; book_seq 0 means no book yet. is_gapped: bool[n_venues], a sequence gap is open.
+    `is_plain`: whoever made it knows that the arrays are as kernels take them, writable and contiguous.
     """
 
     symbol: str
@@ -46,6 +45,7 @@ class SymbolBooks:
     received_ts_ns: Int64Array
     venue_ts_ns: Int64Array
     is_gapped: BoolArray
+    is_plain: bool = False
 
 
 class BookWrite(IntEnum):
@@ -76,6 +76,7 @@ class BookBoard:
         self._rows = {pair: row for row, pair in enumerate(rows)}
         self._venues: dict[str, tuple[str, ...]] = {}
         self._first_row: dict[str, int] = {}
+        self._deepest: dict[str, int] = {}
         for row, (venue, symbol) in enumerate(rows):
             self._venues[symbol] = (*self._venues.get(symbol, ()), venue)
             self._first_row.setdefault(symbol, row)
@@ -167,30 +168,32 @@ class BookBoard:
         venues = self._venues.get(symbol, ())
         n, first = len(venues), self._first_row.get(symbol, 0)
         control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
-        # As deep as the deepest book now; should one grow meanwhile, the whole depth is taken. In shared memory a count
-        # may be damaged, so it never sizes anything beyond the board's own depth.
-        most = self._price.shape[2]
-        depth = min(max(int(self._n_levels[first : first + n].max(initial=1)), 1), most)
+        # As deep as the deepest book ever read, which is cheaper than asking all of them; where one is cut, as deep as
+        # the deepest now, then whole. In shared memory a count may be damaged: it sizes nothing beyond the board.
+        most, depth = self._price.shape[2], self._deepest.get(symbol, 1)
         while True:
-            price, qty = np.zeros((n, 2, depth), np.int64), np.zeros((n, 2, depth), np.int64)
+            price, qty = np.zeros((2, n, 2, depth), np.int64)
             n_cut = book.copy_books(
                 self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty
             )
             if n_cut == 0 or depth == most:
                 break
-            depth = most
+            found = min(int(self._n_levels[first : first + n].max(initial=1)), most)
+            depth = self._deepest[symbol] = found if found > depth else most
         if self._is_shared:
             self.n_broken += book.bar_broken(control, n_levels, price, qty)
+        book_seq, received_ts_ns, venue_ts_ns, gapped = control[: book.IS_GAPPED + 1]
         return SymbolBooks(
-            symbol=symbol,
-            venues=venues,
-            price_units=price,
-            qty_units=qty,
-            n_levels=n_levels,
-            book_seq=control[book.BOOK_SEQ],
-            received_ts_ns=control[book.RECEIVED_TS_NS],
-            venue_ts_ns=control[book.VENUE_TS_NS],
-            is_gapped=control[book.IS_GAPPED] != 0,
+            symbol,
+            venues,
+            price,
+            qty,
+            n_levels,
+            book_seq,
+            received_ts_ns,
+            venue_ts_ns,
+            gapped.astype(np.bool_),
+            is_plain=True,
         )
 
     def _row(self, venue: str, symbol: str) -> int:
