@@ -169,6 +169,56 @@ def _book_trade(first: int, end: int, seg: Float64, ratio: float) -> tuple[float
 
 
 @kernel("")
+def book_worth(
+    first: int,
+    end: int,
+    kink: int,
+    seg: Float64,
+    price_give: float,
+    price_take: float,
+    softness: float,
+    anchor: Float64,
+    out_share: Float64,
+) -> tuple[float, float, float, float, float, float]:
+    """A book's levels at prices: (worth, input, output, curvature at both, at the given, at the taken token)."""
+    worth = 0.0
+    given = 0.0
+    taken = 0.0
+    cross = 0.0
+    bend_give = 0.0
+    bend_take = 0.0
+    for s in range(first, end):
+        room = seg[s, 0]
+        fall = room * (seg[s, 1] - seg[s, 2])
+        gain = room * (price_take * seg[s, 1] - price_give)
+        stiff = softness * room * seg[s, 1] * price_take
+        slope = price_take * fall + stiff
+        before = anchor[kink + s]
+        top = gain + stiff * before
+        share = 0.0
+        if slope > 0.0:
+            share = min(1.0, max(0.0, top / slope))
+        elif top > 0.0:
+            share = 1.0
+        out_share[kink + s] = share
+        if share <= 0.0 and before <= 0.0:
+            if gain <= 0.0 and softness <= 0.0:
+                break
+            continue
+        moved = share - before
+        worth += share * gain - 0.5 * price_take * fall * share * share - 0.5 * stiff * moved * moved
+        given += share * room
+        taken += share * room * seg[s, 1] - 0.5 * fall * share * share
+        if 0.0 < share < 1.0:
+            give = -room * price_give
+            take = (room * seg[s, 1] - fall * share) * price_take
+            bend_give += give * give / slope
+            bend_take += take * take / slope
+            cross += give * take / slope
+    return worth, given, taken, cross, bend_give, bend_take
+
+
+@kernel("")
 def best_trade(
     kind: Int64, par: Float64, first_seg: Int64, seg: Float64, source_i: int, direction_i: int, ratio: float
 ) -> tuple[float, float, float]:

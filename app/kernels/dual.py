@@ -23,6 +23,10 @@ import numpy.typing as npt
 
 from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade
 from app.kernels.jit import CALL, kernel
+
+from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade, book_worth
+from app.kernels.elimination import factor_solve
+from app.kernels.jit import kernel
 from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
@@ -47,53 +51,65 @@ SHARPEST: Final = 1e-5
 
 
 @kernel("")
-def _book_worth(
-    first: int,
-    end: int,
-    kink: int,
+def _trade_worth(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
     seg: Float64,
-    price_give: float,
-    price_take: float,
+    i: int,
+    d: int,
+    price: Float64,
     softness: float,
     anchor: Float64,
     out_share: Float64,
 ) -> tuple[float, float, float, float, float, float]:
-    """A book's levels at prices: (worth, input, output, curvature at both, at the given, at the taken token)."""
-    worth = 0.0
-    given = 0.0
-    taken = 0.0
-    cross = 0.0
-    bend_give = 0.0
-    bend_take = 0.0
-    for s in range(first, end):
-        room = seg[s, 0]
-        fall = room * (seg[s, 1] - seg[s, 2])
-        gain = room * (price_take * seg[s, 1] - price_give)
-        stiff = softness * room * seg[s, 1] * price_take
-        slope = price_take * fall + stiff
-        before = anchor[kink + s]
-        top = gain + stiff * before
-        share = 0.0
-        if slope > 0.0:
-            share = min(1.0, max(0.0, top / slope))
-        elif top > 0.0:
-            share = 1.0
-        out_share[kink + s] = share
-        if share <= 0.0 and before <= 0.0:
-            if gain <= 0.0 and softness <= 0.0:
-                break
-            continue
-        moved = share - before
-        worth += share * gain - 0.5 * price_take * fall * share * share - 0.5 * stiff * moved * moved
-        given += share * room
-        taken += share * room * seg[s, 1] - 0.5 * fall * share * share
-        if 0.0 < share < 1.0:
-            give = -room * price_give
-            take = (room * seg[s, 1] - fall * share) * price_take
-            bend_give += give * give / slope
-            bend_take += take * take / slope
-            cross += give * take / slope
-    return worth, given, taken, cross, bend_give, bend_take
+    """Source i in direction d: (worth, input, output, curvature at both, at the given, at the taken token)."""
+    give = price[token[i, d]]
+    take = price[token[i, 1 - d]]
+    if kind[i] == BOOK:
+        first = first_seg[2 * i + d]
+        return book_worth(first, first_seg[2 * i + d + 1], 2 * kind.size, seg, give, take, softness, anchor, out_share)
+    given, taken, bend = best_trade(kind, par, first_seg, seg, i, d, give / take)
+    return taken * take - given * give, given, taken, -give * bend, give * bend, give * bend
+
+
+@kernel("")
+def _lend(
+    i: int,
+    is_book: bool,
+    token: Int64,
+    par: Float64,
+    log_price: Float64,
+    reach: float,
+    price: Float64,
+    out_h: Float64,
+) -> None:
+    """Conductance of a source that does not trade, as `evaluate` says."""
+    a = token[i, 0]
+    b = token[i, 1]
+    step = log_price[a] - log_price[b]
+    lent = par[i, EDGE] * price[a]
+    if reach < 0.0:
+        lent *= -reach
+    else:
+        away = max(0.0, min(step - par[i, LOG_RATE0], -step - par[i, LOG_RATE0 + 1])) / reach
+        lent /= 1.0 + away * away
+        if is_book:
+            lent *= reach / (reach + 1e-3)
+    out_h[a, a] += lent
+    out_h[b, b] += lent
+    out_h[max(a, b), min(a, b)] -= lent
+
+
+@kernel("")
+def _begin(log_price: Float64, out_price: Float64, out_pull: Float64, out_h: Float64) -> None:
+    """Prices from their logarithms; imbalances and curvature at zero."""
+    for k in range(log_price.size):
+        out_price[k] = math.exp(log_price[k])
+        out_pull[k] = 0.0
+        for j in range(k + 1):
+            out_h[k, j] = 0.0
 
 
 @kernel("")
@@ -123,11 +139,7 @@ def evaluate(
     m = kind.size
     n = log_price.size
     price = np.empty(n)
-    for k in range(n):
-        price[k] = math.exp(log_price[k])
-        out_pull[k] = 0.0
-        for j in range(k + 1):
-            out_h[k, j] = 0.0
+    _begin(log_price, price, out_pull, out_h)
     worth = 0.0
     for i in range(m):
         out_flow[i, DIRECTION] = -1.0
@@ -148,24 +160,9 @@ def evaluate(
             b = token[i, 1 - d]
             if log_price[a] - log_price[b] >= par[i, LOG_RATE0 + d] and not (is_book and softness_frac > 0.0):
                 continue
-            if is_book:
-                profit, given, taken, cross, bend_a, bend_b = _book_worth(
-                    first_seg[2 * i + d],
-                    first_seg[2 * i + d + 1],
-                    2 * m,
-                    seg,
-                    price[a],
-                    price[b],
-                    softness_frac,
-                    anchor,
-                    out_share,
-                )
-            else:
-                given, taken, bend = best_trade(kind, par, first_seg, seg, i, d, price[a] / price[b])
-                profit = taken * price[b] - given * price[a]
-                bend_a = price[a] * bend
-                bend_b = bend_a
-                cross = -bend_a
+            profit, given, taken, cross, bend_a, bend_b = _trade_worth(
+                kind, token, par, first_seg, seg, i, d, price, softness_frac, anchor, out_share
+            )
             share = 1.0
             edge = 1e-6
             if state[i] == PAYING:
@@ -180,7 +177,8 @@ def evaluate(
             if share <= 0.0 or (is_book and given <= 0.0):
                 worth += share * profit
                 continue
-            is_bent = is_bent or bend_a > 0.0 or edge > 0.0
+            # At the price where it starts to trade a source gives nothing yet and has no curvature: it still lends.
+            is_bent = is_bent or bend_a > 0.0 or given > 0.0
             give = given * price[a]
             take = taken * price[b]
             worth += share * profit
@@ -193,20 +191,7 @@ def evaluate(
             out_pull[a] -= share * give
             out_pull[b] += share * take
         if not is_bent and reach_frac != 0.0:
-            a = token[i, 0]
-            b = token[i, 1]
-            step = log_price[a] - log_price[b]
-            lent = par[i, EDGE] * price[a]
-            if reach_frac < 0.0:
-                lent *= -reach_frac
-            else:
-                away = max(0.0, min(step - par[i, LOG_RATE0], -step - par[i, LOG_RATE0 + 1])) / reach_frac
-                lent /= 1.0 + away * away
-                if is_book:
-                    lent *= reach_frac / (reach_frac + 1e-3)
-            out_h[a, a] += lent
-            out_h[b, b] += lent
-            out_h[max(a, b), min(a, b)] -= lent
+            _lend(i, is_book, token, par, log_price, reach_frac, price, out_h)
     return worth
 
 
@@ -242,6 +227,8 @@ def _factor_solve(n: int, ground: int, h_inplace: Float64, b_inplace: Float64) -
 
 
 @kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])", CALL)
+
+@kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])")
 def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out_log_price: Float64) -> int:
     """Log price of each token in the wanted one along its best marginal path; UNPRICED without one.
 
@@ -280,6 +267,41 @@ def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out
 
 
 @kernel("")
+def _along(token_out: int, pull: Float64, step: Float64) -> tuple[float, float]:
+    """(Slope of the value along a step, largest imbalance)."""
+    slope = 0.0
+    worst = 0.0
+    for k in range(pull.size):
+        if k != token_out:
+            slope += pull[k] * step[k]
+            worst = max(worst, abs(pull[k]))
+    return slope, worst
+
+
+@kernel("")
+def _aim(n: int, token_out: int, pull: Float64, h_inplace: Float64, out_step: Float64) -> tuple[float, float]:
+    """Newton's step; returns (slope along it, its longest part)."""
+    for k in range(n):
+        out_step[k] = -pull[k]
+    factor_solve(n, token_out, h_inplace, out_step)
+    slope, _ = _along(token_out, pull, out_step)
+    most = 0.0
+    for k in range(n):
+        if k != token_out:
+            most = max(most, abs(out_step[k]))
+    return slope, most
+
+
+@kernel("")
+def _next_reach(n_tries: int, most: float, n_cuts: int, reach: float) -> float:
+    """How far sources that do not trade lend in the next step."""
+    if n_tries < N_EASY:
+        return min(-1e-9, 0.1 * reach)
+    # Steps that had to be cut ran past sources that start to trade: those near lend until steps are short.
+    return max(1e-12, most if n_cuts > 0 or reach < 0.0 else min(most, 0.5 * reach))
+
+
+@kernel("")
 def _newton(
     kind: Int64,
     token: Int64,
@@ -301,9 +323,8 @@ def _newton(
     out_work: Float64,
     out_h: Float64,
 ) -> tuple[int, float, float]:
-    """Newton's method, its line search by slopes alone: (steps, value, largest imbalance).
-
-    Near the end the value's rounding hides any progress, while slopes still tell the side of the minimum.
+    """Newton's method: (steps, value, largest imbalance). Its line search uses slopes alone: near the end the value's
+    rounding hides any progress, while slopes still tell the side of the minimum.
     """
     n = log_price_inplace.size
     pull = out_work[0]
@@ -339,12 +360,7 @@ def _newton(
         at_in = amount * math.exp(trial[token_in])
         value = worth + at_in
         pull[token_in] += at_in
-        now = 0.0
-        worst = 0.0
-        for k in range(n):
-            if k != token_out:
-                now += pull[k] * step[k]
-                worst = max(worst, abs(pull[k]))
+        now, worst = _along(token_out, pull, step)
         if length > 0.0 and now > -0.5 * slope and n_cuts < 12:
             # Beyond the minimum by more than half of what led here: back to where the two slopes cross.
             length *= min(0.7, max(0.1, slope / (slope - now)))
@@ -360,25 +376,22 @@ def _newton(
         least = min(least, worst)
         if worst <= 1e-10 * value or n_most == 1 or n_idle > 5 or trial[token_in] < floor:
             return n_tries, value, worst
-        for k in range(n):
-            step[k] = -pull[k]
-        _factor_solve(n, token_out, out_h, step)
-        slope = 0.0
-        most = 0.0
-        for k in range(n):
-            if k != token_out:
-                slope += pull[k] * step[k]
-                most = max(most, abs(step[k]))
+        slope, most = _aim(n, token_out, pull, out_h, step)
         length = 1.0 if most <= 2.0 else 2.0 / most
-        if n_tries < N_EASY:
-            reach = min(-1e-9, 0.1 * reach)
-        else:
-            # Steps that had to be cut ran past sources that start to trade: those near lend until steps are short.
-            reach = max(1e-12, most if n_cuts > 0 or reach < 0.0 else min(most, 0.5 * reach))
+        reach = _next_reach(n_tries, most, n_cuts, reach)
         n_cuts = 0
         for k in range(n):
             trial[k] = log_price_inplace[k] + length * step[k]
     return n_most, value, worst
+
+
+@kernel("")
+def _has_kinks(kind: Int64, state: Int64) -> bool:
+    """Whether a source is a book or may stay unused."""
+    is_kinked = False
+    for i in range(kind.size):
+        is_kinked = is_kinked or state[i] == PAYING or (state[i] == FREE and kind[i] == BOOK)
+    return is_kinked
 
 
 @kernel(
@@ -415,10 +428,7 @@ def minimise(
     Returns OK. Source: docs/kernels.md#dual.
     """
     m = kind.size
-    is_kinked = False
-    for i in range(m):
-        if state[i] != CLOSED and (kind[i] == BOOK or state[i] == PAYING):
-            is_kinked = True
+    is_kinked = _has_kinks(kind, state)
     share = np.zeros(anchor_inplace.size)
     spare_share = np.zeros(anchor_inplace.size)
     spare_flow = np.empty((m, 3))

@@ -150,10 +150,109 @@ def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_
     return best, most
 
 
+@kernel("")
+def _lay_out(
+    token: Int64,
+    flow: Float64,
+    amount: float,
+    token_in: int,
+    ratio: float,
+    way_inplace: Int64,
+    left_inplace: Float64,
+    n_waiting_inplace: Int64,
+) -> None:
+    """Direction and input of each trade that is not dust, and how many trades each token waits for."""
+    turnover = np.zeros(n_waiting_inplace.size)
+    turnover[token_in] = amount
+    for i in range(way_inplace.size):
+        if flow[i, DIRECTION] >= 0.0:
+            way_inplace[i] = int(flow[i, DIRECTION])
+            turnover[token[i, 1 - way_inplace[i]]] += flow[i, TAKEN]
+    for i in range(way_inplace.size):
+        if flow[i, DIRECTION] >= 0.0 and flow[i, GIVEN] > ratio * turnover[token[i, way_inplace[i]]]:
+            left_inplace[i] = flow[i, GIVEN]
+            n_waiting_inplace[token[i, 1 - way_inplace[i]]] += 1
+
+
+@kernel("")
+def _ready_payer(token: Int64, way: Int64, left: Float64, n_waiting: Int64) -> tuple[int, bool]:
+    """(A token that owes and waits for nothing, or -1; whether anything is owed at all)."""
+    is_owed = False
+    for i in range(left.size):
+        if left[i] > 0.0:
+            is_owed = True
+            if n_waiting[token[i, way[i]]] == 0:
+                return token[i, way[i]], True
+    return -1, is_owed
+
+
+@kernel("")
+def _pay_token(
+    kind: Int64,
+    token: Int64,
+    first_seg: Int64,
+    seg: Float64,
+    payer: int,
+    part: float,
+    token_out: int,
+    way: Int64,
+    mark: Int64,
+    par_inplace: Float64,
+    used_inplace: Float64,
+    left_inplace: Float64,
+    n_waiting_inplace: Int64,
+    balance_inplace: Float64,
+    n_legs: int,
+    out_leg: Int64,
+    out_leg_units: Float64,
+) -> int:
+    """A token pays what it owes to the marked tokens, or `part` of it; returns the number of legs."""
+    owed = 0.0
+    last = -1
+    for i in range(left_inplace.size):
+        if left_inplace[i] > 0.0 and token[i, way[i]] == payer and mark[token[i, 1 - way[i]]] == 1:
+            owed += left_inplace[i]
+            last = i
+    is_final = n_waiting_inplace[payer] == 0
+    # A token with nothing more to come pays all it has; the wanted token only what the plan says.
+    share = balance_inplace[payer] / owed if is_final else min(1.0, part)
+    is_whole = is_final
+    if payer == token_out or share > 1.0 + 1e-6:
+        # More than the plan asks for by more than rounding: the sources are full, the rest stays in the wallet.
+        share = min(1.0, share)
+        is_whole = False
+    for i in range(left_inplace.size):
+        if left_inplace[i] <= 0.0 or token[i, way[i]] != payer or mark[token[i, 1 - way[i]]] != 1:
+            continue
+        given = balance_inplace[payer] if is_whole and i == last else share * left_inplace[i]
+        n_legs = _pay(
+            kind,
+            token,
+            first_seg,
+            seg,
+            i,
+            way[i],
+            given,
+            par_inplace,
+            used_inplace,
+            balance_inplace,
+            n_legs,
+            out_leg,
+            out_leg_units,
+        )
+        left_inplace[i] = left_inplace[i] - given if share < 1.0 and not is_final else 0.0
+        if left_inplace[i] <= 0.0:
+            left_inplace[i] = 0.0
+            n_waiting_inplace[token[i, 1 - way[i]]] -= 1
+    return n_legs
+
+
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
     " int64, float64, int64[:,::1], float64[:,::1], float64[::1])",
     CALL,
+
+    " int64, float64, int64[:,::1], float64[:,::1], float64[::1], int64[::1])"
 )
 def order_legs(
     kind: Int64,
@@ -170,12 +269,14 @@ def order_legs(
     out_leg: Int64,
     out_leg_units: Float64,
     out_balance: Float64,
+    out_turns: Int64,
 ) -> int:
     """Legs in order from the trades `flow` (float64[m, 3] of input, output, direction).
 
     n_most: turns that circles may take; what is left of them is then taken out of the plan. ratio: trades of less than
     this part of the token's turnover are left out. out_leg: int64[max, 2] of source and direction; out_leg_units:
-    float64[max, 2] of input and output; out_balance: float64[n], what the wallet ends with.
+    float64[max, 2] of input and output; out_balance: float64[n], what the wallet ends with; out_turns: int64[1], turns
+    that circles took or would have taken.
     Returns the number of legs. Source: docs/kernels.md#legs.
     """
     m = kind.size
@@ -185,32 +286,16 @@ def order_legs(
     left = np.zeros(m)
     way = np.zeros(m, np.int64)
     mark = np.zeros(n, np.int64)
-    turnover = np.zeros(n)
     n_waiting = np.zeros(n, np.int64)
-    turnover[token_in_i] = amount_units
-    for i in range(m):
-        if flow[i, DIRECTION] >= 0.0:
-            way[i] = int(flow[i, DIRECTION])
-            turnover[token[i, 1 - way[i]]] += flow[i, TAKEN]
-    for i in range(m):
-        if flow[i, DIRECTION] >= 0.0 and flow[i, GIVEN] > ratio * turnover[token[i, way[i]]]:
-            left[i] = flow[i, GIVEN]
-            n_waiting[token[i, 1 - way[i]]] += 1
+    _lay_out(token, flow, amount_units, token_in_i, ratio, way, left, n_waiting)
     for k in range(n):
         out_balance[k] = 0.0
     out_balance[token_in_i] = amount_units
     n_legs = int(np.int64(0))
-    n_turns = 0
+    out_turns[0] = 0
     while True:
-        payer = -1
-        n_left = 0
-        for i in range(m):
-            if left[i] > 0.0:
-                n_left += 1
-                if n_waiting[token[i, way[i]]] == 0:
-                    payer = token[i, way[i]]
-                    break
-        if payer < 0 and n_left == 0:
+        payer, is_owed = _ready_payer(token, way, left, n_waiting)
+        if not is_owed:
             break
         part = 1.0
         if payer >= 0:
@@ -218,38 +303,29 @@ def order_legs(
                 mark[k] = 1
         else:
             payer, part = _first_payer(token, way, left, out_balance, mark)
-            n_turns += 1
+            out_turns[0] += 1
             if payer < 0:
                 break
-            if n_turns > n_most:
+            if out_turns[0] > n_most:
                 _cancel_circle(payer, token, way, flow, left, n_waiting)
                 continue
-        owed = 0.0
-        last = -1
-        for i in range(m):
-            if left[i] > 0.0 and token[i, way[i]] == payer and mark[token[i, 1 - way[i]]] == 1:
-                owed += left[i]
-                last = i
-        is_final = n_waiting[payer] == 0
-        # A token with nothing more to come pays all it has; the wanted token only what the plan says.
-        share = out_balance[payer] / owed if is_final else min(1.0, part)
-        if payer == token_out_i or share > 1.0 + 1e-6:
-            # More than the plan asks for by more than rounding: the sources are full, the rest stays in the wallet.
-            share = min(1.0, share)
-            is_whole = False
-        else:
-            is_whole = is_final
-        for i in range(m):
-            if left[i] <= 0.0 or token[i, way[i]] != payer or mark[token[i, 1 - way[i]]] != 1:
-                continue
-            given = share * left[i]
-            if is_whole and i == last:
-                given = out_balance[payer]
-            n_legs = _pay(
-                kind, token, first_seg, seg, i, way[i], given, now, used, out_balance, n_legs, out_leg, out_leg_units
-            )
-            left[i] = left[i] - given if share < 1.0 and not is_final else 0.0
-            if left[i] <= 0.0:
-                left[i] = 0.0
-                n_waiting[token[i, 1 - way[i]]] -= 1
+        n_legs = _pay_token(
+            kind,
+            token,
+            first_seg,
+            seg,
+            payer,
+            part,
+            token_out_i,
+            way,
+            mark,
+            now,
+            used,
+            left,
+            n_waiting,
+            out_balance,
+            n_legs,
+            out_leg,
+            out_leg_units,
+        )
     return n_legs

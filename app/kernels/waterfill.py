@@ -61,6 +61,72 @@ def _pour(
     return given_all, bend_all, earned, size
 
 
+@kernel("")
+def _face(
+    kind: Int64,
+    token: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    state: Int64,
+    token_in: int,
+    token_out: int,
+    out_flow: Float64,
+) -> tuple[float, float]:
+    """Direction of each source between the two tokens, -1 without one: (highest log rate, room of all)."""
+    high = NOTHING
+    room = 0.0
+    for i in range(kind.size):
+        way = -1
+        if state[i] != CLOSED:
+            if token[i, 0] == token_in and token[i, 1] == token_out:
+                way = 0
+            elif token[i, 1] == token_in and token[i, 0] == token_out:
+                way = 1
+        out_flow[i, DIRECTION] = way
+        if way >= 0:
+            high = max(high, par[i, LOG_RATE0 + way])
+            room += room_of(kind, par, first_seg, seg, i, way)
+    return high, room
+
+
+@kernel("")
+def _settle(
+    kind: Int64,
+    par: Float64,
+    first_seg: Int64,
+    seg: Float64,
+    gas: Float64,
+    flow: Float64,
+    amount: float,
+    left: float,
+    out_leg: Int64,
+    out_leg_units: Float64,
+    out_value: Float64,
+) -> int:
+    """Legs of the inputs in `flow`, together exactly `left`; adds up their outputs and fixed costs."""
+    n_legs = 0
+    for i in range(kind.size):
+        given = min(left, flow[i, GIVEN])
+        if flow[i, DIRECTION] < 0.0 or given <= DUST_FRAC * amount:
+            continue
+        out_leg[n_legs, 0] = i
+        out_leg[n_legs, 1] = int(flow[i, DIRECTION])
+        out_leg_units[n_legs, 0] = given
+        left -= given
+        n_legs += 1
+    for leg in range(n_legs):
+        if leg == n_legs - 1:
+            # The last leg takes what rounding left: the wallet is neither overdrawn nor left with dust.
+            out_leg_units[leg, 0] += left
+        i = out_leg[leg, 0]
+        taken = output_of(kind, par, first_seg, seg, i, out_leg[leg, 1], out_leg_units[leg, 0])
+        out_leg_units[leg, 1] = taken
+        out_value[1] += taken
+        out_value[3] += gas[i]
+    return n_legs
+
+
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
     " int64, int64, int64[:,::1], float64[:,::1], float64[::1])",
@@ -91,19 +157,7 @@ def split(
     """
     m = kind.size
     flow = np.empty((m, 3))
-    high = NOTHING
-    room = 0.0
-    for i in range(m):
-        way = -1
-        if state[i] != CLOSED:
-            if token[i, 0] == token_in_i and token[i, 1] == token_out_i:
-                way = 0
-            elif token[i, 1] == token_in_i and token[i, 0] == token_out_i:
-                way = 1
-        flow[i, DIRECTION] = way
-        if way >= 0:
-            high = max(high, par[i, LOG_RATE0 + way])
-            room += room_of(kind, par, first_seg, seg, i, way)
+    high, room = _face(kind, token, par, first_seg, seg, state, token_in_i, token_out_i, flow)
     low = -np.inf
     at = high - 5e-3
     is_short = room <= amount_units
@@ -144,24 +198,7 @@ def split(
     out_value[1] = 0.0
     out_value[2] = max(0.0, amount_units - room)
     out_value[3] = 0.0
-    left = amount_units - out_value[2]
-    n_legs = 0
     for i in range(m):
-        given = min(left, few[i] + part * (many[i] - few[i]))
-        if flow[i, DIRECTION] < 0.0 or given <= DUST_FRAC * amount_units:
-            continue
-        out_leg[n_legs, 0] = i
-        out_leg[n_legs, 1] = int(flow[i, DIRECTION])
-        out_leg_units[n_legs, 0] = given
-        left -= given
-        n_legs += 1
-    for leg in range(n_legs):
-        if leg == n_legs - 1:
-            # The last leg takes what rounding left: the wallet is neither overdrawn nor left with dust.
-            out_leg_units[leg, 0] += left
-        i = out_leg[leg, 0]
-        taken = output_of(kind, par, first_seg, seg, i, out_leg[leg, 1], out_leg_units[leg, 0])
-        out_leg_units[leg, 1] = taken
-        out_value[1] += taken
-        out_value[3] += gas[i]
-    return n_legs
+        flow[i, GIVEN] = few[i] + part * (many[i] - few[i])
+    left = amount_units - out_value[2]
+    return _settle(kind, par, first_seg, seg, gas, flow, amount_units, left, out_leg, out_leg_units, out_value)

@@ -31,8 +31,10 @@ def test_a_circle_that_cannot_be_paid_is_taken_out():
     net = network.network(2, pools)
     flow = np.array([[1001.0, 1000.0, 0.0], [999.0, 998.0, 1.0], [0.0, 0.0, -1.0]])
     leg, units, balance = np.empty((99, 2), np.int64), np.empty((99, 2)), np.empty(2)
-    args = (net.kind, net.token, net.par, net.first_seg, net.seg, flow, 1.0, 0, 1, 0, 1e-13, leg, units, balance)
+    turns = np.zeros(1, np.int64)
+    args = (net.kind, net.token, net.par, net.first_seg, net.seg, flow, 1.0, 0, 1, 0, 1e-13, leg, units, balance, turns)
     n_legs = legs.order_legs(*args)
     assert n_legs == 1
     assert leg[0].tolist() == [0, 0]
     assert balance[1] > 0.99
+    assert turns[0] > 0

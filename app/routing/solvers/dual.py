@@ -133,6 +133,7 @@ def _plan(desk: _Desk, bound_units: float) -> SwapPlan:
         desk.leg,
         desk.leg_units,
         desk.balance,
+        np.zeros(1, dtype=np.int64),
     )
     leg = desk.leg[:n_legs].copy()
     out = float(desk.balance[problem.token_out_i])
