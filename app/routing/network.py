@@ -256,6 +256,7 @@ class SwapPlan:
     """Legs in the order in which a wallet can pay them, what they bring, and what no plan can exceed.
 
     leg: int64[k, 2] of source and direction; leg_units: float64[k, 2] of input and output; net = output - gas.
+    solver: who made the legs.
     """
 
     leg: Int64Array
@@ -266,6 +267,7 @@ class SwapPlan:
     unspent_units: float
     status: PlanStatus
     n_solves: int = 1
+    solver: str = "dual"
 
     @property
     def gap_bps(self) -> float:

@@ -8,14 +8,16 @@ proven within `n_nodes` is told as a gap.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels import dual, legs
+from app.kernels import amm, dual, legs
 from app.routing.network import PlanStatus, SwapPlan, SwapProblem
+from app.routing.solvers import incremental
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -24,8 +26,19 @@ Bools = npt.NDArray[np.bool_]
 NAME: Final = "dual"
 PROVEN_FRAC: Final = 1e-9  # a gap below this part of the bound is rounding
 DUST_FRAC: Final = 1e-13  # trades below this part of a token's turnover are rounding
-TURNS: Final = 64  # of circles, where sources disagree; with a fixed cost a leg few are worth it
-TURNS_PAYING: Final = 2
+# Turns that circles may take where sources disagree: what the first leaves the others try, and the best plan stays.
+TURNS: Final = (64, 0)
+TURNS_PAYING: Final = (2, 64, 0)
+FLOOR_FRAC: Final = 1e-7  # plans further below their bound are held against walks, and finished by them
+SLICES: Final = (1, 16)
+WORK: Final = 1e5
+TRY_WORK: Final = 100.0  # of making a plan beside the steps of its prices
+WALK_WORK: Final = 500.0
+THRESHOLDS: Final = (0.0, 0.1, 0.3, 0.7, 0.9)
+WALKS: Final = (1, 2, 4, 8)
+ADDED: Final = 12
+SWAPPED: Final = 5
+SHRINKS: Final = 44  # halvings that find how much of an amount the sources can use
 MOST_LEGS: Final = 4_096
 LIKELY_FRAC: Final = 0.5
 FIRST_EDGE: Final = 1.0
@@ -45,9 +58,18 @@ class _Desk:
     anchor: Float64Array
     leg: Int64Array
     leg_units: Float64Array
+    most_work: float
+    share: Float64Array = field(default_factory=lambda: np.zeros(0))
     best: SwapPlan | None = None
     n_solves: int = 0
+    done_work: float = 0.0
     tried: set[bytes] = field(default_factory=set)
+
+    def count(self, n_steps: int) -> None:
+        """Adds what so many steps cost: a part for each source, piece and the system of tokens."""
+        net = self.problem.network
+        self.n_solves += 1
+        self.done_work += n_steps * (2.0 + net.n_sources / 16 + len(net.seg) / 100 + net.n_tokens**3 / 8000)
 
     @property
     def floor_units(self) -> float:
@@ -55,8 +77,11 @@ class _Desk:
         return self.best.net_units + PROVEN_FRAC * abs(self.best.net_units) if self.best else -np.inf
 
 
-def solve(problem: SwapProblem, n_nodes: int = 200) -> SwapPlan:
-    """The best plan found, with its bound; `n_nodes` bounds the search where legs have a fixed cost."""
+def solve(problem: SwapProblem, n_nodes: int = 200, most_work: float = WORK) -> SwapPlan:
+    """The best plan found, with its bound; where legs have a fixed cost `n_nodes` and `most_work` bound the search.
+
+    most_work is about microseconds, but counted from steps: the same answer on every machine.
+    """
     m, n = problem.network.n_sources, problem.network.n_tokens
     desk = _Desk(
         problem,
@@ -68,6 +93,7 @@ def solve(problem: SwapProblem, n_nodes: int = 200) -> SwapPlan:
         np.zeros(2 * m + len(problem.network.seg)),
         np.empty((MOST_LEGS, 2), dtype=np.int64),
         np.empty((MOST_LEGS, 2)),
+        most_work,
     )
     state = np.full(m, dual.FREE, dtype=np.int64)
     log_price = _first_prices(problem, state)
@@ -76,9 +102,12 @@ def solve(problem: SwapProblem, n_nodes: int = 200) -> SwapPlan:
         return SwapPlan(empty.astype(np.int64), empty, 0.0, 0.0, 0.0, problem.amount_units, PlanStatus.NO_PATH)
     if not problem.has_gas:
         bound = _minimise(desk, state, log_price, FIRST_EDGE)
-        plan = _plan(desk, bound)
+        plan = _above_floor(problem, _usable(desk, state, _plan(desk, bound)))
         return _judged(plan, bound, desk.n_solves, is_complete=True)
-    return _branch(desk, log_price, n_nodes)
+    plan = _branch(desk, log_price, n_nodes)
+    return _judged(
+        _above_floor(problem, plan), plan.bound_units, plan.n_solves, is_complete=plan.status is not PlanStatus.DEADLINE
+    )
 
 
 def _first_prices(problem: SwapProblem, state: Int64Array) -> Float64Array | None:
@@ -111,13 +140,24 @@ def _minimise(desk: _Desk, state: Int64Array, log_price: Float64Array, edge: flo
         desk.curvature,
         desk.value,
     )
-    desk.n_solves += 1
+    desk.count(1 + int(desk.value[3]))
     return float(desk.value[0])
 
 
 def _plan(desk: _Desk, bound_units: float) -> SwapPlan:
-    """desk.flow as legs."""
+    """desk.flow as legs; where it runs in circles, the best of some numbers of turns."""
+    turns = TURNS_PAYING if desk.problem.has_gas else TURNS
+    best, n_turns = _ordered(desk, bound_units, turns[0])
+    if n_turns:
+        for n_most in turns[1:]:
+            best = max(best, _ordered(desk, bound_units, n_most)[0], key=lambda plan: plan.net_units)
+    return best
+
+
+def _ordered(desk: _Desk, bound_units: float, n_most: int) -> tuple[SwapPlan, int]:
+    """(desk.flow as legs that take at most so many turns of circles, turns asked for)."""
     problem, net = desk.problem, desk.problem.network
+    n_turns = np.zeros(1, dtype=np.int64)
     n_legs = legs.order_legs(
         net.kind,
         net.token,
@@ -128,18 +168,55 @@ def _plan(desk: _Desk, bound_units: float) -> SwapPlan:
         problem.amount_units,
         problem.token_in_i,
         problem.token_out_i,
-        TURNS_PAYING if problem.has_gas else TURNS,
+        n_most,
         DUST_FRAC,
         desk.leg,
         desk.leg_units,
         desk.balance,
-        np.zeros(1, dtype=np.int64),
+        n_turns,
     )
     leg = desk.leg[:n_legs].copy()
     out = float(desk.balance[problem.token_out_i])
     net_units = out - float(problem.gas_units[leg[:, 0]].sum())
     unspent = float(desk.balance[problem.token_in_i])
-    return SwapPlan(leg, desk.leg_units[:n_legs].copy(), out, net_units, bound_units, unspent, PlanStatus.WITHIN_GAP)
+    plan = SwapPlan(leg, desk.leg_units[:n_legs].copy(), out, net_units, bound_units, unspent, PlanStatus.WITHIN_GAP)
+    return plan, int(n_turns[0])
+
+
+def _usable(desk: _Desk, state: Int64Array, plan: SwapPlan) -> SwapPlan:
+    """Where the amount exceeds what sources can use, prices fall to nothing and say no trades: the plan of a part.
+
+    Halving finds the largest part whose own plan spends it and meets its own bound; the rest stays unspent.
+    """
+    whole = desk.problem
+    low, high = 0.0, whole.amount_units
+    is_spent = plan.unspent_units <= FLOOR_FRAC * high
+    if is_spent or plan.bound_units - plan.out_units <= FLOOR_FRAC * plan.bound_units:
+        return plan
+    for _ in range(SHRINKS):
+        middle = 0.5 * (low + high) if low > 0.0 else high / 16.0
+        desk.problem = replace(whole, amount_units=middle)
+        log_price = _first_prices(desk.problem, state)
+        assert log_price is not None
+        bound = _minimise(desk, state, log_price, FIRST_EDGE)
+        part = _plan(desk, plan.bound_units)
+        is_met = part.unspent_units <= FLOOR_FRAC * middle and part.out_units >= (1.0 - FLOOR_FRAC) * bound
+        low, high = (middle, high) if is_met else (low, middle)
+        part = replace(part, unspent_units=part.unspent_units + whole.amount_units - middle)
+        plan = max(plan, part, key=lambda candidate: candidate.net_units)
+        if plan.bound_units - plan.out_units <= PROVEN_FRAC * plan.bound_units:
+            break
+    desk.problem = whole
+    return plan
+
+
+def _above_floor(problem: SwapProblem, plan: SwapPlan) -> SwapPlan:
+    """The plan, or what walks make of it or without it, where its bound leaves room for better."""
+    if plan.bound_units - plan.net_units <= FLOOR_FRAC * abs(plan.bound_units):
+        return plan
+    plans = [plan, *(incremental.solve(problem, n_slices, plan.bound_units) for n_slices in SLICES)]
+    best = max(plans, key=lambda candidate: candidate.net_units)
+    return incremental.finish(problem, best)
 
 
 def _judged(plan: SwapPlan, bound_units: float, n_solves: int, *, is_complete: bool) -> SwapPlan:
@@ -150,9 +227,7 @@ def _judged(plan: SwapPlan, bound_units: float, n_solves: int, *, is_complete: b
         status = PlanStatus.DEPTH_LIMITED if is_short else PlanStatus.OPTIMAL
     else:
         status = PlanStatus.WITHIN_GAP if is_complete else PlanStatus.DEADLINE
-    return SwapPlan(
-        plan.leg, plan.leg_units, plan.out_units, plan.net_units, bound_units, plan.unspent_units, status, n_solves
-    )
+    return replace(plan, bound_units=bound_units, status=status, n_solves=n_solves)
 
 
 def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
@@ -162,7 +237,8 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     bound, doubtful = _relax(desk, root, log_price, FIRST_EDGE)
     heap = [(-bound, 0, root, log_price, doubtful)]
     n_seen = 0
-    while heap and n_seen < n_nodes:
+    _search(desk, log_price, desk.done_work + 0.5 * desk.most_work)
+    while heap and n_seen < n_nodes and desk.done_work < desk.most_work:
         top, _, state, prices, doubtful = heap[0]
         if -top <= desk.floor_units or doubtful < 0:
             break
@@ -178,7 +254,49 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     best = desk.best
     assert best is not None
     open_bound = max((-entry[0] for entry in heap), default=best.net_units)
-    return _judged(best, max(open_bound, best.net_units), desk.n_solves, is_complete=n_seen < n_nodes)
+    is_complete = not heap or -heap[0][0] <= desk.floor_units or heap[0][4] < 0
+    return _judged(best, max(open_bound, best.net_units), desk.n_solves, is_complete=is_complete)
+
+
+def _search(desk: _Desk, log_price: Float64Array, most_work: float) -> None:
+    """Sets of the relaxation and of walks, then drops, adds and swaps of sources until none of them helps."""
+    net, share = desk.problem.network, desk.share
+    for threshold in THRESHOLDS:
+        _try(desk, share > threshold)
+    for n_slices in WALKS:
+        if desk.done_work < most_work:
+            desk.done_work += n_slices * WALK_WORK
+            walked = np.zeros(net.n_sources, dtype=np.bool_)
+            walked[incremental.solve(desk.problem, n_slices).leg[:, 0]] = True
+            _try(desk, walked)
+    step = log_price[net.token[:, 0]] - log_price[net.token[:, 1]]
+    away = np.minimum(step - net.par[:, amm.LOG_RATE0], -step - net.par[:, amm.LOG_RATE1])
+    order = np.lexsort((away, -share))
+    is_better = True
+    while is_better:
+        is_better = False
+        before = desk.floor_units
+        for move in _moves(desk, order):
+            if desk.done_work >= most_work:
+                return
+            _try(desk, move)
+            if desk.floor_units > before:
+                is_better = True
+                break
+
+
+def _moves(desk: _Desk, order: Int64Array) -> Iterator[Bools]:
+    """Sets next to the best plan's: one source dropped, one added, one for another; likely ones first."""
+    used = np.zeros(order.size, dtype=np.bool_)
+    if desk.best is not None:
+        used[desk.best.leg[:, 0]] = True
+    inside = [i for i in order[::-1].tolist() if used[i]]
+    outside = [i for i in order.tolist() if not used[i]]
+    swaps = [(i, j) for j in outside[:SWAPPED] for i in inside[:SWAPPED]]
+    for move in [*((i,) for i in inside), *((j,) for j in outside[:ADDED]), *swaps]:
+        one = used.copy()
+        one[list(move)] = ~one[list(move)]
+        yield one
 
 
 def _relax(desk: _Desk, state: Int64Array, log_price: Float64Array, edge: float) -> tuple[float, int]:
@@ -187,14 +305,15 @@ def _relax(desk: _Desk, state: Int64Array, log_price: Float64Array, edge: float)
     is_sure = state == dual.FREE
     bound = _minimise(desk, state, log_price, edge) - float(gas[is_sure].sum())
     share = desk.anchor[: 2 * m].reshape(m, 2).sum(axis=1)
+    desk.share = share
     is_paying = state == dual.PAYING
     is_used = is_paying & (share > 0.0)
     used = desk.flow[:, dual.GIVEN] > 0.0
     if desk.best is None:
-        _try(desk, used | is_sure, log_price)
+        _try(desk, used | is_sure)
         if desk.best is None:
-            _try(desk, np.ones(m, dtype=np.bool_), log_price)
-    _try(desk, (is_sure & used) | (is_paying & (share >= LIKELY_FRAC)), log_price)
+            _try(desk, np.ones(m, dtype=np.bool_))
+    _try(desk, (is_sure & used) | (is_paying & (share >= LIKELY_FRAC)))
     if bound <= desk.floor_units:
         return bound, -1
     # A source in part first; then any that the relaxation uses; then any that it leaves out.
@@ -203,7 +322,7 @@ def _relax(desk: _Desk, state: Int64Array, log_price: Float64Array, edge: float)
     return bound, doubtful if doubt[doubtful] >= 0.0 else -1
 
 
-def _try(desk: _Desk, is_open: Bools, log_price: Float64Array) -> None:
+def _try(desk: _Desk, is_open: Bools) -> None:
     """Plans with the given sources only, then without those that do not earn their fixed cost."""
     problem, net = desk.problem, desk.problem.network
     is_open = is_open.copy()
@@ -212,12 +331,13 @@ def _try(desk: _Desk, is_open: Bools, log_price: Float64Array) -> None:
         if key in desk.tried:
             return
         desk.tried.add(key)
+        desk.done_work += TRY_WORK
         state = np.where(is_open, dual.FREE, dual.CLOSED)
         prices = _first_prices(problem, state)
         if prices is None:
             return
-        _minimise(desk, state, prices, FIRST_EDGE)
-        plan = _plan(desk, np.inf)
+        bound = _minimise(desk, state, prices, FIRST_EDGE)
+        plan = _usable(desk, state, _plan(desk, bound))
         if desk.best is None or plan.net_units > desk.best.net_units:
             desk.best = plan
         flow = desk.flow

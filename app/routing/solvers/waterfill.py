@@ -57,7 +57,7 @@ def _split(problem: SwapProblem, state: Int64Array) -> SwapPlan:
     )
     bound, out, unspent, gas = value.tolist()
     status = PlanStatus.WITHIN_GAP if n_legs else PlanStatus.NO_PATH
-    return SwapPlan(leg[:n_legs], leg_units[:n_legs], out, out - gas, bound, unspent, status)
+    return SwapPlan(leg[:n_legs], leg_units[:n_legs], out, out - gas, bound, unspent, status, solver=NAME)
 
 
 def _search(problem: SwapProblem, start: Int64Array, n_solves_max: int) -> tuple[SwapPlan, int]:
@@ -99,4 +99,5 @@ def _judged(plan: SwapPlan, bound_units: float, n_solves: int) -> SwapPlan:
         plan.unspent_units,
         status,
         n_solves,
+        plan.solver,
     )
