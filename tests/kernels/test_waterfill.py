@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from app.kernels import amm, dual, waterfill
 from app.routing import network
 from loadtests.swaps import KINDS, Shape, random_source
+from tests.kernels.test_amm import curve_of
+from tests.reference import amm as twin
 
 seeds = st.integers(0, 2**32)
 
@@ -35,6 +37,23 @@ def test_inputs_add_up_and_the_bound_is_met(seed):
     assert units[:, 0].sum() + unspent == pytest.approx(amount, rel=1e-12)
     assert out == pytest.approx(bound, rel=1e-7)
     assert out <= bound
+
+
+@settings(max_examples=15)
+@given(seeds, st.integers(2, 4))
+def test_the_split_brings_what_the_slow_twin_does(seed, n):
+    rng = Random(seed)
+    sources = [random_source(rng, Shape(2, n, KINDS, 1.0, 0.0), (0, 1), [1.0, 3.0]) for _ in range(n)]
+    amount = 10 ** rng.uniform(2, 5)
+    curves = [curve_of(network.network(2, [source]), 0) for source in sources]
+    inputs, slow = twin.waterfill(curves, amount, 300)
+    leg, units, (_, out, *_rest) = run(network.network(2, sources), amount)
+    assert out >= slow * (1 - 1e-9)
+    assert out <= slow * (1 + 1e-3)
+    given_units = [float(units[leg[:, 0] == i, 0].sum()) for i in range(n)]
+    priced = sum(curve(x) for curve, x in zip(curves, given_units, strict=True))
+    assert priced == pytest.approx(out, rel=1e-8)
+    assert sum(inputs) == pytest.approx(amount)
 
 
 @settings(max_examples=60)
