@@ -1,4 +1,4 @@
-"""Swaps in several hops as convex programs for Clarabel by cvxpy: a judge of plans that shares nothing with the solver."""
+"""Swaps in several hops as convex programs for Clarabel by cvxpy: a judge that shares nothing with the solver."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.routing import network
 from loadtests.swaps import Shape, random_source
 
 KINDS = ("product", "weighted")
+TIGHT = 1e-11
 
 
 def convex_swap(seed: int, n_hops: int) -> network.SwapProblem:
@@ -24,7 +25,7 @@ def convex_swap(seed: int, n_hops: int) -> network.SwapProblem:
     pairs += [(a, b) for a in range(n) for b in range(a + 2, n) if b - a < n_hops and rng.random() < 0.4]
     shape = Shape(n, len(pairs), KINDS, 0.45, 0.0)
     net = network.network(n, [random_source(rng, shape, pair, price) for pair in pairs])
-    return network.swap(net, 0, n - 1, math.exp(rng.uniform(math.log(1e3), math.log(1e6))) / price[0])
+    return network.swap(net, 0, n - 1, math.exp(rng.uniform(math.log(3e4), math.log(1e7))) / price[0])
 
 
 def optimum(problem: network.SwapProblem) -> float:
@@ -45,4 +46,6 @@ def optimum(problem: network.SwapProblem) -> float:
     gain[problem.token_in_i] = gain[problem.token_in_i] + problem.amount_units / scale[problem.token_in_i]
     owed = [gain[k] >= 0.0 for k in range(net.n_tokens) if k != problem.token_out_i]
     found = cp.Problem(cp.Maximize(gain[problem.token_out_i]), [*holds, *owed])
-    return float(found.solve(solver=cp.CLARABEL)) * float(scale[problem.token_out_i])
+    return float(found.solve(solver=cp.CLARABEL, tol_gap_abs=TIGHT, tol_gap_rel=TIGHT, tol_feas=TIGHT)) * float(
+        scale[problem.token_out_i]
+    )

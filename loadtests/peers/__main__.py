@@ -18,8 +18,8 @@ HEAD = """# Pools beside the best open router
 
 Written by `python -m loadtests.peers --write`: every case of the family `dex` that `@sushiswap/tines` 1.0.11 can read,
 both routers by turns in one run. Outputs are re-simulated by the cases' neutral simulator and shown as parts of the
-convex optimum; CPU is that of the answering process per query, pools built outside the clock on both sides, the ratio the
-median of the rounds' own ratios. `loadtests/peers/README.md` says how the peer is asked.
+convex optimum; CPU is that of the answering process per query, pools built outside the clock on both sides, the ratio
+the median of the rounds' own ratios. `loadtests/peers/README.md` says how the peer is asked.
 """
 
 
