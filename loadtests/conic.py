@@ -13,7 +13,7 @@ from app.routing import network
 from loadtests.swaps import Shape, random_source
 
 KINDS = ("product", "weighted")
-TIGHT = 1e-11
+TIGHT = 1e-9
 
 
 def convex_swap(seed: int, n_hops: int) -> network.SwapProblem:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels import amm, dual, legs
+from app.routing import walks
 from app.routing.network import PlanStatus, SwapPlan, SwapProblem
-from app.routing.solvers import incremental
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -214,9 +214,9 @@ def _above_floor(problem: SwapProblem, plan: SwapPlan) -> SwapPlan:
     """The plan, or what walks make of it or without it, where its bound leaves room for better."""
     if plan.bound_units - plan.net_units <= FLOOR_FRAC * abs(plan.bound_units):
         return plan
-    plans = [plan, *(incremental.solve(problem, n_slices, plan.bound_units) for n_slices in SLICES)]
+    plans = [plan, *(walks.solve(problem, n_slices, plan.bound_units) for n_slices in SLICES)]
     best = max(plans, key=lambda candidate: candidate.net_units)
-    return incremental.finish(problem, best)
+    return walks.finish(problem, best)
 
 
 def _judged(plan: SwapPlan, bound_units: float, n_solves: int, *, is_complete: bool) -> SwapPlan:
@@ -237,7 +237,8 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     bound, doubtful = _relax(desk, root, log_price, FIRST_EDGE)
     heap = [(-bound, 0, root, log_price, doubtful)]
     n_seen = 0
-    _search(desk, log_price, desk.done_work + 0.5 * desk.most_work)
+    if bound > desk.floor_units:
+        _search(desk, log_price, bound, desk.done_work + 0.5 * desk.most_work)
     while heap and n_seen < n_nodes and desk.done_work < desk.most_work:
         top, _, state, prices, doubtful = heap[0]
         if -top <= desk.floor_units or doubtful < 0:
@@ -258,16 +259,16 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     return _judged(best, max(open_bound, best.net_units), desk.n_solves, is_complete=is_complete)
 
 
-def _search(desk: _Desk, log_price: Float64Array, most_work: float) -> None:
+def _search(desk: _Desk, log_price: Float64Array, bound_units: float, most_work: float) -> None:
     """Sets of the relaxation and of walks, then drops, adds and swaps of sources until none of them helps."""
     net, share = desk.problem.network, desk.share
     for threshold in THRESHOLDS:
         _try(desk, share > threshold)
     for n_slices in WALKS:
-        if desk.done_work < most_work:
+        if desk.done_work < most_work and bound_units > desk.floor_units:
             desk.done_work += n_slices * WALK_WORK
             walked = np.zeros(net.n_sources, dtype=np.bool_)
-            walked[incremental.solve(desk.problem, n_slices).leg[:, 0]] = True
+            walked[walks.solve(desk.problem, n_slices).leg[:, 0]] = True
             _try(desk, walked)
     step = log_price[net.token[:, 0]] - log_price[net.token[:, 1]]
     away = np.minimum(step - net.par[:, amm.LOG_RATE0], -step - net.par[:, amm.LOG_RATE1])
@@ -277,7 +278,7 @@ def _search(desk: _Desk, log_price: Float64Array, most_work: float) -> None:
         is_better = False
         before = desk.floor_units
         for move in _moves(desk, order):
-            if desk.done_work >= most_work:
+            if desk.done_work >= most_work or bound_units <= desk.floor_units:
                 return
             _try(desk, move)
             if desk.floor_units > before:

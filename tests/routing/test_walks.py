@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.routing import network
-from app.routing.solvers import dual, incremental
+from app.routing import network, walks
+from app.routing.solvers import dual
 from loadtests.swaps import random_swap
 
 seeds = st.integers(0, 2**32)
@@ -29,7 +29,7 @@ def pay(problem, plan):
 @given(seeds, st.sampled_from((1, 5)))
 def test_a_wallet_can_pay_every_walk(seed, n_slices):
     problem = random_swap(seed, has_arbitrage=True)
-    plan = incremental.solve(problem, n_slices)
+    plan = walks.solve(problem, n_slices)
     assert pay(problem, plan)[problem.token_out_i] == pytest.approx(plan.out_units, rel=1e-9)
 
 
@@ -49,15 +49,15 @@ def test_one_slice_is_the_best_single_path(seed):
                 into, out = held if at < to else held[::-1]
                 amount, at = out * 0.997 * amount / (into + 0.997 * amount), to
             best = max(best, amount)
-    assert incremental.solve(network.swap(net, 0, 3, 100.0), 1).out_units >= best * (1 - 1e-12)
+    assert walks.solve(network.swap(net, 0, 3, 100.0), 1).out_units >= best * (1 - 1e-12)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seeds)
 def test_finishing_never_loses_and_stays_payable(seed):
     problem = random_swap(seed, has_arbitrage=True, has_books=False)
-    plan = incremental.solve(problem, 1)
-    found = incremental.finish(problem, plan, 4)
+    plan = walks.solve(problem, 1)
+    found = walks.finish(problem, plan, 4)
     assert found.net_units >= plan.net_units
     assert pay(problem, found)[problem.token_out_i] == pytest.approx(found.out_units, rel=1e-9)
 
@@ -67,6 +67,6 @@ def test_what_a_plan_stranded_is_turned_into_the_wanted_token():
     problem = network.swap(network.network(2, [pool]), 0, 1, 10.0)
     whole = dual.solve(problem)
     nothing = replace(whole, leg=whole.leg[:0], leg_units=whole.leg_units[:0], out_units=0.0, net_units=0.0)
-    found = incremental.finish(problem, nothing)
+    found = walks.finish(problem, nothing)
     assert found.out_units == pytest.approx(whole.out_units)
-    assert found.solver == "dual+incremental"
+    assert found.solver == "dual+walks"

@@ -18,7 +18,7 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 Walk = list[tuple[int, int]]
 
-NAME: Final = "incremental"
+NAME: Final = "walks"
 MOST_HOPS: Final = 6
 NEVER: Final = 1e300  # a ratio at which no source trades: only outputs are asked for
 CIRCLE_PARTS: Final = (1.0, 0.25, 0.0625)
@@ -116,13 +116,14 @@ class Residual:
     def go(self, walk: Walk, amount_units: float) -> None:
         """Executes a walk, each leg with what the one before brought."""
         token = self.problem.network.token
-        self.balance[token[walk[0]]] -= amount_units
         for i, d in walk:
+            # As a wallet counts, leg by leg: beside dust an amount that came in may go out a rounding smaller.
+            amount_units = min(amount_units, float(self.balance[token[i, d]]))
             taken = float(self.outputs(np.array((i,)), np.array((d,)), np.array((amount_units,)))[0])
             self._book(i, d, amount_units, taken)
+            self.balance[token[i, d]] -= amount_units
+            self.balance[token[i, 1 - d]] += taken
             amount_units = taken
-        i, d = walk[-1]
-        self.balance[token[i, 1 - d]] += amount_units
 
     def plan(self, bound_units: float, solver: str) -> SwapPlan:
         """The legs so far."""
