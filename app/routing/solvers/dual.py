@@ -31,6 +31,7 @@ TURNS: Final = (64, 0)
 TURNS_PAYING: Final = (2, 64, 0)
 FLOOR_FRAC: Final = 1e-7  # plans further below their bound are held against walks, and finished by them
 SLICES: Final = (1, 16)
+EASY_NODES: Final = 4
 WORK: Final = 1e5
 TRY_WORK: Final = 100.0  # of making a plan beside the steps of its prices
 WALK_WORK: Final = 500.0
@@ -237,12 +238,17 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     bound, doubtful = _relax(desk, root, log_price, FIRST_EDGE)
     heap = [(-bound, 0, root, log_price, doubtful)]
     n_seen = 0
-    if bound > desk.floor_units:
-        _search(desk, log_price, bound, desk.done_work + 0.5 * desk.most_work)
+    share, is_searched = desk.share, False
     while heap and n_seen < n_nodes and desk.done_work < desk.most_work:
         top, _, state, prices, doubtful = heap[0]
         if -top <= desk.floor_units or doubtful < 0:
             break
+        if n_seen >= EASY_NODES and not is_searched:
+            # Most are proven within a few nodes; where not, better plans first cut the rest.
+            is_searched = True
+            desk.share = share
+            _search(desk, log_price, -top, desk.done_work + 0.5 * desk.most_work)
+            continue
         heapq.heappop(heap)
         for choice in (dual.FREE, dual.CLOSED):
             child, child_prices = state.copy(), prices.copy()
