@@ -170,13 +170,13 @@ def _book_trade(first: int, end: int, seg: Float64, ratio: float) -> tuple[float
 
 @kernel("")
 def book_worth(
-    first: int,
-    end: int,
-    kink: int,
+    first_i: int,
+    end_i: int,
+    kink_i: int,
     seg: Float64,
-    price_give: float,
-    price_take: float,
-    softness: float,
+    price_give_units: float,
+    price_take_units: float,
+    softness_frac: float,
     anchor: Float64,
     out_share: Float64,
 ) -> tuple[float, float, float, float, float, float]:
@@ -187,31 +187,31 @@ def book_worth(
     cross = 0.0
     bend_give = 0.0
     bend_take = 0.0
-    for s in range(first, end):
+    for s in range(first_i, end_i):
         room = seg[s, 0]
         fall = room * (seg[s, 1] - seg[s, 2])
-        gain = room * (price_take * seg[s, 1] - price_give)
-        stiff = softness * room * seg[s, 1] * price_take
-        slope = price_take * fall + stiff
-        before = anchor[kink + s]
+        gain = room * (price_take_units * seg[s, 1] - price_give_units)
+        stiff = softness_frac * room * seg[s, 1] * price_take_units
+        slope = price_take_units * fall + stiff
+        before = anchor[kink_i + s]
         top = gain + stiff * before
         share = 0.0
         if slope > 0.0:
             share = min(1.0, max(0.0, top / slope))
         elif top > 0.0:
             share = 1.0
-        out_share[kink + s] = share
+        out_share[kink_i + s] = share
         if share <= 0.0 and before <= 0.0:
-            if gain <= 0.0 and softness <= 0.0:
+            if gain <= 0.0 and softness_frac <= 0.0:
                 break
             continue
         moved = share - before
-        worth += share * gain - 0.5 * price_take * fall * share * share - 0.5 * stiff * moved * moved
+        worth += share * gain - 0.5 * price_take_units * fall * share * share - 0.5 * stiff * moved * moved
         given += share * room
         taken += share * room * seg[s, 1] - 0.5 * fall * share * share
         if 0.0 < share < 1.0:
-            give = -room * price_give
-            take = (room * seg[s, 1] - fall * share) * price_take
+            give = -room * price_give_units
+            take = (room * seg[s, 1] - fall * share) * price_take_units
             bend_give += give * give / slope
             bend_take += take * take / slope
             cross += give * take / slope

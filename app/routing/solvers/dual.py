@@ -59,18 +59,18 @@ class _Desk:
     anchor: Float64Array
     leg: Int64Array
     leg_units: Float64Array
-    most_work: float
+    work_max_us: float
     share: Float64Array = field(default_factory=lambda: np.zeros(0))
     best: SwapPlan | None = None
     n_solves: int = 0
-    done_work: float = 0.0
+    work_done_us: float = 0.0
     tried: set[bytes] = field(default_factory=set)
 
     def count(self, n_steps: int) -> None:
         """Adds what so many steps cost: a part for each source, piece and the system of tokens."""
         net = self.problem.network
         self.n_solves += 1
-        self.done_work += n_steps * (2.0 + net.n_sources / 16 + len(net.seg) / 100 + net.n_tokens**3 / 8000)
+        self.work_done_us += n_steps * (2.0 + net.n_sources / 16 + len(net.seg) / 100 + net.n_tokens**3 / 8000)
 
     @property
     def floor_units(self) -> float:
@@ -78,10 +78,10 @@ class _Desk:
         return self.best.net_units + PROVEN_FRAC * abs(self.best.net_units) if self.best else -np.inf
 
 
-def solve(problem: SwapProblem, n_nodes: int = 200, most_work: float = WORK) -> SwapPlan:
-    """The best plan found, with its bound; where legs have a fixed cost `n_nodes` and `most_work` bound the search.
+def solve(problem: SwapProblem, n_nodes: int = 200, work_max_us: float = WORK) -> SwapPlan:
+    """The best plan found, with its bound; where legs have a fixed cost `n_nodes` and `work_max_us` bound the search.
 
-    most_work is about microseconds, but counted from steps: the same answer on every machine.
+    work_max_us is about microseconds, but counted from steps: the same answer on every machine.
     """
     m, n = problem.network.n_sources, problem.network.n_tokens
     desk = _Desk(
@@ -94,7 +94,7 @@ def solve(problem: SwapProblem, n_nodes: int = 200, most_work: float = WORK) -> 
         np.zeros(2 * m + len(problem.network.seg)),
         np.empty((MOST_LEGS, 2), dtype=np.int64),
         np.empty((MOST_LEGS, 2)),
-        most_work,
+        work_max_us,
     )
     state = np.full(m, dual.FREE, dtype=np.int64)
     log_price = _first_prices(problem, state)
@@ -239,7 +239,7 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     heap = [(-bound, 0, root, log_price, doubtful)]
     n_seen = 0
     share, is_searched = desk.share, False
-    while heap and n_seen < n_nodes and desk.done_work < desk.most_work:
+    while heap and n_seen < n_nodes and desk.work_done_us < desk.work_max_us:
         top, _, state, prices, doubtful = heap[0]
         if -top <= desk.floor_units or doubtful < 0:
             break
@@ -247,7 +247,7 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
             # Most are proven within a few nodes; where not, better plans first cut the rest.
             is_searched = True
             desk.share = share
-            _search(desk, log_price, -top, desk.done_work + 0.5 * desk.most_work)
+            _search(desk, log_price, -top, desk.work_done_us + 0.5 * desk.work_max_us)
             continue
         heapq.heappop(heap)
         for choice in (dual.FREE, dual.CLOSED):
@@ -265,14 +265,14 @@ def _branch(desk: _Desk, log_price: Float64Array, n_nodes: int) -> SwapPlan:
     return _judged(best, max(open_bound, best.net_units), desk.n_solves, is_complete=is_complete)
 
 
-def _search(desk: _Desk, log_price: Float64Array, bound_units: float, most_work: float) -> None:
+def _search(desk: _Desk, log_price: Float64Array, bound_units: float, work_max_us: float) -> None:
     """Sets of the relaxation and of walks, then drops, adds and swaps of sources until none of them helps."""
     net, share = desk.problem.network, desk.share
     for threshold in THRESHOLDS:
         _try(desk, share > threshold)
     for n_slices in WALKS:
-        if desk.done_work < most_work and bound_units > desk.floor_units:
-            desk.done_work += n_slices * WALK_WORK
+        if desk.work_done_us < work_max_us and bound_units > desk.floor_units:
+            desk.work_done_us += n_slices * WALK_WORK
             walked = np.zeros(net.n_sources, dtype=np.bool_)
             walked[walks.solve(desk.problem, n_slices).leg[:, 0]] = True
             _try(desk, walked)
@@ -284,7 +284,7 @@ def _search(desk: _Desk, log_price: Float64Array, bound_units: float, most_work:
         is_better = False
         before = desk.floor_units
         for move in _moves(desk, order):
-            if desk.done_work >= most_work or bound_units <= desk.floor_units:
+            if desk.work_done_us >= work_max_us or bound_units <= desk.floor_units:
                 return
             _try(desk, move)
             if desk.floor_units > before:
@@ -338,7 +338,7 @@ def _try(desk: _Desk, is_open: Bools) -> None:
         if key in desk.tried:
             return
         desk.tried.add(key)
-        desk.done_work += TRY_WORK
+        desk.work_done_us += TRY_WORK
         state = np.where(is_open, dual.FREE, dual.CLOSED)
         prices = _first_prices(problem, state)
         if prices is None:
