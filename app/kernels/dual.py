@@ -323,9 +323,7 @@ def _newton(
     out_work: Float64,
     out_h: Float64,
 ) -> tuple[int, float, float]:
-    """Newton's method: (steps, value, largest imbalance). Its line search uses slopes alone: near the end the value's
-    rounding hides any progress, while slopes still tell the side of the minimum.
-    """
+    """Newton by slopes alone, as rounding hides the value's last progress: (steps, value, largest imbalance)."""
     n = log_price_inplace.size
     pull = out_work[0]
     step = out_work[1]
