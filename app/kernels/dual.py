@@ -21,12 +21,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade
-from app.kernels.jit import CALL, kernel
-
 from app.kernels.amm import BOOK, EDGE, LOG_RATE0, NOTHING, best_trade, book_worth
 from app.kernels.elimination import factor_solve
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
@@ -195,40 +192,7 @@ def evaluate(
     return worth
 
 
-@kernel("")
-def _factor_solve(n: int, ground: int, h_inplace: Float64, b_inplace: Float64) -> None:
-    """Solves h x = b by L D L^T on the lower triangle; `ground` counts as fixed, zeros are skipped."""
-    for k in range(n):
-        if k == ground or h_inplace[k, k] <= 0.0:
-            h_inplace[k, k] = 1.0
-            b_inplace[k] = 0.0
-            for i in range(k + 1, n):
-                h_inplace[i, k] = 0.0
-            for j in range(k):
-                h_inplace[k, j] = 0.0
-            continue
-        d = h_inplace[k, k]
-        for i in range(k + 1, n):
-            if h_inplace[i, k] == 0.0 or i == ground:
-                continue
-            f = h_inplace[i, k] / d
-            for j in range(k + 1, i + 1):
-                h_inplace[i, j] -= f * h_inplace[j, k]
-            b_inplace[i] -= f * b_inplace[k]
-    for k in range(n - 1, -1, -1):
-        total = b_inplace[k] / h_inplace[k, k]
-        if k == ground:
-            total = 0.0
-        else:
-            for i in range(k + 1, n):
-                if i != ground:
-                    total -= h_inplace[i, k] / h_inplace[k, k] * b_inplace[i]
-        b_inplace[k] = total
-
-
 @kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])", CALL)
-
-@kernel("int64(int64[:,::1], float64[:,::1], int64[::1], int64, float64[::1])")
 def first_prices(token: Int64, par: Float64, state: Int64, token_out_i: int, out_log_price: Float64) -> int:
     """Log price of each token in the wanted one along its best marginal path; UNPRICED without one.
 

@@ -249,10 +249,8 @@ def _pay_token(
 
 @kernel(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
-    " int64, float64, int64[:,::1], float64[:,::1], float64[::1])",
+    " int64, float64, int64[:,::1], float64[:,::1], float64[::1], int64[::1])",
     CALL,
-
-    " int64, float64, int64[:,::1], float64[:,::1], float64[::1], int64[::1])"
 )
 def order_legs(
     kind: Int64,
