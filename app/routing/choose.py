@@ -1,9 +1,9 @@
 """Who plans what: every solver's plan on one problem, the best of them, and who is asked when it is not proven best.
 
 Greedy and its rivals always run, in one kernel call: greedy is the plan of plain exchange problems, where the bound
-proves it optimal. Where it does not (fixed costs, minimums, coarse lots) each of SEARCHES is asked, and where nothing
-is proven then, venues that do not pay are dropped; the cheaper plan of at least as many units wins, so greedy is the
-fallback of them all.
+proves it optimal or within GOOD_ENOUGH_UBPS. Where it does not (fixed costs, minimums, coarse lots) each of SEARCHES is
+asked, and where nothing is proven then, venues that do not pay are dropped; the cheaper plan of at least as many units
+wins, so greedy is the fallback of them all.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ KERNELS: Final[dict[Solve, int]] = {
 }
 # Whole-lot searches (name, search), asked in this order; each bounds its own work, for nothing here reads a clock.
 SEARCHES: Final[tuple[tuple[str, Search], ...]] = ((exact.NAME, exact.search),)
+# 0.01 bp of the plan's money: a whole plan that is proven this close is not searched further, which would cost more
+# time than that is worth. A tenth of the smallest effect that any evidence here speaks of.
+GOOD_ENOUGH_UBPS: Final = 10_000
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 
 
@@ -123,8 +126,15 @@ def held(laid: Laid, panel: Panel) -> Contest | None:
 def is_final(found: Contest, request: PlanRequest, panel: Panel, *, has_fixed: bool) -> bool:
     """Whether nobody else is to be asked: it is proven, or there is nobody who could do better."""
     is_sweep = request.approved.value.strategy is Strategy.SWEEP
-    is_proven = found.chosen is None or found.finding.status is SolveStatus.OPTIMAL
-    return is_sweep or is_proven or not (has_fixed or panel.searches)
+    return is_sweep or is_enough(found) or not (has_fixed or panel.searches)
+
+
+def is_enough(found: Contest) -> bool:
+    """Whether the plan is proven best, or places all that was wanted and is proven close enough to the best."""
+    plan, finding = found.chosen, found.finding
+    if plan is None or finding.status is SolveStatus.OPTIMAL:
+        return True
+    return plan.qty_units == found.wanted_units and finding.gap_ubps <= GOOD_ENOUGH_UBPS
 
 
 def decide(problem: RouteProblem, panel: Panel, found_first: Contest | None = None) -> Contest:
@@ -156,7 +166,7 @@ def improve(problem: RouteProblem, panel: Panel, found: Contest, heard: Sequence
     if best is None or problem.request.approved.value.strategy is Strategy.SWEEP:
         return found
     for i in range(len(panel.searches) + problem.has_fixed):
-        if found.finding.status is SolveStatus.OPTIMAL or (heard is not None and i >= len(heard)):
+        if is_enough(found) or (heard is not None and i >= len(heard)):
             break
         answers.append(_ask(problem, panel, found, best, i) if heard is None else heard[i])
         named = (panel.searches[i][0], len(found.candidates)) if i < len(panel.searches) else (panel.names[0], 0)
