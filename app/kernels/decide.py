@@ -119,6 +119,147 @@ def cut(buffer: Int64, begin_i: int, n_rows: int, n_columns: int) -> Int64:
     return buffer[begin_i : begin_i + n_rows * n_columns].reshape((n_rows, n_columns))
 
 
+@kernel("")
+def _pose_step(
+    price_units: Int64,
+    qty_units: Int64,
+    n_levels: Int64,
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    is_gapped: Bool,
+    ints_inplace: Int64,
+    floats_inplace: Float64,
+) -> int:
+    """Poses the problem of these books where the buffers say. Returns the venues admitted."""
+    ints, floats = ints_inplace, floats_inplace
+    n, n_most = ints[N], ints[N_LEVELS]
+    return int(
+        pose_problem(
+            price_units,
+            qty_units,
+            n_levels,
+            book_seq,
+            received_ts_ns,
+            is_gapped,
+            cut(ints, ints[TABLE], N_ASKED, n),
+            cut(ints, ints[STANDING], n, N_TERMS),
+            ints[ints[WISH] : ints[WISH] + N_WISHES],
+            ints[ints[RULE] : ints[RULE] + N_RULES],
+            floats[RATIO],
+            ints[RULE_FITS] != 0,
+            cut(ints, ints[PLACES], N_PLACES, n),
+            cut(ints, ints[TERMS], n, N_TERMS),
+            ints[ints[PRICE] : ints[PRICE] + n_most],
+            ints[ints[QTY] : ints[QTY] + n_most],
+            floats[ints[UNIT_NANO] : ints[UNIT_NANO] + n_most],
+            ints[ints[FIRST] : ints[FIRST] + n + 1],
+            cut(ints, ints[SEEN], n, 2),
+            floats[REACH : REACH + N_REACH],
+            ints[ints[ROOM] : ints[ROOM] + n],
+        )
+    )
+
+
+@kernel("")
+def _contest_step(
+    solvers: Int64,
+    ints_inplace: Int64,
+    floats_inplace: Float64,
+    wanted_units: int,
+    notional_nano: int,
+    max_venues: int,
+    is_sweep: bool,
+) -> bool:
+    """Holds the contest of the posed problem and lays its best plan out. Whether it was held to its end."""
+    ints, floats = ints_inplace, floats_inplace
+    m, k, n_most = ints[N_ADMITTED], solvers.size, ints[N_LEVELS]
+    first = ints[ints[FIRST] : ints[FIRST] + m + 1]
+    n_flat = first[m]
+    units, total = cut(ints, ints[UNITS], k, m), cut(ints, ints[TOTAL], k, 6)
+    walk = ints[ints[WALK] : ints[WALK] + k * m * 4].reshape((k, m, 4))
+    status = ints[ints[STATUS] : ints[STATUS] + k]
+    wanted = hold_contest(
+        first,
+        ints[ints[PRICE] : ints[PRICE] + n_flat],
+        ints[ints[QTY] : ints[QTY] + n_flat],
+        floats[ints[UNIT_NANO] : ints[UNIT_NANO] + n_flat],
+        cut(ints, ints[TERMS], m, N_TERMS),
+        ints[ints[RULE] : ints[RULE] + N_RULES],
+        ints[ints[ROOM] : ints[ROOM] + m],
+        solvers,
+        wanted_units,
+        notional_nano,
+        ints[MOST_UNITS],
+        floats[RATIO],
+        max_venues,
+        ints[HAS_FIXED] != 0,
+        cut(ints, ints[WORK], 2, m),
+        floats[ints[HEAP_KEY] : ints[HEAP_KEY] + m],
+        floats[ints[KEY] : ints[KEY] + 2 * n_most],
+        units,
+        walk,
+        total,
+        status,
+    )
+    best = pick_best(total, status, wanted, notional_nano, is_sweep)
+    ints_inplace[WANTED], ints_inplace[BEST], ints_inplace[IS_HELD] = wanted, best, best != -2
+    if best == -2:
+        return False
+    chosen, chosen_walk = ints[ints[CHOSEN] : ints[CHOSEN] + m], cut(ints, ints[CHOSEN_WALK], m, 4)
+    take_best(best, units, walk, chosen, chosen_walk)
+    return True
+
+
+@kernel("")
+def _prove_step(
+    price_units: Int64,
+    qty_units: Int64,
+    n_levels: Int64,
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    is_gapped: Bool,
+    ints_inplace: Int64,
+    floats_inplace: Float64,
+    wanted_units: int,
+) -> int:
+    """Proves the chosen plan where the buffers say. Returns how many laws are broken."""
+    ints, floats = ints_inplace, floats_inplace
+    n, m, n_most = ints[N], ints[N_ADMITTED], ints[N_LEVELS]
+    first = ints[ints[FIRST] : ints[FIRST] + m + 1]
+    n_flat = first[m]
+    return int(
+        prove_plan(
+            price_units,
+            qty_units,
+            n_levels,
+            book_seq,
+            received_ts_ns,
+            is_gapped,
+            cut(ints, ints[PLACES], N_PLACES, n),
+            cut(ints, ints[FACTS], N_FACTS, n),
+            cut(ints, ints[TABLE], N_ASKED, n),
+            ints[ints[WISH] : ints[WISH] + N_WISHES],
+            ints[ints[RULE] : ints[RULE] + N_RULES],
+            first,
+            ints[ints[PRICE] : ints[PRICE] + n_flat],
+            ints[ints[QTY] : ints[QTY] + n_flat],
+            floats[ints[UNIT_NANO] : ints[UNIT_NANO] + n_flat],
+            cut(ints, ints[TERMS], m, N_TERMS),
+            ints[ints[CHOSEN] : ints[CHOSEN] + m],
+            cut(ints, ints[CHOSEN_WALK], m, 4),
+            wanted_units,
+            ints[HAS_FIXED] != 0,
+            floats[SCALE],
+            cut(ints, ints[WORK], 2, m),
+            floats[ints[HEAP_KEY] : ints[HEAP_KEY] + m],
+            floats[ints[KEY] : ints[KEY] + 2 * n_most],
+            cut(ints, ints[SENT], m, 2),
+            floats[ints[NANO] : ints[NANO] + m * 3].reshape((m, 3)),
+            ints_inplace[FOUND : FOUND + N_FOUND],
+        )
+    )
+
+
 @kernel(
     "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[::1],"
     " int64[::1], float64[::1], int64, int64, int64, int64, int64, int64, boolean)"
@@ -148,108 +289,32 @@ def decide_plan(
     ints_inplace says. A contest needs IS_NARROW, and a proof after a contest that it was held to its end: where that
     fails the rest is left out and IS_HELD is 0. Returns the venues admitted. Source: docs/kernels.md#pose.
     """
-    ints, floats = ints_inplace, floats_inplace
-    n, n_most, k = ints[N], ints[N_LEVELS], solvers.size
-    table, standing = cut(ints, ints[TABLE], N_ASKED, n), cut(ints, ints[STANDING], n, N_TERMS)
-    wish, rule = ints[ints[WISH] : ints[WISH] + N_WISHES], ints[ints[RULE] : ints[RULE] + N_RULES]
-    places, all_terms = cut(ints, ints[PLACES], N_PLACES, n), cut(ints, ints[TERMS], n, N_TERMS)
-    all_first, reach = ints[ints[FIRST] : ints[FIRST] + n + 1], floats[REACH : REACH + N_REACH]
-    room = ints[ints[ROOM] : ints[ROOM] + n]
-    price, qty = ints[ints[PRICE] : ints[PRICE] + n_most], ints[ints[QTY] : ints[QTY] + n_most]
-    unit_nano, key = floats[ints[UNIT_NANO] : ints[UNIT_NANO] + n_most], floats[ints[KEY] : ints[KEY] + 2 * n_most]
+    ints = ints_inplace
     if step_i & POSE:
+        wish_i = ints[WISH]
         ints_inplace[IS_HELD] = 0
-        wish[NOW_NS], wish[CAP_UNITS] = now_ns, cap_units
-        ints_inplace[N_ADMITTED] = pose_problem(
-            price_units,
-            qty_units,
-            n_levels,
-            book_seq,
-            received_ts_ns,
-            is_gapped,
-            table,
-            standing,
-            wish,
-            rule,
-            floats[RATIO],
-            ints[RULE_FITS] != 0,
-            places,
-            all_terms,
-            price,
-            qty,
-            unit_nano,
-            all_first,
-            cut(ints, ints[SEEN], n, 2),
-            reach,
-            room,
+        ints_inplace[wish_i + NOW_NS], ints_inplace[wish_i + CAP_UNITS] = now_ns, cap_units
+        ints_inplace[N_ADMITTED] = _pose_step(
+            price_units, qty_units, n_levels, book_seq, received_ts_ns, is_gapped, ints_inplace, floats_inplace
         )
     m = ints[N_ADMITTED]
-    if m == 0 or (step_i & CONTEST and reach[IS_NARROW] == 0.0):
+    is_contest = (step_i & CONTEST) != 0
+    if m == 0 or (is_contest and floats_inplace[REACH + IS_NARROW] == 0.0):
         return int(m)
-    terms, first, room = all_terms[:m], all_first[: m + 1], room[:m]
-    price, qty, unit_nano = price[: first[m]], qty[: first[m]], unit_nano[: first[m]]
-    work, heap_key = cut(ints, ints[WORK], 2, m), floats[ints[HEAP_KEY] : ints[HEAP_KEY] + m]
-    chosen, chosen_walk = ints[ints[CHOSEN] : ints[CHOSEN] + m], cut(ints, ints[CHOSEN_WALK], m, 4)
-    if step_i & CONTEST:
-        units, total = cut(ints, ints[UNITS], k, m), cut(ints, ints[TOTAL], k, 6)
-        walk = ints[ints[WALK] : ints[WALK] + k * m * 4].reshape((k, m, 4))
-        status = ints[ints[STATUS] : ints[STATUS] + k]
-        wanted = hold_contest(
-            first,
-            price,
-            qty,
-            unit_nano,
-            terms,
-            rule,
-            room,
-            solvers,
-            wanted_units,
-            notional_nano,
-            ints[MOST_UNITS],
-            floats[RATIO],
-            max_venues,
-            ints[HAS_FIXED] != 0,
-            work,
-            heap_key,
-            key,
-            units,
-            walk,
-            total,
-            status,
-        )
-        best = pick_best(total, status, wanted, notional_nano, is_sweep)
-        ints_inplace[WANTED], ints_inplace[BEST], ints_inplace[IS_HELD] = wanted, best, best != -2
-        if best == -2:
-            return int(m)
-        take_best(best, units, walk, chosen, chosen_walk)
+    if is_contest and not _contest_step(
+        solvers, ints_inplace, floats_inplace, wanted_units, notional_nano, max_venues, is_sweep
+    ):
+        return int(m)
     if step_i & PROVE:
-        ints_inplace[N_BROKEN] = prove_plan(
+        ints_inplace[N_BROKEN] = _prove_step(
             price_units,
             qty_units,
             n_levels,
             book_seq,
             received_ts_ns,
             is_gapped,
-            places,
-            cut(ints, ints[FACTS], N_FACTS, n),
-            table,
-            wish,
-            rule,
-            first,
-            price,
-            qty,
-            unit_nano,
-            terms,
-            chosen,
-            chosen_walk,
-            wanted_units if not step_i & CONTEST else ints[WANTED],
-            ints[HAS_FIXED] != 0,
-            floats[SCALE],
-            work,
-            heap_key,
-            key,
-            cut(ints, ints[SENT], m, 2),
-            floats[ints[NANO] : ints[NANO] + m * 3].reshape((m, 3)),
-            ints_inplace[FOUND : FOUND + N_FOUND],
+            ints_inplace,
+            floats_inplace,
+            ints[WANTED] if is_contest else wanted_units,
         )
     return int(m)
