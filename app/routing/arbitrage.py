@@ -58,7 +58,7 @@ class Path:
 def best_cycle(conversions: Conversions, *, max_hops: int = MAX_HOPS) -> Cycle | None:
     """The simple cycle that gains most per unit, exact up to `max_hops` (4 or 6); a longer one where only it gains."""
     if max_hops not in (4, MAX_HOPS):
-        raise BadRequest("bad_request", f"max_hops must be 4 or {MAX_HOPS}, not {max_hops}")
+        raise BadRequest("invalid_request", f"max_hops must be 4 or {MAX_HOPS}, not {max_hops}")
     n = conversions.n_assets
     after_fee, row = _tables(conversions)
     with np.errstate(divide="ignore"):
@@ -91,7 +91,7 @@ def best_path(
     """
     n, (source_i, target_i) = conversions.n_assets, ends
     if source_i == target_i or max_hops < 1 or amount_units <= 0:
-        raise BadRequest("bad_request", "a path needs two assets, a hop and an amount")
+        raise BadRequest("invalid_request", "a path needs two assets, a hop and an amount")
     after_fee, row = _tables(conversions)
     gas = np.zeros((n, n)) if conversions.gas_units is None else np.append(conversions.gas_units, 0.0)[row]
     units, before = np.empty((max_hops + 1, n)), np.empty((max_hops + 1, n), np.int64)
@@ -112,7 +112,7 @@ def _tables(conversions: Conversions) -> tuple[Float64Array, Int64Array]:
     columns = conversions.source_i, conversions.target_i, conversions.ratio, conversions.fee_frac
     if paths.lay_rates(*columns, table, row) != OK:
         raise BadRequest(
-            "bad_request", f"an asset that is not one of {n}, or a rate that is not above zero after its fee"
+            "invalid_request", f"an asset that is not one of {n}, or a rate that is not above zero after its fee"
         )
     return table, row
 

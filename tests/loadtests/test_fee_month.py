@@ -19,7 +19,7 @@ from loadtests.fee_month import (
     value_report,
 )
 
-SHORT = {"instants_per_day": 2, "sizes_usd": [25_000]}
+SHORT = {"instants_per_day": 2, "sizes_usd": [100_000]}
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_the_complement_of_more_than_one_is_nothing():
     assert fp.complement(2 * ONE) == 0
 
 
-@given(st.integers(10**12, 10**30), st.integers(1, 4 * ONE))
+@given(st.integers(10**12, 10**30), st.integers(1, 29 * ONE // 10))
 def test_a_power_lies_between_its_roundings(base, exponent):
     exact = math.exp(exponent / ONE * math.log(base / ONE))
     below, above = fp.power_down(base, exponent) / ONE, fp.power_up(base, exponent) / ONE
