@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.enums import ContractKind, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.enums import ContractKind, Side
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
-from app.domain.orders import Approved, ParentOrder, VenueFilter
+from app.domain.orders import Approved
 from app.domain.plan import PlanRequest
 from app.domain.units import NANO
 from app.kernels import jit
@@ -23,6 +23,7 @@ from app.routing.problem import RouteProblem
 from app.routing.router import Router
 from app.routing.solvers import exact
 from app.shm.books import SymbolBooks
+from loadtests.markets import market_order
 
 NOW_NS = 1_800_000_000_000_000_000
 BPS_PPM = 100
@@ -121,27 +122,7 @@ def request_of(
     symbol: Symbol, side: Side, qty_units: int, listings: Mapping[str, Instrument], fees: Mapping[str, FeeTier]
 ) -> PlanRequest:
     """A market order for `qty_units` over the listings, with nothing else in its way."""
-    order = ParentOrder(
-        account="case",
-        client_order_id="case",
-        symbol=symbol.name,
-        side=side,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.IOC,
-        strategy=Strategy.SOR,
-        remainder=Remainder.NONE,
-        qty_units=qty_units,
-        notional_nano=None,
-        limit_price_units=None,
-        max_slippage_ppm=None,
-        expire_ts_ns=0,
-        venues=VenueFilter(),
-        is_full_fill_required=False,
-        decision_ts_ns=0,
-        decision_price_units=None,
-        received_ts_ns=NOW_NS,
-        body_hash="case",
-    )
+    order = market_order("case", symbol.name, side, qty_units, NOW_NS)
     return PlanRequest(
         approved=Approved(order, 1, 1),
         symbol=symbol,

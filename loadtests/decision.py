@@ -12,12 +12,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from app.domain.book import BookSnapshot
-from app.domain.enums import ContractKind, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.enums import ContractKind, Side
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
-from app.domain.orders import Approved, ParentOrder, VenueFilter
+from app.domain.orders import Approved
 from app.domain.plan import PlanRequest
 from app.domain.units import NANO
 from app.kernels import jit
@@ -25,7 +26,7 @@ from app.routing.choose import SOLVERS
 from app.routing.router import Router
 from app.shm.books import BookBoard
 from loadtests.kernels import buffers, heapq_decider
-from loadtests.markets import MID_UNITS, Market, make_market
+from loadtests.markets import MID_UNITS, Market, make_market, market_order
 
 SHAPES = ((8, 20), (32, 20), (64, 100))
 NOW_NS = 1_800_000_000_000_000_000
@@ -52,27 +53,7 @@ def board_of(market: Market) -> BookBoard:
 def request_of(market: Market) -> PlanRequest:
     """A market buy of a quarter of the displayed depth."""
     venues = [f"venue_{v:02}" for v in range(market.n_venues)]
-    order = ParentOrder(
-        account="bench",
-        client_order_id="bench",
-        symbol=SYMBOL.name,
-        side=Side.BUY,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.IOC,
-        strategy=Strategy.SOR,
-        remainder=Remainder.NONE,
-        qty_units=market.target_units,
-        notional_nano=None,
-        limit_price_units=None,
-        max_slippage_ppm=50_000,
-        expire_ts_ns=0,
-        venues=VenueFilter(),
-        is_full_fill_required=False,
-        decision_ts_ns=0,
-        decision_price_units=None,
-        received_ts_ns=NOW_NS,
-        body_hash="bench",
-    )
+    order = replace(market_order("bench", SYMBOL.name, Side.BUY, market.target_units, NOW_NS), max_slippage_ppm=50_000)
     fees = market.terms[:, 0].tolist()
     return PlanRequest(
         approved=Approved(order, 1, 1),

@@ -31,11 +31,11 @@ import uvloop
 
 from app.bootstrap import DEMO_ACCOUNT, make_core
 from app.domain.book import BookDelta, BookSnapshot, Level
-from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, TimeInForce
 from app.domain.events import Fact, OrderDone, RoutePlanned
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument
-from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
+from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.recorded import RecordedMarket
 from app.domain.units import NANO, PPM
 from app.domain.universe import Universe
@@ -52,6 +52,7 @@ from app.store.journal import SqliteJournal
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
+from loadtests.markets import market_order
 
 RECORDING = Path(__file__).parents[2] / "shared" / "data" / "public" / "l2" / "binance_3mkt_20240808"
 SPEED = 10
@@ -265,26 +266,9 @@ class Run:
             await self._submit(replace(self._order(symbol.name, side, qty), max_slippage_ppm=20_000))
 
     def _order(self, symbol: str, side: Side, qty_units: int) -> ParentOrder:
-        return ParentOrder(
-            account=DEMO_ACCOUNT,
+        return replace(
+            market_order(DEMO_ACCOUNT, symbol, side, qty_units, time.time_ns()),
             client_order_id=f"feed-{next(self._ids)}",
-            symbol=symbol,
-            side=side,
-            order_type=OrderType.MARKET,
-            time_in_force=TimeInForce.IOC,
-            strategy=Strategy.SOR,
-            remainder=Remainder.NONE,
-            qty_units=qty_units,
-            notional_nano=None,
-            limit_price_units=None,
-            max_slippage_ppm=None,
-            expire_ts_ns=0,
-            venues=VenueFilter(),
-            is_full_fill_required=False,
-            decision_ts_ns=0,
-            decision_price_units=None,
-            received_ts_ns=time.time_ns(),
-            body_hash="feed",
         )
 
     async def _submit(self, order: ParentOrder) -> str:

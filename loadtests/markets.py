@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.orders import ParentOrder, VenueFilter
+
 Int64 = npt.NDArray[np.int64]
 
 MID_UNITS = 6_400_000  # 64,000.00 at two decimals
@@ -59,4 +62,29 @@ def make_market(n_venues: int, n_levels: int, seed: int = 7) -> Market:
         rule=np.array([1, 1, 100, 1, 0, 0], np.int64),
         room_units=np.full(n_venues, 2**40, np.int64),
         target_units=int(qty[:, 1].sum()) // 4,
+    )
+
+
+def market_order(account: str, symbol: str, side: Side, qty_units: int, received_ts_ns: int) -> ParentOrder:
+    """A market order, immediate or cancel, with nothing else in its way; its client id is the account's name."""
+    return ParentOrder(
+        account=account,
+        client_order_id=account,
+        symbol=symbol,
+        side=side,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.IOC,
+        strategy=Strategy.SOR,
+        remainder=Remainder.NONE,
+        qty_units=qty_units,
+        notional_nano=None,
+        limit_price_units=None,
+        max_slippage_ppm=None,
+        expire_ts_ns=0,
+        venues=VenueFilter(),
+        is_full_fill_required=False,
+        decision_ts_ns=0,
+        decision_price_units=None,
+        received_ts_ns=received_ts_ns,
+        body_hash=account,
     )
