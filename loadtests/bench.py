@@ -141,7 +141,8 @@ def run(*, is_quick: bool = False, only: Sequence[str] = ()) -> Measured:
     before = probe.look()
     parts = {part.name: part.rows(is_quick=is_quick) for part in PARTS if not only or part.name in only}
     probes = [{"when": "before", **asdict(before)}, {"when": "after", **asdict(probe.look())}]
-    measured: Measured = {"machine": machine(), "parts": parts, "probe": probes}
+    command = 'make bench ARGS="--quick --save"' if is_quick else "make bench ARGS=--save"
+    measured: Measured = {"command": command, "machine": machine(), "parts": parts, "probe": probes}
     limits = tomllib.loads(BUDGETS.read_text())
     return measured | {"broken_budgets": list(broken(parts, limits["budget"])), "goals": goals(parts, limits["goal"])}
 
@@ -224,13 +225,13 @@ def columns(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def markdown(measured: Measured, command: str = "make bench") -> str:
+def markdown(measured: Measured) -> str:
     """The results file: every figure, its meaning, the machine, the command."""
     about = measured["machine"]
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{command} ARGS=--save`. {about['cpu']}, {about['cores']} cores, Python {about['python']}.",
+        f"Written by `{measured['command']}`. {about['cpu']}, {about['cores']} cores, Python {about['python']}.",
         "Shared and noisy: CPU time and ratios of interleaved runs are the basis; wall times only with the probe.",
         "",
     ]

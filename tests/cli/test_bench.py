@@ -17,6 +17,7 @@ ROW = [{"shape": "8x20", "numba_ns": 700}]
 @pytest.fixture
 def measured(monkeypatch):
     figures = {
+        "command": "make bench ARGS=--save",
         "machine": {"cpu": "some cpu", "cores": 2, "python": "3.11"},
         "parts": {"kernels": ROW, "rates": [{"rate_per_s": 50}]},
         "probe": [{"when": "before", "stretch_p50": 1.0}],

@@ -17,6 +17,7 @@ PART_ROWS = {
     "http": [{"order_us": 9}],
 }
 MEASURED = {
+    "command": "make bench ARGS=--save",
     "machine": {"cpu": "some cpu", "cores": 2, "python": "3.11"},
     "parts": PART_ROWS,
     "probe": [{"when": "before", "stretch_p50": 1.0}, {"when": "after", "stretch_p50": 1.1}],
