@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest
 VENV_STAMP := $(VENV)/.stamp-venv
 CORE_STAMP := $(VENV)/.stamp-core
 DEV_STAMP := $(VENV)/.stamp-dev
-PROJECT := pyproject.toml requirements/core.in requirements/replay.in
+PROJECT := pyproject.toml requirements/core.in requirements/replay.in requirements/cex.in
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
