@@ -1,0 +1,391 @@
+"""One exchange account through ccxt: the adapter of every venue, steered by its profile.
+
+Laws: a placement is one HTTP request, never repeated. What was asked and not answered is UNKNOWN, and asked about. What
+the stream says and what REST says is one story (`OwnOrders`). Prices and quantities leave as exact strings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from app import observe
+from app.domain.errors import Unavailable
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ChildOrder
+from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
+from app.domain.universe import Universe
+from app.venues.base import VenueBase
+from app.venues.cex.budget import Budgets
+from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
+from app.venues.cex.desk import Desk
+from app.venues.cex.errors import placement_report, says_absent
+from app.venues.cex.exact import price_text, qty_text
+from app.venues.cex.feed import CcxtFeed
+from app.venues.cex.health import Health
+from app.venues.cex.profile import VenueProfile
+from app.venues.cex.reports import OwnOrder, OwnOrders
+from app.venues.cex.session import Call, SessionSettings, calling, make_session
+from app.venues.cex.signing import RequestSigner, RiskToken
+from app.venues.cex.statements import Told, statement_of
+from app.venues.cex.streams import Stream, Tasks
+
+TokenSource = Callable[[ChildOrder, int, int], RiskToken | None]
+
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_START_TIMEOUT_S: Final = 2.0
+_FIRST_BACKOFF_S: Final = 0.1
+_MAX_BACKOFF_S: Final = 5.0
+_SWEEP_EVERY_S: Final = 0.1
+# An order is asked about when its stream has been silent about it for so long, then ever more rarely.
+_FIRST_LOOK_NS: Final = 300 * _NS_PER_MS
+_MAX_LOOK_NS: Final = 5 * _NS_PER_S
+_CLOCK_EVERY_S: Final = 5.0
+_STREAM_UP_AFTER_S: Final = 0.2
+
+
+def no_token(child: ChildOrder, limits_version: int, decision_seq: int) -> RiskToken | None:
+    """Of signers that ask for none: tests."""
+    return None
+
+
+class CcxtVenue(VenueBase):
+    """One account at one exchange; it reconnects by itself for as long as it is started."""
+
+    def __init__(
+        self,
+        profile: VenueProfile,
+        universe: Universe,
+        clock: Clock,
+        settings: SessionSettings,
+        *,
+        signer: RequestSigner,
+        budgets: Budgets,
+        token_of: TokenSource = no_token,
+        has_feed: bool = True,
+    ) -> None:
+        super().__init__(profile.venue_id, clock)
+        self.profile = profile
+        self._settings = settings
+        self._token_of = token_of
+        self._listings = listings_of(universe, profile.venue_id)
+        self._life = request_life(profile.ccxt_id)
+        key_id = signer.key_id(profile.venue_id, settings.account)
+        self._budget = budgets.of(profile, key_id=key_id, account=settings.account)
+        self._health = Health(profile.venue_id, clock, self._budget)
+        self._feed = CcxtFeed(profile, self._listings, clock, self._health) if has_feed else None
+        self._exchange: Any = make_session(
+            profile, settings, self._budget, clock, signer=signer, on_wire=self._on_private_wire
+        )
+        self._public: Any = (
+            make_session(profile, replace(settings, account=""), self._budget, clock, on_wire=self._feed.on_wire)
+            if self._feed is not None
+            else None
+        )
+        self._desk = Desk(profile, self._listings, self._exchange, clock, self._health)
+        self._orders = OwnOrders(profile, self._listings, self._report, clock.wall_ns)
+        self._tasks = Tasks(profile.venue_id)
+        self._connected = asyncio.Event()
+        self._on_report: ReportSink | None = None
+        self._on_book: BookSink | None = None
+
+    # life
+
+    async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
+        """Starts connecting, and waits a little for it; a venue that is away joins later."""
+        self._on_report, self._on_book = on_report, on_book
+        self._tasks.start(self._connect(), "connect")
+        try:
+            await asyncio.wait_for(self._connected.wait(), _START_TIMEOUT_S)
+        except TimeoutError:
+            return
+
+    async def stop(self) -> None:
+        if self._feed is not None:
+            await self._feed.stop()
+        await self._tasks.stop()
+        for exchange in (self._exchange, self._public):
+            if exchange is not None:
+                await exchange.close()
+        self._connected.clear()
+
+    async def _connect(self) -> None:
+        """Markets, the account's modes and the clock, until they are there; then everything else begins."""
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            try:
+                await self._prepare()
+                break
+            except Unavailable as error:
+                self._health.lacks("connect", error.detail)
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
+        self._health.has("connect")
+        self._connected.set()
+        self._tasks.start(self._sweep(), "sweep")
+        self._tasks.start(self._watch_clock(), "clock")
+        for stream in self._own_streams():
+            self._tasks.start(stream.run(), stream.name)
+        if self._feed is not None:
+            assert self._on_book is not None
+            self._feed.start(self._public, self._on_book)
+
+    async def _prepare(self) -> None:
+        """What ccxt would otherwise ask in the middle of a placement, and what the streams need."""
+        desk, exchange = self._desk, self._exchange
+        await desk.ask("markets", exchange.load_markets)
+        if self._public is not None:
+            self._public.set_markets(exchange.markets, exchange.currencies)
+            self._public.markets_loading = asyncio.get_running_loop().create_future()
+            self._public.markets_loading.set_result(self._public.markets)
+        # From here on what ccxt parses stays text: no money goes through a float.
+        exchange.number = str
+        await desk.venue_time_ns()
+        await desk.balance()
+        missing = [name for name in self._listings if name not in exchange.markets]
+        if missing:
+            self._health.lacks("markets", ", ".join(missing))
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_EVERY_S)
+            try:
+                await self._desk.venue_time_ns()
+            except Unavailable:
+                continue  # told and counted where it happened
+
+    # orders
+
+    async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+        await self.place(child, self._token_of(child, limits_version, decision_seq))
+
+    async def place(self, child: ChildOrder, token: RiskToken | None) -> None:
+        """The placement's one request and its outcome; `token` is the gate's proof for the signer."""
+        order = self._orders.add(child)
+        if why := self._barred(child):
+            report = ExecutionReport(
+                ReportKind.REJECTED, self.venue_id, child.client_id, code="not_sent", text=why, evidence="local:barred"
+            )
+            self._orders.take_report(order, report)
+            return
+        call = Call("place", token, self.profile.placement)
+        error, made = await self._request_placement(order, call)
+        venue_order_id = str((made or {}).get("id") or "")
+        if call.is_answered:
+            self._health.answered()
+        elif not isinstance(error, Unavailable):
+            self._health.unanswered()
+        report = placement_report(self.profile, child.client_id, call, error, venue_order_id)
+        self._orders.take_report(order, report)
+        order.next_look_ns = self._clock.monotonic_ns() + _FIRST_LOOK_NS
+        if made is not None and report.kind is ReportKind.ACKED and made.get("status"):
+            self._orders.take_order({**made, "clientOrderId": order.wire_id}, "ack")
+
+    async def _request_placement(
+        self, order: OwnOrder, call: Call
+    ) -> tuple[BaseException | None, Mapping[str, Any] | None]:
+        child = order.child
+        qty = qty_text(order.symbol, order.instrument, child.qty_lots)
+        price = price_text(order.symbol, order.instrument, child.price_ticks)
+        try:
+            with calling(call):
+                made = await self._exchange.create_order(
+                    child.symbol, "limit", child.side.value, qty, price, self._placement_params(order)
+                )
+        except asyncio.CancelledError as error:
+            if call.may_have_left:
+                self._orders.take_report(order, placement_report(self.profile, child.client_id, call, error, ""))
+            raise
+        except Exception as error:  # noqa: BLE001 - the rim of ccxt: `call` says what became of the request
+            observe.venue_call_failed(self.venue_id, "send", error)
+            return error, None
+        return None, made
+
+    def _placement_params(self, order: OwnOrder) -> dict[str, Any]:
+        child, profile = order.child, self.profile
+        offset_ns = self._health.offset.offset_ns
+        venue_now_ns = self._clock.wall_ns() + offset_ns
+        return {
+            **profile.time_in_force[child.time_in_force],
+            profile.client_id.param: order.wire_id,
+            **deadline_params(self._life, child.deadline_ts_ns + offset_ns, venue_now_ns),
+        }
+
+    def _barred(self, child: ChildOrder) -> str:
+        """Why `child` does not leave; empty where it may."""
+        if not self._connected.is_set():
+            return "not connected"
+        state, reason = self._health.state()
+        if state is VenueState.DOWN:
+            return reason
+        if child.time_in_force not in self.profile.time_in_force:
+            return f"{child.time_in_force} is not offered"
+        if self._clock.wall_ns() >= child.deadline_ts_ns:
+            return "deadline passed"
+        return ""
+
+    async def cancel(self, child: ChildOrder) -> None:
+        """Raises Unavailable where the wish never left, or was not answered."""
+        self._require_connection()
+        order = self._orders.add(child)
+        if not order.venue_order_id and not self.profile.cancel_by_client_id:
+            found = await self._desk.order(order)
+            if found is None:
+                self._cancel_rejected(order, "unknown_order")
+                return
+            self._orders.take_order(found, "rest")
+        params = {} if order.venue_order_id else {self.profile.client_id.param: order.wire_id}
+        call = Call("cancel")
+        try:
+            await self._desk.ask(
+                "cancel",
+                lambda: self._exchange.cancel_order(order.venue_order_id or None, child.symbol, params),
+                call=call,
+            )
+        except Unavailable:
+            if not says_absent(self.profile, call):
+                raise
+            self._cancel_rejected(order, "already_done" if order.is_placed else "unknown_order")
+        order.n_looks, order.next_look_ns = 0, self._clock.monotonic_ns() + _FIRST_LOOK_NS // 3
+
+    def _cancel_rejected(self, order: OwnOrder, code: str) -> None:
+        report = ExecutionReport(
+            ReportKind.CANCEL_REJECTED, self.venue_id, order.child.client_id, code=code, evidence="rest:cancel"
+        )
+        self._report(report)
+
+    async def query(self, child: ChildOrder) -> None:
+        """Asks about `child` and tells all that is known. Raises Unavailable where nobody answered."""
+        self._require_connection()
+        order = self._orders.add(child)
+        found = await self._desk.order(order)
+        looked_ns = 0
+        if found is None:
+            # Once more, after the venue's own clock was read: that is when it looked, at the earliest.
+            looked_ns = await self._desk.venue_time_ns()
+            found = await self._desk.order(order)
+        if found is None:
+            self._report(
+                ExecutionReport(
+                    ReportKind.NOT_FOUND,
+                    self.venue_id,
+                    child.client_id,
+                    code="never_accepted",
+                    venue_ts_ns=max(0, proven_until_ns(self._life, looked_ns)),
+                    evidence="rest:query",
+                )
+            )
+            return
+        self._orders.retell(order)
+        self._orders.take_order(found, "rest")
+        if order.lacks_fills:
+            await self._fill_gap(order)
+
+    async def open_client_ids(self) -> Sequence[str]:
+        """Raises Unavailable where the venue does not answer."""
+        self._require_connection()
+        found = await self._desk.open_orders()
+        return [client_id for order in found if (client_id := self._orders.client_id_of(order))]
+
+    async def statement(self) -> VenueStatement:
+        """Everything at the venue now. Raises Unavailable where a part of it cannot be had."""
+        self._require_connection()
+        as_of_ns = await self._desk.venue_time_ns()
+        open_orders = await self._desk.open_orders()
+        balance, positions = await self._desk.balance(), await self._desk.positions()
+        ids = [self._orders.client_id_of(order) for order in open_orders]
+        told = Told(balance, positions, tuple(zip(open_orders, ids, strict=True)))
+        return statement_of(self.venue_id, self._listings, as_of_ns, told)
+
+    def health(self) -> VenueHealth:
+        return self._health.report()
+
+    def _require_connection(self) -> None:
+        if not self._connected.is_set():
+            raise Unavailable("venue_unavailable", f"{self.venue_id} is not connected.")
+
+    # what the venue says
+
+    def _own_streams(self) -> list[Stream]:
+        exchange, orders = self._exchange, self._orders
+
+        def on_orders(words: Sequence[Mapping[str, Any]]) -> None:
+            for word in words:
+                orders.take_order(word, "stream")
+
+        def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
+            for word in words:
+                orders.take_trade(word, "stream")
+
+        made = []
+        if "orders" in self.profile.streams and exchange.has.get("watchOrders"):
+            made.append(self._own_stream("orders", exchange.watch_orders, on_orders))
+        if "fills" in self.profile.streams and exchange.has.get("watchMyTrades"):
+            made.append(self._own_stream("fills", exchange.watch_my_trades, on_trades))
+        return made
+
+    def _own_stream(self, name: str, next_words: Callable[[], Any], on_words: Callable[[Any], None]) -> Stream:
+        self._health.lacks(name, "stream not open yet")
+
+        def lost(why: str) -> None:
+            self._health.lacks(name, why)
+
+        def back() -> None:
+            self._health.has(name)
+            for order in self._orders.open():
+                order.n_looks, order.next_look_ns = 0, 0  # what was said meanwhile is asked for
+
+        return Stream(
+            self.venue_id, name, next_words, on_words, lost, back,
+            is_open=lambda: any(client.isConnected for client in self._exchange.clients.values()),
+            open_after_s=_STREAM_UP_AFTER_S,
+        )  # fmt: skip
+
+    def _on_private_wire(self, client: Any, message: Any) -> bool:
+        self._health.heard("own")
+        return True
+
+    async def _sweep(self) -> None:
+        """Asks over REST about every order that its stream leaves open or incomplete for too long."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY_S)
+            now_ns = self._clock.monotonic_ns()
+            for order in self._orders.open():
+                if order.next_look_ns > now_ns:
+                    continue
+                order.n_looks += 1
+                order.next_look_ns = now_ns + min(_FIRST_LOOK_NS << min(order.n_looks, 8), _MAX_LOOK_NS)
+                try:
+                    await self._look(order)
+                except Unavailable:
+                    continue  # told and counted where it happened; the next look is set
+
+    async def _look(self, order: OwnOrder) -> None:
+        found = await self._desk.order(order)
+        if found is not None:
+            self._orders.take_order(found, "rest")
+        if order.lacks_fills:
+            await self._fill_gap(order)
+
+    async def _fill_gap(self, order: OwnOrder) -> None:
+        for trade in await self._desk.trades_of(order):
+            self._orders.take_trade(trade, "rest", is_last_word=True)
+        self._orders.settle(order)
+
+    def _report(self, report: ExecutionReport) -> None:
+        assert self._on_report is not None
+        self._on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+
+
+def listings_of(universe: Universe, venue_id: str) -> dict[str, tuple[Symbol, Instrument]]:
+    """By symbol: what is listed at `venue_id`, with the symbol's scales."""
+    return {
+        name: (universe.symbols[name], instrument)
+        for (venue, name), instrument in universe.instruments.items()
+        if venue == venue_id
+    }

@@ -1,0 +1,159 @@
+"""Request budgets of venues: counted before anything leaves, shared by whoever shares them at the venue.
+
+A window counts what left within its last `window_ms`, whatever the venue's own windows are aligned to: never more than
+the limit in any window of that length. Part of it is kept for cancels and questions. What the venue says of its own
+count (headers) corrects ours upwards; its word to stop stops everything until then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.venues.cex.profile import RateBudget, Scope, VenueProfile
+
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_PPM: Final = 1_000_000
+# Calls that may spend the reserve: what takes risk away, and what tells us of it.
+_FROM_RESERVE: Final = frozenset({"cancel", "cancel_all", "query"})
+_TOO_MANY: Final = frozenset({418, 429})
+_DEFAULT_PAUSE_NS: Final = 1 * _NS_PER_S
+_MAX_PAUSE_NS: Final = 3_600 * _NS_PER_S
+
+# header -> the budget it counts ("" : the first of the venue), and whether it says used or left.
+_USED: Final = {
+    "x-mbx-used-weight-1m": "weight",
+    "x-mbx-order-count-10s": "orders_10s",
+    "x-mbx-order-count-1d": "orders_day",
+}
+_LEFT: Final = {"x-bapi-limit-status": "", "x-gate-ratelimit-requests-remain": "", "gw-ratelimit-remaining": ""}
+
+
+@dataclass(slots=True)
+class _Window:
+    """What was spent of one budget, oldest first."""
+
+    rule: RateBudget
+    spent: deque[tuple[int, int]] = field(default_factory=deque)  # (when, units)
+    used_units: int = 0
+
+    def _forget(self, now_ns: int) -> None:
+        horizon_ns = now_ns - self.rule.window_ms * _NS_PER_MS
+        while self.spent and self.spent[0][0] <= horizon_ns:
+            self.used_units -= self.spent.popleft()[1]
+
+    def wait_ns(self, cost_units: int, limit_units: int, now_ns: int) -> int:
+        """How long until `cost_units` more stay within `limit_units`; 0: now."""
+        self._forget(now_ns)
+        over_units = self.used_units + cost_units - limit_units
+        if over_units <= 0:
+            return 0
+        for spent_ns, units in self.spent:
+            over_units -= units
+            if over_units <= 0:
+                return spent_ns + self.rule.window_ms * _NS_PER_MS - now_ns
+        return self.rule.window_ms * _NS_PER_MS
+
+    def spend(self, units: int, now_ns: int) -> None:
+        if units > 0:
+            self.spent.append((now_ns, units))
+            self.used_units += units
+
+    def correct(self, used_units: int, now_ns: int) -> None:
+        """The venue counts more than we do: somebody else shares the budget."""
+        self._forget(now_ns)
+        self.spend(used_units - self.used_units, now_ns)
+
+    def left_ppm(self, now_ns: int) -> int:
+        self._forget(now_ns)
+        return max(0, self.rule.limit - self.used_units) * _PPM // self.rule.limit
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Until when the venue told this sharer to stop."""
+
+    until_ns: int = 0
+
+
+class SessionBudget:
+    """The windows that one session's requests count in; some of them are other sessions' too."""
+
+    def __init__(self, windows: tuple[_Window, ...], pause: _Pause) -> None:
+        self._windows = windows
+        self._pause = pause
+
+    def take(self, call: str, now_ns: int) -> int:
+        """Spends `call` and gives 0, or gives the nanoseconds after which to ask again, having spent nothing."""
+        if self._pause.until_ns > now_ns:
+            return self._pause.until_ns - now_ns
+        wait_ns = 0
+        for window in self._windows:
+            rule = window.rule
+            limit_units = rule.limit if call in _FROM_RESERVE else rule.limit - rule.cancel_reserve
+            cost_units = rule.cost(call)
+            if cost_units > 0:
+                wait_ns = max(wait_ns, window.wait_ns(cost_units, limit_units, now_ns))
+        if wait_ns > 0:
+            return wait_ns
+        for window in self._windows:
+            window.spend(window.rule.cost(call), now_ns)
+        return 0
+
+    def heard(self, status: int, headers: Mapping[str, str], now_ns: int) -> None:
+        """Learns from an answer: the venue's own count, and its word to stop."""
+        names = {name.lower(): value for name, value in headers.items()}
+        for header, budget in _USED.items():
+            self._correct(budget, names.get(header, ""), now_ns, is_left=False)
+        for header, budget in _LEFT.items():
+            self._correct(budget, names.get(header, ""), now_ns, is_left=True)
+        if status in _TOO_MANY:
+            pause_ns = _pause_ns(names)
+            self._pause.until_ns = max(self._pause.until_ns, now_ns + pause_ns)
+
+    def _correct(self, budget: str, text: str, now_ns: int, *, is_left: bool) -> None:
+        if not text.isdigit():
+            return
+        for window in self._windows:
+            if budget in ("", window.rule.name):
+                units = int(text)
+                window.correct(window.rule.limit - units if is_left else units, now_ns)
+                return
+
+    def paused_ns(self, now_ns: int) -> int:
+        """How long the venue still wants to hear nothing."""
+        return max(0, self._pause.until_ns - now_ns)
+
+    def left_ppm(self, now_ns: int) -> int:
+        """What is left of the tightest window."""
+        return min((window.left_ppm(now_ns) for window in self._windows), default=_PPM)
+
+
+def _pause_ns(headers: Mapping[str, str]) -> int:
+    text = headers.get("retry-after", "")
+    if text.isdigit():
+        return min(max(int(text) * _NS_PER_S, _NS_PER_S // 10), _MAX_PAUSE_NS)
+    text = headers.get("gw-ratelimit-reset", "")
+    if text.isdigit():
+        return min(max(int(text) * _NS_PER_MS, _NS_PER_S // 10), _MAX_PAUSE_NS)
+    return _DEFAULT_PAUSE_NS
+
+
+class Budgets:
+    """Every budget of one process (and so of one address), by venue and by who shares it."""
+
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, str, str, str], _Window] = {}
+        self._pauses: dict[tuple[str, str], _Pause] = {}
+
+    def of(self, profile: VenueProfile, *, key_id: str, account: str) -> SessionBudget:
+        """The budget of a session with this key; sessions of one address share what is the address's."""
+        sharer = {Scope.KEY: key_id, Scope.ACCOUNT: account, Scope.ADDRESS: ""}
+        windows = tuple(
+            self._windows.setdefault((profile.venue_id, rule.scope.value, sharer[rule.scope], rule.name), _Window(rule))
+            for rule in profile.budgets
+        )
+        return SessionBudget(windows, self._pauses.setdefault((profile.venue_id, ""), _Pause()))

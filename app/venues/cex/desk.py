@@ -1,0 +1,143 @@
+"""What one account asks a venue over REST, in ccxt's unified words: each question once, bounded, and counted.
+
+A question that is not answered raises Unavailable; an answer that proves absence is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from ccxt.base import errors as ccxt_errors
+
+from app import observe
+from app.domain.errors import Unavailable
+from app.domain.instrument import Instrument, Symbol
+from app.domain.ports import Clock
+from app.venues.cex.errors import says_absent
+from app.venues.cex.health import Health
+from app.venues.cex.profile import QueryRoute, VenueProfile
+from app.venues.cex.reports import OwnOrder
+from app.venues.cex.session import Call, calling
+from app.venues.cex.streams import STREAM_ERRORS
+
+T = TypeVar("T")
+_NS_PER_MS: Final = 1_000_000
+# Orders and trades are asked for from so long before they can exist: clocks differ, and a listing's edge is not exact.
+_MARGIN_MS: Final = 5_000
+_N_LISTED: Final = 100
+
+
+class Desk:
+    """Questions of one account at one venue."""
+
+    def __init__(
+        self,
+        profile: VenueProfile,
+        listings: Mapping[str, tuple[Symbol, Instrument]],
+        exchange: Any,
+        clock: Clock,
+        health: Health,
+    ) -> None:
+        self._profile = profile
+        self._listings = listings
+        self._exchange = exchange
+        self._clock = clock
+        self._health = health
+
+    async def ask(self, name: str, question: Callable[[], Awaitable[T]], *, call: Call | None = None) -> T:
+        """The answer to `question`, counted as `name`; raises Unavailable where there is none."""
+        call = call or Call(name)
+        try:
+            with calling(call):
+                answer = await question()
+        except STREAM_ERRORS as error:
+            if call.is_answered:
+                self._health.answered()
+            elif not isinstance(error, Unavailable):
+                self._health.unanswered()
+            observe.venue_call_failed(self._profile.venue_id, name, error)
+            raise Unavailable(
+                "venue_unavailable", f"{self._profile.venue_id}: {name}: {type(error).__name__}"
+            ) from error
+        self._health.answered()
+        return answer
+
+    async def venue_time_ns(self) -> int:
+        """The venue's clock, read now; our view of its offset learns from it."""
+        asked_ns = self._clock.wall_ns()
+        venue_ms = await self.ask("time", self._exchange.fetch_time)
+        answered_ns = self._clock.wall_ns()
+        venue_ns = int(venue_ms) * _NS_PER_MS
+        self._health.offset.take(asked_ns, venue_ns, answered_ns)
+        return venue_ns
+
+    async def order(self, order: OwnOrder) -> Mapping[str, Any] | None:
+        """The venue's view of one of our orders; None where it says that it knows none."""
+        name = order.child.symbol
+        if order.venue_order_id:
+            return await self._one(order.venue_order_id, name, {})
+        if self._profile.query_route is QueryRoute.ORDER:
+            return await self._one("", name, {self._profile.client_id.param: order.wire_id})
+        for found in await self.open_orders(name) + await self._closed_orders(order):
+            if self._is(order, found):
+                return found
+        return None
+
+    async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
+        call = Call("query")
+        try:
+            return await self.ask(
+                "query", lambda: self._exchange.fetch_order(venue_order_id or None, name, params), call=call
+            )
+        except Unavailable as error:
+            if says_absent(self._profile, call) or isinstance(error.__cause__, ccxt_errors.OrderNotFound):
+                return None
+            raise
+
+    def _is(self, order: OwnOrder, found: Mapping[str, Any]) -> bool:
+        info = found.get("info")
+        stated = found.get("clientOrderId") or (info or {}).get(self._profile.client_id.wire)
+        return bool(stated == order.wire_id)
+
+    async def open_orders(self, name: str | None = None) -> list[Mapping[str, Any]]:
+        """Every order that the account holds open, of one market or of all listed."""
+        found: list[Mapping[str, Any]] = []
+        for each in [name] if name is not None else self._scopes():
+            found += await self.ask("open_orders", lambda each=each: self._exchange.fetch_open_orders(each))  # type: ignore[misc]
+        return found
+
+    def _scopes(self) -> list[str | None]:
+        """What open orders must be asked for by: some venues give only those of one market at a time."""
+        return list(self._listings) if self._profile.options.get("openOrdersBySymbol") else [None]
+
+    async def _closed_orders(self, order: OwnOrder) -> list[Mapping[str, Any]]:
+        since_ms = self._since_ms(order)
+        name = order.child.symbol
+        return list(
+            await self.ask("closed_orders", lambda: self._exchange.fetch_closed_orders(name, since_ms, _N_LISTED))
+        )
+
+    async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
+        """The account's own trades in one market, oldest first."""
+        found = await self.ask("my_trades", lambda: self._exchange.fetch_my_trades(name, since_ms, _N_LISTED))
+        return sorted(found, key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
+
+    def _since_ms(self, order: OwnOrder) -> int:
+        return (order.sent_ts_ns + self._health.offset.offset_ns) // _NS_PER_MS - _MARGIN_MS
+
+    async def trades_of(self, order: OwnOrder) -> list[Mapping[str, Any]]:
+        """The trades of one order's market since it was sent."""
+        return await self.trades(order.child.symbol, self._since_ms(order))
+
+    async def balance(self) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = await self.ask("balance", self._exchange.fetch_balance)
+        return answer
+
+    async def positions(self) -> list[Mapping[str, Any]]:
+        """Contract positions; none where the venue's listings have no contracts."""
+        if all(symbol.fungible.kind.value == "spot" for symbol, _ in self._listings.values()):
+            return []
+        names = [name for name, (symbol, _) in self._listings.items() if symbol.fungible.kind.value != "spot"]
+        answer: list[Mapping[str, Any]] = await self.ask("positions", lambda: self._exchange.fetch_positions(names))
+        return answer

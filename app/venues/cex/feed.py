@@ -1,0 +1,186 @@
+"""Public books of one venue through ccxt.pro: whole tops of book in the symbol's integers, gaps told at once.
+
+ccxt keeps each book from snapshot and deltas and checks what it checks; the sequence is checked here besides. A gap, a
+bad checksum, a lost or silent connection bars the book at once, by a delta that fits nothing, and the next snapshot
+frees it. Prices that the symbol cannot say exactly are moved against us, quantities are cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from app.domain.book import BookDelta, BookSnapshot, Level
+from app.domain.instrument import Instrument, Symbol
+from app.domain.ports import BookSink, Clock
+from app.venues.cex.exact import ceil_units, floor_units
+from app.venues.cex.health import Health
+from app.venues.cex.profile import VenueProfile
+from app.venues.cex.sequences import SequenceWatch
+from app.venues.cex.streams import Stream, Tasks, close_silent
+
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_MAX_KNOWN_PRICES: Final = 8_192
+_WATCH_EVERY_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class _Book:
+    """One market's stream and what was last said of it."""
+
+    symbol: Symbol
+    book_seq: int
+    is_gapped: bool = True
+    heard_ns: int = 0
+    said: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
+    bid_units: dict[Any, int] = field(default_factory=dict)
+    ask_units: dict[Any, int] = field(default_factory=dict)
+
+
+class CcxtFeed:
+    """Books of every listing, for as long as it is started. Needs no key."""
+
+    def __init__(
+        self,
+        profile: VenueProfile,
+        listings: Mapping[str, tuple[Symbol, Instrument]],
+        clock: Clock,
+        health: Health,
+        *,
+        n_levels: int = 50,
+        silence_s: float = 5.0,
+    ) -> None:
+        self._profile = profile
+        self._clock = clock
+        self._health = health
+        self._n_levels = n_levels
+        self._silence_ns = int(silence_s * _NS_PER_S)
+        # Rises over restarts: no venue changes a book a billion times a second.
+        self._books = {name: _Book(symbol, clock.wall_ns()) for name, (symbol, _) in listings.items()}
+        self._sequence = SequenceWatch(profile.book)
+        self._tasks = Tasks(profile.venue_id)
+        self._exchange: Any = None
+        self._on_book: BookSink | None = None
+        self.n_gaps = 0
+
+    def start(self, exchange: Any, on_book: BookSink) -> None:
+        """Follows every market on `exchange`, whose markets are loaded and whose `on_wire` is this feed's."""
+        self._exchange, self._on_book = exchange, on_book
+        self._health.lacks("books", "none yet")
+        for name in self._books:
+            self._tasks.start(self._stream(name).run(), f"book {name}")
+        self._tasks.start(self._listen_for_silence(), "book silence")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    def on_wire(self, client: Any, message: Any) -> bool:
+        """Every raw message, before ccxt takes it; False keeps it from ccxt."""
+        if self._sequence.is_whole(client, message):
+            return True
+        self._resync(client.url, "sequence")
+        return False
+
+    def _stream(self, name: str) -> Stream:
+        async def watched() -> Any:
+            return await self._exchange.watch_order_book(name)
+
+        return Stream(
+            self._profile.venue_id,
+            f"book {name}",
+            watched,
+            lambda book: self._take(name, book),
+            lambda why: self._gap(name),
+        )
+
+    def _resync(self, url: str, why: str) -> None:
+        """Every book of this connection is barred and taken anew."""
+        for name in self._books:
+            self._gap(name)
+            self._exchange.orderbooks.pop(name, None)
+        close_silent(self._exchange, url, why)
+
+    def _gap(self, name: str) -> None:
+        book = self._books[name]
+        self._exchange.orderbooks.pop(name, None)
+        if book.is_gapped:
+            return
+        book.is_gapped = True
+        book.said = ((), ())
+        self.n_gaps += 1
+        book.book_seq += 1
+        self._health.lacks("books", name)
+        now_ns = self._clock.wall_ns()
+        # It follows nothing: the board bars the book until the next snapshot.
+        gap = BookDelta(self._profile.venue_id, name, book.book_seq, book.book_seq + 1, 0, now_ns, (), ())
+        book.book_seq += 1
+        assert self._on_book is not None
+        self._on_book(gap)
+
+    def _take(self, name: str, raw: Any) -> None:
+        book = self._books[name]
+        scale = (book.symbol.price_scale, book.symbol.qty_scale)
+        book.heard_ns = self._clock.monotonic_ns()
+        self._health.heard(f"book {name}")
+        bids = levels_of(raw["bids"][: self._n_levels], scale, book.bid_units, is_bid=True)
+        asks = levels_of(raw["asks"][: self._n_levels], scale, book.ask_units, is_bid=False)
+        if (bids, asks) == book.said and not book.is_gapped:
+            return
+        book.said = (bids, asks)
+        book.book_seq += 1
+        ts_ms = raw.get("timestamp")
+        snapshot = BookSnapshot(
+            self._profile.venue_id,
+            name,
+            book.book_seq,
+            int(ts_ms) * _NS_PER_MS if ts_ms else 0,
+            self._clock.wall_ns(),
+            bids,
+            asks,
+        )
+        assert self._on_book is not None
+        self._on_book(snapshot)
+        if book.is_gapped:
+            book.is_gapped = False
+            if not any(each.is_gapped for each in self._books.values()):
+                self._health.has("books")
+
+    async def _listen_for_silence(self) -> None:
+        """A book that says nothing for too long is taken for dead, with its connection."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            horizon_ns = self._clock.monotonic_ns() - self._silence_ns
+            silent = [name for name, book in self._books.items() if not book.is_gapped and book.heard_ns < horizon_ns]
+            if silent:
+                for url, client in list(self._exchange.clients.items()):
+                    heard_ms = client.last_message_at
+                    if heard_ms is None or heard_ms < self._exchange.milliseconds() - self._silence_ns // _NS_PER_MS:
+                        self._resync(url, "silence")
+
+
+def levels_of(
+    raw: Iterable[Any], scale: tuple[int, int], known_units: dict[Any, int], *, is_bid: bool
+) -> tuple[Level, ...]:
+    """Levels in integer units, best first: bids floored, asks ceiled, quantities cut; what becomes 0 is left out.
+
+    Levels that fall together become one. `known_units` remembers prices that were seen before.
+    """
+    price_scale, qty_scale = scale
+    found: dict[int, int] = {}
+    for level in raw:
+        price, qty = level[0], level[1]
+        price_units = known_units.get(price)
+        if price_units is None:
+            if len(known_units) >= _MAX_KNOWN_PRICES:
+                known_units.clear()
+            exact = Decimal(str(price))
+            price_units = floor_units(exact, price_scale) if is_bid else ceil_units(exact, price_scale)
+            known_units[price] = price_units
+        qty_units = floor_units(Decimal(str(qty)), qty_scale)
+        if price_units > 0 and qty_units > 0:
+            found[price_units] = found.get(price_units, 0) + qty_units
+    return tuple(found.items())
