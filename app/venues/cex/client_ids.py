@@ -37,6 +37,12 @@ def wire_client_id(rule: ClientIdRule, client_id: str) -> str:
     return text
 
 
+def client_id_params(rule: ClientIdRule, client_id: str) -> dict[str, str | int]:
+    """What create_order takes, beside the order, so that it carries `client_id`."""
+    text = wire_client_id(rule, client_id)
+    return {rule.param: int(text) if rule.form is IdForm.UINT else text}
+
+
 def own_client_id(rule: ClientIdRule, text: str) -> str:
     """The ULID behind a venue's client id; empty where it is not one of ours, or where the form is one-way."""
     body = text.removeprefix(rule.prefix)

@@ -135,7 +135,7 @@ class Endpoint:
 class ClientIdRule:
     """`param`: what ccxt's create_order takes; `wire`: the field the venue receives. `prefix` goes before our id.
 
-    `alphabet` matches a whole id as sent. `bits` bounds a UINT.
+    `alphabet` matches a whole id as sent. `bits` bounds a UINT, which create_order takes as an int.
     """
 
     param: str
@@ -194,8 +194,24 @@ class BookRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """How ccxt's cancel_order, fetch_order or list calls are told our own id: `{}` stands for it as sent.
+
+    `id` is the id argument, None where it is empty; `params` the parameters.
+    """
+
+    id: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, sent_id: str) -> tuple[str | None, dict[str, str]]:
+        """The id argument and the parameters for an order that was sent with `sent_id`."""
+        params = {key: text.replace("{}", sent_id) for key, text in self.params.items()}
+        return self.id.replace("{}", sent_id) or None, params
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRule:
-    """What a stream's login may sign: all of it matches `preimage`. `algorithm`, `digest` are those of ccxt's `hmac`."""
+    """What a stream's login may sign: all of it matches `preimage`. The rest are arguments of ccxt's `hmac`."""
 
     preimage: str
     algorithm: str
@@ -213,13 +229,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ProofCode:
-    """A vendor code, with a text that its message must hold where the code alone says too little."""
+    """A vendor code or a whole message; `text`: what the message must hold where the code alone says too little."""
 
     code: str
     text: str = ""
 
     def matches(self, code: str, message: str) -> bool:
-        return code == self.code and self.text in message
+        return self.code in (code, message) and self.text in message
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +243,7 @@ class VenueProfile:
     """Everything the one adapter must know of a venue. Tables by our words; values are ccxt's or the vendor's.
 
     `time_in_force`: create_order parameters of each; what is absent is not offered. `tif_words`: what the wire says.
+    `query_by`: for QueryRoute.LISTS what the list calls take; None there means that the whole lists are searched.
     `ends`: the vendor's order status words that are final, and what they mean; `open_words`: those that are not.
     `fill_key`: the vendor's fields that together name a fill once. `sources`: by group, where its values are from.
     """
@@ -238,7 +255,7 @@ class VenueProfile:
     sandbox_hosts: tuple[str, ...]
     kinds: tuple[MarketClass, ...]
     order_types: tuple[OrderType, ...]
-    time_in_force: Mapping[TimeInForce, Mapping[str, str]]
+    time_in_force: Mapping[TimeInForce, Mapping[str, object]]
     tif_words: Mapping[TimeInForce, str]
     client_id: ClientIdRule
     post_only: bool
@@ -258,7 +275,8 @@ class VenueProfile:
     fee_currency: FeeCurrency
     book: BookRule
     query_route: QueryRoute
-    cancel_by_client_id: bool
+    query_by: Lookup | None
+    cancel_by: Lookup | None
     private_api: tuple[str, ...]
     credentials: tuple[str, ...]
     login: LoginRule | None
@@ -274,6 +292,11 @@ class VenueProfile:
     @property
     def query_by_client_id(self) -> bool:
         return self.query_route is not QueryRoute.NONE
+
+    @property
+    def cancel_by_client_id(self) -> bool:
+        """False: a cancel waits until the venue's own id is known."""
+        return self.cancel_by is not None
 
     def is_proof_of_refusal(self, code: str, message: str = "") -> bool:
         """Whether this answer to a placement proves that the order is in no book. False means: nothing is proven."""

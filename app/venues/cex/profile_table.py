@@ -26,6 +26,7 @@ from app.venues.cex.profile import (
     FeeCurrency,
     IdForm,
     LoginRule,
+    Lookup,
     MarketClass,
     ProofCode,
     QueryRoute,
@@ -59,6 +60,12 @@ def evidence_of(venue_id: str) -> Evidence:
     return profile_of(venue_id).evidence
 
 
+@cache
+def refused_venues() -> Mapping[str, str]:
+    """Venues that ccxt knows and this adapter will not serve, each with the reason."""
+    return MappingProxyType(tomllib.loads(VENUES.read_text(encoding="utf-8"))["refused"])
+
+
 def load_profiles(path: Path = VENUES) -> dict[str, VenueProfile]:
     """The profiles of `path`; raises InvariantBroken naming file, venue and what is wrong with its row."""
     return profiles_of(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
@@ -66,8 +73,8 @@ def load_profiles(path: Path = VENUES) -> dict[str, VenueProfile]:
 
 def profiles_of(table: Mapping[str, Any], name: str) -> dict[str, VenueProfile]:
     """The profiles of one file's content: `[venues.<id>]` a venue."""
-    if set(table) != {"venues"}:
-        raise InvariantBroken(file=name, reason=f"tables {', '.join(sorted(table))}, wanted venues alone")
+    if not {"venues"} <= set(table) <= {"venues", "refused"}:
+        raise InvariantBroken(file=name, reason=f"tables {', '.join(sorted(table))}, wanted venues and refused")
     found = {}
     for venue_id, row in table["venues"].items():
         try:
@@ -110,7 +117,8 @@ def _profile(venue_id: str, row: Mapping[str, Any]) -> VenueProfile:
         fee_currency=FeeCurrency(row["fee_currency"]),
         book=_made(BookRule, row["book"], source=BookSource, continuity=Continuity),
         query_route=QueryRoute(row["query_route"]),
-        cancel_by_client_id=_flag(row["cancel_by_client_id"]),
+        query_by=_made(Lookup, row["query_by"]) if "query_by" in row else None,
+        cancel_by=_made(Lookup, row["cancel_by"]) if "cancel_by" in row else None,
         private_api=_texts(row["private_api"]),
         credentials=_texts(row["credentials"]),
         login=_made(LoginRule, login) if login is not None else None,
@@ -148,6 +156,11 @@ def _check(profile: VenueProfile) -> None:
             raise ValueError(f"budget {budget.name}: 0 <= cancel_reserve < limit, window_ms >= 1")
         if set(budget.costs) - CALLS:
             raise ValueError(f"budget {budget.name}: no calls {', '.join(sorted(set(budget.costs) - CALLS))}")
+    if profile.query_route is QueryRoute.ORDER and profile.query_by is None:
+        raise ValueError("query_route order without query_by")
+    for lookup in filter(None, (profile.query_by, profile.cancel_by)):
+        if "{}" not in lookup.id + "".join(lookup.params.values()):
+            raise ValueError("a lookup that does not hold {}")
     rule = profile.client_id
     if rule.form is IdForm.UINT and not 16 <= rule.bits <= 64:
         raise ValueError("client_id: a uint has 16 to 64 bits")

@@ -13,7 +13,7 @@ from app.domain.enums import ChildState, TimeInForce
 from app.domain.errors import BadRequest, InvariantBroken
 from app.venues.cex.client_ids import wire_client_id
 from app.venues.cex.profile import IdForm
-from app.venues.cex.profile_table import VENUES, evidence_of, profile_of, profiles, profiles_of
+from app.venues.cex.profile_table import VENUES, evidence_of, profile_of, profiles, profiles_of, refused_venues
 
 CHILD = "01JDN5X9Q8W7V6T5S4R3Q2P1N0"
 TABLE = tomllib.loads(VENUES.read_text(encoding="utf-8"))
@@ -30,6 +30,19 @@ def test_every_row_loads_in_the_files_order():
 def test_a_profile_does_not_change():
     with pytest.raises(FrozenInstanceError):
         profiles()["binance"].title = "x"
+
+
+def test_at_least_thirty_venues_and_none_of_the_refused():
+    assert len(profiles()) >= 34
+    assert refused_venues().keys() == {"hyperliquid", "dydx"}
+    assert not profiles().keys() & refused_venues().keys()
+
+
+def test_a_lookup_puts_the_id_where_the_venue_wants_it():
+    assert profile_of("poloniex").query_by.of("X1") == ("cid:X1", {})
+    assert profile_of("binance").query_by.of("X1") == (None, {"clientOrderId": "X1"})
+    assert not profile_of("coinbase").cancel_by_client_id
+    assert profile_of("coinbase").query_by_client_id
 
 
 def test_an_unknown_venue_is_named():
@@ -92,6 +105,7 @@ def test_an_uint_id_is_never_zero_and_a_budget_counts_what_it_names():
         ({"open_words": ["FILLED"]}, "open and final"),
         ({"placement": ["private PLACE order"]}, "no method"),
         ({"placement": ["private GET order"]}, "reads and writes"),
+        ({"query_by": {"params": {"id": "x"}}}, "does not hold"),
         ({"tif_words": {"gtc": "GTC"}}, "different words"),
         ({"time_in_force": {"ioc": {}}, "tif_words": {"ioc": "IOC"}}, "no gtc"),
         ({"login": {"preimage": "(", "algorithm": "sha256", "digest": "hex"}}, "unterminated"),
@@ -130,5 +144,5 @@ def test_a_missing_key_is_named():
 
 
 def test_another_table_in_the_file_is_refused():
-    with pytest.raises(InvariantBroken, match="wanted venues alone"):
+    with pytest.raises(InvariantBroken, match="wanted venues and refused"):
         profiles_of({"venue": {}}, "a.toml")
