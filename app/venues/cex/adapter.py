@@ -71,9 +71,10 @@ class CcxtVenue(VenueBase):
     ) -> None:
         super().__init__(profile.venue_id, clock)
         self.profile = profile
-        self._settings = settings
         self._token_of = token_of
         self._listings = listings_of(universe, profile.venue_id)
+        kinds = frozenset(symbol.fungible.kind for symbol, _ in self._listings.values())
+        settings = replace(settings, kinds=kinds)
         self._life = request_life(profile.ccxt_id)
         key_id = signer.key_id(profile.venue_id, settings.account)
         self._budget = budgets.of(profile, key_id=key_id, account=settings.account)

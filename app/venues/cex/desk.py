@@ -102,14 +102,7 @@ class Desk:
 
     async def open_orders(self, name: str | None = None) -> list[Mapping[str, Any]]:
         """Every order that the account holds open, of one market or of all listed."""
-        found: list[Mapping[str, Any]] = []
-        for each in [name] if name is not None else self._scopes():
-            found += await self.ask("open_orders", lambda each=each: self._exchange.fetch_open_orders(each))  # type: ignore[misc]
-        return found
-
-    def _scopes(self) -> list[str | None]:
-        """What open orders must be asked for by: some venues give only those of one market at a time."""
-        return list(self._listings) if self._profile.options.get("openOrdersBySymbol") else [None]
+        return list(await self.ask("open_orders", lambda: self._exchange.fetch_open_orders(name)))
 
     async def _closed_orders(self, order: OwnOrder) -> list[Mapping[str, Any]]:
         since_ms = self._since_ms(order)

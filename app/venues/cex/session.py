@@ -20,9 +20,11 @@ import ccxt.pro
 import yarl
 from ccxt.base import errors as ccxt_errors
 
+from app.domain.enums import ContractKind
 from app.domain.errors import Unavailable
 from app.domain.ports import Clock
 from app.venues.cex.budget import SessionBudget
+from app.venues.cex.dialects import ccxt_options
 from app.venues.cex.profile import Endpoint, VenueProfile
 from app.venues.cex.signing import RequestSigner, RiskToken, SignRequest
 
@@ -40,7 +42,10 @@ class _NeedsSigner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """`account` empty: public data only. `base_url` stands in for every host, which becomes its first path segment."""
+    """`account` empty: public data only. `base_url` stands in for every host, which becomes its first path segment.
+
+    `kinds`: which of the venue's markets are loaded.
+    """
 
     account: str = ""
     base_url: str = ""
@@ -48,6 +53,7 @@ class SessionSettings:
     timeout_s: float = 5.0
     connect_timeout_s: float = 2.0
     ping_s: float = 3.0
+    kinds: frozenset[ContractKind] = frozenset({ContractKind.SPOT})
 
 
 @dataclass(slots=True)
@@ -299,7 +305,7 @@ def make_session(
             "apiKey": key_id,
             "secret": "",
             "timeout": int(settings.timeout_s * 1000),
-            "options": {**profile.options, "ws": {"options": {}}, "maxRetriesOnFailure": 0},
+            "options": {**ccxt_options(profile.ccxt_id, settings.kinds), **profile.options},
             "streaming": {"keepAlive": int(settings.ping_s * 1000), "maxPingPongMisses": 2},
         }
     )

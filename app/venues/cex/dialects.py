@@ -1,0 +1,48 @@
+"""How ccxt is set up for each exchange: which kinds of market it loads, and what it must not do by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from app.domain.enums import ContractKind
+
+_SPOT, _LINEAR, _INVERSE = ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE
+_SWAPS: Final = {_SPOT: "spot", _LINEAR: "swap", _INVERSE: "swap"}
+_SIDES: Final = {_SPOT: "spot", _LINEAR: "linear", _INVERSE: "inverse"}
+# What ccxt calls each kind where it can load one without the others.
+_TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
+    "binance": _SIDES,
+    "bybit": _SIDES,
+    "okx": _SWAPS,
+    "bitget": _SWAPS,
+    "kucoin": _SWAPS,
+    "gate": _SWAPS,
+}
+_OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+}
+
+
+def ccxt_options(ccxt_id: str, kinds: Collection[ContractKind]) -> dict[str, Any]:
+    """ccxt's `options` for an account that trades `kinds`.
+
+    Questions without a symbol cost more and are meant; books are checked by the venue's checksum wherever there is one.
+    """
+    options: dict[str, Any] = {
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "watchOrderBook": {"checksum": True},
+        "adjustForTimeDifference": False,
+        **_OWN.get(ccxt_id, {}),
+    }
+    words = _TYPES.get(ccxt_id)
+    if words is not None:
+        options["fetchMarkets"] = {"types": sorted({words[kind] for kind in kinds})}
+    if ccxt_id == "htx":
+        options["fetchMarkets"] = {"types": {_SIDES[kind]: kind in kinds for kind in (_SPOT, _LINEAR, _INVERSE)}}
+    if kinds:
+        options["defaultType"] = "spot" if _SPOT in kinds else "swap"
+        if _SPOT not in kinds:
+            options["defaultSubType"] = "linear" if _LINEAR in kinds else "inverse"
+    return options

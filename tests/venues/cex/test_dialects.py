@@ -1,0 +1,22 @@
+"""ccxt loads what is traded and nothing else, and never asks back."""
+
+from __future__ import annotations
+
+from app.domain.enums import ContractKind
+from app.venues.cex.dialects import ccxt_options
+
+
+def test_only_the_kinds_that_are_traded_are_loaded():
+    spot, both = {ContractKind.SPOT}, {ContractKind.LINEAR, ContractKind.INVERSE}
+    assert ccxt_options("binance", spot)["fetchMarkets"] == {"types": ["spot"]}
+    assert ccxt_options("binance", both)["fetchMarkets"] == {"types": ["inverse", "linear"]}
+    assert ccxt_options("okx", both)["fetchMarkets"] == {"types": ["swap"]}
+    assert ccxt_options("htx", spot)["fetchMarkets"]["types"] == {"spot": True, "linear": False, "inverse": False}
+    assert "fetchMarkets" not in ccxt_options("kraken", spot)
+
+
+def test_the_default_market_is_one_that_is_traded():
+    assert ccxt_options("bybit", {ContractKind.SPOT})["defaultType"] == "spot"
+    options = ccxt_options("bybit", {ContractKind.INVERSE})
+    assert (options["defaultType"], options["defaultSubType"]) == ("swap", "inverse")
+    assert ccxt_options("kraken", ())["watchOrderBook"] == {"checksum": True}
