@@ -1,0 +1,44 @@
+"""The conformance suite as data: which venues, which checks, and where the results are kept."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from tests.venues.cex.conformance import orders, outcomes, streams
+from tests.venues.cex.conformance.desks import Desk, Place
+
+Check = Callable[[Desk], Awaitable[None]]
+RESULTS: Final = Path(__file__).resolve().parents[4] / "docs" / "results" / "conformance.json"
+CHECKS: Final[dict[str, Check]] = {
+    check.__name__: check for module in (orders, outcomes, streams) for check in module.CHECKS
+}
+PLACES: Final = {place.venue: place for place in (Place("binance"),)}
+# What a venue does not pass, and why; such a check must fail as long as it is named here.
+GAPS: Final[dict[tuple[str, str], str]] = {}
+
+
+def spoken() -> list[str]:
+    """The venues that the local exchange speaks and the suite has a place at."""
+    found = []
+    for venue in PLACES:
+        if importlib.util.find_spec(f"tests.venues.exchange.protocols.{venue}") is not None:
+            found.append(venue)
+    return found
+
+
+def results() -> dict[str, dict[str, bool]]:
+    """What a green suite means, by venue and check."""
+    return {venue: {name: (venue, name) not in GAPS for name in CHECKS} for venue in spoken()}
+
+
+def write() -> None:
+    """Writes the results to where the documents are made from."""
+    RESULTS.write_text(json.dumps(results(), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
