@@ -23,7 +23,7 @@ class Control:
 
     METHODS = frozenset(
         {"account", "deposit", "switch", "clear", "rules", "set_book", "freeze", "step", "book"}
-        | {"ledger", "balances", "imbalance", "orders", "drop"}
+        | {"ledger", "balances", "imbalance", "orders", "drop", "cancel_all"}
     )
 
     def __init__(self, server: LocalExchange) -> None:
@@ -77,6 +77,10 @@ class Control:
             self._server.exchanges[venue].set_book(market, [(p, q) for p, q in bids], [(p, q) for p, q in asks])
 
         self._call(act)
+
+    def cancel_all(self, venue: str, account: str) -> int:
+        """Cancel every open order of an account, as the venue's support desk would; how many."""
+        return self._call(lambda: len(self._server.exchanges[venue].cancel_all(account)))
 
     def freeze(self, venue: str, market: str, frozen: bool = True) -> None:
         """Stop the crowd of a market, or let it go on from the book of now."""

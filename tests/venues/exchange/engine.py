@@ -84,7 +84,7 @@ class Exchange:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.venue, self.habits = venue, habits
-        self.ledger = ledger or Ledger()
+        self.ledger = Ledger() if ledger is None else ledger
         self.markets = {market.id: market for market in markets}
         self.books = {market.id: Book(market) for market in self.markets.values()}
         self.accounts = Accounts(habits.leverage)

@@ -165,6 +165,10 @@ class Protocol:
     def on_event(self, event: Event) -> None:
         """The engine did something: tell the sessions that asked for it. Format now: orders go on changing."""
 
+    def hears_orders(self, session: Session) -> bool:
+        """Whether a session is subscribed to its account's orders and fills; tests wait for it."""
+        return bool(session.state.get("user"))
+
     def encode(self, session: Session, message: Any) -> str | bytes:
         """A message as a frame: bytes are sent as a binary one."""
         return message if isinstance(message, str) else json.dumps(message, separators=(",", ":"))

@@ -1,0 +1,438 @@
+"""What every protocol must show through ccxt itself: its real request building, signing and parsing, nothing replaced.
+
+A test file of a venue makes a World from its Case and calls these; each scenario uses an account of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from .localise import localise
+from .server import LocalExchange
+
+BIDS = (("100.00", "5"), ("99.90", "9"), ("99.50", "20"))
+ASKS = (("100.50", "2"), ("100.60", "8"), ("101.00", "20"))
+RICH = {"BTC": "50", "ETH": "500", "USDT": "200000", "USD": "200000", "USDC": "200000"}
+WAIT_S = 5.0
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One venue as its tests need it. `client_id` makes an id that the venue takes from a number."""
+
+    venue: str
+    symbol: str = "BTC/USDT"
+    market: str = "BTCUSDT"
+    secret: str = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+    wrong_secret: str = "d3Jvbmd3cm9uZ3dyb25nd3Jvbmd3cm9u"
+    passphrase: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    client_id: Callable[[int], str] = lambda n: f"bx{n:08d}"
+    duplicates: str = "refused"  # "refused" | "same" (answers with the old order) | "allowed"
+    post_only: str = "refused"  # "refused" | "canceled"
+    watches: tuple[str, ...] = ("orders", "trades")
+    depth: int | None = None
+    quote: str = "USDT"
+    fetches_by_client_id: bool = True
+    params: dict[str, Any] = field(default_factory=dict)  # for every private call of ccxt
+
+
+class World:
+    """A running server and one venue's case on it."""
+
+    def __init__(self, server: LocalExchange, case: Case) -> None:
+        self.server, self.case, self.control = server, case, server.control
+        self._markets: list[Any] = []
+        self._accounts: list[str] = []
+
+    def open_account(self) -> str:
+        """A rich account of its own; its name, which is part of its key."""
+        name, case = f"acct{next(_numbers)}", self.case
+        self._accounts.append(name)
+        self.control.account(case.venue, name, self.key(name), case.secret, case.passphrase, balances=dict(RICH))
+        return name
+
+    def key(self, name: str) -> str:
+        return f"{self.case.venue}-{name}"
+
+    def quote_book(self) -> None:
+        """The levels above and nothing else: what earlier scenarios left resting is canceled."""
+        for name in self._accounts:
+            self.control.cancel_all(self.case.venue, name)
+        self.control.set_book(self.case.venue, self.case.market, BIDS, ASKS)
+
+    def ledger(self, account: str, kind: str = "") -> list[dict[str, Any]]:
+        return self.control.ledger(kind, account, self.case.venue)
+
+    @contextlib.asynccontextmanager
+    async def client(self, name: str = "", secret: str = "") -> AsyncIterator[Any]:
+        """A ccxt.pro client of the account, closed at the end; without a name it has no keys."""
+        import ccxt.pro
+
+        case = self.case
+        settings: dict[str, Any] = {"enableRateLimit": False, "timeout": 4000, "options": dict(case.options)}
+        if name:
+            settings |= {"apiKey": self.key(name), "secret": secret or case.secret}
+            if case.passphrase:
+                settings["password"] = case.passphrase
+        client = localise(getattr(ccxt.pro, case.venue)(settings), self.server.port)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def load(self, client: Any) -> None:
+        """Markets for a client, asked for once: without keys, as a stranger would."""
+        if not self._markets:
+            async with self.client() as stranger:
+                await stranger.load_markets()
+                self._markets = list(stranger.markets.values())
+        client.set_markets(self._markets)
+
+
+async def until(check: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
+    """Wait for a condition that other tasks bring about."""
+    try:
+        async with asyncio.timeout(limit_s):
+            while not check():  # noqa: ASYNC110 - the condition lives in another thread
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"{what} did not come within {limit_s} s")
+
+
+async def refused(call: Awaitable[Any], *names: str) -> Exception:
+    """The ccxt error that the call ended with, which must be of one of the classes named."""
+    import ccxt
+
+    with pytest.raises(tuple(getattr(ccxt, name) for name in names)) as caught:
+        await call
+    return caught.value
+
+
+def exact(value: Any) -> Decimal:
+    return Decimal(str(value)).normalize()
+
+
+def levels(rows: Any) -> list[tuple[Decimal, Decimal]]:
+    return [(exact(row[0]), exact(row[1])) for row in rows]
+
+
+async def rest_book_equals_the_engines(world: World) -> None:
+    case = world.case
+    world.control.step(case.venue, case.market, 20)
+    async with world.client() as client:
+        await client.load_markets()
+        book = await client.fetch_order_book(case.symbol)
+    mine = world.control.book(case.venue, case.market)
+    assert levels(book["bids"]) == levels(mine["bids"])[: len(book["bids"])]
+    assert levels(book["asks"]) == levels(mine["asks"])[: len(book["asks"])]
+    assert len(book["bids"]) >= 5
+
+
+async def watched_book_equals_the_engines(world: World, steps: int = 60) -> None:
+    """Through ccxt's own sequence and checksum rules, over changes that come faster than it reads."""
+    case = world.case
+    world.control.freeze(case.venue, case.market, False)
+    world.control.step(case.venue, case.market, 5)
+    async with world.client() as client:
+        await client.load_markets()
+        book = await asyncio.wait_for(client.watch_order_book(case.symbol, case.depth), WAIT_S)
+
+        async def watch() -> None:
+            while True:
+                await client.watch_order_book(case.symbol, case.depth)
+
+        watching = asyncio.create_task(watch())
+        for _ in range(steps):
+            world.control.step(case.venue, case.market)
+            await asyncio.sleep(0)
+
+        def agrees() -> bool:
+            assert not watching.done(), watching.exception()
+            mine = world.control.book(case.venue, case.market)
+            return all(
+                levels(book[side])[: len(mine[side])] == levels(mine[side])[: case.depth or len(book[side])]
+                for side in ("bids", "asks")
+            )
+
+        await until(agrees, "the watched book")
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def an_order_lives(world: World) -> None:
+    """Rest, be seen, fill in part, be canceled; every number equals the ledger's."""
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    client_id = case.client_id(next(_numbers))
+    async with world.client(account) as client:
+        await client.load_markets()
+        order = await client.create_order(
+            case.symbol, "limit", "buy", 3, 100.2, {"clientOrderId": client_id, **case.params}
+        )
+        assert order["id"]
+        row = world.control.orders(case.venue, account)[0]
+        assert (row["id"], row["client_id"], row["state"]) == (order["id"], client_id, "open")
+        mine = await client.fetch_open_orders(case.symbol, params=dict(case.params))
+        assert [(o["id"], o["clientOrderId"], exact(o["remaining"])) for o in mine] == [(order["id"], client_id, 3)]
+        taker = world.open_account()
+        async with world.client(taker) as other:
+            await world.load(other)
+            await other.create_order(case.symbol, "limit", "sell", 1, 100.2, {"timeInForce": "IOC", **case.params})
+        seen = await client.fetch_order(order["id"], case.symbol, dict(case.params))
+        assert (exact(seen["filled"]), seen["status"], seen["clientOrderId"]) == (1, "open", client_id)
+        if case.fetches_by_client_id:
+            by_client = await client.fetch_order(None, case.symbol, {"clientOrderId": client_id, **case.params})
+            assert by_client["id"] == order["id"]
+        await client.cancel_order(order["id"], case.symbol, dict(case.params))
+        assert not await client.fetch_open_orders(case.symbol, params=dict(case.params))
+        trades = await client.fetch_my_trades(case.symbol, params=dict(case.params))
+        await _agrees_with_the_ledger(world, account, client, trades)
+        assert trades[0]["takerOrMaker"] == "maker"
+
+
+async def _agrees_with_the_ledger(world: World, account: str, client: Any, trades: list[Any]) -> None:
+    """Trades and balances as ccxt reads them are those of the ledger, to the unit."""
+    fills = world.ledger(account, "fill")
+    told = [
+        (t["id"], t["order"], t["side"], exact(t["price"]), exact(t["amount"]), exact(t["fee"]["cost"])) for t in trades
+    ]
+    assert told == [
+        (
+            f["data"]["trade_id"],
+            f["data"]["order_id"],
+            f["data"]["side"],
+            exact(f["data"]["price"]),
+            exact(f["data"]["qty"]),
+            exact(f["data"]["fee"]),
+        )
+        for f in fills
+    ]
+    for trade, fill in zip(trades, fills, strict=True):
+        assert trade["fee"]["currency"] == client.safe_currency_code(fill["data"]["fee_currency"])
+    balance = await client.fetch_balance(dict(world.case.params))
+    for currency, total in world.control.balances(world.case.venue, account).items():
+        code = client.safe_currency_code(currency)
+        assert exact(balance[code]["total"]) == exact(total), currency
+
+
+async def immediate_orders_do_not_rest(world: World) -> None:
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        ioc = await client.create_order(case.symbol, "limit", "buy", 3, 100.5, {"timeInForce": "IOC", **case.params})
+        fok = await client.create_order(case.symbol, "limit", "buy", 30, 100.6, {"timeInForce": "FOK", **case.params})
+        rows = {row["id"]: row for row in world.control.orders(case.venue, account)}
+        assert (rows[ioc["id"]]["filled"], rows[ioc["id"]]["state"]) == ("2", "canceled")
+        assert (rows[fok["id"]]["filled"], rows[fok["id"]]["state"]) == ("0", "canceled")
+        await client.create_order(case.symbol, "limit", "sell", 6, 99.9, {"timeInForce": "FOK", **case.params})
+        assert not await client.fetch_open_orders(case.symbol, params=dict(case.params))
+        trades = await client.fetch_my_trades(case.symbol, params=dict(case.params))
+        await _agrees_with_the_ledger(world, account, client, sorted(trades, key=lambda t: int(t["id"])))
+    assert not world.control.imbalance()
+
+
+async def post_only_never_takes(world: World) -> None:
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        params = {"postOnly": True, **case.params}
+        resting = await client.create_order(case.symbol, "limit", "buy", 1, 100.1, params)
+        if case.post_only == "refused":
+            await refused(
+                client.create_order(case.symbol, "limit", "buy", 1, 100.5, params),
+                "InvalidOrder",
+                "OrderImmediatelyFillable",
+            )
+        else:
+            await client.create_order(case.symbol, "limit", "buy", 1, 100.5, params)
+            assert world.control.orders(case.venue, account)[-1]["state"] == "canceled"
+        assert world.control.orders(case.venue, account)[0]["id"] == resting["id"]
+    assert not world.ledger(account, "fill")
+
+
+async def refuses_strangers_and_doubles(world: World) -> None:
+    """A wrong signature is refused and leaves no trace; a client id twice is not two orders."""
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    async with world.client(account, secret=case.wrong_secret) as client:
+        await world.load(client)
+        await refused(client.create_order(case.symbol, "limit", "buy", 1, 99, dict(case.params)), "AuthenticationError")
+    assert not world.control.orders(case.venue, account)
+    params = {"clientOrderId": case.client_id(next(_numbers)), **case.params}
+    async with world.client(account) as client:
+        await world.load(client)
+        first = await client.create_order(case.symbol, "limit", "buy", 1, 99, params)
+        if case.duplicates == "refused":
+            await refused(client.create_order(case.symbol, "limit", "buy", 1, 99, params), "ExchangeError")
+        else:
+            again = await client.create_order(case.symbol, "limit", "buy", 1, 99, params)
+            assert (again["id"] == first["id"]) is (case.duplicates == "same")
+        await refused(
+            client.create_order(case.symbol, "limit", "buy", 9000, 99, dict(case.params)), "InsufficientFunds"
+        )
+    assert len(world.control.orders(case.venue, account)) == (2 if case.duplicates == "allowed" else 1)
+
+
+async def streams_tell_orders_and_fills(world: World) -> None:
+    """watchOrders and watchMyTrades hear an order, its fills and its end, with the ids of the ledger."""
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    orders: dict[str, Any] = {}
+    trades: dict[str, Any] = {}
+    async with world.client(account) as client:
+        await world.load(client)
+
+        async def collect(method: str, into: dict[str, Any]) -> None:
+            while True:
+                for row in await getattr(client, method)(case.symbol):
+                    into[row["id"]] = row
+
+        tasks = [asyncio.create_task(collect("watch_orders", orders))]
+        if "trades" in case.watches:
+            tasks.append(asyncio.create_task(collect("watch_my_trades", trades)))
+        await until(lambda: _is_listening(world, account), "the private stream")
+        client_id = case.client_id(next(_numbers))
+        placed = await client.create_order(
+            case.symbol, "limit", "buy", 3, 100.5, {"clientOrderId": client_id, **case.params}
+        )
+        await until(lambda: placed["id"] in orders and exact(orders[placed["id"]]["filled"] or 0) == 2, "the fill")
+        assert orders[placed["id"]]["clientOrderId"] == client_id
+        fills = world.ledger(account, "fill")
+        if "trades" in case.watches:
+            await until(lambda: len(trades) == len(fills), "the trades")
+            for fill in fills:
+                trade = trades[fill["data"]["trade_id"]]
+                assert (exact(trade["price"]), exact(trade["amount"])) == (
+                    exact(fill["data"]["price"]),
+                    exact(fill["data"]["qty"]),
+                )
+        await client.cancel_order(placed["id"], case.symbol, dict(case.params))
+        await until(lambda: orders[placed["id"]]["status"] == "canceled", "the cancel")
+        for task in tasks:
+            assert not task.done(), task.exception()
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_listening(world: World, account: str) -> bool:
+    """Whether a socket of the account is logged in and subscribed to its orders."""
+    protocol = world.server.protocols[world.case.venue]
+    return world.server.call(lambda: any(s.account == account and protocol.hears_orders(s) for s in protocol.sessions))
+
+
+async def faults_of_requests_happen(world: World) -> None:
+    """Each fault of a request, seen from ccxt and from the ledger: who knows what about the order."""
+    case, account = world.case, world.open_account()
+    world.quote_book()
+
+    async with world.client(account) as client:
+        await world.load(client)
+
+        async def place(fault: str, *names: str, **where: Any) -> bool:
+            """Whether the order is in the engine after the client saw one of these errors."""
+            before = len(world.control.orders(case.venue, account))
+            rule = world.control.switch(fault, venue=case.venue, account=account, route="place", times=1, **where)
+            params = {"clientOrderId": case.client_id(next(_numbers)), **case.params}
+            await refused(client.create_order(case.symbol, "limit", "buy", 1, 99, params), *names)
+            world.control.clear(rule)
+            await asyncio.sleep(0.1)
+            return len(world.control.orders(case.venue, account)) > before
+
+        assert not await place("lost_request", "NetworkError")
+        assert await place("lost_ack", "NetworkError")
+        assert not await place("rate_limit", "DDoSProtection", "RateLimitExceeded", "NetworkError")
+        assert not await place("error_before", "OperationFailed", "ExchangeError")
+        assert await place("error_after", "OperationFailed", "ExchangeError")
+        assert await place("refused_but_taken", "OperationFailed", "ExchangeError")
+        rule = world.control.switch("hidden", venue=case.venue, account=account, value=60)
+        assert not await client.fetch_open_orders(case.symbol, params=dict(case.params))
+        world.control.clear(rule)
+        assert len(await client.fetch_open_orders(case.symbol, params=dict(case.params))) == 3
+        rule = world.control.switch("clock_skew", venue=case.venue, account=account, value=3_600_000)
+        if "clock" in case.watches:
+            await refused(client.fetch_balance(dict(case.params)), "ExchangeError", "OperationFailed")
+        world.control.clear(rule)
+    assert world.ledger(account, "fault")
+
+
+async def faults_of_fills_happen(world: World) -> None:
+    """A fill that the stream doubles, delays or leaves out is in the ledger once and found by REST."""
+    case, account = world.case, world.open_account()
+    world.quote_book()
+    seen: list[str] = []
+    async with world.client(account) as client:
+        await world.load(client)
+        client.newUpdates = True
+        method = "watch_my_trades" if "trades" in case.watches else "watch_orders"
+
+        async def collect() -> None:
+            while True:
+                seen.extend(row["id"] for row in await getattr(client, method)(case.symbol))
+
+        task = asyncio.create_task(collect())
+        await until(lambda: _is_listening(world, account), "the private stream")
+        for fault in ("missing_fill", "late_fill", "duplicate_fill"):
+            rule = world.control.switch(fault, venue=case.venue, account=account, times=1, value=0.15)
+            params = {"timeInForce": "IOC", **case.params}
+            await client.create_order(case.symbol, "limit", "buy", 0.5, 100.5, params)
+            await asyncio.sleep(0.05 if fault == "late_fill" else 0.1)
+            struck = [row["hits"] for row in world.control.rules() if row["id"] == rule]
+            assert struck == [1], fault
+            world.control.clear(rule)
+        await asyncio.sleep(0.15)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        fills = [entry["data"]["trade_id"] for entry in world.ledger(account, "fill")]
+        assert len(fills) == 3
+        if "trades" in case.watches:
+            assert fills[0] not in seen
+            assert set(fills[1:]) <= set(seen)
+        trades = await client.fetch_my_trades(case.symbol, params=dict(case.params))
+        assert {trade["id"] for trade in trades} == set(fills)
+
+
+async def a_gap_or_silence_is_felt(world: World) -> None:
+    """A left-out book message makes ccxt's book wrong or refused; a silent socket stays open and says nothing."""
+    case = world.case
+    world.control.freeze(case.venue, case.market, False)
+    async with world.client() as client:
+        await world.load(client)
+        await asyncio.wait_for(client.watch_order_book(case.symbol, case.depth), WAIT_S)
+        gap = world.control.switch("book_gap", venue=case.venue, times=1)
+        world.control.step(case.venue, case.market)
+        await until(lambda: any(r["id"] == gap and r["hits"] == 1 for r in world.control.rules()), "the gap")
+        mute = world.control.switch("silence", venue=case.venue)
+        world.control.step(case.venue, case.market, 2)
+        world.control.clear(gap)
+        with contextlib.suppress(Exception):  # what ccxt made of the gap; then there is nothing more to hear
+            await asyncio.wait_for(client.watch_order_book(case.symbol, case.depth), 0.3)
+        told = world.server.call(lambda: all(s.is_silent for s in world.server.protocols[case.venue].sessions))
+        assert told
+        world.control.clear(mute)
+
+
+ALL = (
+    rest_book_equals_the_engines,
+    watched_book_equals_the_engines,
+    an_order_lives,
+    immediate_orders_do_not_rest,
+    post_only_never_takes,
+    refuses_strangers_and_doubles,
+    streams_tell_orders_and_fills,
+    faults_of_requests_happen,
+    faults_of_fills_happen,
+    a_gap_or_silence_is_felt,
+)
