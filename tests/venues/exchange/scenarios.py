@@ -42,7 +42,10 @@ class Case:
     post_only: str = "refused"  # "refused" | "canceled"
     watches: tuple[str, ...] = ("orders", "trades")
     depth: int | None = None
-    quote: str = "USDT"
+    swap: str = ""
+    swap_market: str = ""
+    swap_qty: float = 10  # in ccxt's contracts
+    swap_params: dict[str, Any] = field(default_factory=dict)  # for fetch_balance and the like
     fetches_by_client_id: bool = True
     params: dict[str, Any] = field(default_factory=dict)  # for every private call of ccxt
 
@@ -422,6 +425,50 @@ async def a_gap_or_silence_is_felt(world: World) -> None:
         told = world.server.call(lambda: all(s.is_silent for s in world.server.protocols[case.venue].sessions))
         assert told
         world.control.clear(mute)
+
+
+async def a_perpetual_trades(world: World) -> None:
+    """A position is opened, read, reduced and closed; a resting order and its cancel are told by the stream."""
+    case, account = world.case, world.open_account()
+    assert case.swap
+    size = case.swap_qty
+    world.control.set_book(case.venue, case.swap_market, (("1000", "5000"),), (("1001", "5000"),))
+    async with world.client(account) as client:
+        await world.load(client)
+        book = await asyncio.wait_for(client.watch_order_book(case.swap, case.depth), WAIT_S)
+        assert exact(book["bids"][0][0]) == 1000
+        heard: dict[str, Any] = {}
+
+        async def listen() -> None:
+            while True:
+                for row in await client.watch_orders(case.swap):
+                    heard[row["id"]] = row
+
+        task = asyncio.create_task(listen())
+        await until(lambda: _is_listening(world, account), "the private stream")
+        resting = await client.create_order(case.swap, "limit", "buy", size, 900, {"postOnly": True, **case.params})
+        await until(lambda: resting["id"] in heard, "the new order")
+        mine = await client.fetch_open_orders(case.swap, params=dict(case.params))
+        assert [order["id"] for order in mine] == [resting["id"]]
+        await client.create_order(case.swap, "limit", "buy", size, 1001, {"timeInForce": "IOC", **case.params})
+        (position,) = [p for p in await client.fetch_positions([case.swap]) if p["contracts"]]
+        assert (exact(position["contracts"]), position["side"]) == (exact(size), "long")
+        assert exact(position["entryPrice"]) == 1001
+        reduce = {"reduceOnly": True, "timeInForce": "IOC", **case.params}
+        await client.create_order(case.swap, "limit", "sell", size, 1000, reduce)
+        assert not [p for p in await client.fetch_positions([case.swap]) if p["contracts"]]
+        await client.cancel_order(resting["id"], case.swap, dict(case.params))
+        await until(lambda: heard[resting["id"]]["status"] == "canceled", "the cancel")
+        trades = await client.fetch_my_trades(case.swap, params=dict(case.params))
+        assert not task.done(), task.exception()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        balance = await client.fetch_balance(dict(case.swap_params))
+    fills = world.ledger(account, "fill")
+    assert [exact(t["fee"]["cost"]) for t in trades] == [exact(f["data"]["fee"]) for f in fills]
+    currency = fills[0]["data"]["fee_currency"]
+    assert exact(balance[currency]["total"]) == exact(world.control.balances(case.venue, account)[currency])
+    assert not world.control.imbalance()
 
 
 ALL = (
