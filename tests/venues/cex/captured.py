@@ -33,7 +33,7 @@ HANDSHAKES: dict[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came: `fields` are all names and texts of query, body and signed payload, numbers as written."""
+    """One request as it came. `fields`: all names and texts of query, body and signed payload, numbers as written."""
 
     method: str
     path: str
@@ -104,7 +104,7 @@ def catch_all() -> Iterator[CatchAll]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815 - the library's names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

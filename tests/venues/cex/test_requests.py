@@ -80,7 +80,7 @@ class Venue:
         self.exchange.close()
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
 def venue(request: Any, ccxt_module: ModuleType, server: CatchAll) -> Iterator[Venue]:
     name, kind = request.param
     made = Venue(ccxt_module, server, profile_of(name), kind)
