@@ -23,6 +23,7 @@ from app.venues.base import VenueBase
 from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
+from app.venues.cex.dialects import own_trade
 from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed
@@ -321,7 +322,7 @@ class CcxtVenue(VenueBase):
 
         def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
-                orders.take_trade(word, "stream")
+                orders.take_trade(own_trade(self.profile.ccxt_id, word), "stream")
 
         made = []
         if "orders" in self.profile.streams and exchange.has.get("watchOrders"):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from app.domain.enums import ContractKind
+from app.venues.cex.exact import decimal_of
 
 _SPOT, _LINEAR, _INVERSE = ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE
 _SWAPS: Final = {_SPOT: "spot", _LINEAR: "swap", _INVERSE: "swap"}
@@ -20,6 +21,7 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
     "gate": _SWAPS,
 }
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "bybit": {"fetchOrder": {"acknowledged": True}},
     "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"},
 }
 
@@ -46,3 +48,18 @@ def ccxt_options(ccxt_id: str, kinds: Collection[ContractKind]) -> dict[str, Any
         if _SPOT not in kinds:
             options["defaultSubType"] = "linear" if _LINEAR in kinds else "inverse"
     return options
+
+
+def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A trade of the account's stream in the unified meaning: a fee above zero is paid.
+
+    ccxt passes OKX's own sign through where it makes trades of order messages, and turns it elsewhere.
+    """
+    if ccxt_id != "okx":
+        return trade
+    fee = trade.get("fee") or {}
+    cost = decimal_of(fee.get("cost"))
+    if cost is None:
+        return trade
+    said = {"cost": str(-cost), "currency": fee.get("currency")}
+    return {**trade, "fee": said, "fees": [said]}

@@ -1,6 +1,6 @@
 """Public books of one venue through ccxt.pro: whole tops of book in the symbol's integers, gaps told at once.
 
-ccxt keeps each book from snapshot and deltas and checks what it checks; the sequence is checked here besides. A gap, a
+ccxt keeps each book from snapshot and deltas and checks what it checks; sequences are checked here besides. A gap, a
 bad checksum, a lost or silent connection bars the book at once, by a delta that fits nothing, and the next snapshot
 frees it. Prices that the symbol cannot say exactly are moved against us, quantities are cut.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import BookSink, Clock
+from app.venues.cex.checksums import ChecksumWatch
 from app.venues.cex.exact import ceil_units, floor_units
 from app.venues.cex.health import Health
 from app.venues.cex.profile import VenueProfile
@@ -62,6 +63,7 @@ class CcxtFeed:
         # Rises over restarts: no venue changes a book a billion times a second.
         self._books = {name: _Book(symbol, clock.wall_ns()) for name, (symbol, _) in listings.items()}
         self._sequence = SequenceWatch(profile.book)
+        self._checksum = ChecksumWatch(profile.book, profile.ccxt_id)
         self._tasks = Tasks(profile.venue_id)
         self._exchange: Any = None
         self._on_book: BookSink | None = None
@@ -80,10 +82,13 @@ class CcxtFeed:
 
     def on_wire(self, client: Any, message: Any) -> bool:
         """Every raw message, before ccxt takes it; False keeps it from ccxt."""
-        if self._sequence.is_whole(client, message):
-            return True
-        self._resync(client.url, "sequence")
-        return False
+        if not self._sequence.is_whole(client, message):
+            self._resync(client.url, "sequence")
+            return False
+        if not self._checksum.is_right(client, message):
+            self._resync(client.url, "checksum")
+            return False
+        return True
 
     def _stream(self, name: str) -> Stream:
         async def watched() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -32,7 +33,7 @@ class LocalSigner:
         self.requests.append(request)
         api = request.api if isinstance(request.api, str) else list(request.api)
         signed = self._exchange(request.venue, request.account).sign(
-            request.path, api, request.method, dict(request.params)
+            request.path, api, request.method, deepcopy(request.params)
         )
         return SignedRequest(signed["url"], signed["method"], signed["headers"] or {}, signed["body"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.enums import ContractKind
-from app.venues.cex.dialects import ccxt_options
+from app.venues.cex.dialects import ccxt_options, own_trade
 
 
 def test_only_the_kinds_that_are_traded_are_loaded():
@@ -20,3 +20,10 @@ def test_the_default_market_is_one_that_is_traded():
     options = ccxt_options("bybit", {ContractKind.INVERSE})
     assert (options["defaultType"], options["defaultSubType"]) == ("swap", "inverse")
     assert ccxt_options("kraken", ())["watchOrderBook"] == {"checksum": True}
+
+
+def test_a_fee_above_zero_is_paid_wherever_it_comes_from():
+    trade = {"id": "1", "fee": {"cost": "-0.0015", "currency": "BTC"}}
+    assert own_trade("okx", trade)["fee"] == {"cost": "0.0015", "currency": "BTC"}
+    assert own_trade("binance", trade) is trade
+    assert own_trade("okx", {"id": "1", "fee": None}) == {"id": "1", "fee": None}

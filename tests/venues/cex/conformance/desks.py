@@ -239,7 +239,7 @@ class Desk:
             (plain(fill["price"]), plain(fill["qty"]), nano(fill["fee"]), fill["fee_currency"])
             for fill in self.ledger_fills(child)
         ]
-        assert sorted(told.values()) == sorted(theirs)
+        assert sorted(told.values()) == sorted(theirs), (told, theirs)
 
 
 def plain(text: str) -> str:

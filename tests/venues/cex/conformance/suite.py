@@ -16,7 +16,15 @@ RESULTS: Final = Path(__file__).resolve().parents[4] / "docs" / "results" / "con
 CHECKS: Final[dict[str, Check]] = {
     check.__name__: check for module in (orders, outcomes, streams) for check in module.CHECKS
 }
-PLACES: Final = {place.venue: place for place in (Place("binance"),)}
+PLACES: Final = {
+    place.venue: place
+    for place in (
+        Place("binance"),
+        Place("okx", market="BTC-USDT", tick="0.1", lot="0.00000001", passphrase="phrase"),
+        Place("bybit", lot="0.000001"),
+    )
+}
+
 # What a venue does not pass, and why; such a check must fail as long as it is named here.
 GAPS: Final[dict[tuple[str, str], str]] = {}
 
