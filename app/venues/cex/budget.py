@@ -23,13 +23,17 @@ _TOO_MANY: Final = frozenset({418, 429})
 _DEFAULT_PAUSE_NS: Final = 1 * _NS_PER_S
 _MAX_PAUSE_NS: Final = 3_600 * _NS_PER_S
 
-# header -> the budget it counts ("" : the first of the venue), and whether it says used or left.
+# Headers that say what was used of a budget of that name, and pairs of headers that say what is left of which limit.
 _USED: Final = {
     "x-mbx-used-weight-1m": "weight",
     "x-mbx-order-count-10s": "orders_10s",
     "x-mbx-order-count-1d": "orders_day",
 }
-_LEFT: Final = {"x-bapi-limit-status": "", "x-gate-ratelimit-requests-remain": "", "gw-ratelimit-remaining": ""}
+_LEFT: Final = {
+    "x-bapi-limit-status": "x-bapi-limit",
+    "x-gate-ratelimit-requests-remain": "x-gate-ratelimit-limit",
+    "gw-ratelimit-remaining": "gw-ratelimit-limit",
+}
 
 
 @dataclass(slots=True)
@@ -103,25 +107,31 @@ class SessionBudget:
             window.spend(window.rule.cost(call), now_ns)
         return 0
 
-    def heard(self, status: int, headers: Mapping[str, str], now_ns: int) -> None:
-        """Learns from an answer: the venue's own count, and its word to stop."""
+    def heard(self, call: str, status: int, headers: Mapping[str, str], now_ns: int) -> None:
+        """Learns from the answer to `call`: the venue's own count, and its word to stop."""
         names = {name.lower(): value for name, value in headers.items()}
         for header, budget in _USED.items():
-            self._correct(budget, names.get(header, ""), now_ns, is_left=False)
-        for header, budget in _LEFT.items():
-            self._correct(budget, names.get(header, ""), now_ns, is_left=True)
+            if used_units := _whole(names.get(header)):
+                for window in self._windows:
+                    if window.rule.name == budget:
+                        window.correct(used_units, now_ns)
+        for left, limit in _LEFT.items():
+            left_units, limit_units = _whole(names.get(left)), _whole(names.get(limit))
+            tightest = self._tightest(call)
+            if left_units is not None and limit_units is not None and tightest is not None:
+                tightest.correct(min(limit_units - left_units, tightest.rule.limit), now_ns)
         if status in _TOO_MANY:
-            pause_ns = _pause_ns(names)
-            self._pause.until_ns = max(self._pause.until_ns, now_ns + pause_ns)
+            self.told_to_stop(names, now_ns)
 
-    def _correct(self, budget: str, text: str, now_ns: int, *, is_left: bool) -> None:
-        if not text.isdigit():
-            return
-        for window in self._windows:
-            if budget in ("", window.rule.name):
-                units = int(text)
-                window.correct(window.rule.limit - units if is_left else units, now_ns)
-                return
+    def told_to_stop(self, headers: Mapping[str, str], now_ns: int) -> None:
+        """Nothing leaves before the time that the headers say; a second where they say none."""
+        names = {name.lower(): value for name, value in headers.items()}
+        self._pause.until_ns = max(self._pause.until_ns, now_ns + _pause_ns(names))
+
+    def _tightest(self, call: str) -> _Window | None:
+        """The window that `call` fills soonest: what a venue's count of one endpoint speaks of."""
+        counting = [window for window in self._windows if window.rule.cost(call) > 0]
+        return min(counting, key=lambda window: window.rule.limit // window.rule.cost(call), default=None)
 
     def paused_ns(self, now_ns: int) -> int:
         """How long the venue still wants to hear nothing."""
@@ -133,13 +143,15 @@ class SessionBudget:
 
 
 def _pause_ns(headers: Mapping[str, str]) -> int:
-    text = headers.get("retry-after", "")
-    if text.isdigit():
-        return min(max(int(text) * _NS_PER_S, _NS_PER_S // 10), _MAX_PAUSE_NS)
-    text = headers.get("gw-ratelimit-reset", "")
-    if text.isdigit():
-        return min(max(int(text) * _NS_PER_MS, _NS_PER_S // 10), _MAX_PAUSE_NS)
+    for header, unit_ns in (("retry-after", _NS_PER_S), ("gw-ratelimit-reset", _NS_PER_MS)):
+        units = _whole(headers.get(header))
+        if units is not None:
+            return min(max(units * unit_ns, _NS_PER_S // 10), _MAX_PAUSE_NS)
     return _DEFAULT_PAUSE_NS
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 class Budgets:

@@ -156,7 +156,7 @@ class Wire:
             raise ccxt_errors.RequestTimeout(f"{under.id} {method}: no answer") from error
         except aiohttp.ClientError as error:
             raise ccxt_errors.ExchangeNotAvailable(f"{under.id} {method}: {type(error).__name__}") from error
-        self.budget.heard(call.status, call.headers, self.clock.monotonic_ns())
+        self.budget.heard(call.name, call.status, call.headers, self.clock.monotonic_ns())
         return self._understood(call, request, headers, str(response.reason))
 
     def _understood(self, call: Call, request: Mapping[str, Any], headers: Any, reason: str) -> Any:
@@ -166,7 +166,12 @@ class Wire:
         status, text = call.status, call.body
         text = under.on_rest_response(status, reason, url, method, call.headers, text, headers, body)
         call.answer = under.parse_json(text)
-        under.handle_errors(status, reason, url, method, dict(call.headers), text, call.answer, headers, body)
+        try:
+            under.handle_errors(status, reason, url, method, dict(call.headers), text, call.answer, headers, body)
+        except (ccxt_errors.RateLimitExceeded, ccxt_errors.DDoSProtection):
+            if not self.budget.paused_ns(self.clock.monotonic_ns()):  # said with another status than 429
+                self.budget.told_to_stop(call.headers, self.clock.monotonic_ns())
+            raise
         under.handle_http_status_code(status, reason, url, method, text)
         if not 200 <= status < 300:
             raise ccxt_errors.BadResponse(f"{under.id} {method}: {status} {reason}")

@@ -61,18 +61,28 @@ def test_sessions_of_one_address_share_what_is_the_addresss():
 
 def test_the_venues_own_count_is_believed_where_it_is_higher():
     budget = budget_of(RULE)
-    budget.heard(200, {"X-MBX-USED-WEIGHT-1M": "7"}, 0)
+    budget.heard("place", 200, {"X-MBX-USED-WEIGHT-1M": "7"}, 0)
     assert budget.take("place", 0) == 0
     assert budget.take("place", 0) > 0
-    budget.heard(200, {"X-MBX-USED-WEIGHT-1M": "1"}, 0)
+    budget.heard("place", 200, {"X-MBX-USED-WEIGHT-1M": "1"}, 0)
     assert budget.take("place", 0) > 0
+
+
+def test_what_is_left_of_one_endpoint_counts_in_its_own_window():
+    budget = budget_of(RULE, replace(RULE, name="wide", limit=10_000))
+    budget.heard("place", 200, {"X-Bapi-Limit": "10", "X-Bapi-Limit-Status": "3"}, 0)
+    assert budget.take("place", 0) == 0
+    assert budget.take("place", 0) > 0
+    other = budget_of(RULE)
+    other.heard("place", 200, {"X-Bapi-Limit-Status": "3"}, 0)
+    assert other.left_ppm(0) == 1_000_000
 
 
 def test_a_word_to_stop_stops_everything_until_then():
     budget = budget_of(RULE)
-    budget.heard(429, {"Retry-After": "2"}, 0)
+    budget.heard("place", 429, {"Retry-After": "2"}, 0)
     assert budget.take("cancel", 1 * S) == 1 * S
     assert budget.paused_ns(1 * S) == 1 * S
     assert budget.take("cancel", 2 * S) == 0
-    budget.heard(418, {}, 2 * S)
+    budget.heard("place", 418, {}, 2 * S)
     assert budget.take("cancel", 2 * S) > 0

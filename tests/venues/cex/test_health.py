@@ -73,7 +73,7 @@ def test_the_state_is_the_worst_of_its_parts():
         health.unanswered()
     assert health.report().reason == "no answers"
     health.answered()
-    budget.heard(429, {"Retry-After": "1"}, clock.now_ns)
+    budget.heard("place", 429, {"Retry-After": "1"}, clock.now_ns)
     assert health.report().state is VenueState.DOWN
     clock.now_ns += 1 * S
     assert health.report().state is VenueState.UP

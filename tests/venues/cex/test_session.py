@@ -131,7 +131,7 @@ async def test_without_a_key_nothing_private_leaves(exchange, door):
 
 
 async def test_a_spent_budget_stops_a_placement_at_once(exchange, door):
-    exchange.budget.heard(429, {"Retry-After": "5"}, SystemClock().monotonic_ns())
+    exchange.budget.heard("place", 429, {"Retry-After": "5"}, SystemClock().monotonic_ns())
     with calling(Call("place", only=BINANCE.placement)) as call, pytest.raises(Unavailable):
         await exchange.privatePostOrder(PLACE)
     assert not call.may_have_left

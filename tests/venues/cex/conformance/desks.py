@@ -130,6 +130,7 @@ class Desk:
         control.cancel_all(place.venue, self.account)
         control.set_book(place.venue, place.market, BIDS, ASKS)
         await self.until(lambda: self.venue.health().state is VenueState.UP, 15)
+        await self.until(lambda: self.venue.health().budget_left_ppm >= 600_000, 15)
 
     # what it does
 
