@@ -34,6 +34,12 @@ def text_of(units: int, scale: int) -> str:
     return f"-{text}" if units < 0 else text
 
 
+def places_of(step: Any) -> int:
+    """Digits after the point of a tick or a lot."""
+    exponent = Decimal(str(step)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def floor_units(value: Decimal, scale: int) -> int:
     return int(value.scaleb(scale, _EXACT).to_integral_value(ROUND_FLOOR))
 

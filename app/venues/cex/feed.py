@@ -17,7 +17,7 @@ from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import BookSink, Clock
 from app.venues.cex.checksums import ChecksumWatch
-from app.venues.cex.exact import ceil_units, floor_units
+from app.venues.cex.exact import ceil_units, floor_units, places_of
 from app.venues.cex.health import Health
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.sequences import SequenceWatch
@@ -63,7 +63,7 @@ class CcxtFeed:
         # Rises over restarts: no venue changes a book a billion times a second.
         self._books = {name: _Book(symbol, clock.wall_ns()) for name, (symbol, _) in listings.items()}
         self._sequence = SequenceWatch(profile.book)
-        self._checksum = ChecksumWatch(profile.book, profile.ccxt_id)
+        self._checksum = ChecksumWatch(profile.book, profile.ccxt_id, self._places)
         self._tasks = Tasks(profile.venue_id)
         self._exchange: Any = None
         self._on_book: BookSink | None = None
@@ -89,6 +89,11 @@ class CcxtFeed:
             self._resync(client.url, "checksum")
             return False
         return True
+
+    def _places(self, name: str) -> tuple[int, int]:
+        """Digits after the point of a market's prices and quantities, as the venue lists it."""
+        precision = self._exchange.market(name)["precision"]
+        return places_of(precision["price"]), places_of(precision["amount"])
 
     def _stream(self, name: str) -> Stream:
         async def watched() -> Any:

@@ -24,22 +24,26 @@ _MAX_OPEN_NS: Final = 30 * _NS_PER_S
 
 @dataclass(slots=True)
 class ClockOffset:
-    """The venue's clock minus ours, from round trips; `error_ns` is half of the round trip that it comes from."""
+    """The venue's clock minus ours, from round trips: known to half of the quickest, and to the venue's own grain."""
 
     readings: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_N_READINGS))  # (error, offset)
 
     def take(self, asked_ns: int, venue_ns: int, answered_ns: int) -> None:
-        """One round trip: our time before and after, and what the venue said between."""
-        error_ns = max(0, answered_ns - asked_ns) // 2
-        self.readings.append((error_ns, venue_ns - asked_ns - error_ns))
+        """One round trip: our time before and after, and what the venue said between.
+
+        A time of whole seconds is taken for one that was cut to them.
+        """
+        trip_ns = max(0, answered_ns - asked_ns) // 2
+        grain_ns = _NS_PER_S // 2 if venue_ns % _NS_PER_S == 0 else 0
+        self.readings.append((trip_ns + grain_ns, venue_ns + grain_ns - asked_ns - trip_ns))
 
     @property
     def offset_ns(self) -> int:
         return min(self.readings)[1] if self.readings else 0
 
     @property
-    def is_known(self) -> bool:
-        return bool(self.readings)
+    def error_ns(self) -> int:
+        return min(self.readings)[0] if self.readings else 0
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ class Health:
             return VenueState.DOWN, "no answers"
         if paused_ns := self._budget.paused_ns(now_ns):
             return VenueState.DOWN, f"told to stop for {paused_ns // 1_000_000} ms"
-        if abs(self.offset.offset_ns) > _MAX_OFFSET_NS:
+        if abs(self.offset.offset_ns) - self.offset.error_ns > _MAX_OFFSET_NS:
             return VenueState.DEGRADED, f"clock {self.offset.offset_ns // 1_000_000} ms off"
         for part, why in self._needs.items():
             return VenueState.DEGRADED, f"{part}: {why}"

@@ -34,10 +34,16 @@ def test_the_quickest_round_trip_tells_the_offset():
     offset.take(0, 5_000 + 400, 800)
     offset.take(10_000, 15_000 + 10, 10_020)
     offset.take(20_000, 29_000, 26_000)
-    assert offset.offset_ns == 5_000
+    assert (offset.offset_ns, offset.error_ns) == (5_000, 10)
     for n in range(8):
         offset.take(n, n + 70, n)
     assert offset.offset_ns == 70
+
+
+def test_a_clock_of_whole_seconds_is_known_to_half_of_one():
+    offset = ClockOffset()
+    offset.take(10 * S + 400_000_000, 10 * S, 10 * S + 400_000_000)
+    assert (offset.offset_ns, offset.error_ns) == (100_000_000, 500_000_000)
 
 
 def test_a_breaker_opens_after_failures_for_longer_each_time_and_closes_on_success():
@@ -64,10 +70,10 @@ def test_the_state_is_the_worst_of_its_parts():
     assert health.report().state is VenueState.DEGRADED
     health.has("orders")
     assert health.report().state is VenueState.UP
-    health.offset.take(0, 3 * S, 0)
+    health.offset.take(0, 3 * S + 1, 0)
     assert health.report().state is VenueState.DEGRADED
     for _ in range(8):
-        health.offset.take(0, 0, 0)
+        health.offset.take(1, 1, 1)
     assert health.report().state is VenueState.UP
     for _ in range(3):
         health.unanswered()

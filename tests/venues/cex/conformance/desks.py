@@ -91,7 +91,9 @@ class Desk:
 
     @property
     def profile(self) -> VenueProfile:
-        return profile_of(self.name)
+        """The venue's own, with budgets so wide that a suite of minutes need not take an hour (test_budget.py)."""
+        profile = profile_of(self.name)
+        return replace(profile, budgets=tuple(replace(rule, limit=100 * rule.limit) for rule in profile.budgets))
 
     @property
     def universe(self) -> Universe:
@@ -130,7 +132,6 @@ class Desk:
         control.cancel_all(place.venue, self.account)
         control.set_book(place.venue, place.market, BIDS, ASKS)
         await self.until(lambda: self.venue.health().state is VenueState.UP, 15)
-        await self.until(lambda: self.venue.health().budget_left_ppm >= 600_000, 15)
 
     # what it does
 

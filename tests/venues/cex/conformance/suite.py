@@ -22,6 +22,8 @@ PLACES: Final = {
         Place("binance"),
         Place("okx", market="BTC-USDT", tick="0.1", lot="0.00000001", passphrase="phrase"),
         Place("bybit", lot="0.000001"),
+        Place("kraken", "BTC/USD", "XXBTZUSD", tick="0.1", lot="0.00000001"),
+        Place("bitget", lot="0.000001", passphrase="phrase"),
     )
 }
 
