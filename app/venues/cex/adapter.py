@@ -246,7 +246,7 @@ class CcxtVenue(VenueBase):
         try:
             await self._desk.ask(
                 "cancel",
-                lambda: self._exchange.cancel_order(order.venue_order_id or None, child.symbol, params),
+                lambda: self._exchange.cancel_order(order.venue_order_id, child.symbol, params),
                 call=call,
             )
         except Unavailable:

@@ -88,7 +88,7 @@ class Desk:
         call = Call("query")
         try:
             return await self.ask(
-                "query", lambda: self._exchange.fetch_order(venue_order_id or None, name, params), call=call
+                "query", lambda: self._exchange.fetch_order(venue_order_id, name, params), call=call
             )
         except Unavailable as error:
             if says_absent(self._profile, call) or isinstance(error.__cause__, ccxt_errors.OrderNotFound):

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.venues.cex.conformance import orders, outcomes, streams
 from tests.venues.cex.conformance.desks import Desk, Place
+from tests.venues.exchange.protocols.tokens import new_es256_key
 
 Check = Callable[[Desk], Awaitable[None]]
 RESULTS: Final = Path(__file__).resolve().parents[4] / "docs" / "results" / "conformance.json"
@@ -24,6 +25,16 @@ PLACES: Final = {
         Place("bybit", lot="0.000001"),
         Place("kraken", "BTC/USD", "XXBTZUSD", tick="0.1", lot="0.00000001"),
         Place("bitget", lot="0.000001", passphrase="phrase"),
+        # Its own lot is a tenth: price and quantity together have more than nine decimals.
+        Place(
+            "coinbase",
+            market="BTC-USDT",
+            lot="0.0000001",
+            secret=new_es256_key(),
+            wrong_secret=new_es256_key(),
+            key="organizations/local/apiKeys/{}",
+        ),
+        Place("deribit", market="BTC_USDT", lot="0.0001"),
     )
 }
 
