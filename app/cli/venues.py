@@ -48,3 +48,29 @@ def serve(
         raise CommandError(Exit.USAGE, f"simulated venues: {error.detail}") from error
     except OSError as error:
         raise CommandError(Exit.USAGE, f"simulated venues: {error}") from error
+
+
+@app.command()
+def refresh(
+    names: Annotated[list[str] | None, typer.Argument(help="venues of the table; none: all")] = None,
+    base_url: Annotated[str, typer.Option("--base-url", help="instead of every host, as http://127.0.0.1:PORT")] = "",
+    within_days: Annotated[int, typer.Option("--within", min=1, help="days ahead for what ends")] = 7,
+    accepts_losses: Annotated[bool, typer.Option("--accept-losses", help="believe a venue that lists less")] = False,
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """What venues list now against last time: new, gone, tick, lot and minimum changed, ending soon. No key is used."""
+    import asyncio
+
+    from app.cli.refresh import refresh_home, rows_of
+    from app.domain.errors import BadRequest
+
+    try:
+        reports = asyncio.run(
+            refresh_home(names or [], home.expanduser(), base_url, within_days, accepts_losses=accepts_losses)
+        )
+    except BadRequest as error:
+        raise CommandError(Exit.USAGE, f"{error.detail}; the table has {error.hint}") from error
+    show_rows(output, rows_of(reports), ("venue", "what", "symbol", "was", "now"))
+    if all(report.failure for report in reports):
+        raise CommandError(Exit.UNREACHABLE, "no venue could be read; what was stored stands")

@@ -1,0 +1,124 @@
+"""A venue's markets as ccxt loads them now: listings, what is refused, and what its calendar says. No key is used."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.calendar import CalendarEntry, CalendarKind
+from app.domain.enums import ContractKind
+from app.domain.errors import Unavailable
+from app.domain.listing import Listing
+from app.venues.cex.profile import MarketClass, VenueProfile
+from app.venues.cex.symbols import NotRouted, market_listing, unique_listings
+
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_NEVER_MS: Final = 4_102_444_800_000
+# Where a market says that it will end although it is no dated contract: the venue's field, and what it counts.
+_DELISTING: Final[Mapping[str, tuple[str, int]]] = {
+    "okx": ("expTime", _NS_PER_MS),
+    "myokx": ("expTime", _NS_PER_MS),
+    "bitget": ("offTime", _NS_PER_MS),
+    "bybit": ("deliveryTime", _NS_PER_MS),
+    "gate": ("delisting_time", _NS_PER_S),
+    "binanceusdm": ("deliveryDate", _NS_PER_MS),
+    "binancecoinm": ("deliveryDate", _NS_PER_MS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsRead:
+    """One reading. `refused` counts, by reason, markets of the venue's kinds that are no listings."""
+
+    listings: tuple[Listing, ...]
+    calendar: tuple[CalendarEntry, ...]
+    refused: Mapping[str, int]
+
+
+async def read_markets(profile: VenueProfile, *, base_url: str = "", timeout_s: float = 20.0) -> MarketsRead:
+    """What `profile`'s venue lists now. `base_url` stands in for every host, which becomes its first path segment.
+
+    Raises Unavailable with ccxt's own word where the venue cannot be asked or answers nothing to list.
+    """
+    import ccxt.async_support as ccxt
+
+    exchange = getattr(ccxt, profile.ccxt_id)({"timeout": round(timeout_s * 1000), "options": dict(profile.options)})
+    if base_url:
+        exchange.urls["api"] = _local(exchange.urls["api"], base_url, exchange.hostname or "")
+    try:
+        markets = await exchange.fetch_markets()
+        status = await _maintenance(exchange, profile.venue_id, ccxt.BaseError)
+    except ccxt.BaseError as error:
+        raise Unavailable("venue_unavailable", f"{profile.venue_id}: {type(error).__name__}: {error}"[:300]) from error
+    finally:
+        await exchange.close()
+    read = of_markets(profile, markets, exchange.precisionMode)
+    if not read.listings:
+        raise Unavailable("venue_unavailable", f"{profile.venue_id}: it lists nothing of {len(markets)} markets")
+    return MarketsRead(read.listings, (*status, *read.calendar), read.refused)
+
+
+def of_markets(profile: VenueProfile, markets: Iterable[Mapping[str, Any]], precision_mode: int) -> MarketsRead:
+    """ccxt's market dicts of the venue's own kinds, sorted out."""
+    refused: Counter[str] = Counter()
+    found, calendar = [], []
+    for market in markets:
+        listing = market_listing(profile.venue_id, market, precision_mode)
+        if isinstance(listing, NotRouted):
+            refused[listing.value] += 1
+        elif _class_of(listing) in profile.kinds:
+            found.append(listing)
+            calendar += calendar_of(listing, market)
+    kept, twice = unique_listings(found)
+    if twice:
+        refused[NotRouted.TWICE.value] = len(twice)
+    return MarketsRead(tuple(kept), tuple(calendar), dict(refused))
+
+
+def calendar_of(listing: Listing, market: Mapping[str, Any]) -> list[CalendarEntry]:
+    """When this market ends, as far as it says so."""
+    name = (listing.venue, listing.venue_symbol)
+    if listing.expiry_ts_ns:
+        return [CalendarEntry(*name, CalendarKind.EXPIRY, listing.expiry_ts_ns, source="market's expiry")]
+    field, unit_ns = _DELISTING.get(listing.venue, ("", 1))
+    info = market.get("info")
+    text = str(info.get(field) or "") if isinstance(info, dict) else ""
+    ends_ns = int(text) * unit_ns if text.isascii() and text.isdigit() else 0
+    if not 0 < ends_ns < _NEVER_MS * _NS_PER_MS:
+        return []
+    return [CalendarEntry(*name, CalendarKind.DELISTING, ends_ns, source=f"market's {field}")]
+
+
+async def _maintenance(exchange: Any, venue_id: str, error: type[Exception]) -> list[CalendarEntry]:
+    """What the venue says of itself now; a status that cannot be read says nothing, the markets were read."""
+    if exchange.has.get("fetchStatus") is not True:
+        return []
+    try:
+        status = await exchange.fetch_status()
+    except error:
+        return []
+    if status.get("status") in ("ok", None):
+        return []
+    from_ms, to_ms = int(status.get("updated") or 0), int(status.get("eta") or 0)
+    source = f"status {status['status']}"
+    kind = CalendarKind.MAINTENANCE
+    return [CalendarEntry(venue_id, "", kind, from_ms * _NS_PER_MS, to_ms * _NS_PER_MS, source)]
+
+
+def _class_of(listing: Listing) -> MarketClass:
+    if listing.fungible.expiry:
+        return MarketClass.DATED
+    kinds = {ContractKind.SPOT: MarketClass.SPOT, ContractKind.LINEAR: MarketClass.LINEAR}
+    return kinds.get(listing.fungible.kind, MarketClass.INVERSE)
+
+
+def _local(value: Any, base_url: str, hostname: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _local(each, base_url, hostname) for key, each in value.items()}
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"^https?:/", base_url.rstrip("/"), value.replace("{hostname}", hostname))
