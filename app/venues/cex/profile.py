@@ -229,13 +229,20 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ProofCode:
-    """A vendor code or a whole message; `text`: what the message must hold where the code alone says too little."""
+    """A vendor code or a whole message, or how one begins where it ends in `*`.
+
+    `text`: what the message must hold where the code alone says too little.
+    """
 
     code: str
     text: str = ""
 
     def matches(self, code: str, message: str) -> bool:
-        return self.code in (code, message) and self.text in message
+        if self.text not in message:
+            return False
+        if self.code.endswith("*"):
+            return code.startswith(self.code[:-1])
+        return self.code in (code, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,4 +213,6 @@ def _endpoint(text: str) -> Endpoint:
 def _proof(text: str) -> ProofCode:
     """`-1013`, or `-2010|Account has insufficient balance` where the message must hold the text after the bar."""
     code, _, needed = text.partition("|")
+    if not code.removesuffix("*"):
+        raise ValueError(f"{text!r} would prove everything")
     return ProofCode(code, needed)

@@ -82,6 +82,45 @@ def test_only_a_named_code_proves_non_acceptance():
     assert not binance.is_proof_of_refusal("")
 
 
+@pytest.mark.parametrize(
+    ("venue", "code", "message"),
+    [
+        ("binance", "-2010", "Duplicate order sent."),
+        ("binance", "-1006", "An unexpected response was received from the message bus."),
+        ("binanceusdm", "-4116", "ClientOrderId is duplicated."),
+        ("okx", "51016", "Client order ID already exists."),
+        ("okx", "50004", "API endpoint request timeout"),
+        ("okx", "1", "All operations failed"),
+        ("bybit", "170141", "Duplicate clientOrderId."),
+        ("bybit", "110072", "OrderLinkedID is duplicate"),
+        ("bybit", "10016", "Server error."),
+        ("kraken", "EGeneral:Invalid arguments:cl_ord_id already in use", ""),
+        ("kraken", "EService:Timeout", ""),
+        ("kraken", "EGeneral:Internal error", ""),
+        ("coinbase", "UNKNOWN_FAILURE_REASON", ""),
+        ("deribit", "10040", "retry"),
+        ("bitget", "43118", "clientOrderId duplicate"),
+        ("bitget", "40010", "Request timed out"),
+        ("kucoin", "400100", "The clientOid is duplicated."),
+        ("kucoin", "500000", "Internal Server Error"),
+        ("gate", "REPEATED_CREATION", "repeated"),
+        ("gate", "SERVER_ERROR", "Internal server error"),
+        ("htx", "gateway-internal-error", ""),
+    ],
+)
+def test_a_doubled_id_or_a_fault_of_the_venues_proves_nothing(venue, code, message):
+    """A second order with an id of ours is refused because the first one was taken."""
+    assert not profile_of(venue).is_proof_of_refusal(code, message)
+
+
+def test_a_code_may_be_a_beginning_and_never_everything():
+    kraken = profile_of("kraken")
+    assert kraken.is_proof_of_refusal("EOrder:Invalid price:price has too many decimals")
+    assert not kraken.is_proof_of_refusal("EOrder:Invalid", "EOrder:Invalid price")
+    with pytest.raises(InvariantBroken, match="prove everything"):
+        profiles_of({"venues": {"here": {**_row(), "proves_not_accepted": ["*"]}}}, "a.toml")
+
+
 def test_an_uint_id_is_never_zero_and_a_budget_counts_what_it_names():
     weight = next(budget for budget in profile_of("binance").budgets if budget.name == "weight")
     assert (weight.cost("place"), weight.cost("open_orders"), weight.cost("login")) == (1, 80, 20)
