@@ -74,3 +74,30 @@ def refresh(
     show_rows(output, rows_of(reports), ("venue", "what", "symbol", "was", "now"))
     if all(report.failure for report in reports):
         raise CommandError(Exit.UNREACHABLE, "no venue could be read; what was stored stands")
+
+
+@app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="venues of the table; none: all")] = None,
+    base_url: Annotated[str, typer.Option("--base-url", help="instead of every host, as http://127.0.0.1:PORT")] = "",
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, help="seconds for each answer")] = 10.0,
+    output: Output = Format.TABLE,
+) -> None:
+    """What of each venue works from here, and why not: clock, markets, a public book, evidence. No key is used."""
+    import asyncio
+    from dataclasses import asdict
+
+    from app.domain.errors import BadRequest
+    from app.venues.cex.check import Verdict, check_venues
+    from app.venues.cex.profile_table import profile_of, profiles
+    from app.venues.clock import SystemClock
+
+    try:
+        asked = [profile_of(name) for name in names or profiles()]
+    except BadRequest as error:
+        raise CommandError(Exit.USAGE, f"{error.detail}; the table has {error.hint}") from error
+    found = asyncio.run(check_venues(asked, SystemClock(), base_url=base_url, timeout_s=timeout_s))
+    show_rows(output, [asdict(finding) for finding in found], ("venue", "check", "verdict", "found"))
+    n_failed = len({finding.venue for finding in found if finding.verdict is Verdict.FAILED})
+    if n_failed:
+        raise CommandError(Exit.CHECK_FAILED, f"{n_failed} of {len(asked)} venues cannot be used from here as they are")

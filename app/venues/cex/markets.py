@@ -28,6 +28,14 @@ _DELISTING: Final[Mapping[str, tuple[str, int]]] = {
     "binanceusdm": ("deliveryDate", _NS_PER_MS),
     "binancecoinm": ("deliveryDate", _NS_PER_MS),
 }
+# What ccxt would load beside the venue's kinds, and from other hosts that may be away.
+_LOADED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "binance": {"fetchMarkets": {"types": ["spot"]}},
+    "binanceus": {"fetchMarkets": {"types": ["spot"]}},
+    "kucoin": {"fetchMarkets": {"types": ["spot"]}},
+    "htx": {"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}},
+}
+_MAX_TEXT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +47,55 @@ class MarketsRead:
     refused: Mapping[str, int]
 
 
-async def read_markets(profile: VenueProfile, *, base_url: str = "", timeout_s: float = 20.0) -> MarketsRead:
-    """What `profile`'s venue lists now. `base_url` stands in for every host, which becomes its first path segment.
+class PublicVenue:
+    """ccxt's exchange object for questions that need no key; a call that fails is Unavailable with ccxt's own word.
 
-    Raises Unavailable with ccxt's own word where the venue cannot be asked or answers nothing to list.
+    `base_url` stands in for every host, which becomes its first path segment. To be closed.
     """
-    import ccxt.async_support as ccxt
 
-    exchange = getattr(ccxt, profile.ccxt_id)({"timeout": round(timeout_s * 1000), "options": dict(profile.options)})
-    if base_url:
-        exchange.urls["api"] = _local(exchange.urls["api"], base_url, exchange.hostname or "")
+    def __init__(self, profile: VenueProfile, base_url: str, timeout_s: float) -> None:
+        import ccxt.async_support as ccxt
+
+        options = {**_LOADED.get(profile.venue_id, {}), **profile.options}
+        self._error: type[Exception] = ccxt.BaseError
+        self._venue_id = profile.venue_id
+        self._exchange = getattr(ccxt, profile.ccxt_id)({"timeout": round(timeout_s * 1000), "options": options})
+        self.precision_mode: int = self._exchange.precisionMode
+        if base_url:
+            self._exchange.urls["api"] = _local(self._exchange.urls["api"], base_url, self._exchange.hostname or "")
+
+    def offers(self, call: str) -> bool:
+        """Whether ccxt has `call` (its own camelCase name) for this venue."""
+        return self._exchange.has.get(call) is True
+
+    async def ask(self, call: str, *arguments: Any) -> Any:
+        """One public call by its Python name."""
+        try:
+            return await getattr(self._exchange, call)(*arguments)
+        except self._error as error:
+            said = f"{self._venue_id}: {type(error).__name__}: {error}"
+            raise Unavailable("venue_unavailable", said[:_MAX_TEXT]) from error
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+
+async def read_markets(profile: VenueProfile, *, base_url: str = "", timeout_s: float = 20.0) -> MarketsRead:
+    """What `profile`'s venue lists now; raises Unavailable where it cannot be asked or lists nothing of its kinds."""
+    venue = PublicVenue(profile, base_url, timeout_s)
     try:
-        markets = await exchange.fetch_markets()
-        status = await _maintenance(exchange, profile.venue_id, ccxt.BaseError)
-    except ccxt.BaseError as error:
-        raise Unavailable("venue_unavailable", f"{profile.venue_id}: {type(error).__name__}: {error}"[:300]) from error
+        return await markets_of(profile, venue)
     finally:
-        await exchange.close()
-    read = of_markets(profile, markets, exchange.precisionMode)
+        await venue.close()
+
+
+async def markets_of(profile: VenueProfile, venue: PublicVenue) -> MarketsRead:
+    """The same, of a venue that is open already."""
+    markets = await venue.ask("fetch_markets")
+    read = of_markets(profile, markets, venue.precision_mode)
     if not read.listings:
         raise Unavailable("venue_unavailable", f"{profile.venue_id}: it lists nothing of {len(markets)} markets")
+    status = await _maintenance(profile.venue_id, venue)
     return MarketsRead(read.listings, (*status, *read.calendar), read.refused)
 
 
@@ -93,13 +130,13 @@ def calendar_of(listing: Listing, market: Mapping[str, Any]) -> list[CalendarEnt
     return [CalendarEntry(*name, CalendarKind.DELISTING, ends_ns, source=f"market's {field}")]
 
 
-async def _maintenance(exchange: Any, venue_id: str, error: type[Exception]) -> list[CalendarEntry]:
+async def _maintenance(venue_id: str, venue: PublicVenue) -> list[CalendarEntry]:
     """What the venue says of itself now; a status that cannot be read says nothing, the markets were read."""
-    if exchange.has.get("fetchStatus") is not True:
+    if not venue.offers("fetchStatus"):
         return []
     try:
-        status = await exchange.fetch_status()
-    except error:
+        status = await venue.ask("fetch_status")
+    except Unavailable:
         return []
     if status.get("status") in ("ok", None):
         return []
