@@ -122,7 +122,7 @@ def catch_all() -> Iterator[CatchAll]:
 def _request(method: str, target: str, headers: Mapping[str, str], body: str) -> Request:
     split = urlsplit(target)
     found: list[tuple[str, str]] = parse_qsl(split.query, keep_blank_values=True)
-    raw = unquote(split.query) + " " + body
+    raw = unquote(split.query)
     for text in (body, *(_decoded(value) for name, value in headers.items() if "payload" in name.lower())):
         try:
             found += _flat("", json.loads(text, parse_float=str, parse_int=str))
