@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.services.refresh_instruments import Reading, VenueRefresh, refresh_instruments
+from app.store.calendar import read_calendar
 from app.store.listings import ListingsFile, StoredVenue
 from app.venues.cex.markets import read_markets
 from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.clock import SystemClock
 
 FILE: Final = "listings.json"
+CALENDAR: Final = "calendar.toml"  # the desk's own, see app/store/calendar.py
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -33,7 +35,13 @@ async def refresh_home(
     stored = file.read()
     readers = {name: reader(name) for name in names or profiles()}
     refreshed = await refresh_instruments(
-        readers, stored, keep, SystemClock(), within_days=within_days, accepts_losses=accepts_losses
+        readers,
+        stored,
+        keep,
+        SystemClock(),
+        within_days=within_days,
+        accepts_losses=accepts_losses,
+        known_calendar=read_calendar(home / CALENDAR),
     )
     if any(report.is_stored for report in refreshed.reports):
         kept = refreshed.kept

@@ -80,14 +80,19 @@ async def refresh_instruments(
     *,
     within_days: int = 7,
     accepts_losses: bool = False,
+    known_calendar: Sequence[CalendarEntry] = (),
 ) -> Refreshed:
-    """Asks all `readers` at once; the report has one part for each, in their order."""
+    """Asks all `readers` at once; the report has one part for each, in their order.
+
+    `known_calendar`: what the desk knows of the venues beside what they say themselves.
+    """
     answers = await asyncio.gather(*(_asked(venue, read) for venue, read in readers.items()))
     kept, reports = dict(stored), []
     for venue, answer in zip(readers, answers, strict=True):
         now_ns, known = clock.wall_ns(), stored.get(venue)
+        told = [entry for entry in known_calendar if entry.venue == venue]
         if isinstance(answer, str):
-            soon = _coming(known.calendar, now_ns, within_days) if known else ()
+            soon = _coming((*told, *(known.calendar if known else ())), now_ns, within_days)
             as_of_ns, n_before = (known.as_of_ts_ns, len(known.listings)) if known else (0, 0)
             reports.append(VenueRefresh(venue, n_before, n_before, as_of_ns, coming=soon, failure=answer))
             continue
@@ -102,7 +107,7 @@ async def refresh_instruments(
                 len(before),
                 now_ns,
                 tuple(changes(before, answer.listings)) if known else (),
-                _coming(answer.calendar, now_ns, within_days),
+                _coming((*told, *answer.calendar), now_ns, within_days),
                 answer.refused,
                 "" if is_believed else f"it lists {len(answer.listings)} of {len(before)}: not believed",
                 is_stored=is_believed,

@@ -57,6 +57,14 @@ async def test_changes_and_what_ends_soon_are_told():
     assert done.reports[0].coming == (soon,)
 
 
+async def test_what_the_desk_knows_is_told_with_the_rest():
+    known = CalendarEntry("a", "", CalendarKind.MAINTENANCE, 20, 30, "mail")
+    other = CalendarEntry("b", "", CalendarKind.MAINTENANCE, 20, 30, "mail")
+    for read in (reader(listing(1)), failing):
+        done = await refresh_instruments({"a": read}, {}, keep, VirtualClock(now_ns=10), known_calendar=(other, known))
+        assert done.reports[0].coming == (known,)
+
+
 async def test_a_venue_that_cannot_be_asked_keeps_its_last_reading():
     ends = CalendarEntry("a", "S1", CalendarKind.EXPIRY, 20)
     stored = {"a": StoredVenue(1, (listing(1),), (ends,))}
