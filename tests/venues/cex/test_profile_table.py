@@ -106,6 +106,7 @@ def test_only_a_named_code_proves_non_acceptance():
         ("gate", "REPEATED_CREATION", "repeated"),
         ("gate", "SERVER_ERROR", "Internal server error"),
         ("htx", "gateway-internal-error", ""),
+        ("htx", "order-client-order-id-repeated", "client-order-id repeated"),
     ],
 )
 def test_a_doubled_id_or_a_fault_of_the_venues_proves_nothing(venue, code, message):
