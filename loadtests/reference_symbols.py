@@ -110,6 +110,9 @@ def page(reference: Reference) -> str:
         "pays in a third currency, so its size in the base moves with a price. `twice`: another listing of the same",
         "venue has the same unified symbol (Kraken's dark pools).",
         "",
+        "The rows were made from REST answers in the sample data of cryptofeed. This product includes software",
+        "developed by Bryant Moscon (http://www.bryantmoscon.com/).",
+        "",
     ]
     return "\n".join(lines)
 
