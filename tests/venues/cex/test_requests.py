@@ -200,3 +200,36 @@ def test_the_exact_numbers_survive_every_precision(ccxt_module):
     exchange = ccxt_module.binance()
     assert Decimal(exchange.decimal_to_precision("98765.500000000001", 1, 12, 2)) == Decimal("98765.500000000001")
     exchange.close()
+
+
+def _said(request: Request) -> set[tuple[str, str]]:
+    """What a request says of the order: short fields that are no clock, number or signature of the request itself."""
+    moving = re.compile(r"time(stamp)?$|nonce|sign|^sig$|^id$|expir|echostr|^date", re.IGNORECASE)
+    return {(name, value) for name, value in request.fields if not moving.search(name) and len(value) < 64}
+
+
+@pytest.mark.parametrize(
+    "venue", [case for case in CASES if profile_of(case[0]).post_only], indirect=True, ids="-".join, scope="module"
+)
+def test_a_post_only_order_says_so(venue):
+    plain = _said(venue.create(TimeInForce.GTC))
+    params = {**client_id_params(venue.profile.client_id, CHILD), "postOnly": True}
+    made = venue.sent("create_order", venue.symbol, "limit", "buy", float(venue.quantity), 98765.5, params)
+    assert _at_one_of(venue.profile.placement, made)
+    assert _said(made) - plain, "the same order without post-only"
+    # GTX is Binance's and XT's word, type 7 Tokocrypto's LIMIT_MAKER.
+    assert re.search(r"post|maker|poc|flags|participate|GTX|type=7", made.raw, re.IGNORECASE), made.raw
+
+
+@pytest.mark.parametrize(
+    "venue",
+    [case for case in CASES if case[1] != "spot" and profile_of(case[0]).reduce_only],
+    indirect=True,
+    ids="-".join,
+    scope="module",
+)
+def test_a_reduce_only_order_says_so(venue):
+    params = {**client_id_params(venue.profile.client_id, CHILD), "reduceOnly": True}
+    made = venue.sent("create_order", venue.symbol, "limit", "sell", float(venue.quantity), 98765.5, params)
+    assert _at_one_of(venue.profile.placement, made)
+    assert re.search(r"reduce|flags", made.raw, re.IGNORECASE), made.raw
