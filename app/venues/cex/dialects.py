@@ -23,7 +23,7 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "bybit": {"fetchOrder": {"acknowledged": True}},
     "kraken": {"watchOrderBook": {"checksum": False}},  # ccxt's takes floats for texts; ours is in checksums.py
-    "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+    "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts", "fetchTime": "v3PublicGetBrokerageTime"},
 }
 
 

@@ -41,7 +41,7 @@ _TEXTS: Final = (
     "detail",
 )
 # Where an answer carries its errors inside.
-_INSIDE: Final = ("data", "error", "error_response", "result", "orders", "failure", "errors")
+_INSIDE: Final = ("data", "error", "error_response", "result", "results", "orders", "failure", "errors")
 _SUCCESSES: Final = frozenset({"", "0", "00000", "200", "200000", "SUCCESS"})
 _MAX_TEXT: Final = 200
 _MAX_DEPTH: Final = 3

@@ -211,7 +211,7 @@ class Wire:
 
     def check_required_credentials(self, error: bool = True) -> bool:
         """ccxt asks this before it uses a secret. We have none; a stream's login goes on to `hmac`."""
-        if self._is_signing and error:
+        if self._is_signing:
             raise _NeedsSigner
         return error
 
