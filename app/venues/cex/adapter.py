@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ccxt.base import errors as ccxt_errors
+
 from app import observe
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
@@ -140,6 +142,9 @@ class CcxtVenue(VenueBase):
     async def _prepare(self) -> None:
         """What ccxt would otherwise ask in the middle of a placement, and what the streams need."""
         desk, exchange = self._desk, self._exchange
+        for each in (exchange, self._public):
+            if each is not None:
+                each.open()
         await desk.ask("markets", exchange.load_markets)
         if self._public is not None:
             self._public.set_markets(exchange.markets, exchange.currencies)
@@ -249,8 +254,8 @@ class CcxtVenue(VenueBase):
                 lambda: self._exchange.cancel_order(order.venue_order_id, child.symbol, params),
                 call=call,
             )
-        except Unavailable:
-            if not says_absent(self.profile, call):
+        except Unavailable as error:
+            if not says_absent(self.profile, call) and not isinstance(error.__cause__, ccxt_errors.OrderNotFound):
                 raise
             self._cancel_rejected(order, "already_done" if order.is_placed else "unknown_order")
         order.n_looks, order.next_look_ns = 0, self._clock.monotonic_ns() + _FIRST_LOOK_NS // 3

@@ -87,9 +87,7 @@ class Desk:
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
         call = Call("query")
         try:
-            return await self.ask(
-                "query", lambda: self._exchange.fetch_order(venue_order_id, name, params), call=call
-            )
+            return await self.ask("query", lambda: self._exchange.fetch_order(venue_order_id, name, params), call=call)
         except Unavailable as error:
             if says_absent(self._profile, call) or isinstance(error.__cause__, ccxt_errors.OrderNotFound):
                 return None

@@ -21,6 +21,7 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
     "gate": _SWAPS,
 }
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "kucoin": {"hf": False},  # else it asks in the middle of a placement which kind of account this is
     "bybit": {"fetchOrder": {"acknowledged": True}},
     "kraken": {"watchOrderBook": {"checksum": False}},  # ccxt's takes floats for texts; ours is in checksums.py
     "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts", "fetchTime": "v3PublicGetBrokerageTime"},

@@ -104,7 +104,7 @@ class Desk:
         keys = {(self.name, self.account): self.place.credentials(self.account, secret)}
         self.signer = LocalSigner(keys, {self.name: self.profile.ccxt_id})
         settings = SessionSettings(
-            self.account, base_url or f"http://127.0.0.1:{self.server.port}", timeout_s=1.0, ping_s=0.5
+            self.account, base_url or f"http://127.0.0.1:{self.server.port}", timeout_s=1.0, ping_s=1.0
         )
         self.venue = CcxtVenue(
             self.profile,

@@ -137,7 +137,7 @@ async def a_statement_is_the_exchanges_ledger(desk: Desk) -> None:
     statement = await desk.venue.statement()
     theirs = desk.server.control.balances(desk.name, desk.account)
     ours = {balance.currency: balance.total_nano for balance in statement.balances}
-    assert {c: v for c, v in ours.items() if v} == {c: nano(text) for c, text in theirs.items()}
+    assert {c: v for c, v in ours.items() if v} == {c: nano(text) for c, text in theirs.items()}, (ours, theirs)
     assert [order.client_id for order in statement.open_orders] == [resting.client_id]
     quote = desk.place.symbol.split("/")[1]
     held = next(balance for balance in statement.balances if balance.currency == quote)

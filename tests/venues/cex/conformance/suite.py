@@ -35,6 +35,9 @@ PLACES: Final = {
             key="organizations/local/apiKeys/{}",
         ),
         Place("deribit", market="BTC_USDT", lot="0.0001"),
+        Place("kucoin", market="BTC-USDT", tick="0.1", lot="0.00000001", passphrase="phrase"),
+        Place("gate", market="BTC_USDT", tick="0.1", lot="0.000001"),
+        Place("htx", market="btcusdt", lot="0.000001"),
     )
 }
 
