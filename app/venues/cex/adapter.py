@@ -25,7 +25,7 @@ from app.venues.base import VenueBase
 from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
-from app.venues.cex.dialects import own_trade
+from app.venues.cex.dialects import cancel_words, own_trade
 from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed
@@ -241,24 +241,34 @@ class CcxtVenue(VenueBase):
         self._require_connection()
         order = self._orders.add(child)
         if not order.venue_order_id and not self.profile.cancel_by_client_id:
-            found = await self._desk.order(order)
-            if found is None:
-                self._cancel_rejected(order, "unknown_order")
+            await self._look_for_unheard(order)
+            if not order.venue_order_id:
                 return
-            self._orders.take_order(found, "rest")
-        params = {} if order.venue_order_id else {self.profile.client_id.param: order.wire_id}
+        words: tuple[str, dict[str, str]] = (order.venue_order_id, {})
+        if not order.venue_order_id:
+            words = cancel_words(self.profile.ccxt_id, self.profile.client_id.param, order.wire_id)
         call = Call("cancel")
         try:
             await self._desk.ask(
                 "cancel",
-                lambda: self._exchange.cancel_order(order.venue_order_id, child.symbol, params),
+                lambda: self._exchange.cancel_order(words[0], child.symbol, words[1]),
                 call=call,
             )
         except Unavailable as error:
-            if not says_absent(self.profile, call) and not isinstance(error.__cause__, ccxt_errors.OrderNotFound):
+            if not says_absent(self.profile, call) and not isinstance(error.__cause__, ccxt_errors.InvalidOrder):
                 raise
             self._cancel_rejected(order, "already_done" if order.is_placed else "unknown_order")
+        else:
+            if not order.is_placed:  # some venues say yes to the cancel of an order that never was
+                await self._look_for_unheard(order)
         order.n_looks, order.next_look_ns = 0, self._clock.monotonic_ns() + _FIRST_LOOK_NS // 3
+
+    async def _look_for_unheard(self, order: OwnOrder) -> None:
+        found = await self._desk.order(order)
+        if found is None:
+            self._cancel_rejected(order, "unknown_order")
+        else:
+            self._orders.take_order(found, "rest")
 
     def _cancel_rejected(self, order: OwnOrder, code: str) -> None:
         report = ExecutionReport(

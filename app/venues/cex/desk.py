@@ -6,6 +6,7 @@ A question that is not answered raises Unavailable; an answer that proves absenc
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ccxt.base import errors as ccxt_errors
@@ -14,6 +15,7 @@ from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
+from app.venues.cex.dialects import OPEN_BY_MARKET
 from app.venues.cex.errors import says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
@@ -100,7 +102,11 @@ class Desk:
 
     async def open_orders(self, name: str | None = None) -> list[Mapping[str, Any]]:
         """Every order that the account holds open, of one market or of all listed."""
-        return list(await self.ask("open_orders", lambda: self._exchange.fetch_open_orders(name)))
+        names = [name] if name is not None or self._profile.ccxt_id not in OPEN_BY_MARKET else list(self._listings)
+        found: list[Mapping[str, Any]] = []
+        for each in names:
+            found += await self.ask("open_orders", partial(self._exchange.fetch_open_orders, each))
+        return found
 
     async def _closed_orders(self, order: OwnOrder) -> list[Mapping[str, Any]]:
         since_ms = self._since_ms(order)

@@ -20,8 +20,13 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
     "kucoin": _SWAPS,
     "gate": _SWAPS,
 }
+# Where open orders must be asked for market by market: those in markets that are not listed here stay unseen.
+OPEN_BY_MARKET: Final = frozenset({"kucoin"})
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
-    "kucoin": {"hf": False},  # else it asks in the middle of a placement which kind of account this is
+    # `hf`: else it asks in the middle of a placement which kind of account this is. `snapshotDelay`: deltas before the
+    # snapshot is asked for; a quiet market would wait for them.
+    "kucoin": {"hf": True, "watchOrderBook": {"snapshotDelay": 1}},
+    "gate": {"watchOrderBook": {"snapshotDelay": 1, "checksum": True}},
     "bybit": {"fetchOrder": {"acknowledged": True}},
     "kraken": {"watchOrderBook": {"checksum": False}},  # ccxt's takes floats for texts; ours is in checksums.py
     "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts", "fetchTime": "v3PublicGetBrokerageTime"},
@@ -65,3 +70,8 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
         return trade
     said = {"cost": str(-cost), "currency": fee.get("currency")}
     return {**trade, "fee": said, "fees": [said]}
+
+
+def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:
+    """(order id, parameters) of a cancel by our own id. Gate takes it in the order id's place."""
+    return (wire_id, {}) if ccxt_id == "gate" else ("", {param: wire_id})

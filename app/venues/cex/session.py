@@ -34,6 +34,7 @@ _HOST: Final = re.compile(r"^(http|ws)(s?)://([^/]+)")
 _MAX_WAIT_S: Final = {"place": 0.05, "cancel": 1.0}
 _DEFAULT_MAX_WAIT_S: Final = 10.0
 _MAX_REDIAL_S: Final = 0.5
+_MAX_BOOK_DELAY_MS: Final = 150
 
 
 class _NeedsSigner(Exception):
@@ -276,6 +277,12 @@ class Wire:
         """ccxt's pause before it dials again grows to half a minute; a book may be lost for a second."""
         under: Any = super()
         return min(float(under.ws_dial_delay(url)), _MAX_REDIAL_S)
+
+    def delay(self, timeout: float, method: Any, *args: Any) -> Any:
+        """ccxt waits a second between two tries at a book's snapshot: too long for a book that is barred meanwhile."""
+        under: Any = super()
+        is_book = getattr(method, "__name__", "").startswith("watch_order_book")
+        return under.delay(min(timeout, _MAX_BOOK_DELAY_MS) if is_book else timeout, method, *args)
 
     def handle_message(self, client: Any, message: Any) -> None:
         """One message of a stream. What ccxt cannot take ends the connection, else its loop would end unheard."""

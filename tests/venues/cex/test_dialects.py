@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.enums import ContractKind
-from app.venues.cex.dialects import ccxt_options, own_trade
+from app.venues.cex.dialects import cancel_words, ccxt_options, own_trade
 
 
 def test_only_the_kinds_that_are_traded_are_loaded():
@@ -27,3 +27,8 @@ def test_a_fee_above_zero_is_paid_wherever_it_comes_from():
     assert own_trade("okx", trade)["fee"] == {"cost": "0.0015", "currency": "BTC"}
     assert own_trade("binance", trade) is trade
     assert own_trade("okx", {"id": "1", "fee": None}) == {"id": "1", "fee": None}
+
+
+def test_a_cancel_by_our_own_id_is_said_as_the_venue_hears_it():
+    assert cancel_words("binance", "clientOrderId", "C1") == ("", {"clientOrderId": "C1"})
+    assert cancel_words("gate", "clientOrderId", "t-C1") == ("t-C1", {})

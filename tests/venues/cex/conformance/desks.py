@@ -34,6 +34,7 @@ ENDS = {R.CANCELED, R.EXPIRED, R.REJECTED, R.UNKNOWN, R.NOT_FOUND}
 SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 BIDS = [("100.00", "5"), ("99.90", "9"), ("99.50", "20")]
 ASKS = [("100.50", "2"), ("100.60", "8"), ("101.00", "20")]
+Levels = list[tuple[str, str]]
 _numbers = count(1)
 
 
@@ -130,8 +131,26 @@ class Desk:
         control, place = self.server.control, self.place
         control.clear()
         control.cancel_all(place.venue, self.account)
+        await self.quoted(lambda: self.venue.health().state is VenueState.UP, BIDS, ASKS, 15)
         control.set_book(place.venue, place.market, BIDS, ASKS)
-        await self.until(lambda: self.venue.health().state is VenueState.UP, 15)
+
+    async def quoted(
+        self, is_true: Callable[[], bool], bids: Levels, asks: Levels, timeout_s: float = 5.0, *, pause_s: float = 0.05
+    ) -> float:
+        """Waits until `is_true` while the exchange quotes these levels and goes on changing one far from them.
+
+        Some venues' books begin with the deltas that come after the subscription: a dead market has none.
+        """
+        began_s = time.perf_counter()
+        for n in count(1):
+            far = [("20.00", str(1 + n % 7))]
+            self.server.control.set_book(self.name, self.place.market, [*bids, *far], asks)
+            await asyncio.sleep(pause_s)
+            took_s = time.perf_counter() - began_s
+            if is_true():
+                return took_s
+            assert took_s < timeout_s, f"not within {timeout_s} s; {self.venue.health()}; {self.books[-1:]}"
+        raise AssertionError
 
     # what it does
 
