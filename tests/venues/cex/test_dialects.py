@@ -19,7 +19,8 @@ def test_the_default_market_is_one_that_is_traded():
     assert ccxt_options("bybit", {ContractKind.SPOT})["defaultType"] == "spot"
     options = ccxt_options("bybit", {ContractKind.INVERSE})
     assert (options["defaultType"], options["defaultSubType"]) == ("swap", "inverse")
-    assert ccxt_options("kraken", ())["watchOrderBook"] == {"checksum": True}
+    assert ccxt_options("bitget", ())["watchOrderBook"] == {"checksum": True}
+    assert ccxt_options("kraken", ())["watchOrderBook"] == {"checksum": False}
 
 
 def test_a_fee_above_zero_is_paid_wherever_it_comes_from():

@@ -1,0 +1,131 @@
+"""Stream, REST and acknowledgement tell one story: each fill once, the last word after the fills that it counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from app.domain.enums import Liquidity, Side, TimeInForce
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import ChildOrder
+from app.venues.cex.profile_table import profile_of
+from app.venues.cex.reports import OwnOrders
+from tests.venues.cex.markets import listing
+
+R = ReportKind
+ID = "01M8B00Z1NXM48M0VT2ZJPE5RW"
+LISTINGS = {"BTC/USDT": listing("binance", "BTC/USDT", "0.01", "0.001")}
+CHILD = ChildOrder(
+    "chd_1", ID, "ord_1", "desk", 1, "binance", "BTC/USDT", Side.BUY, TimeInForce.IOC, 10_050, 3, 1, 1, 2**60
+)
+
+
+def made(listings=LISTINGS):
+    told: list[ExecutionReport] = []
+    orders = OwnOrders(profile_of("binance"), listings, told.append, lambda: 1)
+    return orders, orders.add(CHILD), told
+
+
+def trade(n, qty, fee="0.000001", **changes):
+    stated = {"cost": fee, "currency": "BTC"}
+    return {"id": str(n), "order": "77", "price": "100.5", "amount": qty, "fee": stated, "timestamp": 5, **changes}
+
+
+def word(status, filled, raw="FILLED"):
+    return {"id": "77", "clientOrderId": ID, "status": status, "filled": filled, "info": {"X": raw}, "timestamp": 5}
+
+
+ACK = ExecutionReport(R.ACKED, "binance", ID, "77", evidence="http:200")
+DONE = word("expired", "0.002", "EXPIRED")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_in_any_order_the_story_is_one(order):
+    """An acknowledgement, two fills and the end, in any order and twice."""
+    orders, own, told = made()
+    words = [
+        lambda: own.is_placed or orders.take_report(own, ACK),
+        lambda: orders.take_trade(trade(1, "0.001"), "stream"),
+        lambda: orders.take_trade(trade(2, "0.001"), "rest"),
+        lambda: orders.take_order(DONE, "stream"),
+    ]
+    for _ in range(2):
+        for n in order:
+            words[n]()
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.FILLED, R.EXPIRED]
+    assert sorted(report.venue_trade_id for report in told[1:3]) == ["1", "2"]
+    assert told[-1].cum_qty_lots == 2
+    assert own.is_over
+
+
+def test_a_fill_is_exact_and_says_who_made_the_market():
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_trade(trade(1, "0.003", "-0.0000025", takerOrMaker="maker"), "stream")
+    fill = told[-1]
+    assert (fill.price_ticks, fill.qty_lots, fill.fee_nano, fill.fee_currency) == (10_050, 3, -2_500, "BTC")
+    assert fill.liquidity is Liquidity.MAKER
+    assert fill.evidence == "stream trade:1"
+
+
+def test_a_fill_without_its_fee_waits_for_a_source_that_states_it():
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_trade(trade(1, "0.003", fee=None), "stream")
+    assert [report.kind for report in told] == [R.ACKED]
+    assert own.lacks_fills
+    orders.take_trade(trade(1, "0.003"), "rest", is_last_word=True)
+    assert told[-1].fee_nano == 1_000
+    orders.take_trade(trade(1, "0.003", fee=None), "stream")
+    assert len(told) == 2
+
+
+def test_an_end_waits_for_the_fills_that_it_counts():
+    orders, own, told = made()
+    orders.take_order(DONE, "stream")
+    assert [report.kind for report in told] == [R.ACKED]
+    assert own.lacks_fills
+    orders.take_trade(trade(1, "0.002"), "rest")
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.EXPIRED]
+
+
+def test_fills_in_finer_lots_than_ours_are_told_in_whole_ones_with_all_their_fees():
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    for n, qty in enumerate(("0.0004", "0.0008", "0.0018"), 1):
+        orders.take_trade(trade(n, qty, "0.000001"), "stream")
+    assert [report.qty_lots for report in told[1:]] == [1, 2]
+    assert [report.fee_nano for report in told[1:]] == [2_000, 1_000]
+
+
+def test_strangers_are_kept_for_a_while_and_nobody_elses_order_is_told():
+    orders, own, told = made()
+    orders.take_trade(trade(1, "0.003", order="99"), "stream")
+    assert orders.take_order({**DONE, "id": "99", "clientOrderId": "other"}, "stream") is None
+    assert told == []
+    orders.take_report(own, replace(ACK, venue_order_id="99"))
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED]
+
+
+def test_a_query_retells_everything():
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_trade(trade(1, "0.002"), "stream")
+    orders.take_order(DONE, "stream")
+    said = [report.kind for report in told]
+    told.clear()
+    orders.retell(own)
+    assert [report.kind for report in told] == said
+    assert list(orders.open()) == []
+
+
+def test_a_word_that_is_open_or_unknown_ends_nothing():
+    orders, own, _ = made()
+    orders.take_order(word("open", "0", "NEW"), "rest")
+    orders.take_order(word(None, "0", "SOMETHING_NEW"), "rest")
+    assert own.end_state is None
+    assert list(orders.open()) == [own]
+    assert orders.client_id_of({"clientOrderId": ID}) == ID
+    assert orders.client_id_of({"clientOrderId": "abc"}) == ""
