@@ -154,9 +154,6 @@ class CcxtVenue(VenueBase):
         exchange.number = str
         await desk.venue_time_ns()
         await desk.balance()
-        missing = [name for name in self._listings if name not in exchange.markets]
-        if missing:
-            self._health.lacks("markets", ", ".join(missing))
 
     async def _watch_clock(self) -> None:
         while True:
@@ -297,6 +294,7 @@ class CcxtVenue(VenueBase):
                     evidence="rest:query",
                 )
             )
+            self._orders.absent(order)
             return
         self._orders.retell(order)
         self._orders.take_order(found, "rest")
@@ -330,10 +328,13 @@ class CcxtVenue(VenueBase):
 
     def _own_streams(self) -> list[Stream]:
         exchange, orders = self._exchange, self._orders
+        has_fills = "fills" in self.profile.streams and bool(exchange.has.get("watchMyTrades"))
 
         def on_orders(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
-                orders.take_order(word, "stream")
+                order = orders.take_order(word, "stream")
+                if order is not None and order.lacks_fills and not has_fills:
+                    order.next_look_ns = 0  # only REST tells the single fills here
 
         def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
@@ -342,7 +343,7 @@ class CcxtVenue(VenueBase):
         made = []
         if "orders" in self.profile.streams and exchange.has.get("watchOrders"):
             made.append(self._own_stream("orders", exchange.watch_orders, on_orders))
-        if "fills" in self.profile.streams and exchange.has.get("watchMyTrades"):
+        if has_fills:
             made.append(self._own_stream("fills", exchange.watch_my_trades, on_trades))
         return made
 

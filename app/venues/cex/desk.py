@@ -28,6 +28,7 @@ _NS_PER_MS: Final = 1_000_000
 # Orders and trades are asked for from so long before they can exist: clocks differ, and a listing's edge is not exact.
 _MARGIN_MS: Final = 5_000
 _N_LISTED: Final = 100
+_MAX_PAGES: Final = 10
 
 
 class Desk:
@@ -116,9 +117,17 @@ class Desk:
         )
 
     async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
-        """The account's own trades in one market, oldest first."""
-        found = await self.ask("my_trades", lambda: self._exchange.fetch_my_trades(name, since_ms, _N_LISTED))
-        return sorted(found, key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
+        """The account's own trades in one market, oldest first; a full page is followed by the next."""
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        for _ in range(_MAX_PAGES):
+            page = await self.ask("my_trades", partial(self._exchange.fetch_my_trades, name, since_ms, _N_LISTED))
+            fresh = {(str(each.get("order")), str(each.get("id"))): each for each in page}
+            is_more = len(page) >= _N_LISTED and bool(fresh.keys() - found.keys())
+            found |= fresh
+            if not is_more:
+                break
+            since_ms = max(int(each.get("timestamp") or 0) for each in page)
+        return sorted(found.values(), key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
 
     def _since_ms(self, order: OwnOrder) -> int:
         return (order.sent_ts_ns + self._health.offset.offset_ns) // _NS_PER_MS - _MARGIN_MS

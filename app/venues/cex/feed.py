@@ -72,7 +72,10 @@ class CcxtFeed:
     def start(self, exchange: Any, on_book: BookSink) -> None:
         """Follows every market on `exchange`, whose markets are loaded and whose `on_wire` is this feed's."""
         self._exchange, self._on_book = exchange, on_book
-        self._health.lacks("books", "none yet")
+        for name in [name for name in self._books if name not in exchange.markets]:
+            del self._books[name]  # no book, so nothing is routed there
+        if self._books:
+            self._health.lacks("books", "none yet")
         for name in self._books:
             self._tasks.start(self._stream(name).run(), f"book {name}")
         self._tasks.start(self._listen_for_silence(), "book silence")
@@ -123,7 +126,8 @@ class CcxtFeed:
         book.said = ((), ())
         self.n_gaps += 1
         book.book_seq += 1
-        self._health.lacks("books", name)
+        if all(each.is_gapped for each in self._books.values()):
+            self._health.lacks("books", "all are barred")
         now_ns = self._clock.wall_ns()
         # It follows nothing: the board bars the book until the next snapshot.
         gap = BookDelta(self._profile.venue_id, name, book.book_seq, book.book_seq + 1, 0, now_ns, (), ())
@@ -156,8 +160,7 @@ class CcxtFeed:
         self._on_book(snapshot)
         if book.is_gapped:
             book.is_gapped = False
-            if not any(each.is_gapped for each in self._books.values()):
-                self._health.has("books")
+            self._health.has("books")
 
     async def _listen_for_silence(self) -> None:
         """A book that says nothing for too long is taken for dead, with its connection."""

@@ -279,6 +279,11 @@ class OwnOrders:
         if order.is_told and order.end is not None:
             self._tell(order.end)
 
+    def absent(self, order: OwnOrder) -> None:
+        """The venue knows no such order: it may be forgotten in its turn."""
+        if not order.is_placed:
+            self._note_end(order)
+
     def _note_end(self, order: OwnOrder) -> None:
         self._ended[order.child.client_id] = None
         while len(self._ended) > _MAX_ENDED:
