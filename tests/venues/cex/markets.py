@@ -8,6 +8,7 @@ from decimal import Decimal
 from app.domain.enums import ContractKind, Mode
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
+from app.domain.units import NANO_SCALE
 from app.domain.universe import Universe
 from app.domain.venue import Venue
 
@@ -20,12 +21,19 @@ def places(step: str) -> int:
 
 
 def listing(
-    venue: str, name: str, tick: str, lot: str, *, scales: tuple[int, int] | None = None
+    venue: str, name: str, tick: str, lot: str, *, scales: tuple[int, int] | None = None, multiplier: str = "1"
 ) -> tuple[Symbol, Instrument]:
-    """A spot market at one venue; the symbol's scales are the venue's own unless given."""
-    base, quote = name.split("/")
+    """A market at one venue: spot, or a perpetual where `name` has a settlement currency, of `multiplier` a contract.
+
+    The symbol's scales are the venue's own unless given.
+    """
+    pair, _, settle = name.partition(":")
+    base, quote = pair.split("/")
+    kind = ContractKind.SPOT if not settle else ContractKind.LINEAR if settle == quote else ContractKind.INVERSE
     price_scale, qty_scale = scales or (places(tick), places(lot))
-    fungible = FungibilityClass(base, quote, quote, ContractKind.SPOT)
+    fungible = FungibilityClass(
+        base, quote, settle or quote, kind, multiplier_nano=int(Decimal(multiplier).scaleb(NANO_SCALE))
+    )
     tick_units, lot_units = int(Decimal(tick).scaleb(price_scale)), int(Decimal(lot).scaleb(qty_scale))
     return (
         Symbol(name, fungible, price_scale, qty_scale),
@@ -33,12 +41,12 @@ def listing(
     )
 
 
-def universe_of(venue: str, listings: Mapping[str, tuple[str, str]], taker_fee_ppm: int = 1_000) -> Universe:
-    """One venue with spot markets {name: (tick, lot)}."""
-    made = {name: listing(venue, name, tick, lot) for name, (tick, lot) in listings.items()}
+def universe_of(venue: str, listings: Mapping[str, tuple[str, str]], multiplier: str = "1") -> Universe:
+    """One venue with markets {name: (tick, lot)}; `multiplier` is that of its contracts."""
+    made = {name: listing(venue, name, tick, lot, multiplier=multiplier) for name, (tick, lot) in listings.items()}
     return Universe(
         venues={venue: Venue(venue, venue, Mode.PAPER, False, 5_000_000, 2_000_000_000, 1_500_000_000)},
         symbols={name: symbol for name, (symbol, _) in made.items()},
         instruments={(venue, name): instrument for name, (_, instrument) in made.items()},
-        fees={venue: FeeTier(venue, "test", taker_fee_ppm, taker_fee_ppm, 0, "test", "2026-11-26")},
+        fees={venue: FeeTier(venue, "test", 1_000, 1_000, 0, "test", "2026-11-26")},
     )

@@ -51,6 +51,7 @@ class Place:
     secret: str = SECRET
     wrong_secret: str = "d3Jvbmd3cm9uZ3dyb25nd3Jvbmd3cm9u"
     key: str = "key-{}"
+    multiplier: str = "1"
 
     def key_of(self, account: str) -> str:
         return self.key.format(f"{self.venue}-{account}")
@@ -77,7 +78,7 @@ class Desk:
     def __post_init__(self) -> None:
         if not self.account:
             self.account = f"desk{next(_numbers)}"
-            base, quote = self.place.symbol.split("/")
+            base, quote = self.place.symbol.partition(":")[0].split("/")
             rich = {base: "100000", quote: "100000000"}
             place = self.place
             self.server.control.account(
@@ -98,7 +99,8 @@ class Desk:
 
     @property
     def universe(self) -> Universe:
-        return universe_of(self.name, {self.place.symbol: (self.place.tick, self.place.lot)})
+        place = self.place
+        return universe_of(self.name, {place.symbol: (place.tick, place.lot)}, place.multiplier)
 
     async def open(self, *, secret: str = "", has_feed: bool = True, base_url: str = "") -> Desk:
         """An adapter of this account, connected or not."""
