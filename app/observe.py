@@ -28,6 +28,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.domain.events import FeeDeviated, FeeTierSet, OrderAccepted
 from app.domain.orders import ChildOrder
+from app.domain.statement import VenueHealth, VenueState
 
 METRICS_MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 REGISTRY: Final = CollectorRegistry()
@@ -68,6 +69,7 @@ _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=
 _exact = Gauge("bestex_exact_search_ready", "1 once plans are made with the exact search", registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
 _worker_deaths = Counter("bestex_route_worker_deaths", "Route workers that died", registry=REGISTRY)
+_venue_up = Gauge("bestex_venue_up", "1 while a venue's connections work", ("venue",), registry=REGISTRY)
 _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
 
 
@@ -234,6 +236,13 @@ def venue_call_failed(venue: str, call: str, error: BaseException) -> None:
     """A venue call broke; the outcome of a send is unknown until the venue is asked."""
     _venue_errors.labels(venue, call).inc()
     _log().warning("venue_call_failed", venue=venue, call=call, error=repr(error)[:200])
+
+
+def venue_state_changed(health: VenueHealth) -> None:
+    """A venue's connections came or went: what is not up gets nothing new."""
+    _venue_up.labels(health.venue).set(health.state is VenueState.UP)
+    tell = _log().info if health.state is VenueState.UP else _log().warning
+    tell("venue_state_changed", venue=health.venue, state=health.state.value, reason=health.reason[:200])
 
 
 def shard_stopped(error: BaseException) -> None:

@@ -17,12 +17,15 @@ app = typer.Typer(help="Places to trade.", no_args_is_help=True, rich_markup_mod
 
 @app.command("list")
 def list_venues(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output: Output = Format.TABLE) -> None:
-    """Every venue: simulated or not, enabled, reachable, how old its books are."""
+    """Every venue: enabled, up or why not, what proves its adapter, clock, request budget, how old its books are."""
     rows = connect(url, key, home).get("/v1/venues").body["data"]
     for row in rows:
         row["oldest_book_ms"] = max((float(age) for age in row["book_age_ms"].values()), default=None)
-    columns = ("venue", "mode", "is_simulated", "is_enabled", "is_killed", "is_reachable", "latency_ms")
-    show_rows(output, rows, (*columns, "oldest_book_ms", "symbols"), right="latency_ms oldest_book_ms")
+        evidence = row["evidence"] or {}
+        row["level"] = " ".join(str(evidence[k]) for k in ("level", "date", "capture_year") if evidence.get(k))
+    columns = ("venue", "mode", "is_simulated", "is_enabled", "is_killed", "state", "state_reason", "level")
+    figures = ("clock_offset_ms", "budget_left", "latency_ms", "oldest_book_ms")
+    show_rows(output, rows, (*columns, *figures, "symbols"), right=" ".join(figures))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.events import Fact
 from app.domain.fills import ExecutionReport
 from app.domain.orders import Approved, ChildOrder
+from app.domain.statement import VenueHealth, VenueStatement
 
 ReportSink = Callable[[ExecutionReport], None]
 BookSink = Callable[[BookSnapshot | BookDelta], None]
@@ -49,6 +50,14 @@ class VenuePort(Protocol):
 
     async def open_client_ids(self) -> Sequence[str]:
         """Client ids that the venue itself holds open now; raises Unavailable when it cannot be asked."""
+        ...
+
+    async def statement(self) -> VenueStatement:
+        """What the venue says is there; raises Unavailable when it cannot be asked."""
+        ...
+
+    def health(self) -> VenueHealth:
+        """How the connections are at this moment; never waits."""
         ...
 
 

@@ -60,7 +60,7 @@ class Core:
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
         """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
-        memory = Memory(commitments=self.memory.commitments)
+        memory = Memory(commitments=self.memory.commitments, unreachable=self.memory.unreachable)
         ctx = Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn())
         view = gate_view(ctx, order, mode)
         checks = gate.preview(view)
@@ -77,6 +77,8 @@ class Core:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""
         if any(target in self.ledger.kills for target in gate.kill_targets(child)):
             return "kill_switch"
+        if child.venue in self.memory.unreachable:
+            return "venue_unavailable"
         record = self.ledger.live_children.get(child.child_id)
         if record is None:
             return "closed"

@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, TypeVar
 
 from app import observe
@@ -24,6 +25,7 @@ from app.domain.events import Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, PlanQueue, VenuePort
+from app.domain.statement import VenueHealth, VenueState
 from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
@@ -63,6 +65,8 @@ MAX_HELD_FACTS: Final = 256
 # What the log must still take before a new order is let in: venues' words and cancels are never turned away.
 MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
+# How often venues are asked how they are: their connections are routing input.
+HEALTH_EVERY_TICKS: Final = 5
 PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
 VENUE_ANSWER_S: Final = 1.0
@@ -108,6 +112,7 @@ class Engine:
     queue: PlanQueue | None = None
     is_ready: bool = False
     is_draining: bool = False
+    venue_health: dict[str, VenueHealth] = field(default_factory=dict)
     _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
     _undurable: deque[_Waiting] = field(default_factory=deque)
     _fact_listeners: list[FactListener] = field(default_factory=list)
@@ -149,6 +154,7 @@ class Engine:
         await self.ask(self.start)
         for venue in self.venues.values():
             await venue.start(self.on_report, self.on_book)
+        self._look_at_venues()
         if self.queue is not None:
             await self.queue.start(self.on_found)
         self._spawn(self._tick_for_ever())
@@ -232,9 +238,23 @@ class Engine:
             self._loop.call_soon(self._run_turn)
 
     async def _tick_for_ever(self) -> None:
-        while True:
+        for n in count(1):
             await asyncio.sleep(TICK_S)
+            if n % HEALTH_EVERY_TICKS == 0:
+                self._look_at_venues()
             self._put(Tick(), None)
+
+    def _look_at_venues(self) -> None:
+        """Asks every venue how it is: what is not up gets no new child from the next turn on, and may be left alone."""
+        for venue_id, venue in self.venues.items():
+            health = venue.health()
+            before = self.venue_health.get(venue_id)
+            self.venue_health[venue_id] = health
+            if health.state is not (before.state if before is not None else VenueState.UP):
+                observe.venue_state_changed(health)
+        unreachable = self.core.memory.unreachable
+        unreachable.clear()
+        unreachable.update(v for v, health in self.venue_health.items() if health.state is not VenueState.UP)
 
     # one turn
 

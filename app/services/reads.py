@@ -21,6 +21,7 @@ from app.domain.instrument import Symbol
 from app.domain.limits import Limits
 from app.domain.ports import FactReader
 from app.domain.records import FillRecord, ParentRecord
+from app.domain.statement import VenueHealth, VenueState
 from app.domain.units import NANO_SCALE
 from app.domain.venue import Venue
 from app.execution.context import Context, Memory
@@ -86,13 +87,13 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class VenueState:
+class VenueView:
     """A venue and how it is now; ages in ns per symbol."""
 
     venue: Venue
     is_enabled: bool
     is_killed: bool
-    is_reachable: bool
+    health: VenueHealth
     symbols: Sequence[str]
     book_age_ns: Mapping[str, int]
     n_live_children: int
@@ -267,7 +268,7 @@ class Reads:
         """At most `n_levels` a side over every valid venue, best raw (or all-in) price first."""
         return build_ladder(self._engine, symbol, n_levels, is_all_in=is_all_in)
 
-    def venues(self) -> list[VenueState]:
+    def venues(self) -> list[VenueView]:
         """Every venue, by id."""
         engine = self._engine
         ledger, universe = engine.ledger, engine.universe
@@ -279,11 +280,11 @@ class Reads:
         for venue_id, venue in sorted(universe.venues.items()):
             symbols = sorted(name for listed, name in universe.instruments if listed == venue_id)
             states.append(
-                VenueState(
+                VenueView(
                     venue=venue,
                     is_enabled=venue_id not in ledger.disabled_venues,
                     is_killed=(KillScope.VENUE, venue_id) in ledger.kills,
-                    is_reachable=venue_id not in engine.core.memory.unreachable,
+                    health=engine.venue_health.get(venue_id) or VenueHealth(venue_id, VenueState.DOWN, "not started"),
                     symbols=symbols,
                     book_age_ns={s: ages_ns[(venue_id, s)] for s in symbols if (venue_id, s) in ages_ns},
                     n_live_children=n_live.get(venue_id, 0),

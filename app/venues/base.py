@@ -10,6 +10,7 @@ from typing import Final
 from app.domain.errors import InvariantBroken
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.statement import VenueHealth, VenueStatement
 
 # After its deadline a venue refuses the id anyway; a minute more covers clocks that disagree.
 _REMEMBER_AFTER_DEADLINE_NS: Final = 60_000_000_000
@@ -61,6 +62,12 @@ class VenueBase(ABC):
 
     @abstractmethod
     async def open_client_ids(self) -> Sequence[str]: ...
+
+    @abstractmethod
+    async def statement(self) -> VenueStatement: ...
+
+    @abstractmethod
+    def health(self) -> VenueHealth: ...
 
 
 def checked_child(approved: object, venue_id: str) -> ChildOrder:

@@ -21,6 +21,7 @@ from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.statement import VenueStatement
 from app.domain.venue import Venue
 from app.execution.simulator import Footprint, Listing, VenueRefusal, match, refusal
 from app.venues.faults import Fate, Faults, fate_of
@@ -33,6 +34,7 @@ from app.venues.ledger import (
     RefusedLine,
     VenueLedger,
 )
+from app.venues.paper_account import PaperAccount
 from app.venues.retelling import evidence, reports_of
 from app.venues.simulated_market import Sides
 from app.venues.tiers import VenueTiers
@@ -81,6 +83,7 @@ class PaperExchange:
     faults: Faults = field(default_factory=Faults)
     ledger: VenueLedger = field(init=False)
     _tiers: VenueTiers = field(init=False)
+    _account: PaperAccount = field(init=False)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
     _attached: list[_Attached] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -109,6 +112,7 @@ class PaperExchange:
         Raises Unavailable where another process holds the ledger.
         """
         self._tiers = VenueTiers(self.spec.schedules, self.spec.listings)
+        self._account = PaperAccount(self.spec.listings)
         self.ledger.open()
         for order in self.ledger.open_orders():
             self._finish(order, "canceled", "venue_restarted")
@@ -119,6 +123,7 @@ class PaperExchange:
 
     def _note_line(self, line: LedgerLine) -> None:
         self._tiers.note(line)
+        self._account.note(line)
 
     async def close(self) -> None:
         """Stops; orders still open are canceled in the ledger. Closing twice is closing once."""
@@ -171,6 +176,18 @@ class PaperExchange:
         if self.faults.is_down or not self._is_running:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
         return [order.client_id for order in self.ledger.open_orders()]
+
+    async def statement(self) -> VenueStatement:
+        """What the ledger adds up to (paper_account.py says from where); raises Unavailable when the venue is down."""
+        await self._pass_ns(2 * self.spec.venue.latency_ns)
+        if self.faults.is_down or not self._is_running:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
+        return self._account.statement(self.venue_id, self.clock.wall_ns(), self.ledger.open_orders())
+
+    @property
+    def is_running(self) -> bool:
+        """Between `open` and `close`."""
+        return self._is_running
 
     async def _submit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)

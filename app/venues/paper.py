@@ -11,6 +11,7 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
 from app.venues.base import VenueBase
@@ -58,6 +59,15 @@ class PaperVenue(VenueBase):
 
     async def open_client_ids(self) -> Sequence[str]:
         return await self.exchange.open_client_ids()
+
+    async def statement(self) -> VenueStatement:
+        return await self.exchange.statement()
+
+    def health(self) -> VenueHealth:
+        """Up between start and stop: what was made to go wrong shows only in what the venue does."""
+        if self.exchange.is_running:
+            return VenueHealth(self.venue_id, VenueState.UP)
+        return VenueHealth(self.venue_id, VenueState.DOWN, "not started")
 
 
 def make_exchanges(

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -43,6 +43,8 @@ from app.venues.wire import (
     Request,
     SendChild,
     SetFaults,
+    StatementAnswer,
+    StatementAsk,
     Welcome,
     decode_request,
     encode,
@@ -168,9 +170,9 @@ class _Connection:
             case QueryChild():
                 self._exchange.query(request.child)
             case OpenAsk():
-                task = asyncio.get_running_loop().create_task(self._answer_open(request.ask_n))
-                self._asks.add(task)
-                task.add_done_callback(self._asks.discard)
+                self._spawn(self._answer_open(request.ask_n))
+            case StatementAsk():
+                self._spawn(self._answer_statement(request.ask_n))
             case SetFaults() if self._may_fail:
                 self._exchange.set_faults(request.faults)
             case _:
@@ -186,6 +188,19 @@ class _Connection:
             self.say(Problem(f"not approved: {request.child.client_id}"))
             return
         self._exchange.submit(request.child, request.limits_version, request.decision_seq)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _answer_statement(self, ask_n: int) -> None:
+        try:
+            statement = await self._exchange.statement()
+        except Unavailable:
+            self.say(StatementAnswer(ask_n, None))
+            return
+        self.say(StatementAnswer(ask_n, statement))
 
     async def _answer_open(self, ask_n: int) -> None:
         try:

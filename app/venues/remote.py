@@ -21,6 +21,7 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.venues.base import VenueBase
 from app.venues.faults import Faults
@@ -39,6 +40,8 @@ from app.venues.wire import (
     Request,
     SendChild,
     SetFaults,
+    StatementAnswer,
+    StatementAsk,
     Welcome,
     decode_answer,
     encode,
@@ -48,7 +51,7 @@ _CONNECT_TIMEOUT_S: Final = 2.0
 _START_TIMEOUT_S: Final = 1.0
 _FIRST_BACKOFF_S: Final = 0.05
 _MAX_BACKOFF_S: Final = 1.0
-_OPEN_TIMEOUT_S: Final = 1.0
+_ANSWER_TIMEOUT_S: Final = 1.0
 # Beyond this much unread by the venue, a send is refused here instead of queued behind it.
 _MAX_UNWRITTEN_BYTES: Final = 4 << 20
 _ENDS: Final = frozenset({ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED, ReportKind.NOT_FOUND})
@@ -66,8 +69,9 @@ class RemoteVenue(VenueBase):
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._in_flight: dict[str, int] = {}  # client id -> lots of the whole order
-        self._asks: dict[int, asyncio.Future[tuple[str, ...]]] = {}
+        self._asks: dict[int, asyncio.Future[OpenAnswer | StatementAnswer]] = {}
         self._n_asks = 0
+        self._since_ns = clock.wall_ns()  # of the connection, or of its absence
 
     @property
     def is_connected(self) -> bool:
@@ -113,17 +117,39 @@ class RemoteVenue(VenueBase):
 
     async def open_client_ids(self) -> Sequence[str]:
         """Raises Unavailable where the venue does not answer within a second."""
+        answer = await self._asked(OpenAsk(self._next_ask()))
+        if not isinstance(answer, OpenAnswer) or not answer.is_known:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
+        return answer.client_ids
+
+    async def statement(self) -> VenueStatement:
+        """Raises Unavailable where the venue does not answer within a second."""
+        answer = await self._asked(StatementAsk(self._next_ask()))
+        if not isinstance(answer, StatementAnswer) or answer.statement is None:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
+        return answer.statement
+
+    def health(self) -> VenueHealth:
+        """Up while connected."""
+        if self.is_connected:
+            return VenueHealth(self.venue_id, VenueState.UP, since_ts_ns=self._since_ns)
+        return VenueHealth(self.venue_id, VenueState.DOWN, "not connected", self._since_ns)
+
+    def _next_ask(self) -> int:
         self._n_asks += 1
-        ask_n = self._n_asks
-        self._write_or_raise(OpenAsk(ask_n))
-        answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        self._asks[ask_n] = answer
+        return self._n_asks
+
+    async def _asked(self, ask: OpenAsk | StatementAsk) -> OpenAnswer | StatementAnswer:
+        """The answer to one numbered question. Raises Unavailable without a connection and without an answer."""
+        self._write_or_raise(ask)
+        answer: asyncio.Future[OpenAnswer | StatementAnswer] = asyncio.get_running_loop().create_future()
+        self._asks[ask.ask_n] = answer
         try:
-            return await asyncio.wait_for(answer, _OPEN_TIMEOUT_S)
+            return await asyncio.wait_for(answer, _ANSWER_TIMEOUT_S)
         except TimeoutError:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.") from None
         finally:
-            self._asks.pop(ask_n, None)
+            self._asks.pop(ask.ask_n, None)
 
     async def set_faults(self, faults: Faults) -> None:
         """Switches faults at a venue process that allows it; raises Unavailable without a connection."""
@@ -173,7 +199,9 @@ class RemoteVenue(VenueBase):
     def _lose(self) -> None:
         """The connection is gone: nothing is proven about anything that was under way."""
         self._writer = None
-        self._connected.clear()
+        if self._connected.is_set():
+            self._connected.clear()
+            self._since_ns = self._clock.wall_ns()
         in_flight, self._in_flight = self._in_flight, {}
         for client_id in in_flight:
             self._report(
@@ -208,23 +236,17 @@ class RemoteVenue(VenueBase):
             case ReportMessage():
                 self._note_end(answer.report)
                 self._report(answer.report)
-            case OpenAnswer():
-                self._take_open(answer)
+            case OpenAnswer() | StatementAnswer():
+                waiting = self._asks.get(answer.ask_n)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
             case Welcome():
+                self._since_ns = self._clock.wall_ns()
                 self._connected.set()
             case Problem():
                 # Our bug, on either side. The child it was about stays silent, hence unknown, hence asked about.
                 problem = InvariantBroken(venue=self.venue_id, problem=answer.text)
                 observe.venue_call_failed(self.venue_id, "problem", problem)
-
-    def _take_open(self, answer: OpenAnswer) -> None:
-        waiting = self._asks.get(answer.ask_n)
-        if waiting is None or waiting.done():
-            return
-        if answer.is_known:
-            waiting.set_result(answer.client_ids)
-        else:
-            waiting.set_exception(Unavailable("venue_unavailable", f"{self.venue_id} does not answer."))
 
     def _note_end(self, report: ExecutionReport) -> None:
         is_filled = report.kind is ReportKind.FILLED and report.cum_qty_lots == self._in_flight.get(report.client_id)

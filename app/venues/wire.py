@@ -1,7 +1,7 @@
 """Words between a gateway and venues in their own process: one JSON object a line, both ways, over loopback.
 
 A connection speaks of one venue, named by the first line. Requests have no answer of their own: what the venue has to
-say comes as reports. Only `open_ask` is answered, by its number.
+say comes as reports. Only `open_ask` and `statement_ask` are answered, by their numbers.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import msgspec
 from app.domain.book import Level
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
+from app.domain.statement import VenueStatement
 from app.venues.faults import Faults
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 MAX_LINE_BYTES: Final = 1 << 20
 # A reader with a full buffer never waits, so it steps aside after this many lines (about half a millisecond of work).
 YIELD_EVERY: Final = 16
@@ -43,6 +44,10 @@ class QueryChild(msgspec.Struct, frozen=True, tag="query"):
 
 
 class OpenAsk(msgspec.Struct, frozen=True, tag="open_ask"):
+    ask_n: int
+
+
+class StatementAsk(msgspec.Struct, frozen=True, tag="statement_ask"):
     ask_n: int
 
 
@@ -78,14 +83,21 @@ class OpenAnswer(msgspec.Struct, frozen=True, tag="open"):
     client_ids: tuple[str, ...]
 
 
+class StatementAnswer(msgspec.Struct, frozen=True, tag="statement"):
+    """`statement` None: the venue does not answer."""
+
+    ask_n: int
+    statement: VenueStatement | None
+
+
 class Problem(msgspec.Struct, frozen=True, tag="problem"):
     """The line before this one was not obeyed."""
 
     text: str
 
 
-Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | SetFaults
-Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | Problem
+Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | StatementAsk | SetFaults
+Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | StatementAnswer | Problem
 
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

@@ -17,6 +17,7 @@ from app.domain.errors import Unavailable
 from app.domain.fills import ReportKind
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.units import NANO
 from app.execution import inputs as inp
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts
@@ -56,6 +57,7 @@ class ToldVenue:
     canceled: list[ChildOrder] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
     is_down: bool = False
+    state: VenueState = VenueState.UP
     on_report: ReportSink | None = None
     n_trades: int = 0
 
@@ -103,6 +105,12 @@ class ToldVenue:
 
     async def query(self, child: ChildOrder) -> None:
         pass
+
+    async def statement(self) -> VenueStatement:
+        return VenueStatement(self.venue_id, 0, (), (), ())
+
+    def health(self) -> VenueHealth:
+        return VenueHealth(self.venue_id, self.state)
 
     async def open_client_ids(self) -> Sequence[str]:
         if self.is_down:

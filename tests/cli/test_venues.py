@@ -16,7 +16,13 @@ VENUE = {
     "is_simulated": True,
     "is_enabled": True,
     "is_killed": False,
-    "is_reachable": True,
+    "is_reachable": False,
+    "state": "down",
+    "state_reason": "not connected",
+    "state_since": None,
+    "clock_offset_ms": "-1.5",
+    "budget_left": "0.75",
+    "evidence": {"level": "L1", "date": "2026-11-26", "capture_year": "2021"},
     "latency_ms": "3",
     "book_age_ms": {"BTC/USDT": "12.5", "ETH/USDT": "40"},
     "symbols": ["BTC/USDT", "ETH/USDT"],
@@ -25,7 +31,9 @@ VENUE = {
 
 def test_a_venue_is_listed_with_its_oldest_book(service, bestex):
     service.says("GET", "/v1/venues", {"data": [VENUE]})
-    assert json.loads(bestex(venues, "list", "-o", "json").stdout)[0]["oldest_book_ms"] == 40
+    row = json.loads(bestex(venues, "list", "-o", "json").stdout)[0]
+    assert row["oldest_book_ms"] == 40
+    assert row["level"] == "L1 2026-11-26 2021"
     assert "sim_a" in bestex(venues, "list").output
 
 

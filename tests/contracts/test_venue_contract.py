@@ -16,6 +16,7 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.fees import fee_nano
 from app.domain.fills import ReportKind
 from app.domain.orders import Approved
+from app.domain.statement import VenueState
 from app.venues.faults import Faults
 from tests.contracts.venue_desk import SYMBOL, VENUE, VenueDesk, VenueProcess
 
@@ -352,3 +353,29 @@ async def test_books_move_in_order_uncrossed_and_on_the_grid(desk: VenueDesk) ->
                 assert prices == sorted(set(prices))
                 on_grid = [p % instrument.tick_units == 0 and q % instrument.lot_units == 0 < q for p, q in levels]
                 assert all(on_grid), levels
+
+
+async def test_the_statement_is_what_the_ledger_adds_up_to(desk: VenueDesk) -> None:
+    before = {b.currency: b.total_nano for b in (await desk.venue.statement()).balances}
+    child = desk.child()
+    await desk.send(child)
+    fills = [report for report in await desk.ended(child) if report.kind is R.FILLED]
+    symbol = desk.universe.symbols[SYMBOL]
+    paid_nano = sum(
+        symbol.money_nano(f.price_ticks * child.tick_units, f.qty_lots * child.lot_units) + f.fee_nano for f in fills
+    )
+    after = await desk.venue.statement()
+    moved = {b.currency: b.total_nano - before.get(b.currency, 0) for b in after.balances}
+    assert moved["USDT"] == -paid_nano
+    assert moved["BTC"] == child.qty_units * 10 ** (9 - symbol.qty_scale)
+    assert (after.venue, after.open_orders) == (VENUE, ())
+    assert after.as_of_ts_ns >= fills[-1].venue_ts_ns
+
+
+async def test_health_is_up_while_it_can_be_reached(desk: VenueDesk) -> None:
+    assert desk.venue.health().state is VenueState.UP
+    await desk.venue.stop()
+    await desk.until(lambda: desk.venue.health().state is VenueState.DOWN)
+    assert desk.venue.health().reason
+    with pytest.raises(Unavailable):
+        await desk.venue.statement()

@@ -14,6 +14,7 @@ from app.domain.events import Fact
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.execution import inputs as inp
 from app.routing import search
 from app.routing.inline import InlinePlanQueue
@@ -34,6 +35,7 @@ class ScriptedVenue:
     canceled: list[ChildOrder] = field(default_factory=list)
     queried: list[ChildOrder] = field(default_factory=list)
     breaks: bool = False
+    state: VenueState = VenueState.UP
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         on_book(flat_book(self.venue_id, 6_000_000, T0_NS, book_seq=9))
@@ -51,6 +53,12 @@ class ScriptedVenue:
 
     async def query(self, child: ChildOrder) -> None:
         self.queried.append(child)
+
+    async def statement(self) -> VenueStatement:
+        return VenueStatement(self.venue_id, 0, (), (), ())
+
+    def health(self) -> VenueHealth:
+        return VenueHealth(self.venue_id, self.state)
 
     async def open_client_ids(self) -> Sequence[str]:
         if self.breaks:

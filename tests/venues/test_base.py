@@ -11,6 +11,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.orders import Approved, ChildOrder
 from app.domain.ports import BookSink, ReportSink
+from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.venues.base import VenueBase, checked_child
 from app.venues.clock import VirtualClock
 
@@ -35,6 +36,12 @@ class Wire(VenueBase):
 
     async def open_client_ids(self) -> Sequence[str]:
         return ()
+
+    async def statement(self) -> VenueStatement:
+        return VenueStatement("v", 0, (), (), ())
+
+    def health(self) -> VenueHealth:
+        return VenueHealth("v", VenueState.UP)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from app.api.schemas.base import IN_QUERY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.enums import ContractKind, ExclusionCode, Mode
+from app.domain.statement import VenueState
+from app.domain.venue import EvidenceLevel
 
 
 class Listing(Answer):
@@ -81,6 +83,14 @@ class Book(Answer):
     excluded: dict[str, ExclusionCode] = Field(description="Listed venues that are left out, with the reason.")
 
 
+class VenueEvidence(Answer):
+    """What proves the adapter: L0 recordings, L1 our local exchange, L2 the venue's testnet, L3 live round trips."""
+
+    level: EvidenceLevel
+    date: str | None = Field(description="Of the run that showed it.")
+    capture_year: str | None = Field(description="Of the recordings behind it.")
+
+
 class VenueInfo(Answer):
     venue: str
     title: str
@@ -88,7 +98,13 @@ class VenueInfo(Answer):
     is_simulated: bool
     is_enabled: bool
     is_killed: bool
-    is_reachable: bool
+    is_reachable: bool = Field(description="Whether `state` is `up`: otherwise nothing new goes there.")
+    state: VenueState = Field(description="`degraded`: cancels and queries only. `down`: nothing answers.")
+    state_reason: str
+    state_since: Time | None
+    clock_offset_ms: SignedDec = Field(description="The venue's clock minus ours.")
+    budget_left: Dec = Field(description="Part of the tightest request budget that is left, 0 to 1.")
+    evidence: VenueEvidence | None = Field(description="null: a simulated venue, which is our own.")
     latency_ms: Dec
     max_book_age_ms: Dec
     request_deadline_ms: Dec

@@ -6,10 +6,12 @@ from typing import Any
 
 from app.api.wire.text import mid_or_none, money, ms_text, time_text
 from app.domain.instrument import Instrument, Symbol
+from app.domain.statement import VenueState
 from app.domain.units import decimal_text
 from app.domain.universe import Universe
+from app.domain.venue import Evidence
 from app.services.ladder import Ladder, LadderLevel
-from app.services.reads import VenueState
+from app.services.reads import VenueView
 
 Json = dict[str, Any]
 # Digits that an all-in price has: a fee in ppm moves a price by parts far below its tick.
@@ -47,9 +49,9 @@ def _listing(listing: Instrument, symbol: Symbol) -> Json:
     }
 
 
-def venue_json(state: VenueState) -> Json:
+def venue_json(state: VenueView) -> Json:
     """A venue as it stands now."""
-    venue = state.venue
+    venue, health = state.venue, state.health
     return {
         "venue": venue.venue_id,
         "title": venue.title,
@@ -57,7 +59,13 @@ def venue_json(state: VenueState) -> Json:
         "is_simulated": venue.is_simulated,
         "is_enabled": state.is_enabled,
         "is_killed": state.is_killed,
-        "is_reachable": state.is_reachable,
+        "is_reachable": health.state is VenueState.UP,
+        "state": health.state.value,
+        "state_reason": health.reason,
+        "state_since": time_text(health.since_ts_ns) if health.since_ts_ns else None,
+        "clock_offset_ms": decimal_text(health.clock_offset_ns // 1_000, 3),
+        "budget_left": decimal_text(health.budget_left_ppm, 6),
+        "evidence": _evidence(venue.evidence),
         "latency_ms": ms_text(venue.latency_ns),
         "max_book_age_ms": ms_text(venue.max_book_age_ns),
         "request_deadline_ms": ms_text(venue.request_deadline_ns),
@@ -65,6 +73,16 @@ def venue_json(state: VenueState) -> Json:
         "symbols": list(state.symbols),
         "book_age_ms": {symbol: ms_text(age_ns) for symbol, age_ns in state.book_age_ns.items()},
         "n_live_children": state.n_live_children,
+    }
+
+
+def _evidence(evidence: Evidence | None) -> Json | None:
+    if evidence is None:
+        return None
+    return {
+        "level": evidence.level.value,
+        "date": evidence.date or None,
+        "capture_year": evidence.capture_year or None,
     }
 
 

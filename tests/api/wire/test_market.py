@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from app.api.schemas import market as schema
 from app.api.wire.market import book_json, symbol_json, venue_json
 from app.domain.enums import ExclusionCode
+from app.domain.statement import VenueHealth, VenueState
+from app.domain.venue import Evidence, EvidenceLevel
 from app.services.ladder import BookUsed, Ladder, LadderLevel
-from app.services.reads import VenueState
+from app.services.reads import VenueView
 from tests.worlds import BTC_USDT, T0_NS, make_universe
 
 UNIVERSE = make_universe()
@@ -42,6 +45,19 @@ def test_a_ladder_at_both_prices():
 
 def test_a_venue_as_it_is():
     venue = UNIVERSE.venues["ven_a"]
-    state = VenueState(venue, True, False, True, ["BTC/USDT"], {"BTC/USDT": 2_000_000}, 3)
+    health = VenueHealth("ven_a", VenueState.UP)
+    state = VenueView(venue, True, False, health, ["BTC/USDT"], {"BTC/USDT": 2_000_000}, 3)
     body = schema.VenueInfo.model_validate(venue_json(state))
     assert (body.book_age_ms["BTC/USDT"], body.n_live_children, body.is_simulated) == (2, 3, True)
+    assert (body.is_reachable, body.state_since, body.budget_left, body.evidence) == (True, None, 1, None)
+
+
+def test_a_venue_that_is_down_says_why_since_when_and_what_proves_its_adapter():
+    venue = replace(UNIVERSE.venues["ven_a"], evidence=Evidence(EvidenceLevel.L0, "2026-11-26", "2021"))
+    health = VenueHealth("ven_a", VenueState.DOWN, "no route", T0_NS, -1_500_000, 250_000)
+    body = schema.VenueInfo.model_validate(venue_json(VenueView(venue, True, False, health, [], {}, 0)))
+    assert (body.is_reachable, body.state, body.state_reason) == (False, "down", "no route")
+    assert (body.clock_offset_ms, body.budget_left) == (Decimal("-1.5"), Decimal("0.25"))
+    assert body.evidence is not None
+    assert (body.evidence.level, body.evidence.date, body.evidence.capture_year) == ("L0", "2026-11-26", "2021")
+    assert body.state_since is not None
