@@ -26,7 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.domain.events import FeeDeviated, FeeTierSet, OrderAccepted
+from app.domain.events import BreakClosed, BreakFound, FeeDeviated, FeeTierSet, OrderAccepted
 from app.domain.orders import ChildOrder
 from app.domain.statement import VenueHealth, VenueState
 
@@ -56,6 +56,7 @@ _fee_alarms = Counter(
 _fee_bps = Gauge(
     "bestex_taker_fee_bps", "Taker fee that routing reckons with", ("account", "venue", "market"), registry=REGISTRY
 )
+_breaks = Counter("bestex_breaks", "Differences that nothing explains", ("venue", "what"), registry=REGISTRY)
 _books = Counter("bestex_book_updates", "Book updates received", ("venue", "good"), registry=REGISTRY)
 _keys = Counter("bestex_key_changes", "API keys created or revoked", ("change",), registry=REGISTRY)
 _kills = Counter("bestex_kill_switch_changes", "Kill switches set or cleared", ("scope", "change"), registry=REGISTRY)
@@ -283,6 +284,32 @@ def fee_deviated(fact: FeeDeviated) -> None:
         n_fills=fact.n_fills,
         source=fact.source,
         status=fact.status.value,
+    )
+
+
+def break_found(fact: BreakFound) -> None:
+    """The venue's own books differ from ours and nothing explains it: somebody must look."""
+    _breaks.labels(fact.venue, fact.what.value).inc()
+    _log().error(
+        "break_found",
+        account=fact.account,
+        venue=fact.venue,
+        what=fact.what.value,
+        item=fact.item,
+        ours_nano=fact.ours_nano,
+        theirs_nano=fact.theirs_nano,
+        detail=fact.detail,
+    )
+
+
+def break_closed(fact: BreakClosed) -> None:
+    _log().info(
+        "break_closed",
+        account=fact.account,
+        venue=fact.venue,
+        what=fact.what.value,
+        item=fact.item,
+        age_s=round(fact.age_ns / 1e9, 3),
     )
 
 

@@ -204,6 +204,17 @@ class ExclusionCode(StrEnum):
     PENDING_UNKNOWN = "pending_unknown"
     UNREACHABLE = "unreachable"
     TERM_MISSING = "term_missing"  # a perpetual whose funding, margin mode or reduce-only nobody said
+    RECONCILIATION_BREAK = "reconciliation_break"  # the venue's own books differ from ours and nothing explains it
+
+
+@unique
+class BreakKind(StrEnum):
+    """What of an account does not agree. BALANCE, POSITION and OPEN_ORDER: with a venue. PROJECTION: our two copies."""
+
+    BALANCE = "balance"
+    POSITION = "position"
+    OPEN_ORDER = "open_order"
+    PROJECTION = "projection"
 
 
 @unique

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.domain.enums import (
+    BreakKind,
     DoneReason,
     FeeStatus,
     KillAction,
@@ -383,6 +384,38 @@ class FeeDeviated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakFound(Event):
+    """A venue's statement (or the projection) differs from the log by more than a lot, twice, and nothing in flight
+    explains it. Told again when the amounts change.
+
+    `item`: the currency, the symbol, or the venue's order id. Amounts in 1e-9 of the currency, or of the quantity.
+    `statement_ts_ns`: when the other side looked, by its own clock, 0 if it did not say.
+    """
+
+    KIND: ClassVar[str] = "break_found"
+    venue: str
+    what: BreakKind
+    item: str
+    ours_nano: int
+    theirs_nano: int
+    explained_nano: int
+    tolerance_nano: int
+    statement_ts_ns: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakClosed(Event):
+    """The two agree again; `age_ns` since the break was first found."""
+
+    KIND: ClassVar[str] = "break_closed"
+    venue: str
+    what: BreakKind
+    item: str
+    age_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A fact in its place: `seq` is gapless per shard, `account_seq` gapless per account (0 for shard-wide facts)."""
 
@@ -424,4 +457,6 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     TcaReported,
     FeeTierSet,
     FeeDeviated,
+    BreakFound,
+    BreakClosed,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, child_status, parent_status
-from app.domain.events import ChildFilled, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.orders import ChildOrder
 
 
@@ -98,6 +98,14 @@ class ParentRecord:
     def in_flight_qty_units(self) -> int:
         """`worst_case_fill_qty` beyond what is filled: everything that may still trade."""
         return sum(c.leaves_qty_units for c in self.children.values())
+
+
+@dataclass(frozen=True, slots=True)
+class BreakRecord:
+    """An open break: the fact that told it last, and since when it is known."""
+
+    found: BreakFound
+    opened_ts_ns: int
 
 
 PARENT_COLUMNS: Final = (

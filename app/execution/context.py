@@ -17,7 +17,7 @@ from app.domain.records import ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
-from app.execution.ledger import Ledger, evolve
+from app.execution.ledger import BreakKey, Ledger, evolve
 from app.risk.reference import Reference, read_reference
 from app.risk.throttle import Throttle
 from app.shm.books import SymbolBooks
@@ -70,6 +70,7 @@ class Timing:
     max_reject_doublings: int = 6  # each further rejection doubles that pause, this often
     refusal_facts_per_s: int = 10
     max_search_ns: int = 2_000_000_000  # of a search that was sent away; then it is planned here
+    confirm_break_ns: int = 200_000_000  # between the two statements that make a difference a break
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,10 @@ class Memory:
     lookalikes: dict[tuple[object, ...], tuple[int, str]] = field(default_factory=dict)
     searching: dict[str, Searching] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
+    # (account, venue) -> currency or symbol -> nano, as the ledger was when the venue was asked for its statement
+    asked: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    # differences that one statement showed: the next one decides
+    suspects: dict[BreakKey, tuple[int, int]] = field(default_factory=dict)  # (theirs - ours, since)
     n_duplicate_fills: int = 0
     n_foreign_reports: int = 0
     n_malformed_fills: int = 0
@@ -205,6 +210,8 @@ class Context:
             return ExclusionCode.EXCLUDED_BY_ORDER
         if venue in self.memory.unreachable:
             return ExclusionCode.UNREACHABLE
+        if (order.account, venue) in self.ledger.n_broken:
+            return ExclusionCode.RECONCILIATION_BREAK
         return None
 
 

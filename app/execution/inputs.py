@@ -12,6 +12,7 @@ from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
+from app.domain.statement import VenueStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,30 @@ class Resolve:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class StatementAsked:
+    """A venue is about to be asked for its statement of an account: what the ledger holds now is one bound."""
+
+    account: str
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTaken:
+    """What the venue said; the ledger as it is now is the other bound."""
+
+    account: str
+    statement: VenueStatement
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionCompared:
+    """Every slot of an account in which the projection differs from the log at one sequence: (venue, item) -> nano."""
+
+    account: str
+    differences: tuple[tuple[str, str, int, int], ...]  # venue, item, ours, theirs
+
+
 Input = (
     Start
     | Submit
@@ -149,6 +174,9 @@ Input = (
     | RevokeKey
     | SetBalance
     | Resolve
+    | StatementAsked
+    | StatementTaken
+    | ProjectionCompared
 )
 
 

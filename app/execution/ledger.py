@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain import events as ev
-from app.domain.enums import ChildState, KillScope, ParentState
+from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.limits import Limits
-from app.domain.records import ChildRecord, FillRecord, ParentRecord
+from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 
 REFUSALS_KEPT: Final = 1_000
+BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
 
 @dataclass(slots=True)
@@ -44,11 +45,14 @@ class Ledger:
     kills: dict[tuple[KillScope, str], ev.KillSwitchSet] = field(default_factory=dict)
     disabled_venues: set[str] = field(default_factory=set)
     balances: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    deposits: dict[tuple[str, str, str], int] = field(default_factory=dict)  # what balances hold that no fill brought
     positions: dict[tuple[str, str, str], int] = field(default_factory=dict)
     refusals: dict[str, deque[Fact]] = field(default_factory=dict)
     n_overfills: int = 0
     n_late_fills: int = 0
     fees: FeeRecord = field(default_factory=FeeRecord)
+    breaks: dict[BreakKey, BreakRecord] = field(default_factory=dict)
+    n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -98,7 +102,9 @@ def _limits_set(ledger: Ledger, fact: Fact, event: ev.LimitsSet) -> None:
 
 
 def _balance_set(ledger: Ledger, fact: Fact, event: ev.BalanceSet) -> None:
-    ledger.balances[(event.account, event.venue, event.currency)] = event.amount_nano
+    slot = (event.account, event.venue, event.currency)
+    ledger.deposits[slot] = ledger.deposits.get(slot, 0) + event.amount_nano - ledger.balances.get(slot, 0)
+    ledger.balances[slot] = event.amount_nano
 
 
 def _kill_set(ledger: Ledger, fact: Fact, event: ev.KillSwitchSet) -> None:
@@ -301,6 +307,29 @@ def _fee_deviated(ledger: Ledger, fact: Fact, event: ev.FeeDeviated) -> None:
     ledger.fees.note_alarm(event, fact.ts_ns)
 
 
+def break_key(event: ev.BreakFound | ev.BreakClosed) -> BreakKey:
+    return event.account, event.venue, event.what, event.item
+
+
+def _break_found(ledger: Ledger, fact: Fact, event: ev.BreakFound) -> None:
+    key = break_key(event)
+    known = ledger.breaks.get(key)
+    ledger.breaks[key] = BreakRecord(event, known.opened_ts_ns if known else fact.ts_ns)
+    if known is None and event.what is not BreakKind.PROJECTION:
+        place = (event.account, event.venue)
+        ledger.n_broken[place] = ledger.n_broken.get(place, 0) + 1
+
+
+def _break_closed(ledger: Ledger, fact: Fact, event: ev.BreakClosed) -> None:
+    # The projector's ledger may begin after the break was found.
+    if ledger.breaks.pop(break_key(event), None) is None or event.what is BreakKind.PROJECTION:
+        return
+    place = (event.account, event.venue)
+    ledger.n_broken[place] -= 1
+    if not ledger.n_broken[place]:
+        del ledger.n_broken[place]
+
+
 _Handler = Callable[[Ledger, Fact, Any], None]
 _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.ShardOpened: _shard_opened,
@@ -330,4 +359,6 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.TcaReported: _tca_reported,
     ev.FeeTierSet: _fee_tier_set,
     ev.FeeDeviated: _fee_deviated,
+    ev.BreakFound: _break_found,
+    ev.BreakClosed: _break_closed,
 }

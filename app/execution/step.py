@@ -20,6 +20,7 @@ from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
 from app.execution import inputs as inp
+from app.execution.breaks import on_asked, on_projection, on_statement
 from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
@@ -304,6 +305,23 @@ def _resolve(ctx: Context, item: inp.Resolve) -> Reply:
     return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
 
 
+def _statement_asked(ctx: Context, item: inp.StatementAsked) -> Reply:
+    on_asked(ctx, item.account, item.venue)
+    return Done()
+
+
+def _statement_taken(ctx: Context, item: inp.StatementTaken) -> Reply:
+    n_before = len(ctx.turn.facts)
+    on_statement(ctx, item.account, item.statement)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
+def _projection_compared(ctx: Context, item: inp.ProjectionCompared) -> Reply:
+    n_before = len(ctx.turn.facts)
+    on_projection(ctx, item.account, item.differences)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
 _Decide = Callable[[Context, Any], Reply]
 _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Start: _start,
@@ -321,4 +339,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.RevokeKey: _revoke_key,
     inp.SetBalance: _set_balance,
     inp.Resolve: _resolve,
+    inp.StatementAsked: _statement_asked,
+    inp.StatementTaken: _statement_taken,
+    inp.ProjectionCompared: _projection_compared,
 }

@@ -21,7 +21,7 @@ from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
 from app.domain.errors import Unavailable
-from app.domain.events import Fact, FeeDeviated, FeeTierSet, KillSwitchSet
+from app.domain.events import BreakClosed, BreakFound, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, PlanQueue, VenuePort
@@ -359,6 +359,10 @@ class Engine:
                 observe.fee_deviated(event)
             elif isinstance(event, FeeTierSet):
                 observe.fee_tier_changed(event)
+            elif isinstance(event, BreakFound):
+                observe.break_found(event)
+            elif isinstance(event, BreakClosed):
+                observe.break_closed(event)
             if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:
                 n_live = sum(record.child.venue == event.target for record in self.ledger.live_children.values())
                 observe.kill_switch_changed("set", event.scope.value, event.target, event.actor, n_live)

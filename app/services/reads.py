@@ -20,7 +20,7 @@ from app.domain.events import ChildFilled, Fact, KillSwitchSet, OrderAccepted
 from app.domain.instrument import Symbol
 from app.domain.limits import Limits
 from app.domain.ports import FactReader
-from app.domain.records import FillRecord, ParentRecord
+from app.domain.records import BreakRecord, FillRecord, ParentRecord
 from app.domain.statement import VenueHealth, VenueState
 from app.domain.units import NANO_SCALE
 from app.domain.venue import Venue
@@ -311,6 +311,12 @@ class Reads:
         """(venue, symbol, signed units), sorted; flat ones are left out."""
         held = self._engine.ledger.positions.items()
         return sorted((venue, symbol, units) for (owner, venue, symbol), units in held if owner == account and units)
+
+    def breaks(self, account: str, *, is_everybody: bool = False) -> list[BreakRecord]:
+        """Open breaks of `account`, or of every account, oldest first."""
+        held = self._engine.ledger.breaks.items()
+        found = [record for key, record in held if is_everybody or key[0] == account]
+        return sorted(found, key=lambda record: record.opened_ts_ns)
 
     def limits(self, account: str) -> Limits | None:
         return self._engine.ledger.limits.get(account)

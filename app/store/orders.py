@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # InternalClientError is what asyncpg says of a connection that died between two of its own steps.
 LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+Slots = dict[tuple[str, str, str], int]
+
 _WANTED: Final = "join unnest($1::text[], $2::text[]) as wanted (account, order_id) using (account, order_id)"
 _PAGE: Final = """
 select order_id from parent_orders
@@ -128,6 +130,14 @@ class PostgresReads:
             found = await connection.fetch(query, account, cursor, limit)
         return [rows.refusal_fact(row) for row in found]
 
+    async def account_slots(self, shard: str) -> tuple[int, Slots, Slots]:
+        """(watermark, balances in nano, positions in units) of every account, of one instant."""
+        async with self._snapshot() as connection:
+            seq = await connection.fetchval("select seq from watermarks where shard = $1", shard)
+            balances = await connection.fetch("select account, venue, currency, amount_nano from balances")
+            positions = await connection.fetch("select account, venue, symbol, qty_units from positions")
+        return seq or 0, _slots(balances), _slots(positions)
+
     @contextlib.asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
         try:
@@ -140,6 +150,10 @@ class PostgresReads:
             raise Unavailable(
                 "history_unavailable", f"the database is away: {error or type(error).__name__}"
             ) from error
+
+
+def _slots(found: Sequence[asyncpg.Record]) -> Slots:
+    return {(account, venue, item): int(amount) for account, venue, item, amount in found}
 
 
 async def load_parents(connection: Connection, wanted: Sequence[tuple[str, str]]) -> dict[str, ParentRecord]:

@@ -23,7 +23,7 @@ from app.domain.events import Fact
 from app.domain.ports import FactReader
 from app.execution.ledger import Ledger, evolve
 from app.store.migrate import HEAD, plain_url
-from app.store.orders import LOST, PostgresReads, load_parents
+from app.store.orders import LOST, PostgresReads, Slots, load_parents
 from app.store.projection_batch import Batch
 from app.store.working_set import adopt, is_lacking, order_of, release
 
@@ -162,6 +162,10 @@ class Projection:
         finally:
             self._waiters.remove(waiter)
         return True
+
+    async def account_slots(self) -> tuple[int, Slots, Slots]:
+        """(watermark, balances in nano, positions in units), of one instant; raises Unavailable as `reads` does."""
+        return await self.reads.account_slots(self._shard)
 
     async def close(self) -> None:
         """Projects what is left, if that takes no longer than `close_timeout_s`, and lets the database go."""

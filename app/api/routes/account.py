@@ -15,6 +15,7 @@ from app.api.intake import BPS_SCALE
 from app.api.routes.pages import page_json, slice_of
 from app.api.schemas.account import (
     BalanceList,
+    BreakList,
     Limits,
     LimitsBody,
     PositionList,
@@ -25,7 +26,7 @@ from app.api.schemas.event import EventPage, EventsQuery
 from app.api.schemas.order import AccountQuery, PageQuery
 from app.api.schemas.tca import Tca
 from app.api.validate import invalid
-from app.api.wire.account import balance_json, limits_json, position_json, refusal_json, usage_json
+from app.api.wire.account import balance_json, break_json, limits_json, position_json, refusal_json, usage_json
 from app.api.wire.event import event_json
 from app.api.wire.tca import tca_json
 from app.domain.enums import Scope
@@ -52,6 +53,18 @@ async def list_positions(call: Call, query: Annotated[AccountQuery, Query()]) ->
     symbols = services.engine.universe.symbols
     rows = [position_json(venue, symbols[name], units) for venue, name, units in services.reads.positions(account)]
     return {"account": account, "last_seq": services.reads.last_seq(account), "data": rows}
+
+
+async def list_breaks(call: Call, query: Annotated[AccountQuery, Query()]) -> Json:
+    """Where a venue's own books, or the database, differ from the log and nothing explains it. None is as it should be.
+
+    The operator without an account sees every one.
+    """
+    is_everybody = call.principal.is_operator and query.account is None
+    account = "" if is_everybody else auth.account_of(call.principal, query.account)
+    now_ns = call.services.engine.now_ns()
+    found = call.services.reads.breaks(account, is_everybody=is_everybody)
+    return {"account": account or None, "data": [break_json(record, now_ns) for record in found]}
 
 
 async def get_limits(call: Call, query: Annotated[AccountQuery, Query()]) -> Json:
@@ -174,6 +187,7 @@ _NAMED: Final = ("account_required",)
 SPECS: Final = (
     Spec("GET", "/v1/balances", list_balances, Scope.READ, BalanceList, "account", problems=_NAMED),
     Spec("GET", "/v1/positions", list_positions, Scope.READ, PositionList, "account", problems=_NAMED),
+    Spec("GET", "/v1/breaks", list_breaks, Scope.READ, BreakList, "risk"),
     Spec("GET", "/v1/events", list_events, Scope.READ, EventPage, "account", problems=_NAMED),
     Spec("GET", "/v1/refusals", list_refusals, Scope.READ, RefusalPage, "risk", problems=_NAMED),
     Spec("GET", "/v1/risk/limits", get_limits, Scope.READ, Limits, "risk", problems=(*_NAMED, "not_found")),

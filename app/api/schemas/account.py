@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from app.api.schemas.base import IN_BODY, Answer, Body, Dec, Page, SignedDec, Time
 from app.api.schemas.order import Name
-from app.domain.enums import KillAction, KillScope, Mode, OrderStatus, RefusalCode, Scope
+from app.domain.enums import BreakKind, KillAction, KillScope, Mode, OrderStatus, RefusalCode, Scope
 
 
 class Balance(Answer):
@@ -33,6 +33,30 @@ class PositionList(Answer):
     account: str
     last_seq: int
     data: list[Position]
+
+
+class Break(Answer):
+    """A difference that nothing explains. While it is open nothing new goes to the venue for the account."""
+
+    account: str
+    venue: str
+    what: BreakKind
+    item: str = Field(description="The currency, the symbol, or the venue's order id.")
+    ours: SignedDec
+    theirs: SignedDec
+    difference: SignedDec = Field(description="Theirs less ours, as a whole.")
+    explained: SignedDec = Field(description="The part of it that what is under way could have made.")
+    tolerance: Dec = Field(description="One lot; less is rounding.")
+    is_blocking: bool
+    opened_at: Time
+    age_s: Dec
+    statement_at: Time | None = Field(description="When the other side looked, by its own clock.")
+    detail: str
+
+
+class BreakList(Answer):
+    account: str | None
+    data: list[Break]
 
 
 class LimitsBody(Body):

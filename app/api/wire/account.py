@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.api.wire.text import bps_of_ppm, money, time_text
-from app.domain.enums import REFUSALS
+from app.api.wire.text import bps_of_ppm, money, time_or_none, time_text
+from app.domain.enums import REFUSALS, BreakKind
 from app.domain.events import Fact, KeyCreated, KillSwitchSet, OrderRefused, RefusalsAggregated
 from app.domain.instrument import Symbol
 from app.domain.limits import Limits
+from app.domain.records import BreakRecord
 from app.domain.units import decimal_text
 from app.services.admin import KillOutcome
 from app.services.reads import Used
@@ -43,6 +44,27 @@ def balance_json(venue: str, currency: str, amount_nano: int) -> Json:
 
 def position_json(venue: str, symbol: Symbol, qty_units: int) -> Json:
     return {"venue": venue, "symbol": symbol.name, "qty": decimal_text(qty_units, symbol.qty_scale)}
+
+
+def break_json(record: BreakRecord, now_ns: int) -> Json:
+    """An open break as it stands at `now_ns`."""
+    found = record.found
+    return {
+        "account": found.account,
+        "venue": found.venue,
+        "what": found.what.value,
+        "item": found.item,
+        "ours": money(found.ours_nano),
+        "theirs": money(found.theirs_nano),
+        "difference": money(found.theirs_nano - found.ours_nano),
+        "explained": money(found.explained_nano),
+        "tolerance": money(found.tolerance_nano),
+        "is_blocking": found.what is not BreakKind.PROJECTION,
+        "opened_at": time_text(record.opened_ts_ns),
+        "age_s": decimal_text(max(0, now_ns - record.opened_ts_ns) // 1_000_000, 3),
+        "statement_at": time_or_none(found.statement_ts_ns),
+        "detail": found.detail,
+    }
 
 
 def usage_json(used: Used) -> Json:
