@@ -82,7 +82,7 @@ def _decimal(value: Any) -> Decimal:
 
 def _signed(value: Any) -> Decimal:
     if isinstance(value, str) and value.startswith("-"):
-        return -_decimal(value[1:])
+        return _decimal(value[1:]).copy_negate()  # a minus would round to the context of 28 digits
     return _decimal(value)
 
 
