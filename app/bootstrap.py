@@ -44,6 +44,7 @@ from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import Reads
+from app.services.reconcile import Reconciler
 from app.services.record import Recorder
 from app.services.recover import recover
 from app.services.replay import ReplayRequest, replay
@@ -100,6 +101,7 @@ class Process:
     _streams: Streams | None = None
     _recorder: Recorder | None = None
     _warming: Warming | None = None
+    _reconciler: Reconciler | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -145,6 +147,9 @@ class Process:
         services = make_services(engine, self._reader, self._projection, calibration)
         self._streams = services.streams
         await seed_first_start(services, settings)
+        rows = self._projection if settings.database_url else None
+        self._reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s)
+        await self._reconciler.open()
         return services
 
     def _open_journal(self, engine: Engine) -> None:
@@ -165,6 +170,8 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
+        if self._reconciler is not None:
+            await self._reconciler.close()
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
         if self._warming is not None:

@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     """A second journal file, on another disk or host mount; every commit is copied there."""
     journal_queue: int = Field(default=65_536, ge=64)
     drain_s: float = Field(default=3.0, ge=0)
+    reconcile_s: float = Field(default=60.0, gt=0)
+    """How often every venue is asked what it holds for each account, beside the start and after a reconnect."""
     streams_per_key: int = Field(default=10, ge=1, le=4_096)
     """How many stream connections one API key may have at once."""
     max_book_age_ms: int = Field(default=0, ge=0)

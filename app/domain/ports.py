@@ -52,8 +52,8 @@ class VenuePort(Protocol):
         """Client ids that the venue itself holds open now; raises Unavailable when it cannot be asked."""
         ...
 
-    async def statement(self) -> VenueStatement:
-        """What the venue says is there; raises Unavailable when it cannot be asked."""
+    async def statement(self, account: str) -> VenueStatement:
+        """What the venue says `account` has there; raises Unavailable when it cannot be asked."""
         ...
 
     def health(self) -> VenueHealth:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from app.domain.enums import BreakKind, ContractKind, Side
+from app.domain.enums import BreakKind, ContractKind, Mode, Side
 from app.domain.events import BreakClosed, BreakFound
 from app.domain.instrument import Instrument, Symbol
 from app.domain.records import ChildRecord
@@ -125,6 +125,10 @@ def _differences(
         if ctx.world.universe.symbols[s.symbol].fungible.kind is not ContractKind.SPOT
     }
     theirs = {balance.currency: balance.total_nano for balance in statement.balances}
+    if ctx.world.universe.venues[venue].mode is Mode.PAPER:  # paper money is credited here, and nowhere else
+        for (a, v, currency), nano in ctx.ledger.deposits.items():
+            if (a, v) == (account, venue):
+                theirs[currency] = theirs.get(currency, 0) + nano
     theirs |= {p.symbol: _position_nano(ctx, venue, p.symbol, p.qty_lots) for p in statement.positions}
     for item in sorted(before.keys() | now.keys() | theirs.keys()):
         is_position = "/" in item

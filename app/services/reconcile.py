@@ -7,7 +7,7 @@ decides. Nothing is corrected here: a break is a fact, and the engine sends noth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from app import observe
@@ -161,8 +161,3 @@ def roll(facts: Iterable[Fact], balances: Slots, positions: Slots) -> None:
                 balances[slot] = balances.get(slot, 0) + change_nano
             place = (event.account, event.venue, event.symbol)
             positions[place] = positions.get(place, 0) + event.signed_qty_units
-
-
-def deposits_at(deposits: Mapping[tuple[str, str, str], int], venue: str) -> list[tuple[str, str, int]]:
-    """(account, currency, nano) of everything at `venue` that no fill brought."""
-    return [(account, currency, nano) for (account, v, currency), nano in deposits.items() if v == venue]

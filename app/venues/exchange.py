@@ -177,12 +177,12 @@ class PaperExchange:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
         return [order.client_id for order in self.ledger.open_orders()]
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         """What the ledger adds up to (paper_account.py says from where); raises Unavailable when the venue is down."""
         await self._pass_ns(2 * self.spec.venue.latency_ns)
         if self.faults.is_down or not self._is_running:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
-        return self._account.statement(self.venue_id, self.clock.wall_ns(), self.ledger.open_orders())
+        return self._account.statement(self.venue_id, account, self.clock.wall_ns(), self.ledger.open_orders())
 
     @property
     def is_running(self) -> bool:

@@ -60,8 +60,8 @@ class PaperVenue(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         return await self.exchange.open_client_ids()
 
-    async def statement(self) -> VenueStatement:
-        return await self.exchange.statement()
+    async def statement(self, account: str) -> VenueStatement:
+        return await self.exchange.statement(account)
 
     def health(self) -> VenueHealth:
         """Up between start and stop: what was made to go wrong shows only in what the venue does."""

@@ -172,7 +172,7 @@ class _Connection:
             case OpenAsk():
                 self._spawn(self._answer_open(request.ask_n))
             case StatementAsk():
-                self._spawn(self._answer_statement(request.ask_n))
+                self._spawn(self._answer_statement(request.ask_n, request.account))
             case SetFaults() if self._may_fail:
                 self._exchange.set_faults(request.faults)
             case _:
@@ -194,9 +194,9 @@ class _Connection:
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
 
-    async def _answer_statement(self, ask_n: int) -> None:
+    async def _answer_statement(self, ask_n: int, account: str) -> None:
         try:
-            statement = await self._exchange.statement()
+            statement = await self._exchange.statement(account)
         except Unavailable:
             self.say(StatementAnswer(ask_n, None))
             return

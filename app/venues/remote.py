@@ -122,9 +122,9 @@ class RemoteVenue(VenueBase):
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
         return answer.client_ids
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         """Raises Unavailable where the venue does not answer within a second."""
-        answer = await self._asked(StatementAsk(self._next_ask()))
+        answer = await self._asked(StatementAsk(self._next_ask(), account))
         if not isinstance(answer, StatementAnswer) or answer.statement is None:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
         return answer.statement

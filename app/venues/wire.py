@@ -49,6 +49,7 @@ class OpenAsk(msgspec.Struct, frozen=True, tag="open_ask"):
 
 class StatementAsk(msgspec.Struct, frozen=True, tag="statement_ask"):
     ask_n: int
+    account: str
 
 
 class SetFaults(msgspec.Struct, frozen=True, tag="set_faults"):

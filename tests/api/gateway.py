@@ -106,7 +106,7 @@ class ToldVenue:
     async def query(self, child: ChildOrder) -> None:
         pass
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         return VenueStatement(self.venue_id, 0, (), (), ())
 
     def health(self) -> VenueHealth:

@@ -356,7 +356,7 @@ async def test_books_move_in_order_uncrossed_and_on_the_grid(desk: VenueDesk) ->
 
 
 async def test_the_statement_is_what_the_ledger_adds_up_to(desk: VenueDesk) -> None:
-    before = {b.currency: b.total_nano for b in (await desk.venue.statement()).balances}
+    before = {b.currency: b.total_nano for b in (await desk.venue.statement("desk")).balances}
     child = desk.child()
     await desk.send(child)
     fills = [report for report in await desk.ended(child) if report.kind is R.FILLED]
@@ -364,7 +364,7 @@ async def test_the_statement_is_what_the_ledger_adds_up_to(desk: VenueDesk) -> N
     paid_nano = sum(
         symbol.money_nano(f.price_ticks * child.tick_units, f.qty_lots * child.lot_units) + f.fee_nano for f in fills
     )
-    after = await desk.venue.statement()
+    after = await desk.venue.statement("desk")
     moved = {b.currency: b.total_nano - before.get(b.currency, 0) for b in after.balances}
     assert moved["USDT"] == -paid_nano
     assert moved["BTC"] == child.qty_units * 10 ** (9 - symbol.qty_scale)
@@ -378,4 +378,4 @@ async def test_health_is_up_while_it_can_be_reached(desk: VenueDesk) -> None:
     await desk.until(lambda: desk.venue.health().state is VenueState.DOWN)
     assert desk.venue.health().reason
     with pytest.raises(Unavailable):
-        await desk.venue.statement()
+        await desk.venue.statement("desk")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,8 +30,10 @@ def held(desk: Desk) -> dict[str, int]:
     return {c: n for (a, v, c), n in desk.core.ledger.balances.items() if (a, v) == ("desk", VENUE)}
 
 
-def statement(balances: dict[str, int], *orders: VenueOpenOrder) -> VenueStatement:
-    rows = tuple(VenueBalance(currency, nano, nano) for currency, nano in balances.items())
+def statement(desk: Desk, balances: dict[str, int], *orders: VenueOpenOrder) -> VenueStatement:
+    """A paper venue knows what trades moved; what was credited is ours alone."""
+    credited = {c: n for (a, v, c), n in desk.core.ledger.deposits.items() if (a, v) == ("desk", VENUE)}
+    rows = tuple(VenueBalance(c, nano - credited[c], nano - credited[c]) for c, nano in balances.items())
     return VenueStatement(VENUE, 7, rows, (), orders)
 
 
@@ -47,11 +51,11 @@ def only_at(venue: str, **more: object) -> object:
 
 def test_a_statement_that_agrees_writes_nothing(desk: Desk) -> None:
     for _ in range(3):
-        assert look(desk, statement(held(desk))) == []
+        assert look(desk, statement(desk, held(desk))) == []
 
 
 def test_a_difference_becomes_a_break_at_the_second_look_and_keeps_its_age(desk: Desk) -> None:
-    said = statement(held(desk) | {"BTC": held(desk)["BTC"] - 2 * NANO})
+    said = statement(desk, held(desk) | {"BTC": held(desk)["BTC"] - 2 * NANO})
     assert look(desk, said) == []
     (found,) = look(desk, said)
     assert isinstance(found, ev.BreakFound)
@@ -59,7 +63,7 @@ def test_a_difference_becomes_a_break_at_the_second_look_and_keeps_its_age(desk:
     assert (found.theirs_nano - found.ours_nano, found.explained_nano) == (-2 * NANO, 0)
     opened_ts_ns = desk.now_ns
     assert look(desk, said) == []  # told once
-    (again,) = look(desk, statement(held(desk) | {"BTC": held(desk)["BTC"] - 3 * NANO}))
+    (again,) = look(desk, statement(desk, held(desk) | {"BTC": held(desk)["BTC"] - 3 * NANO}))
     assert isinstance(again, ev.BreakFound)
     record = desk.core.ledger.breaks["desk", VENUE, BreakKind.BALANCE, "BTC"]
     assert (record.opened_ts_ns, record.found) == (opened_ts_ns, again)
@@ -67,22 +71,22 @@ def test_a_difference_becomes_a_break_at_the_second_look_and_keeps_its_age(desk:
 
 
 def test_a_difference_that_goes_away_was_none(desk: Desk) -> None:
-    wrong, right = statement(held(desk) | {"BTC": 0}), statement(held(desk))
+    wrong, right = statement(desk, held(desk) | {"BTC": 0}), statement(desk, held(desk))
     assert look(desk, wrong) == look(desk, right) == look(desk, wrong) == []
     assert desk.core.ledger.breaks == {}
 
 
 def test_a_lot_is_rounding_and_more_is_not(desk: Desk) -> None:
     lot_nano = 10_000  # 0.00001 BTC
-    within = statement(held(desk) | {"BTC": held(desk)["BTC"] + lot_nano})
-    beyond = statement(held(desk) | {"BTC": held(desk)["BTC"] + lot_nano + 1})
+    within = statement(desk, held(desk) | {"BTC": held(desk)["BTC"] + lot_nano})
+    beyond = statement(desk, held(desk) | {"BTC": held(desk)["BTC"] + lot_nano + 1})
     assert look(desk, within) == look(desk, within) == []
     assert look(desk, beyond) == []
     assert len(look(desk, beyond)) == 1
 
 
 def test_a_break_bars_the_venue_for_this_account_and_nothing_else(desk: Desk) -> None:
-    said = statement(held(desk) | {"USDT": 0})
+    said = statement(desk, held(desk) | {"USDT": 0})
     look(desk, said)
     look(desk, said)
     reply, children = desk.submit(only_at(VENUE))
@@ -101,7 +105,7 @@ def test_a_break_bars_the_venue_for_this_account_and_nothing_else(desk: Desk) ->
 def test_cancels_pass_while_a_break_is_open(desk: Desk) -> None:
     parent, (child,) = desk.accepted(only_at(VENUE, qty_units=100))
     desk.report(child, ReportKind.ACKED)
-    far = statement(held(desk) | {"USDT": 0, "BTC": 0})
+    far = statement(desk, held(desk) | {"USDT": 0, "BTC": 0})
     look(desk, far)
     assert len(look(desk, far)) == 2
     turn = desk.turn(inp.Cancel("desk", parent.order_id, "desk/key"))
@@ -109,10 +113,10 @@ def test_cancels_pass_while_a_break_is_open(desk: Desk) -> None:
 
 
 def test_agreement_closes_a_break_and_opens_the_venue(desk: Desk) -> None:
-    said = statement(held(desk) | {"USDT": 0})
+    said = statement(desk, held(desk) | {"USDT": 0})
     look(desk, said)
     look(desk, said)
-    (closed,) = look(desk, statement(held(desk)))
+    (closed,) = look(desk, statement(desk, held(desk)))
     assert closed == ev.BreakClosed("desk", VENUE, BreakKind.BALANCE, "USDT", 250 * MS)
     _, children = desk.submit(only_at(VENUE))
     assert {child.venue for child in children} == {VENUE}
@@ -120,9 +124,14 @@ def test_agreement_closes_a_break_and_opens_the_venue(desk: Desk) -> None:
 
 
 def test_an_operators_word_on_a_balance_ends_the_break(desk: Desk) -> None:
-    said = statement(held(desk) | {"USDT": 5 * NANO})
+    world = desk.core.world
+    venues = {v: replace(venue, mode=Mode.LIVE) for v, venue in world.universe.venues.items()}
+    desk.core.world = replace(world, universe=replace(world.universe, venues=venues))
+    said = VenueStatement(
+        VENUE, 7, tuple(VenueBalance(c, n, n) for c, n in (held(desk) | {"USDT": 5 * NANO}).items()), (), ()
+    )
     look(desk, said)
-    look(desk, said)
+    assert len(look(desk, said)) == 1
     desk.turn(inp.SetBalance("desk", VENUE, "USDT", 5 * NANO, "withdrawal 4711"))
     assert [type(event) for event in look(desk, said)] == [ev.BreakClosed]
 
@@ -131,9 +140,9 @@ def test_a_fill_not_heard_of_is_explained_by_the_child_that_is_open(desk: Desk) 
     before = held(desk)
     _, (child,) = desk.accepted(only_at(VENUE, qty_units=1_000))
     spent_nano = child.price_units * 1_000 * 100
-    said = statement(before | {"BTC": before["BTC"] + NANO // 100, "USDT": before["USDT"] - spent_nano})
+    said = statement(desk, before | {"BTC": before["BTC"] + NANO // 100, "USDT": before["USDT"] - spent_nano})
     assert look(desk, said) == look(desk, said) == []
-    beyond = statement(before | {"BTC": before["BTC"] + NANO // 50, "USDT": before["USDT"] - spent_nano})
+    beyond = statement(desk, before | {"BTC": before["BTC"] + NANO // 50, "USDT": before["USDT"] - spent_nano})
     assert look(desk, beyond) == []
     (found,) = look(desk, beyond)
     assert isinstance(found, ev.BreakFound)
@@ -150,26 +159,28 @@ def test_a_fill_folded_while_the_venue_was_asked_may_be_in_its_answer_or_not(des
     for said in (before, after):
         desk.turn(inp.StatementAsked("desk", VENUE))
         desk.core.memory.asked["desk", VENUE] = dict(before)
-        assert desk.turn(inp.StatementTaken("desk", statement(said))).facts == []
+        assert desk.turn(inp.StatementTaken("desk", statement(desk, said))).facts == []
         assert desk.core.memory.suspects == {}
 
 
 def open_order(child: ChildOrder | None = None, *, client_id: str = "", lots: int = 3) -> VenueOpenOrder:
-    return VenueOpenOrder(child.client_id if child else client_id, "v-2" if child else "v-1", "BTC/USDT", Side.BUY, 6_000_000, lots)
+    return VenueOpenOrder(
+        child.client_id if child else client_id, "v-2" if child else "v-1", "BTC/USDT", Side.BUY, 6_000_000, lots
+    )
 
 
 def test_orders_of_ours_are_expected_and_others_are_breaks(desk: Desk) -> None:
     _, (child,) = desk.accepted(only_at(VENUE, qty_units=100))
     desk.report(child, ReportKind.ACKED)
-    assert look(desk, statement(held(desk), open_order(child))) == []
-    external = statement(held(desk), open_order(client_id="somebody"))
+    assert look(desk, statement(desk, held(desk), open_order(child))) == []
+    external = statement(desk, held(desk), open_order(client_id="somebody"))
     assert look(desk, external) == []
     (found,) = look(desk, external)
     assert isinstance(found, ev.BreakFound)
     assert (found.what, found.item, found.theirs_nano) == (BreakKind.OPEN_ORDER, "v-1", 30_000)
     assert found.detail.startswith("external")
     desk.fill(child)
-    closed_here = statement(held(desk), open_order(child))
+    closed_here = statement(desk, held(desk), open_order(child))
     look(desk, closed_here)
     (found,) = look(desk, closed_here)
     assert isinstance(found, ev.BreakFound)
@@ -182,7 +193,7 @@ def test_an_unknown_child_counts_at_its_full_leaves(desk: Desk) -> None:
     desk.report(child, ReportKind.UNKNOWN)
     for share in (0, 400, 1_000):  # whatever it did at the venue
         spent_nano = child.price_units * share * 100
-        said = statement(before | {"BTC": before["BTC"] + share * 10_000, "USDT": before["USDT"] - spent_nano})
+        said = statement(desk, before | {"BTC": before["BTC"] + share * 10_000, "USDT": before["USDT"] - spent_nano})
         assert look(desk, said) == look(desk, said) == []
 
 
@@ -193,7 +204,7 @@ def test_the_projection_is_told_apart_and_bars_nothing(desk: Desk) -> None:
     assert fact.event.what is BreakKind.PROJECTION
     assert desk.turn(inp.ProjectionCompared("desk", differing)).facts == []
     assert desk.core.ledger.n_broken == {}
-    assert look(desk, statement(held(desk))) == []  # a venue's word does not close it
+    assert look(desk, statement(desk, held(desk))) == []  # a venue's word does not close it
     (closed,) = desk.turn(inp.ProjectionCompared("desk", ())).facts
     assert isinstance(closed.event, ev.BreakClosed)
     assert fold(desk.facts).breaks == {}
@@ -223,7 +234,7 @@ def test_a_venue_that_tells_the_truth_late_never_makes_a_break(steps: list[tuple
     truth, unheard = held(desk), list[ChildOrder]()
     for what, lots, is_heard in steps:
         if what == "look":
-            assert look(desk, statement(truth)) == []
+            assert look(desk, statement(desk, truth)) == []
         else:
             side = Side.BUY if what == "buy" else Side.SELL
             reply, children = desk.submit(only_at(VENUE, qty_units=100 * (1 + lots), side=side))
@@ -238,4 +249,4 @@ def test_a_venue_that_tells_the_truth_late_never_makes_a_break(steps: list[tuple
     while unheard:
         desk.fill(unheard.pop(0))
     assert held(desk) == truth
-    assert look(desk, statement(truth)) == look(desk, statement(truth)) == []
+    assert look(desk, statement(desk, truth)) == look(desk, statement(desk, truth)) == []

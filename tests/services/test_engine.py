@@ -54,7 +54,7 @@ class ScriptedVenue:
     async def query(self, child: ChildOrder) -> None:
         self.queried.append(child)
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         return VenueStatement(self.venue_id, 0, (), (), ())
 
     def health(self) -> VenueHealth:

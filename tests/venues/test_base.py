@@ -37,7 +37,7 @@ class Wire(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         return ()
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         return VenueStatement("v", 0, (), (), ())
 
     def health(self) -> VenueHealth:

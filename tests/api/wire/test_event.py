@@ -10,6 +10,7 @@ import pytest
 from app.api.schemas.event import Event
 from app.api.wire.event import event_json
 from app.domain.enums import (
+    BreakKind,
     DoneReason,
     FeeStatus,
     KillAction,
@@ -36,6 +37,7 @@ VALUES = {
     "Mode": Mode.PAPER,
     "Limits": LIMITS,
     "KillScope": KillScope.GLOBAL,
+    "BreakKind": BreakKind.BALANCE,
     "KillAction": KillAction.BLOCK,
     "DoneReason": DoneReason.FILLED,
     "RefusalCode": RefusalCode.MIN_NOTIONAL,
