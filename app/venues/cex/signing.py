@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.domain.proof import RiskToken
 
-@dataclass(frozen=True, slots=True)
-class RiskToken:
-    """The gate's proof of one child as bytes: a MAC over `child` (its canonical bytes) and the two numbers."""
-
-    child: bytes
-    limits_version: int
-    decision_seq: int
-    mac: bytes
+__all__ = ["RequestSigner", "RiskToken", "SignRequest", "SignedRequest"]
 
 
 @dataclass(frozen=True, slots=True)
 class SignRequest:
-    """One private request before its signature: the arguments of ccxt's `sign`. A placement carries its token."""
+    """One private request before its signature: the arguments of ccxt's `sign`. A placement carries its token.
+
+    `clock_offset_ms`: the venue's clock minus ours, for the timestamp that is signed.
+    """
 
     venue: str
     account: str
     path: str
     api: str | tuple[str, ...]
     method: str
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     token: RiskToken | None = None
+    clock_offset_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""The gate's proof of one child as it crosses process borders: what a signature may be given for, in canonical bytes.
+
+`ChildTerms` are the child in the venue's own words, exact and without a table beside them: whoever checks a request
+against them needs no instrument, no scale and no clock but its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, dataclass, fields
+from typing import Final
+
+from app.domain.enums import ContractKind, Side, TimeInForce
+from app.domain.errors import Refused
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ChildOrder
+from app.domain.units import NANO_SCALE
+
+TERMS_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RiskToken:
+    """A MAC over `child` (canonical bytes of its terms) and the three numbers. `epoch`: of the signer's own start."""
+
+    child: bytes
+    limits_version: int
+    decision_seq: int
+    mac: bytes
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTerms:
+    """What a placement must say. `qty_nano`: 1e-9 of the base (spot) or of a contract, each `multiplier_nano` big."""
+
+    account: str
+    venue: str
+    venue_symbol: str
+    kind: ContractKind
+    client_id: str
+    side: Side
+    time_in_force: TimeInForce
+    price_nano: int
+    qty_nano: int
+    multiplier_nano: int
+    deadline_ts_ns: int
+
+    def encoded(self) -> bytes:
+        """Canonical bytes: one sequence of fields, integers and text only."""
+        return json.dumps([TERMS_VERSION, *astuple(self)], separators=(",", ":")).encode()
+
+
+_N_FIELDS: Final = len(fields(ChildTerms))
+_TEXTS: Final = 7  # the fields before the numbers
+
+
+def decode_terms(child: bytes) -> ChildTerms:
+    """The terms in `child`; raises Refused for bytes that `encoded` never makes."""
+    try:
+        version, *values = json.loads(child)
+        texts, numbers = values[:_TEXTS], values[_TEXTS:]
+        if version != TERMS_VERSION or len(values) != _N_FIELDS:
+            raise ValueError(version)
+        if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+            raise TypeError(child)
+        account, venue, venue_symbol, kind, client_id, side, time_in_force = texts
+        terms = ChildTerms(
+            account,
+            venue,
+            venue_symbol,
+            ContractKind(kind),
+            client_id,
+            Side(side),
+            TimeInForce(time_in_force),
+            *numbers,
+        )
+    except (ValueError, TypeError):
+        raise Refused(reason="token_malformed") from None
+    if terms.encoded() != child:
+        raise Refused(reason="token_malformed")
+    return terms
+
+
+def terms_of(child: ChildOrder, instrument: Instrument, symbol: Symbol) -> ChildTerms:
+    """`child` in the words of the venue that lists it as `instrument`."""
+    return ChildTerms(
+        account=child.account,
+        venue=child.venue,
+        venue_symbol=instrument.venue_symbol,
+        kind=instrument.fungible.kind,
+        client_id=child.client_id,
+        side=child.side,
+        time_in_force=child.time_in_force,
+        price_nano=child.price_units * 10 ** (NANO_SCALE - symbol.price_scale),
+        qty_nano=child.qty_units * 10 ** (NANO_SCALE - symbol.qty_scale),
+        multiplier_nano=instrument.fungible.multiplier_nano,
+        deadline_ts_ns=child.deadline_ts_ns,
+    )

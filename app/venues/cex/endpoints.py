@@ -1,0 +1,121 @@
+"""What each venue's secret may be used for, read once from endpoints.toml; whatever is not there is refused."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.enums import ContractKind, Side, TimeInForce
+from app.domain.errors import InvariantBroken
+
+TABLE: Final = Path(__file__).with_name("endpoints.toml")
+# What a placement must say, each exactly once or more, before it is signed.
+MUST_SAY: Final = frozenset({"symbol", "side", "tif", "qty", "price", "client_id", "kind"})
+_SAYS: Final[Mapping[str, frozenset[str]]] = {
+    **{word: frozenset({word}) for word in MUST_SAY},
+    "amount": frozenset({"qty"}),
+    "signed_qty": frozenset({"qty", "side"}),
+    "side_tif": frozenset({"side", "tif"}),
+}
+# No table may allow these, whatever a hand writes into it.
+_NEVER: Final = re.compile(r"withdraw|transfer|sub.?(account|user)|api.?key.*(create|add|new|update)|loan|borrow", re.I)
+_ENDPOINT: Final = re.compile(r"[A-Za-z0-9.]+ (GET|POST|PUT|DELETE) [A-Za-z0-9_{}./-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """What one parameter of a placement may be: a word of the child, or any text that `pattern` matches whole."""
+
+    word: str = ""
+    tif: TimeInForce | None = None
+    pattern: re.Pattern[str] | None = None
+
+    @property
+    def says(self) -> frozenset[str]:
+        """The words of the child that this parameter proves."""
+        proven = _SAYS.get(self.word, frozenset())
+        return proven | {"tif"} if self.tif is not None else proven
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRule:
+    """One placement endpoint for some kinds of market. `words`: the vendor's pattern for a side, a tif, a kind or
+    both `side tif`, by our word. `side`: the endpoint's own, where it is no parameter."""
+
+    endpoint: str
+    kinds: frozenset[ContractKind]
+    params: Mapping[str, Bind]
+    words: Mapping[str, re.Pattern[str]]
+    side: Side | None = None
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRules:
+    """`read`, `cancel` and `places` are keyed by "api.access METHOD path"; no endpoint is in two of them."""
+
+    venue: str
+    read: frozenset[str]
+    cancel: frozenset[str]
+    places: Mapping[str, tuple[PlaceRule, ...]]
+    logins: tuple[re.Pattern[str], ...] = ()
+    client_id_prefix: str = ""
+
+
+def load_rules(path: Path = TABLE) -> Mapping[str, VenueRules]:
+    """By ccxt id. Raises InvariantBroken for a table that contradicts itself or allows what no table may."""
+    return {venue: _venue(venue, table) for venue, table in tomllib.loads(path.read_text()).items()}
+
+
+def _venue(venue: str, table: Mapping[str, Any]) -> VenueRules:
+    _known(venue, table, {"login", "read", "cancel", "place", "client_id_prefix"})
+    places: dict[str, tuple[PlaceRule, ...]] = {}
+    for place in table.get("place", ()):
+        rule = _place(venue, place)
+        places[rule.endpoint] = (*places.get(rule.endpoint, ()), rule)
+    read, cancel = frozenset(table["read"]), frozenset(table["cancel"])
+    twice = (read & cancel) | (read & places.keys()) | (cancel & places.keys())
+    if twice:
+        raise InvariantBroken(venue=venue, reason="an endpoint has two uses", endpoints=", ".join(sorted(twice)))
+    for endpoint in (*read, *cancel, *places):
+        if not _ENDPOINT.fullmatch(endpoint) or _NEVER.search(endpoint):
+            raise InvariantBroken(venue=venue, reason="no table may allow this", endpoint=endpoint)
+    logins = tuple(re.compile(text, re.ASCII) for text in table["login"])
+    return VenueRules(venue, read, cancel, places, logins, table.get("client_id_prefix", ""))
+
+
+def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
+    _known(venue, place, {"endpoint", "kinds", "params", "words", "sides", "tifs", "side", "is_list"})
+    words = {**place.get("words", {}), **place.get("sides", {}), **place.get("tifs", {})}
+    rule = PlaceRule(
+        endpoint=place["endpoint"],
+        kinds=frozenset(ContractKind(kind) for kind in place["kinds"]),
+        params={name: _bind(text) for name, text in place["params"].items()},
+        words={word: re.compile(text, re.ASCII) for word, text in words.items()},
+        side=Side(place["side"]) if "side" in place else None,
+        is_list=place.get("is_list", False),
+    )
+    said = {"kind"} | ({"side"} if rule.side else set())
+    for bind in rule.params.values():
+        said |= bind.says
+    if said != MUST_SAY:
+        raise InvariantBroken(venue=venue, endpoint=rule.endpoint, unsaid=", ".join(sorted(MUST_SAY - said)))
+    return rule
+
+
+def _bind(text: str) -> Bind:
+    if text.startswith("="):
+        return Bind(pattern=re.compile(text[1:], re.ASCII))
+    word, _, tif = text.partition(" tif=")
+    if word not in _SAYS:
+        raise InvariantBroken(reason="no such word of a child", word=word)
+    return Bind(word, TimeInForce(tif) if tif else None)
+
+
+def _known(venue: str, table: Mapping[str, Any], names: set[str]) -> None:
+    if not table.keys() <= names:
+        raise InvariantBroken(venue=venue, reason="unknown names", names=", ".join(sorted(table.keys() - names)))

@@ -1,0 +1,213 @@
+"""May this request have a signature? Every answer but a clear yes is Refused.
+
+Laws: an endpoint is read, cancel or a placement, or refused. A placement needs terms that a token proves, and every one
+of its parameters is either bound to those terms or a constant of the table; what the table does not name is refused. No
+value may carry a path, so that no parameter makes another endpoint of the one that was looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from app.domain.errors import Refused
+from app.domain.proof import ChildTerms
+from app.domain.units import NANO_SCALE
+from app.venues.cex.endpoints import MUST_SAY, Bind, PlaceRule, VenueRules
+from app.venues.cex.signing import SignRequest
+
+MAX_VALUES: Final = 64
+MAX_TEXT: Final = 512
+MAX_DEPTH: Final = 3
+MAX_OFFSET_MS: Final = 60_000
+_NUMBER: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?", re.ASCII)
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
+_IN_PATH: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,79}")
+_ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@unique
+class Use(StrEnum):
+    """What a request does with the secret."""
+
+    READ = "read"
+    CANCEL = "cancel"
+    PLACE = "place"
+
+
+@unique
+class Role(StrEnum):
+    """What a channel to the signer may ask for. TRADE: everything; CANCEL: cancels and reads; READ: reads."""
+
+    TRADE = "trade"
+    CANCEL = "cancel"
+    READ = "read"
+
+    def may(self, use: Use) -> bool:
+        return self is Role.TRADE or use is Use.READ or (self is Role.CANCEL and use is Use.CANCEL)
+
+
+def endpoint_of(request: SignRequest) -> str:
+    """The table's name of the request's endpoint."""
+    api = request.api if isinstance(request.api, str) else ".".join(request.api)
+    return f"{api} {request.method} {request.path}"
+
+
+def use_of(rules: VenueRules, request: SignRequest) -> Use:
+    """What `request` is for. Raises Refused for an endpoint that is not in the table, or values that are no values."""
+    endpoint = endpoint_of(request)
+    _check_values(request)
+    if endpoint in rules.read:
+        return Use.READ
+    if endpoint in rules.cancel:
+        return Use.CANCEL
+    if endpoint in rules.places:
+        return Use.PLACE
+    raise Refused(reason="endpoint_not_allowed", venue=request.venue, endpoint=endpoint[:120])
+
+
+def check_placement(rules: VenueRules, request: SignRequest, terms: ChildTerms) -> None:
+    """Raises Refused where `request` is not the placement of exactly this child."""
+    if (terms.venue, terms.account) != (request.venue, request.account):
+        raise Refused(reason="token_of_another", limit=terms.venue, value=request.venue)
+    for rule in rules.places[endpoint_of(request)]:
+        if terms.kind in rule.kinds:
+            break
+    else:
+        raise Refused(reason="placement_differs", param="kind", limit=terms.kind.value)
+    if isinstance(request.params, Mapping) is rule.is_list:
+        raise Refused(reason="placement_differs", param="batch")
+    if isinstance(request.params, Mapping):
+        params = request.params
+    elif len(request.params) == 1:
+        params = request.params[0]
+    else:
+        raise Refused(reason="placement_differs", param="batch", limit=1, value=len(request.params))
+    _compare(rule, dict(_flat(params)), terms, rules.client_id_prefix)
+
+
+def check_login(rules: VenueRules, preimage: bytes) -> None:
+    """Raises Refused for a text that is not the venue's login: it could be a signed order."""
+    try:
+        text = preimage.decode("ascii") if len(preimage) <= MAX_TEXT else ""
+    except UnicodeDecodeError:
+        text = ""
+    if not any(pattern.fullmatch(text) for pattern in rules.logins):
+        raise Refused(reason="login_not_known", venue=rules.venue)
+
+
+def client_id_forms(client_id: str, prefix: str) -> frozenset[str]:
+    """How a venue may see a client id: plain, and a ULID also as the UUID or hex of the same 128 bits."""
+    forms = {client_id}
+    if _ULID.fullmatch(client_id):
+        bits = 0
+        for letter in client_id:
+            bits = bits << 5 | _CROCKFORD.index(letter)
+        digits = f"{bits:032x}"
+        forms |= {digits, "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))}
+    return frozenset(prefix + form for form in forms)
+
+
+def _compare(rule: PlaceRule, params: Mapping[str, object], terms: ChildTerms, prefix: str) -> None:
+    if rule.side not in (None, terms.side):
+        raise Refused(reason="placement_differs", param="side")
+    said = set() if any(bind.word == "kind" for bind in rule.params.values()) else {"kind"}
+    if rule.side is not None:
+        said.add("side")
+    for name, value in params.items():
+        bind = rule.params.get(name)
+        if bind is None:
+            raise Refused(reason="placement_param_unknown", param=name[:80])
+        if bind.tif not in (None, terms.time_in_force) or not _fits(rule, bind, value, terms, prefix):
+            raise Refused(reason="placement_differs", param=name)
+        said |= bind.says
+    if said != MUST_SAY:
+        raise Refused(reason="placement_unsaid", param=", ".join(sorted(MUST_SAY - said)))
+
+
+def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, prefix: str) -> bool:
+    """Whether one parameter says what the child says."""
+    if bind.pattern is not None:
+        return bool(bind.pattern.fullmatch(_text(value)))
+    match bind.word:
+        case "symbol":
+            return value == terms.venue_symbol
+        case "client_id":
+            return value in client_id_forms(terms.client_id, prefix)
+        case "price":
+            return _number(value) == _nano(terms.price_nano)
+        case "qty":
+            return _number(value) == _nano(terms.qty_nano)
+        case "amount":
+            return _number(value) == _nano(terms.qty_nano) * _nano(terms.multiplier_nano)
+        case "signed_qty":
+            return _number(value) == _nano(terms.qty_nano) * terms.side.sign
+        case "side":
+            word = terms.side.value
+        case "tif":
+            word = terms.time_in_force.value
+        case "kind":
+            word = terms.kind.value
+        case _:
+            word = f"{terms.side.value} {terms.time_in_force.value}"
+    pattern = rule.words.get(word)
+    return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))
+
+
+def _nano(amount: int) -> Decimal:
+    return Decimal(amount).scaleb(-NANO_SCALE)
+
+
+def _number(value: object) -> Decimal | None:
+    """The number a vendor would read; None for what is none. A float counts as the shortest text that makes it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = repr(value) if isinstance(value, float) else str(value)
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _text(value: object) -> str:
+    """A constant as the table writes it: true and false in small letters; no text for what has none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else "\0"
+
+
+def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
+    """Nested names with a dot between; a name with a dot of its own could stand before another, and is refused."""
+    for name, value in params.items():
+        if "." in name:
+            raise Refused(reason="placement_param_unknown", param=name[:80])
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def _check_values(request: SignRequest) -> None:
+    """Refuses what is no plain data, is too much of it, or would write another path."""
+    if not -MAX_OFFSET_MS <= request.clock_offset_ms <= MAX_OFFSET_MS:
+        raise Refused(reason="clock_offset", limit=MAX_OFFSET_MS, value=request.clock_offset_ms)
+    if _count(request.params, MAX_DEPTH) > MAX_VALUES:
+        raise Refused(reason="params_too_many", limit=MAX_VALUES)
+    for name in _PLACEHOLDER.findall(request.path):
+        holder = request.params if isinstance(request.params, Mapping) else {}
+        value = holder.get(name)
+        if not isinstance(value, str | int) or isinstance(value, bool) or not _IN_PATH.fullmatch(str(value)):
+            raise Refused(reason="path_value", param=name)
+
+
+def _count(value: object, depth: int) -> int:
+    """How many plain values there are in `value`; raises Refused for anything that is none."""
+    if isinstance(value, Mapping | list | tuple) and depth > 0:
+        if isinstance(value, Mapping) and not all(isinstance(name, str) and len(name) <= MAX_TEXT for name in value):
+            raise Refused(reason="params_malformed")
+        items: Sequence[object] = list(value.values()) if isinstance(value, Mapping) else value
+        return sum(_count(item, depth - 1) for item in items) + 1
+    if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT):
+        return 1
+    raise Refused(reason="params_malformed")
