@@ -59,6 +59,7 @@ _fee_bps = Gauge(
 _breaks = Counter("bestex_breaks", "Differences that nothing explains", ("venue", "what"), registry=REGISTRY)
 _books = Counter("bestex_book_updates", "Book updates received", ("venue", "good"), registry=REGISTRY)
 _keys = Counter("bestex_key_changes", "API keys created or revoked", ("change",), registry=REGISTRY)
+_leases_lost = Counter("bestex_leases_lost", "Engines found dead or hanging by their watchdog", registry=REGISTRY)
 _kills = Counter("bestex_kill_switch_changes", "Kill switches set or cleared", ("scope", "change"), registry=REGISTRY)
 _auth_failures = Counter("bestex_auth_failures", "Requests without a valid key", registry=REGISTRY)
 _streams = Gauge("bestex_streams", "Open stream connections", registry=REGISTRY)
@@ -325,6 +326,26 @@ def route_workers_died(n_died: int, n_up: int) -> None:
 
 
 # the store
+
+
+def signer_started(epoch: int, n_keys: int, protections: Mapping[str, bool]) -> None:
+    """Which of its protections the system did not grant is a warning: they are what the secrets rest on."""
+    missing = sorted(name for name, is_granted in protections.items() if not is_granted)
+    _log().warning("signer_started", epoch=epoch, n_keys=n_keys, not_granted=missing)
+
+
+def lease_lost(pid: int, silent_ms: int, n_desks: int) -> None:
+    """The engine is dead or hangs: its watchdog cancels what it left open."""
+    _leases_lost.inc()
+    _log().error("lease_lost", pid=pid, silent_ms=silent_ms, n_desks=n_desks)
+
+
+def desk_swept(venue: str, account: str, n_canceled: int, elapsed_ms: int) -> None:
+    _log().warning("desk_swept", venue=venue, account=account, n_canceled=n_canceled, elapsed_ms=elapsed_ms)
+
+
+def watchdog_died(exit_code: int) -> None:
+    _log().error("watchdog_died", exit_code=exit_code)
 
 
 def projection_lagging(n_facts: int) -> None:

@@ -1,8 +1,9 @@
 """The signer: the one process that holds venue secrets. It listens nowhere; whoever may ask inherited a socket.
 
 `python -m app.workers.signer FD`, FD being its end of the control channel. It gives up what it does not need before it
-opens the vault, answers datagrams one at a time, and ends with its supervisor. Its own errors say a type and no text:
-a message could quote what it was given. signer_handle.py has the other end.
+opens the vault, and answers datagrams one at a time. When its supervisor is gone it signs no placement any more: it
+closes every channel that could, and lives on for those that only cancel and read (the watchdog's) until they are closed
+too. Its own errors say a type and no text: a message could quote what it was given. signer_handle.py has the other end.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from app.domain.errors import Refused
 from app.risk.token import TokenKey
 from app.venues.cex.endpoints import load_rules
+from app.venues.cex.permit import Role
 from app.venues.clock import SystemClock
 from app.venues.kek import FileKek, KeyEncryptionKey
 from app.venues.signer_desk import SignerDesk
@@ -41,6 +43,9 @@ from app.venues.signer_wire import (
 )
 from app.venues.vault import Vault
 from app.workers.shield import leave_network, shield
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 EXIT_BROKEN: Final = 70
 MAX_CHANNELS: Final = 256
@@ -83,16 +88,29 @@ class Signer:
         self._epoch = 0
 
     def run(self) -> int:
-        """Until the supervisor is gone."""
-        while True:
+        """Until nobody is left who may ask."""
+        while self._selector.get_map():
             for key, _ in self._selector.select():
                 channel = key.fileobj
                 assert isinstance(channel, socket.socket)
-                if key.data is None:
-                    if not self._hear_control():
-                        return 0
-                else:
+                if channel.fileno() < 0:
+                    continue  # closed by a word before it in this round
+                if key.data is not None:
                     self._hear(channel, key.data)
+                elif not self._hear_control():
+                    self._lose_supervisor()
+        return 0
+
+    def _lose_supervisor(self) -> None:
+        self._close(self._control)
+        for key in list(self._selector.get_map().values()):
+            if key.data.role is Role.TRADE:
+                self._close(key.fileobj)
+
+    def _close(self, channel: FileDescriptorLike) -> None:
+        assert isinstance(channel, socket.socket)
+        self._selector.unregister(channel)
+        channel.close()
 
     def _hear_control(self) -> bool:
         """One word of the supervisor's; False when it is gone."""
@@ -152,8 +170,7 @@ class Signer:
                 answer = RefusedAnswer({"reason": "signer_failed", "error": type(error).__name__})
             channel.send(encode(answer))
         except OSError:
-            self._selector.unregister(channel)
-            channel.close()
+            self._close(channel)
 
 
 def open_kek(spec: str) -> KeyEncryptionKey:

@@ -1,0 +1,94 @@
+"""How everything that is open at a venue is canceled without the engine: requests from a table, rows from answers."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.errors import InvariantBroken
+from app.venues.cex.signing import SignRequest
+
+TABLE: Final = Path(__file__).with_name("sweep.toml")
+MAX_ROWS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`call` alone, or `call` for rows and `each` for every one of them. `is_once`: one `each` for all rows."""
+
+    call: str
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    rows: str = ""
+    each: str = ""
+    fixed_each: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    list_params: Mapping[str, str] = field(default_factory=dict)
+    row_id: str = ""
+    is_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """`steps` empty the account's book; `dead_man` arms the venue's own switch for `timeout_s`."""
+
+    steps: tuple[Step, ...]
+    dead_man: tuple[Step, ...] = ()
+    timeout_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whose orders: one account at one venue."""
+
+    venue: str
+    account: str
+
+
+def load_sweeps(path: Path = TABLE) -> Mapping[str, Sweep]:
+    """By ccxt id. Raises InvariantBroken for a table that says something unknown."""
+    sweeps = {}
+    for ccxt_id, table in tomllib.loads(path.read_text()).items():
+        try:
+            steps = tuple(Step(**step) for step in table["steps"])
+            dead_man = tuple(Step(**step) for step in table.get("dead_man", ()))
+        except TypeError as error:
+            raise InvariantBroken(venue=ccxt_id, reason=str(error)) from None
+        sweeps[ccxt_id] = Sweep(steps, dead_man, table.get("timeout_s", 0))
+    return sweeps
+
+
+def first_request(desk: Desk, step: Step, timeout_s: int = 0) -> SignRequest:
+    """A step's own call."""
+    times = {"$TIMEOUT_S": str(timeout_s), "$TIMEOUT_MS": str(timeout_s * 1_000)}
+    return _request(desk, step.call, {name: times.get(value, value) for name, value in step.fixed.items()})
+
+
+def cancels(desk: Desk, step: Step, answer: Any) -> Iterator[SignRequest]:
+    """The cancels of the rows in `answer`; nothing where nothing is open. Raises ValueError for what are no rows."""
+    rows = answer
+    for name in filter(None, step.rows.split(".")):
+        rows = rows[name]
+    if isinstance(rows, Mapping):
+        rows = list(rows.values())
+    if not isinstance(rows, list):
+        raise ValueError("no rows")
+    if step.is_once:
+        if rows:
+            yield _request(desk, step.each, step.fixed_each)
+        return
+    seen = set()
+    for row in rows[:MAX_ROWS]:
+        if row[step.row_id] in seen:
+            continue
+        seen.add(row[step.row_id])
+        named = {name: str(row[source]) for name, source in step.params.items()}
+        lists = {name: [str(row[source])] for name, source in step.list_params.items()}
+        yield _request(desk, step.each, {**step.fixed_each, **named, **lists})
+
+
+def _request(desk: Desk, endpoint: str, params: Mapping[str, Any]) -> SignRequest:
+    api, method, path = endpoint.split(" ")
+    return SignRequest(desk.venue, desk.account, path, tuple(api.split(".")), method, dict(params))
