@@ -1,4 +1,5 @@
-"""`bestex keys`: create, list, revoke, with the operator's key. A token is shown once and stored nowhere."""
+"""`bestex keys`: create, list, revoke, with the operator's key. A token is shown once and stored nowhere. `venue` holds
+the keys of venues, which are another thing."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli import venue_keys
 from app.cli.client import connect, segment
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import show_fields, show_json, show_rows
@@ -14,6 +16,7 @@ from app.cli.session import Role
 app = typer.Typer(
     help="API keys: create, list, revoke.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
+app.add_typer(venue_keys.app, name="venue")
 
 
 @app.command()

@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "fees": ("fees", "Fee tier per venue, with source and date."),
     "tca": ("tca", "What a finished order cost, and why."),
     "kill": ("kill", "The kill switch: on, off, show."),
-    "keys": ("keys", "API keys: create, list, revoke."),
+    "keys": ("keys", "API keys: create, list, revoke; venue: keys of venues."),
     "journal": ("journal", "verify: finds any changed, removed or lost record."),
     "receipt": ("receipt", "verify: recomputes an order's route offline."),
     "replay": ("replay", "Runs recorded markets through the same code."),

@@ -47,6 +47,7 @@ class SignerDesk:
     token_key: TokenKey
     wall_ns: Callable[[], int]
     latest_epoch: Callable[[], int]
+    pinned: tuple[str, str, int] | None = None
     _signers: dict[tuple[str, str], tuple[KeyRow, CcxtSigner]] = field(default_factory=dict, repr=False)
     _spent: dict[int, int] = field(default_factory=dict, repr=False)  # decision_seq -> deadline
 
@@ -54,7 +55,10 @@ class SignerDesk:
         """Opens every key that signs, at venues that are set up. Returns their (venue, account). A key that did not
         change keeps its signer, for nonces must go on rising."""
         signers = {}
-        for (account, venue), row in current_rows(vault.rows()).items():
+        rows = vault.rows()
+        if self.pinned is not None:
+            rows = [row for row in rows if (row.account, row.venue, row.version) == self.pinned]
+        for (account, venue), row in current_rows(rows).items():
             if venue not in self.setups:
                 continue
             known = self._signers.get((venue, account))

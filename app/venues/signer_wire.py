@@ -36,13 +36,17 @@ class LoginAsk(msgspec.Struct, frozen=True, array_like=True, tag="login"):
 
 
 class Configure(msgspec.Struct, frozen=True, array_like=True, tag="configure"):
-    """The first word on `control`. `token_secret` makes the epoch's risk tokens; it is in no file and no argument."""
+    """The first word on `control`. `token_secret` makes the epoch's risk tokens; it is in no file and no argument.
+
+    `pinned`: the only (account, venue, version) to open, for a look at its rights.
+    """
 
     vault_folder: str
     kek: str
     setups: Mapping[str, VenueSetup]
     shard: str
     token_secret: bytes
+    pinned: tuple[str, str, int] | None = None
 
     def __repr__(self) -> str:
         return f"Configure({self.vault_folder}, {self.shard})"

@@ -152,7 +152,7 @@ class Signer:
         epochs = EpochFile(folder, word.shard)
         self._epoch = epochs.epoch
         token_key = TokenKey(self._epoch, word.token_secret)
-        self._desk = SignerDesk(word.setups, load_rules(), token_key, SystemClock().wall_ns, epochs.latest)
+        self._desk = SignerDesk(word.setups, load_rules(), token_key, SystemClock().wall_ns, epochs.latest, word.pinned)
         self._protections["no_network"] = leave_network()
 
     def _hear(self, channel: socket.socket, grant: Grant) -> None:

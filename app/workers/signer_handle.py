@@ -46,6 +46,7 @@ class SignerConfig:
     kek: str
     setups: Mapping[str, VenueSetup]
     shard: str = "s0"
+    pinned: tuple[str, str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ def start_signer(config: SignerConfig) -> SignerHandle:
         theirs.close()
     secret = os.urandom(KEY_BYTES)
     ours.settimeout(START_S)
-    word = Configure(str(config.vault_folder), config.kek, config.setups, config.shard, secret)
+    word = Configure(str(config.vault_folder), config.kek, config.setups, config.shard, secret, config.pinned)
     try:
         answer = _tell(ours, word)
     except (Refused, Unavailable):

@@ -1,16 +1,22 @@
-"""What each venue's secret may be used for, read once from endpoints.toml; whatever is not there is refused."""
+"""What each venue's secret may be used for; whatever is not said here is refused.
+
+Reads, cancels and logins are those of the table of venues (venues.toml) and of endpoints.toml beside it; placements are
+of endpoints.toml alone, for each names what every parameter may be. A venue without such a rule can only be read.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.errors import InvariantBroken
+from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile_table import profiles
 
 TABLE: Final = Path(__file__).with_name("endpoints.toml")
 # What a placement must say, each exactly once or more, before it is signed.
@@ -23,7 +29,7 @@ _SAYS: Final[Mapping[str, frozenset[str]]] = {
 }
 # No table may allow these, whatever a hand writes into it.
 _NEVER: Final = re.compile(r"withdraw|transfer|sub.?(account|user)|api.?key.*(create|add|new|update)|loan|borrow", re.I)
-_ENDPOINT: Final = re.compile(r"[A-Za-z0-9.]+ (GET|POST|PUT|DELETE) [A-Za-z0-9_{}./-]+")
+_ENDPOINT: Final = re.compile(r"[A-Za-z0-9.]+ (GET|POST|PUT|DELETE) [A-Za-z0-9_{}./:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +73,46 @@ class VenueRules:
 
 
 def load_rules(path: Path = TABLE) -> Mapping[str, VenueRules]:
-    """By ccxt id. Raises InvariantBroken for a table that contradicts itself or allows what no table may."""
-    return {venue: _venue(venue, table) for venue, table in tomllib.loads(path.read_text()).items()}
+    """By ccxt id. Raises InvariantBroken for tables that contradict one another or allow what no table may."""
+    tables = tomllib.loads(path.read_text())
+    rules = {venue: _venue(venue, tables[table.get("like", venue)]) for venue, table in tables.items()}
+    for profile in profiles().values():
+        own = rules.get(profile.ccxt_id, VenueRules(profile.ccxt_id, frozenset(), frozenset(), {}))
+        rules[profile.ccxt_id] = _checked(_with_profile(own, profile))
+    return {venue: _checked(rule) for venue, rule in rules.items()}
+
+
+def _with_profile(own: VenueRules, profile: VenueProfile) -> VenueRules:
+    """What the table of venues adds; its placements count only where a rule binds their parameters."""
+    logins = (re.compile(profile.login.preimage, re.ASCII),) if profile.login is not None else ()
+    return replace(
+        own,
+        read=own.read | {str(endpoint) for endpoint in profile.read},
+        cancel=own.cancel | {str(endpoint) for endpoint in profile.cancel},
+        logins=own.logins + logins,
+        client_id_prefix=profile.client_id.prefix,
+    )
+
+
+def _checked(rules: VenueRules) -> VenueRules:
+    twice = (rules.read & rules.cancel) | (rules.read & rules.places.keys()) | (rules.cancel & rules.places.keys())
+    if twice:
+        raise InvariantBroken(venue=rules.venue, reason="an endpoint has two uses", endpoints=", ".join(sorted(twice)))
+    for endpoint in (*rules.read, *rules.cancel, *rules.places):
+        if not _ENDPOINT.fullmatch(endpoint) or _NEVER.search(endpoint):
+            raise InvariantBroken(venue=rules.venue, reason="no table may allow this", endpoint=endpoint)
+    return rules
 
 
 def _venue(venue: str, table: Mapping[str, Any]) -> VenueRules:
-    _known(venue, table, {"login", "read", "cancel", "place", "client_id_prefix"})
+    _known(venue, table, {"login", "read", "cancel", "place"})
     places: dict[str, tuple[PlaceRule, ...]] = {}
     for place in table.get("place", ()):
         rule = _place(venue, place)
         places[rule.endpoint] = (*places.get(rule.endpoint, ()), rule)
     read, cancel = frozenset(table["read"]), frozenset(table["cancel"])
-    twice = (read & cancel) | (read & places.keys()) | (cancel & places.keys())
-    if twice:
-        raise InvariantBroken(venue=venue, reason="an endpoint has two uses", endpoints=", ".join(sorted(twice)))
-    for endpoint in (*read, *cancel, *places):
-        if not _ENDPOINT.fullmatch(endpoint) or _NEVER.search(endpoint):
-            raise InvariantBroken(venue=venue, reason="no table may allow this", endpoint=endpoint)
     logins = tuple(re.compile(text, re.ASCII) for text in table["login"])
-    return VenueRules(venue, read, cancel, places, logins, table.get("client_id_prefix", ""))
+    return VenueRules(venue, read, cancel, places, logins)
 
 
 def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
