@@ -1,0 +1,135 @@
+"""Placements exactly as ccxt builds them, for a market of our own making, and the child that each one places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import ccxt
+
+from app.domain.enums import ContractKind, Side, TimeInForce
+from app.domain.proof import ChildTerms
+from app.domain.units import NANO
+from app.venues.cex.signing import SignRequest
+
+ACCOUNT = "acme"
+CLIENT_ID = "01JD9Z3W4X5Y6Z7A8B9C0D1E2F"
+T0_NS = 1_800_000_000_000_000_000
+SPOT, LINEAR, INVERSE = ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE
+# (ccxt id, kind, unified symbol, the venue's own)
+MARKETS = (
+    ("binance", SPOT, "BTC/USDT", "BTCUSDT"),
+    ("binance", LINEAR, "BTC/USDT:USDT", "BTCUSDT"),
+    ("binance", INVERSE, "BTC/USD:BTC", "BTCUSD_PERP"),
+    ("okx", SPOT, "BTC/USDT", "BTC-USDT"),
+    ("okx", LINEAR, "BTC/USDT:USDT", "BTC-USDT-SWAP"),
+    ("bybit", SPOT, "BTC/USDT", "BTCUSDT"),
+    ("bybit", LINEAR, "BTC/USDT:USDT", "BTCUSDT"),
+    ("kraken", SPOT, "BTC/USDT", "XBTUSDT"),
+    ("coinbase", SPOT, "BTC/USDT", "BTC-USDT"),
+    ("deribit", SPOT, "BTC/USDC", "BTC_USDC"),
+    ("deribit", INVERSE, "BTC/USD:BTC", "BTC-PERPETUAL"),
+    ("bitget", SPOT, "BTC/USDT", "BTCUSDT"),
+    ("bitget", LINEAR, "BTC/USDT:USDT", "BTCUSDT"),
+    ("kucoin", SPOT, "BTC/USDT", "BTC-USDT"),
+    ("gate", SPOT, "BTC/USDT", "BTC_USDT"),
+    ("gate", LINEAR, "BTC/USDT:USDT", "BTC_USDT"),
+    ("htx", SPOT, "BTC/USDT", "btcusdt"),
+    ("htx", LINEAR, "BTC/USDT:USDT", "BTC-USDT"),
+)
+# The id's own name, where ccxt does not know it under clientOrderId.
+ID_NAMES = {"coinbase": "client_order_id", "deribit": "label", ("htx", LINEAR): "client_order_id"}
+
+
+class Captured(Exception):
+    """Ends ccxt's create_order where it would ask for a signature."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    request: SignRequest
+    terms: ChildTerms
+
+
+def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeInForce) -> Placement:
+    """What ccxt would have signed for 0.012 BTC (or 3 contracts) at 60,000.5."""
+    ccxt_id, kind, symbol, venue_symbol = market
+    amount = 0.012 if kind is SPOT else 3
+    asked: list[tuple[str, Any, str, Any]] = []
+    exchange = _exchange(market)
+
+    def fetch2(path: str, api: Any = "public", method: str = "GET", params: Any = None, *_: Any) -> Any:
+        if path == "account/mode":
+            return {"code": "200000", "data": {"selfAccountMode": "CLASSIC", "accountMode": "CLASSIC"}}
+        if path == "v1/account/accounts":
+            return {"status": "ok", "data": [{"id": 1234, "type": "spot", "state": "working"}]}
+        asked.append((path, api, method, params))
+        raise Captured
+
+    exchange.fetch2 = fetch2
+    name = ID_NAMES.get(ccxt_id) or ID_NAMES.get((ccxt_id, kind)) or "clientOrderId"
+    params = {name: CLIENT_ID, "timeInForce": tif.value.upper()}
+    if ccxt_id == "coinbase":
+        params["clientOrderId"] = CLIENT_ID
+    try:
+        exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
+    except Captured:
+        pass
+    path, api, method, given = asked[-1]
+    words = (api,) if isinstance(api, str) else tuple(api)
+    request = SignRequest(ccxt_id, ACCOUNT, path, words, method, _own(given, ccxt_id))
+    qty_nano = 12_000_000 if kind is SPOT else 3 * NANO
+    terms = ChildTerms(
+        ACCOUNT, ccxt_id, venue_symbol, kind, CLIENT_ID, side, tif, 60_000_500_000_000, qty_nano, NANO, T0_NS
+    )
+    return Placement(request, terms)
+
+
+def all_placements() -> list[Placement]:
+    return [captured(market, side, tif) for market in MARKETS for side in Side for tif in TIFS]
+
+
+TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+
+
+def _own(given: Any, ccxt_id: str) -> Any:
+    """Coinbase's id as an adapter sets it: ccxt takes ours under no name there."""
+    if ccxt_id == "coinbase":
+        return {**{k: v for k, v in given.items() if k != "clientOrderId"}, "client_order_id": CLIENT_ID}
+    return given
+
+
+@cache
+def _exchange(market: tuple[str, ContractKind, str, str]) -> Any:
+    ccxt_id, kind, symbol, venue_symbol = market
+    exchange = getattr(ccxt, ccxt_id)({"apiKey": "a", "secret": "c2VjcmV0", "password": "p", "uid": "1"})
+    exchange.options |= {"enableUnifiedMargin": False, "enableUnifiedAccount": True, "unifiedMarginStatus": 6}
+    exchange.options |= {"unifiedAccount": False}
+    base, _, rest = symbol.partition("/")
+    quote, _, settle = rest.partition(":")
+    is_spot = kind is SPOT
+    listing = {
+        "id": venue_symbol,
+        "lowercaseId": venue_symbol.lower(),
+        "symbol": symbol,
+        **{"base": base, "quote": quote, "baseId": base, "quoteId": quote, "settle": settle or None},
+        **{"settleId": settle or None, "type": "spot" if is_spot else "swap", "spot": is_spot, "margin": False},
+        **{"swap": not is_spot, "future": False, "option": False, "contract": not is_spot, "active": True},
+        **{"linear": None if is_spot else kind is LINEAR, "inverse": None if is_spot else kind is INVERSE},
+        **{"contractSize": None if is_spot else 1.0},
+        "precision": {"amount": 0.00001 if is_spot else 1, "price": 0.01},
+        "limits": {"amount": {}, "price": {}, "cost": {}, "leverage": {}},
+        "info": {"orderTypes": ["LIMIT"], "quantityScale": 5},
+    }
+    currencies = {code: {"id": code, "code": code, "precision": 1e-8} for code in ("BTC", "USDT", "USD", "USDC")}
+    exchange.set_markets([exchange.safe_market_structure(listing)], currencies)
+    exchange.load_markets = lambda *_, **__: exchange.markets
+    return exchange
+
+
+def with_params(request: SignRequest, **changed: Any) -> SignRequest:
+    """The request with some parameters changed, also inside a batch of one."""
+    if isinstance(request.params, list):
+        return replace(request, params=[{**request.params[0], **changed}])
+    return replace(request, params={**request.params, **changed})

@@ -1,0 +1,251 @@
+"""Nothing but exactly the child that a token proves may be signed as a placement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.enums import Side, TimeInForce
+from app.domain.errors import Refused
+from app.venues.cex.endpoints import load_rules
+from app.venues.cex.permit import Role, Use, check_login, check_placement, client_id_forms, endpoint_of, use_of
+from app.venues.cex.signing import SignRequest
+
+from .placements import ACCOUNT, CLIENT_ID, MARKETS, TIFS, all_placements, captured, with_params
+
+RULES = load_rules()
+PLACEMENTS = all_placements()
+
+
+def allowed(request: SignRequest, terms: Any) -> bool:
+    rules = RULES[request.venue]
+    try:
+        if use_of(rules, request) is not Use.PLACE:
+            return False
+        check_placement(rules, request, terms)
+    except Refused:
+        return False
+    return True
+
+
+def read(venue: str, api: str, method: str, path: str, params: Any = None) -> SignRequest:
+    return SignRequest(venue, ACCOUNT, path, tuple(api.split(".")), method, params or {})
+
+
+@pytest.mark.parametrize("market", MARKETS, ids=lambda market: f"{market[0]}-{market[1].value}")
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("tif", TIFS)
+def test_what_ccxt_builds_for_a_child_is_allowed_for_that_child(market, side, tif):
+    placement = captured(market, side, tif)
+    check_placement(RULES[placement.request.venue], placement.request, placement.terms)
+
+
+def test_a_placement_of_another_child_is_refused_field_by_field():
+    """Each field of the child, changed alone, must stop every venue's request."""
+    for placement in PLACEMENTS:
+        terms = placement.terms
+        others = (
+            replace(terms, venue_symbol="ETHUSDT"),
+            replace(terms, client_id="01JD9Z3W4X5Y6Z7A8B9C0D1E2G"),
+            replace(terms, side=Side.BUY if terms.side is Side.SELL else Side.SELL),
+            replace(terms, price_nano=terms.price_nano + 1),
+            replace(terms, qty_nano=terms.qty_nano - 1),
+            replace(terms, account="other"),
+            replace(terms, venue="other"),
+            *(replace(terms, time_in_force=tif) for tif in (*TIFS, TimeInForce.GTD) if tif is not terms.time_in_force),
+        )
+        assert not [other for other in others if allowed(placement.request, other)], placement
+
+
+def test_a_contract_is_not_spot_of_the_same_name():
+    spot, linear = (captured(MARKETS[i], Side.BUY, TimeInForce.IOC) for i in (5, 6))
+    assert spot.terms.venue_symbol == linear.terms.venue_symbol
+    assert not allowed(spot.request, replace(spot.terms, kind=linear.terms.kind))
+    assert not allowed(linear.request, replace(linear.terms, kind=spot.terms.kind))
+
+
+HOSTILE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**12), 10**12),
+    st.floats(allow_nan=True),
+    st.text(max_size=20),
+    st.sampled_from(["BUY", "SELL", "buy", "sell", "GTC", "IOC", "0.012", "0.0120", "1.2e-2", "60000.5", "60000.50"]),
+    st.sampled_from(["٠.٠١٢", "0.012 ", "+0.012", "0,012", "NaN", "Infinity", "1e999", "0x1", "../withdraw"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_mutated_placement_is_refused_unless_it_says_the_same(data):
+    """Any parameter to anything: what is still allowed must mean the same number or word as before."""
+    placement = data.draw(st.sampled_from(PLACEMENTS))
+    params = placement.request.params
+    row = params[0] if isinstance(params, list) else params
+    name = data.draw(st.sampled_from(sorted(row)))
+    value = data.draw(HOSTILE)
+    changed = with_params(placement.request, **{name: value})
+    bind = next(rule for rule in RULES[placement.request.venue].places[endpoint_of(changed)]).params.get(name)
+    if allowed(changed, placement.terms) and bind is not None and bind.pattern is None:
+        same_number = isinstance(value, str | int | float) and _decimal(value) == _decimal(row[name])
+        assert value == row[name] or same_number or str(value).lower() == str(row[name]).lower()
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), name=st.text(min_size=1, max_size=24), value=HOSTILE)
+def test_a_parameter_that_the_table_does_not_name_is_refused(data, name, value):
+    placement = data.draw(st.sampled_from(PLACEMENTS))
+    rule_names = {name for rule in RULES[placement.request.venue].places[endpoint_of(placement.request)]
+                  for name in rule.params}  # fmt: skip
+    if name not in rule_names and not any(known.startswith(f"{name}.") for known in rule_names):
+        assert not allowed(with_params(placement.request, **{name: value}), placement.terms)
+
+
+@pytest.mark.parametrize("extra", ["stopPrice", "quoteOrderQty", "sideEffectType", "leverage", "isLeverage", "slTriggerPx"])
+def test_no_order_grows_a_stop_a_loan_or_a_size_in_quote(extra):
+    assert not [p for p in PLACEMENTS if allowed(with_params(p.request, **{extra: "1"}), p.terms)]
+
+
+def test_a_name_with_a_dot_cannot_stand_before_a_nested_one():
+    """Flattened names must be unambiguous, or a good value would hide a bad one."""
+    placement = next(p for p in PLACEMENTS if p.request.venue == "coinbase" and p.terms.time_in_force is TimeInForce.IOC)
+    nested = {"sor_limit_ioc": {"base_size": "99", "limit_price": "60000.5"}}
+    hidden = {"order_configuration.sor_limit_ioc.base_size": "0.012"}
+    assert not allowed(with_params(placement.request, order_configuration=nested), placement.terms)
+    assert not allowed(with_params(placement.request, order_configuration=nested, **hidden), placement.terms)
+
+
+def test_a_batch_holds_one_order_and_nothing_else():
+    placement = next(p for p in PLACEMENTS if p.request.venue == "okx")
+    row = placement.request.params[0]
+    for params in ([row, row], [], row):
+        assert not allowed(replace(placement.request, params=params), placement.terms)
+
+
+@pytest.mark.parametrize("unsaid", ["newClientOrderId", "price", "quantity", "symbol", "side", "timeInForce"])
+def test_a_placement_must_say_everything(unsaid):
+    placement = captured(MARKETS[0], Side.BUY, TimeInForce.IOC)
+    params = {name: value for name, value in placement.request.params.items() if name != unsaid}
+    assert not allowed(replace(placement.request, params=params), placement.terms)
+
+
+@pytest.mark.parametrize(
+    ("venue", "api", "method", "path"),
+    [
+        ("binance", "sapi", "POST", "capital/withdraw/apply"),
+        ("binance", "sapi", "POST", "asset/transfer"),
+        ("binance", "sapi", "POST", "sub-account/virtualSubAccount"),
+        ("binance", "private", "POST", "order/cancelReplace"),
+        ("binance", "private", "POST", "order/oco"),
+        ("okx", "private", "POST", "asset/withdrawal"),
+        ("okx", "private", "POST", "asset/transfer"),
+        ("okx", "private", "POST", "trade/amend-order"),
+        ("bybit", "private", "POST", "v5/asset/withdraw/create"),
+        ("kraken", "private", "POST", "Withdraw"),
+        ("kraken", "private", "POST", "AddOrderBatch"),
+        ("coinbase", "v2.private", "POST", "accounts/{account_id}/transactions"),
+        ("deribit", "private", "GET", "withdraw"),
+        ("deribit", "private", "GET", "submit_transfer_to_user"),
+        ("bitget", "private.spot", "POST", "v2/spot/wallet/withdrawal"),
+        ("kucoin", "private", "POST", "withdrawals"),
+        ("gate", "private.withdrawals", "POST", ""),
+        ("gate", "private.spot", "PATCH", "orders/{order_id}"),
+        ("htx", "spot.private", "POST", "v1/dw/withdraw/api/create"),
+        ("binance", "private", "GET", "order/../../sapi/v1/capital/withdraw/apply"),
+        ("binance", "private", "post", "order"),
+        ("binance", "private", "GET", "never heard of"),
+    ],
+)
+def test_endpoints_that_are_not_in_the_table_are_refused(venue, api, method, path):
+    with pytest.raises(Refused, match="endpoint_not_allowed"):
+        use_of(RULES[venue], read(venue, api, method, path, {"account_id": "1", "order_id": "1"}))
+
+
+@pytest.mark.parametrize("value", ["../../withdrawals", "a/b", "..", "", "a?b=c", "a%2e", None, True, {"a": 1}, "x" * 81])
+def test_a_value_cannot_write_another_path(value):
+    with pytest.raises(Refused):
+        use_of(RULES["kucoin"], read("kucoin", "private", "DELETE", "orders/{orderId}", {"orderId": value}))
+    assert use_of(RULES["kucoin"], read("kucoin", "private", "DELETE", "orders/{orderId}", {"orderId": "5c-1"})) is Use.CANCEL
+
+
+@pytest.mark.parametrize("params", [{"a": object()}, {"a": {"b": {"c": {"d": 1}}}}, {str(i): i for i in range(70)}, {1: 2}])
+def test_what_is_no_plain_small_data_is_refused(params):
+    with pytest.raises(Refused):
+        use_of(RULES["binance"], read("binance", "private", "GET", "openOrders", params))
+
+
+def test_a_signature_for_another_day_is_refused():
+    with pytest.raises(Refused, match="clock_offset"):
+        use_of(RULES["binance"], replace(read("binance", "private", "GET", "account"), clock_offset_ms=60_001))
+
+
+@pytest.mark.parametrize(
+    ("venue", "text"),
+    [
+        ("okx", "1800000000GET/users/self/verify"),
+        ("bybit", "GET/realtime1800000000000"),
+        ("deribit", "1800000000000\n1800000000000\n"),
+        ("bitget", "1800000000GET/user/verify"),
+        ("gate", "channel=spot.orders&event=subscribe&time=1800000000"),
+        ("binance", "apiKey=abc&timestamp=1800000000000"),
+    ],
+)
+def test_a_login_is_its_venues_text_and_no_other(venue, text):
+    check_login(RULES[venue], text.encode())
+    for other in (f"{text}&symbol=BTCUSDT", f"x{text}", text[:-1] + "x", ""):
+        with pytest.raises(Refused, match="login_not_known"):
+            check_login(RULES[venue], other.encode())
+
+
+@pytest.mark.parametrize("venue", sorted(RULES))
+def test_no_login_pattern_takes_a_signed_order(venue):
+    """What the venues' requests are signed over must never pass as a login."""
+    orders = [
+        b"apiKey=k&newClientOrderId=1&price=1&quantity=1&side=BUY&symbol=BTCUSDT&timestamp=1800000000000&type=LIMIT",
+        b"symbol=BTCUSDT&side=BUY&timestamp=1800000000000",
+        b'2026-01-01T00:00:00.000ZPOST/api/v5/trade/order{"instId":"BTC-USDT"}',
+        b'1800000000000key5000{"category":"spot"}',
+        b'1800000000POST/api/v2/spot/trade/place-order{"symbol":"BTCUSDT"}',
+        b"1800000000000\n1800000000001\nGET\n/api/v2/private/buy?amount=1\n\n",
+        b"POST\n/api/v4/spot/orders\n\nabc\n1800000000",
+        b"POST\napi.huobi.pro\n/v1/order/orders/place\nAccessKeyId=a",
+        b"/spot/orders1800000000{}",
+        b"\xff\xfe",
+    ]
+    for preimage in orders:
+        with pytest.raises(Refused):
+            check_login(RULES[venue], preimage)
+
+
+def test_a_client_id_may_be_written_as_the_uuid_of_the_same_bits():
+    forms = client_id_forms(CLIENT_ID, "")
+    assert len(forms) == 3
+    assert CLIENT_ID in forms
+    assert {f.replace("-", "") for f in forms if f != CLIENT_ID} == {f"{_ulid_bits(CLIENT_ID):032x}"}
+    assert client_id_forms("free-text", "t-") == {"t-free-text"}
+
+
+@pytest.mark.parametrize(
+    ("role", "uses"), [(Role.TRADE, set(Use)), (Role.CANCEL, {Use.CANCEL, Use.READ}), (Role.READ, {Use.READ})]
+)
+def test_roles_grant_what_they_say(role, uses):
+    assert {use for use in Use if role.may(use)} == uses
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value))
+    except ArithmeticError:
+        return None
+
+
+def _ulid_bits(text: str) -> int:
+    bits = 0
+    for letter in text:
+        bits = bits * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(letter)
+    return bits
