@@ -93,13 +93,15 @@ def _read_key(path: Path) -> bytes:
         raise Refused(reason="kek_missing", path=path) from None
     except OSError as error:
         raise Refused(reason="kek_unreadable", path=path, error=error.strerror) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
             raise Refused(reason="kek_not_ours", path=path)
         if stat.S_IMODE(status.st_mode) & 0o077:
             raise Refused(reason="kek_mode", path=path, limit="0600", value=f"{stat.S_IMODE(status.st_mode):04o}")
-        text = file.read(1_024)
+        text = os.read(descriptor, 1_024)
+    finally:
+        os.close(descriptor)
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError:

@@ -106,14 +106,18 @@ def test_a_parameter_that_the_table_does_not_name_is_refused(data, name, value):
         assert not allowed(with_params(placement.request, **{name: value}), placement.terms)
 
 
-@pytest.mark.parametrize("extra", ["stopPrice", "quoteOrderQty", "sideEffectType", "leverage", "isLeverage", "slTriggerPx"])
+@pytest.mark.parametrize(
+    "extra", ["stopPrice", "quoteOrderQty", "sideEffectType", "leverage", "isLeverage", "slTriggerPx"]
+)
 def test_no_order_grows_a_stop_a_loan_or_a_size_in_quote(extra):
     assert not [p for p in PLACEMENTS if allowed(with_params(p.request, **{extra: "1"}), p.terms)]
 
 
 def test_a_name_with_a_dot_cannot_stand_before_a_nested_one():
     """Flattened names must be unambiguous, or a good value would hide a bad one."""
-    placement = next(p for p in PLACEMENTS if p.request.venue == "coinbase" and p.terms.time_in_force is TimeInForce.IOC)
+    placement = next(
+        p for p in PLACEMENTS if p.request.venue == "coinbase" and p.terms.time_in_force is TimeInForce.IOC
+    )
     nested = {"sor_limit_ioc": {"base_size": "99", "limit_price": "60000.5"}}
     hidden = {"order_configuration.sor_limit_ioc.base_size": "0.012"}
     assert not allowed(with_params(placement.request, order_configuration=nested), placement.terms)
@@ -166,14 +170,21 @@ def test_endpoints_that_are_not_in_the_table_are_refused(venue, api, method, pat
         use_of(RULES[venue], read(venue, api, method, path, {"account_id": "1", "order_id": "1"}))
 
 
-@pytest.mark.parametrize("value", ["../../withdrawals", "a/b", "..", "", "a?b=c", "a%2e", None, True, {"a": 1}, "x" * 81])
+@pytest.mark.parametrize(
+    "value", ["../../withdrawals", "a/b", "..", "", "a?b=c", "a%2e", None, True, {"a": 1}, "x" * 81]
+)
 def test_a_value_cannot_write_another_path(value):
     with pytest.raises(Refused):
         use_of(RULES["kucoin"], read("kucoin", "private", "DELETE", "orders/{orderId}", {"orderId": value}))
-    assert use_of(RULES["kucoin"], read("kucoin", "private", "DELETE", "orders/{orderId}", {"orderId": "5c-1"})) is Use.CANCEL
+    assert (
+        use_of(RULES["kucoin"], read("kucoin", "private", "DELETE", "orders/{orderId}", {"orderId": "5c-1"}))
+        is Use.CANCEL
+    )
 
 
-@pytest.mark.parametrize("params", [{"a": object()}, {"a": {"b": {"c": {"d": 1}}}}, {str(i): i for i in range(70)}, {1: 2}])
+@pytest.mark.parametrize(
+    "params", [{"a": object()}, {"a": {"b": {"c": {"d": 1}}}}, {str(i): i for i in range(70)}, {1: 2}]
+)
 def test_what_is_no_plain_small_data_is_refused(params):
     with pytest.raises(Refused):
         use_of(RULES["binance"], read("binance", "private", "GET", "openOrders", params))
