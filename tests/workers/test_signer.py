@@ -75,7 +75,7 @@ def test_it_has_no_listener_no_environment_and_no_secret_argument(handle):
     inodes = set()
     for link in (process / "fd").iterdir():
         with contextlib.suppress(OSError):
-            inodes.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
+            inodes.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
     listening = {
         line.split()[9] for line in (process / "net/tcp").read_text().splitlines()[1:] if line.split()[3] == "0A"
     }

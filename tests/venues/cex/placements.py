@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -72,10 +73,8 @@ def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeIn
     params = {name: CLIENT_ID, "timeInForce": tif.value.upper()}
     if ccxt_id == "coinbase":
         params["clientOrderId"] = CLIENT_ID
-    try:
+    with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
-    except Captured:
-        pass
     path, api, method, given = asked[-1]
     words = (api,) if isinstance(api, str) else tuple(api)
     request = SignRequest(ccxt_id, ACCOUNT, path, words, method, _own(given, ccxt_id))
