@@ -32,7 +32,7 @@ REQUEST_S: Final = 2.0
 RETRY_S: Final = 0.25
 # A hanging engine may wake and send: what it places is swept again this often until it beats or dies.
 RESWEEP_S: Final = 1.0
-# An engine that never took its lease died while starting, and has nothing open.
+# After that a person must look; the venue's own switch, where it has one, has long fired.
 MAX_SWEEP_S: Final = 600.0
 
 
@@ -79,28 +79,29 @@ class Watchdog:
                 await asyncio.gather(arming, return_exceptions=True)
 
     async def _watch(self) -> None:
+        is_lost = False
         while True:
-            pulse = self._lease.look()
-            if pulse.pid == 0 and pulse.beat_ns == 0 and self._has_been_taken:
+            if self._lease.look().pid == 0:
                 await self._arm(timeout_s=0)
                 return
-            silent_ms = self._silent_ms()
-            if self._is_dead() or silent_ms > self._orders.silence_ms:
-                observe.lease_lost(self._orders.engine_pid, silent_ms, len(self._orders.desks))
+            if self._is_dead() or self._is_silent():
+                if not is_lost:  # once a loss is enough
+                    observe.lease_lost(self._orders.engine_pid, self._silent_ms(), len(self._orders.desks))
+                is_lost = True
                 await self._sweep_all()
                 if self._is_dead():
                     return
                 await asyncio.sleep(RESWEEP_S)
             else:
+                is_lost = False
                 await asyncio.sleep(LOOK_S)
-
-    @property
-    def _has_been_taken(self) -> bool:
-        return self._last_beat_ns > 0
 
     def _silent_ms(self) -> int:
         self._last_beat_ns = max(self._last_beat_ns, self._lease.look().beat_ns)
         return (time.monotonic_ns() - max(self._last_beat_ns, self._begun_ns)) // 1_000_000
+
+    def _is_silent(self) -> bool:
+        return self._silent_ms() > self._orders.silence_ms
 
     def _is_dead(self) -> bool:
         return self._engine < 0 or bool(select.select([self._engine], [], [], 0)[0])
@@ -124,10 +125,12 @@ class Watchdog:
             n_canceled += max(n_open, 0)
             if n_open == 0:
                 break
-            if not self._is_dead() and self._silent_ms() <= self._orders.silence_ms:
+            if not self._is_dead() and not self._is_silent():
                 break
             await asyncio.sleep(RETRY_S if n_open < 0 else LOOK_S)
-        observe.desk_swept(watched.venue, watched.account, n_canceled, int(1_000 * (time.monotonic() - begun_s)))
+        if n_canceled or last_error:
+            elapsed_ms = int(1_000 * (time.monotonic() - begun_s))
+            observe.desk_swept(watched.venue, watched.account, n_canceled, elapsed_ms)
 
     async def _sweep_once(self, watched: WatchedDesk, sweep: Sweep) -> int:
         """One round over all steps; how many cancels it took. A cancel that fails shows in the next round's list."""
@@ -145,10 +148,10 @@ class Watchdog:
         """Each venue's switch, three times as often as it needs; a venue that does not answer is asked again."""
         due_s = dict.fromkeys(self._orders.desks, 0.0)
         while True:
-            is_alive = not self._is_dead() and self._silent_ms() <= self._orders.silence_ms
+            is_alive = self._lease.look().pid and not self._is_dead() and not self._is_silent()
             for watched, at_s in due_s.items():
                 sweep = self._sweeps[watched.ccxt_id]
-                if not sweep.dead_man or not is_alive or not self._has_been_taken or time.monotonic() < at_s:
+                if not sweep.dead_man or not is_alive or time.monotonic() < at_s:
                     continue
                 is_armed = await self._arm_desk(watched, sweep.dead_man, sweep.timeout_s)
                 due_s[watched] = time.monotonic() + (sweep.timeout_s / 3 if is_armed else RETRY_S)

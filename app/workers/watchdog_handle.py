@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from app.domain.errors import Refused, Unavailable
+from app.domain.errors import InvariantBroken, Refused, Unavailable
 from app.shm.lease import Lease
 from app.venues.cex.permit import Role
 from app.venues.cex.sweep import load_sweeps
@@ -55,6 +55,8 @@ def start_watchdog(
 ) -> WatchdogHandle:
     """A watchdog that looks at `lease`, which this process has taken. Raises Refused for a venue that it could not
     empty, Unavailable where it does not start."""
+    if lease.look().pid != os.getpid():
+        raise InvariantBroken(reason="the lease is not ours", pid=lease.look().pid)
     missing = missing_sweeps(desks, load_sweeps())
     if missing:
         raise Refused(reason="venue_without_sweep", venues=", ".join(missing))
