@@ -45,13 +45,16 @@ class TokenMint:
         """Raises InvariantBroken for what the gate did not approve, or for a listing that is not there."""
         if not isinstance(approved, Approved):
             raise InvariantBroken(reason="not approved", got=type(approved).__name__)
-        child = approved.value
+        return self.token_of(approved.value, approved.limits_version, approved.decision_seq)
+
+    def token_of(self, child: ChildOrder, limits_version: int, decision_seq: int) -> RiskToken:
+        """As `mint`, where a venue's `send` has looked at the approval and has taken it apart."""
         instrument = self.universe.instruments.get((child.venue, child.symbol))
         symbol = self.universe.symbols.get(child.symbol)
         if instrument is None or symbol is None:
             raise InvariantBroken(reason="no such listing", venue=child.venue, symbol=child.symbol)
         terms = terms_of(child, instrument, symbol).encoded()
-        numbers = (approved.limits_version, approved.decision_seq, self.key.epoch)
+        numbers = (limits_version, decision_seq, self.key.epoch)
         return RiskToken(terms, *numbers[:2], token_mac(self.key, terms, *numbers), self.key.epoch)
 
 

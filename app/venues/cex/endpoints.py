@@ -70,6 +70,7 @@ class VenueRules:
     places: Mapping[str, tuple[PlaceRule, ...]]
     logins: tuple[re.Pattern[str], ...] = ()
     client_id_prefix: str = ""
+    has_token_login: bool = False
 
 
 def load_rules(path: Path = TABLE) -> Mapping[str, VenueRules]:
@@ -105,14 +106,14 @@ def _checked(rules: VenueRules) -> VenueRules:
 
 
 def _venue(venue: str, table: Mapping[str, Any]) -> VenueRules:
-    _known(venue, table, {"login", "read", "cancel", "place"})
+    _known(venue, table, {"login", "token_login", "read", "cancel", "place"})
     places: dict[str, tuple[PlaceRule, ...]] = {}
     for place in table.get("place", ()):
         rule = _place(venue, place)
         places[rule.endpoint] = (*places.get(rule.endpoint, ()), rule)
     read, cancel = frozenset(table["read"]), frozenset(table["cancel"])
     logins = tuple(re.compile(text, re.ASCII) for text in table["login"])
-    return VenueRules(venue, read, cancel, places, logins)
+    return VenueRules(venue, read, cancel, places, logins, has_token_login=table.get("token_login", False))
 
 
 def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:

@@ -42,7 +42,7 @@ def read_rights(signer: RequestSigner, fetch: Fetch, venue: str, ccxt_id: str, a
 
     try:
         return _READERS[ccxt_id](ask, signer.key_id(venue, account))
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError, StopIteration):
         return Rights()
 
 

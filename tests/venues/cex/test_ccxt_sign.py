@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.domain.errors import Refused
 from app.venues.cex.ccxt_sign import CcxtSigner, Credentials, VenueSetup
@@ -75,3 +81,18 @@ def test_other_macs_are_refused(algorithm, digest):
 def test_neither_signer_nor_credentials_show_a_secret():
     assert SECRET not in repr(signer())
     assert SECRET not in repr(Credentials("kid", SECRET, SECRET))
+
+
+def test_a_token_login_is_signed_with_the_accounts_own_kind_of_key():
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    raw = base64.urlsafe_b64decode(signer("coinbase", pem).login(b"aa.bb", "es256", "base64url") + "==")
+    pair = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    private.public_key().verify(pair, b"aa.bb", ec.ECDSA(SHA256()))
+    seed = bytes(range(32))
+    pen = signer("coinbase", base64.b64encode(seed * 2).decode())
+    raw = base64.urlsafe_b64decode(pen.login(b"aa.bb", "eddsa", "base64url") + "==")
+    Ed25519PrivateKey.from_private_bytes(seed).public_key().verify(raw, b"aa.bb")
+    for algorithm, reason in (("es256", "cannot_sign"), ("hs256", "login_not_known")):
+        with pytest.raises(Refused, match=reason):
+            pen.login(b"aa.bb", algorithm, "base64url")

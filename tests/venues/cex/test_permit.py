@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -260,3 +262,19 @@ def _ulid_bits(text: str) -> int:
     for letter in text:
         bits = bits * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(letter)
     return bits
+
+
+def token_login(**claims: Any) -> bytes:
+    """Header and claims as ccxt encodes them; None leaves a claim out."""
+    told = {"aud": ["cdp_service"], "iss": "cdp", "nbf": 100, "exp": 220, "sub": "kid", "iat": 100} | claims
+    parts = ({"alg": "ES256", "typ": "JWT", "kid": "kid"}, {k: v for k, v in told.items() if v is not None})
+    return b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+
+
+def test_a_token_that_names_no_request_is_a_login():
+    check_login(RULES["coinbase"], token_login())
+    for claims in ({"uri": "POST x"}, {"uris": ["POST x"]}, {"exp": 221}, {"exp": None}, {"exp": "9"}, {"exp": 99}):
+        with pytest.raises(Refused, match="login_not_known"):
+            check_login(RULES["coinbase"], token_login(**claims))
+    with pytest.raises(Refused, match="login_not_known"):
+        check_login(RULES["okx"], token_login())

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from app.domain.errors import InvariantBroken
+from app.venues.cex.sweep import MAX_ROWS, Desk, Step, cancels, first_request, load_sweeps
+
+DESK = Desk("okx", "acme")
+EACH = Step("private GET open", rows="data", each="private POST cancel", params={"id": "ordId"}, row_id="ordId")
+
+
+def test_each_row_becomes_one_cancel_in_the_venues_words():
+    answer = {"data": [{"ordId": "1"}, {"ordId": "2"}, {"ordId": "1"}]}
+    found = list(cancels(DESK, EACH, answer))
+    assert [request.params for request in found] == [{"id": "1"}, {"id": "2"}]
+    assert {(r.venue, r.account, r.api, r.method, r.path) for r in found} == {
+        ("okx", "acme", ("private",), "POST", "cancel")
+    }
+
+
+def test_no_rows_need_no_cancel():
+    assert not list(cancels(DESK, EACH, {"data": []}))
+    once = Step("private POST open", rows="open", each="private POST all", is_once=True)
+    assert not list(cancels(DESK, once, {"open": {}}))
+    assert len(list(cancels(DESK, once, {"open": {"a": 1, "b": 2}}))) == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": "x"}, {"data": [{}]}, [], None])
+def test_an_answer_without_rows_is_an_error_and_never_an_empty_book(answer):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        list(cancels(DESK, EACH, answer))
+
+
+def test_an_answer_without_bound_is_cut(tmp_path):
+    rows = {"data": [{"ordId": str(number)} for number in range(2 * MAX_ROWS)]}
+    assert len(list(cancels(DESK, EACH, rows))) == MAX_ROWS
+
+
+def test_a_switch_is_armed_with_its_seconds_and_disarmed_with_none():
+    (step,) = load_sweeps()["okx"].dead_man
+    assert first_request(DESK, step, 60).params == {"timeOut": "60"}
+    assert first_request(DESK, step, 0).params == {"timeOut": "0"}
+    assert load_sweeps()["okx"].timeout_s == 60
+
+
+def test_coinbase_takes_a_list_of_ids():
+    (step,) = load_sweeps()["coinbase"].steps
+    (request,) = cancels(DESK, step, {"orders": [{"order_id": "a"}]})
+    assert request.params == {"order_ids": ["a"]}
+
+
+def test_a_word_that_no_step_knows_is_refused(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text('[x]\nsteps = [{ call = "private GET open", whatever = 1 }]\n')
+    with pytest.raises(InvariantBroken):
+        load_sweeps(path)
