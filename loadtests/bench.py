@@ -106,6 +106,13 @@ PARTS = (
         "rings:worker_trips",
     ),
     Part(
+        "signing",
+        "Signatures",
+        "CPU us of a placement that the signer process signs: what asker and signer spend in all, beside ccxt's own "
+        "`sign` in one process; two of the parts; wall us until the answer.",
+        "signing:measure",
+    ),
+    Part(
         "door",
         "The hot door",
         "CPU us an order in process: parse, auth, risk, route, journal, answer, by orders in flight, beside the "

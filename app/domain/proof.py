@@ -7,7 +7,9 @@ against them needs no instrument, no scale and no clock but its own.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from app.domain.enums import ContractKind, Side, TimeInForce
@@ -48,10 +50,12 @@ class ChildTerms:
 
     def encoded(self) -> bytes:
         """Canonical bytes: one sequence of fields, integers and text only."""
-        return json.dumps([TERMS_VERSION, *astuple(self)], separators=(",", ":")).encode()
+        return _encode([TERMS_VERSION, *_values(self)]).encode()
 
 
 _N_FIELDS: Final = len(fields(ChildTerms))
+_values: Final[Callable[[ChildTerms], tuple[object, ...]]] = attrgetter(*(field.name for field in fields(ChildTerms)))
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TEXTS: Final = 7  # the fields before the numbers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app.domain.errors import Refused, Unavailable
+from app.venues.cex.ccxt_sign import VenueSetup
 from app.venues.cex.permissions import Rights, read_rights, refuse_dangerous
 from app.venues.cex.permit import Role
 from app.venues.cex.signing import SignedRequest
 from app.venues.vault import KeyRow, Vault, Verdict
-from app.workers.signer_handle import SignerConfig, start_signer
+from app.workers.signer_handle import SignerConfig, SignerHandle, start_signer
 
 ANSWER_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -52,6 +53,28 @@ def check_key(
         raise Refused(reason="key_rights_unknown", venue=row.venue, account=row.account, option="allow-unknown")
     verdict = Verdict.SAFE if rights.is_known else Verdict.UNKNOWN_ALLOWED
     return vault.judge(row, verdict, rights.is_ip_bound), rights
+
+
+def recheck_rights(
+    signer: SignerHandle, setups: Mapping[str, VenueSetup], fetch: Callable[[SignedRequest], Any] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Asks again, at a start, what every key may do. Raises Refused for one that has learned to move money out since.
+
+    Returns the (venue, account) whose venue was not reached: what the vault says of them still holds.
+    """
+    unreached = []
+    channel = signer.client(Role.READ)
+    try:
+        for venue, account in signer.keys:
+            try:
+                rights = read_rights(channel, fetch or fetch_json, venue, setups[venue].ccxt_id, account)
+            except Unavailable:
+                unreached.append((venue, account))
+                continue
+            refuse_dangerous(rights, venue, account)
+    finally:
+        channel.close()
+    return tuple(unreached)
 
 
 def fetch_json(signed: SignedRequest) -> Any:

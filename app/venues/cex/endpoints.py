@@ -34,17 +34,15 @@ _ENDPOINT: Final = re.compile(r"[A-Za-z0-9.]+ (GET|POST|PUT|DELETE) [A-Za-z0-9_{
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """What one parameter of a placement may be: a word of the child, or any text that `pattern` matches whole."""
+    """What one parameter of a placement may be: a word of the child, or any text that `pattern` matches whole.
+
+    `says`: the words of the child that it proves.
+    """
 
     word: str = ""
     tif: TimeInForce | None = None
     pattern: re.Pattern[str] | None = None
-
-    @property
-    def says(self) -> frozenset[str]:
-        """The words of the child that this parameter proves."""
-        proven = _SAYS.get(self.word, frozenset())
-        return proven | {"tif"} if self.tif is not None else proven
+    says: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def _bind(text: str) -> Bind:
     word, _, tif = text.partition(" tif=")
     if word not in _SAYS:
         raise InvariantBroken(reason="no such word of a child", word=word)
-    return Bind(word, TimeInForce(tif) if tif else None)
+    return Bind(word, TimeInForce(tif) if tif else None, says=_SAYS[word] | {"tif"} if tif else _SAYS[word])
 
 
 def _known(venue: str, table: Mapping[str, Any], names: set[str]) -> None:

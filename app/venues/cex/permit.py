@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -156,7 +156,7 @@ def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, prefix:
         case "symbol":
             return value == terms.venue_symbol
         case "client_id":
-            return value in client_id_forms(terms.client_id, prefix)
+            return value == prefix + terms.client_id or value in client_id_forms(terms.client_id, prefix)
         case "price":
             return _number(value) == _nano(terms.price_nano)
         case "qty":
@@ -201,7 +201,7 @@ def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, ob
     for name, value in params.items():
         if "." in name:
             raise Refused(reason="placement_param_unknown", param=name[:80])
-        if isinstance(value, Mapping) and value:
+        if not isinstance(value, str) and isinstance(value, Mapping) and value:
             yield from _flat(value, f"{before}{name}.")
         else:
             yield before + name, value
@@ -222,11 +222,12 @@ def _check_values(request: SignRequest) -> None:
 
 def _count(value: object, depth: int) -> int:
     """How many plain values there are in `value`; raises Refused for anything that is none."""
-    if isinstance(value, Mapping | list | tuple) and depth > 0:
-        if isinstance(value, Mapping) and not all(isinstance(name, str) and len(name) <= MAX_TEXT for name in value):
-            raise Refused(reason="params_malformed")
-        items: Sequence[object] = list(value.values()) if isinstance(value, Mapping) else value
-        return sum(_count(item, depth - 1) for item in items) + 1
-    if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT):
+    if value is None or isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT):
         return 1
+    if depth > 0 and isinstance(value, list | tuple):
+        return sum(_count(item, depth - 1) for item in value) + 1
+    if depth > 0 and isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        if any(len(name) > MAX_TEXT for name in value):
+            raise Refused(reason="params_malformed")
+        return sum(_count(item, depth - 1) for item in value.values()) + 1
     raise Refused(reason="params_malformed")
