@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -140,11 +139,12 @@ def _insert(
     home: Path,
     output: Format,
 ) -> None:
+    from app.venues.clock import SystemClock
     from app.venues.vault import KeyRow, Verdict
 
     key_id, secrets = _asked_on_stdin() if is_stdin else _asked_at_prompt(venue)
     vault = _vault(home, kek, may_create=verb == "add")
-    draft = KeyRow(account, venue, key_id, 0, Verdict.UNCHECKED, None, time.time_ns())
+    draft = KeyRow(account, venue, key_id, 0, Verdict.UNCHECKED, None, SystemClock().wall_ns())
     row = _refusing(lambda: vault.add(draft, secrets) if verb == "add" else vault.rotate(draft, secrets))
     if not is_unchecked:
         row = _checked(vault, row, home, kek, is_sandbox, base_url, is_unknown_allowed, is_new=True)

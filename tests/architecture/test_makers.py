@@ -10,6 +10,7 @@ import pytest
 # what is called (by its last name) -> the files that may call it, and why each one may
 MAKERS = {
     "Approved": {"risk/gate.py": "the only one who says yes"},
+    "RiskToken": {"risk/token.py": "the only one who has the key that makes it true"},
     "Certificate": {"routing/verify.py": "the only one who recomputes in integers"},
 }
 
