@@ -7,6 +7,7 @@ another file. The cache folder is therefore named by a hash of every file of the
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import importlib
 import os
@@ -15,12 +16,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numba
 from llvmlite import binding
 from numba import njit, types
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,7 +85,7 @@ def kernel(signature: str, need: Need = READY) -> Callable[[Callable[P, R]], Cal
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not signature:
-            part: Callable[P, R] = _once_per_type(njit(cache=False, boundscheck=False, error_model="numpy")(function))
+            part: Callable[P, R] = _as_part(function)
             return part
         # Numba picks a cache folder when it decorates, from this setting: ours only for our kernels.
         settings: Any = numba.config
@@ -99,7 +104,7 @@ def kernel(signature: str, need: Need = READY) -> Callable[[Callable[P, R]], Cal
 
 def _only_as_declared(entry: Kernel) -> Any:
     """The dispatcher, whose first call compiles the declared signature, whatever the types it is called with."""
-    dispatcher = _once_per_type(entry.dispatcher)
+    dispatcher = _compiled_into(JITCodeLibrary, _once_per_type(entry.dispatcher))
 
     def compile_for(*_args: Any, **_kws: Any) -> Any:
         _make(entry)
@@ -118,6 +123,57 @@ def _once_per_type(dispatcher: Any) -> Any:
         return resolve(tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()})
 
     dispatcher.get_call_template = resolve_types
+    return dispatcher
+
+
+class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """The code of a part: only ever linked into its callers, who optimise it with their own.
+
+    Numba would optimise it and make machine code of it here, and again within each caller between it and the kernel.
+    """
+
+    def _optimize_final_module(self) -> None:
+        """Left to the callers."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+
+def _as_part(function: Callable[..., Any]) -> Any:
+    """A dispatcher for kernels alone; whoever calls it from Python calls a whole twin, compiled at the first call."""
+    compiler: Any = njit
+    settings = {"cache": False, "boundscheck": False, "error_model": "numpy"}
+    twin = _once_per_type(compiler(**settings)(function))
+    part = _once_per_type(compiler(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    # Without machine code there is nothing that Python's own table of compiled functions could hold.
+    part.add_overload = lambda found: part.overloads.update({tuple(found.signature.args): found})
+    part._compile_for_args = lambda *_args, **_kws: twin
+    part.inspect_asm = twin.inspect_asm
+    return _compiled_into(_PartLibrary, part)
+
+
+def _compiled_into(library: type[JITCodeLibrary], dispatcher: Any) -> Any:
+    """The dispatcher, all that it compiles kept in libraries of this kind."""
+    compile_here = dispatcher.compile
+
+    def compile_into(signature: Any) -> Any:
+        codegen: Any = cpu_target.target_context.codegen()
+        with global_compiler_lock:
+            kind, set_env = codegen._library_class, codegen.set_env
+            codegen._library_class = library
+            # A part's environment lies in no memory that could be written.
+            is_part = library is _PartLibrary
+            codegen.set_env = (lambda *_: None) if is_part else partial(JITCPUCodegen.set_env, codegen)
+            try:
+                return compile_here(signature)
+            finally:
+                codegen._library_class, codegen.set_env = kind, set_env
+
+    dispatcher.compile = compile_into
     return dispatcher
 
 
@@ -186,8 +242,21 @@ def _warm(wanted: list[Kernel], progress: Progress | None) -> None:
 def _make(entry: Kernel) -> None:
     """Loads or compiles a kernel for its signature, and forbids any other."""
     if not entry.dispatcher.signatures:
-        entry.dispatcher.compile(entry.signature)
+        with _without_collector():
+            entry.dispatcher.compile(entry.signature)
     entry.dispatcher.disable_compile()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Compiling makes many objects that stay; looking for rubbish among them takes a seventh of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _mark(entry: Kernel) -> Path:

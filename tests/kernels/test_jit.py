@@ -154,3 +154,16 @@ def test_a_call_with_other_types_is_refused_after_the_warm_up():
     jit.warm()
     with pytest.raises(TypeError):
         book.gap_book("not an array", 0)
+
+
+def test_a_part_is_code_for_kernels_alone_and_a_twin_for_python():
+    """A part that was optimised and made machine code of at each level above it would triple the cold start."""
+    from app.kernels import cost
+
+    jit.warm()
+    (part,) = cost.fee_of.overloads.values()
+    kernel = cost.walk_plans.overloads
+    assert part.library.get_pointer_to_function(part.fndesc.llvm_func_name) == 0
+    assert all(found.library.get_pointer_to_function(found.fndesc.llvm_func_name) for found in kernel.values())
+    assert cost.fee_of(10**12 + 1, 1_000) == 10**9 + 1
+    assert list(cost.fee_of.overloads.values()) == [part]
