@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,9 @@ from app.kernels.jit import kernel
 from app.kernels.status import OK
 
 Int64 = npt.NDArray[np.int64]
+
+# Within int64 with room for one more factor of two.
+WIDE: Final = 2.0**62
 
 
 @kernel("")
@@ -30,6 +35,29 @@ def is_cheaper(price_units: int, fee_ppm: int, witness_upnano: int, rule: Int64)
     if nano != witness_nano:
         return bool(nano < witness_nano)
     return bool(part % PPM < witness_upnano % PPM)
+
+
+@kernel("")
+def n_cheaper(price_units: Int64, fee_ppm: int, witness_upnano: int, rule: Int64) -> int:
+    """How many of a venue's sorted prices are cheaper than the witness price: is_cheaper of each, until one is not."""
+    n = 0
+    factor = rule[SIGN] * PPM + fee_ppm
+    if rule[IS_INVERSE] == 0 and rule[DEN] == 1 and abs(float(factor)) * rule[NUM] < WIDE:
+        # One division instead of several a level: a price is cheaper where factor x num x price < witness.
+        per_price = factor * rule[NUM]
+        if per_price > 0:
+            most = (witness_upnano - 1) // per_price
+            while n < price_units.size and price_units[n] <= most:
+                n += 1
+            return n
+        if per_price < 0:
+            least = -witness_upnano // -per_price + 1
+            while n < price_units.size and price_units[n] >= least:
+                n += 1
+            return n
+    while n < price_units.size and is_cheaper(price_units[n], fee_ppm, witness_upnano, rule):
+        n += 1
+    return n
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64, int64[::1])")
@@ -61,8 +89,9 @@ def dual_value(
         ppm = terms[v, FEE_PPM] + terms[v, EST_PPM]
         money = 0
         taken = 0
-        for i in range(first[v], first[v + 1]):
-            if taken >= most or not is_cheaper(price_units[i], ppm, witness_upnano, rule):
+        start = first[v]
+        for i in range(start, start + n_cheaper(price_units[start : first[v + 1]], ppm, witness_upnano, rule)):
+            if taken >= most:
                 break
             take = min(qty_units[i], most - taken)
             money += money_of(price_units[i], take, rule)

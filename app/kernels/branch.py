@@ -265,6 +265,7 @@ def go_back(own_nano: Float64, best_nano: Float64, place_inplace: Int64, tally_i
     "int64(int64[::1], float64[:,::1], int64[:,::1], float64[:,::1], int64[:,::1], float64[::1], int64[::1],"
     " float64[::1])",
     SOON,
+    allocates=True,
 )
 def search_splits(
     start_units: Int64,

@@ -46,6 +46,8 @@ AT_LIMIT: Final = 5
 N_RULES: Final = 6
 
 PPM: Final = 1_000_000
+# Floats are exact to 53 bits only: products are judged a little above what they came to.
+ABOVE: Final = 1.000001
 
 
 @kernel("")
@@ -205,12 +207,23 @@ def is_payable(price_units: int, qty_units: int, row: Int64, rule: Int64) -> boo
 
 
 @kernel("")
+def is_plainly_payable(price_units: float, qty_units: int, row: Int64, rule: Int64) -> bool:
+    """Whether is_payable holds with room to spare: what floats and a rounding per level can err by is added."""
+    money = price_units * qty_units * rule[NUM] / rule[DEN]
+    most = (money * (1.0 + max(row[FEE_PPM], 0) * 1e-6) + row[FIXED_NANO]) * ABOVE + 4.0
+    return bool(rule[IS_INVERSE] == 0 and most <= row[CAPACITY_NANO])
+
+
+@kernel("")
 def least_units(price_units: Int64, qty_units: Int64, row: Int64, rule: Int64) -> int:
     """MIN_UNITS raised by the least notional: at a buyer's touch, or at the worst price that a seller's child walks."""
     least = row[MIN_UNITS]
     if row[MIN_NOTIONAL_NANO] <= 0 or rule[IS_INVERSE] != 0 or price_units.size == 0:
         return int(least)
     if rule[SIDE] > 0:
+        worth = float(least) * price_units[0] * rule[NUM]
+        if worth > row[MIN_NOTIONAL_NANO] * float(rule[DEN]) * ABOVE:
+            return int(least)
         needed = needed_units(price_units[0], row[MIN_NOTIONAL_NANO], rule)
         return int(max(least, needed) if needed > 1 else least)
     lowest = judged_price(price_units[-1], row[LIMIT_UNITS], row[TICK_UNITS], rule)
@@ -236,6 +249,11 @@ def most_units(price_units: Int64, qty_units: Int64, depth: int, row: Int64, rul
     if row[CAPACITY_NANO] < 0 or depth == 0:
         return depth
     is_buy = rule[SIDE] > 0
+    highest = max(price_units[0], price_units[-1]) + row[TICK_UNITS]
+    if rule[AT_LIMIT] != 0:
+        highest = max(highest, row[LIMIT_UNITS])
+    if is_plainly_payable(float(highest), depth, row, rule):
+        return depth
     at = judged_price(price_units[-1], row[LIMIT_UNITS], row[TICK_UNITS], rule) if is_buy else price_units[0]
     if is_payable(at, depth, row, rule):
         return depth
@@ -292,10 +310,8 @@ def size_venues(
 
 
 @kernel("")
-def walk_venue(
-    price_units: Int64, qty_units: Int64, asked_units: int, fee_ppm: int, rule: Int64, out_walk: Int64
-) -> None:
-    """Walks one child: out_walk, int64[4], gets money nano, fee nano, worst price, levels read (-1: too short)."""
+def walk_side(price_units: Int64, qty_units: Int64, asked_units: int, rule: Int64) -> tuple[int, int, int]:
+    """Walks one child: money nano, worst price, levels read (-1: too short)."""
     left = asked_units
     money = 0
     worst = 0
@@ -306,10 +322,7 @@ def walk_venue(
         money += money_of(worst, take, rule)
         left -= take
         n_read += 1
-    out_walk[0] = money
-    out_walk[1] = fee_of(money, fee_ppm)
-    out_walk[2] = worst
-    out_walk[3] = n_read if left <= 0 else -1
+    return money, worst, n_read if left <= 0 else -1
 
 
 @kernel(
@@ -340,8 +353,9 @@ def walk_plans(
                 for i in range(4):
                     out_walk[plan_i, v, i] = 0
                 continue
-            prices = price_units[first[v] : first[v + 1]]
-            walk_venue(prices, qty_units[first[v] : first[v + 1]], asked, terms[v, FEE_PPM], rule, walk)
+            start, end = first[v], first[v + 1]
+            walk[0], walk[2], walk[3] = walk_side(price_units[start:end], qty_units[start:end], asked, rule)
+            walk[1] = fee_of(walk[0], terms[v, FEE_PPM])
             objective += rule[SIGN] * walk[0] + walk[1] + terms[v, FIXED_NANO]
             if terms[v, EST_PPM] != 0:
                 believed += believed_of(walk[0], terms[v, FEE_PPM], terms[v, EST_PPM])

@@ -113,7 +113,7 @@ def take_best(best_i: int, units: Int64, walk: Int64, out_chosen: Int64, out_wal
             out_walk[v, i] = walk[best_i, v, i] if best_i >= 0 else 0
 
 
-@kernel("")
+@kernel("", is_view=True)
 def cut(buffer: Int64, begin_i: int, n_rows: int, n_columns: int) -> Int64:
     """n_rows x n_columns of a flat buffer, as an array of its own shape over the same memory."""
     return buffer[begin_i : begin_i + n_rows * n_columns].reshape((n_rows, n_columns))

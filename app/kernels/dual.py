@@ -109,7 +109,7 @@ def _begin(log_price: Float64, out_price: Float64, out_pull: Float64, out_h: Flo
             out_h[k, j] = 0.0
 
 
-@kernel("")
+@kernel("", allocates=True)
 def evaluate(
     kind: Int64,
     token: Int64,
@@ -360,6 +360,7 @@ def _has_kinks(kind: Int64, state: Int64) -> bool:
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
     " int64, int64, float64, float64[::1], float64[::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[::1])",
     CALL,
+    allocates=True,
 )
 def minimise(
     kind: Int64,

@@ -31,6 +31,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Progress = Callable[[str, int, int], None]
 
+_njit: Any = njit  # its stub knows fewer of its options than it has
+
 CACHE_VARIABLE: Final = "BESTEX_CACHE_DIR"
 
 
@@ -77,23 +79,30 @@ def cache_dir() -> Path:
 _CACHE_DIR: Final = str(cache_dir())
 
 
-def kernel(signature: str, need: Need = READY) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(
+    signature: str, need: Need = READY, *, allocates: bool = False, is_view: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compiles a function on flat arrays, cached on disk; `signature` is Numba's text of the types it is called with.
 
     An empty signature marks a part that only other kernels call: it is compiled into them and cached with them.
+    `allocates`: it makes arrays of its own, which must not leave it. Only then are references counted: an atomic step
+    for every slice. Without it Numba refuses to make an array. `is_view`: a part that returns a view of its argument,
+    which only a caller that it was written into may hold.
     """
+    settings = {"boundscheck": False, "error_model": "numpy", "_nrt": allocates}
+    settings |= {"inline": "always"} if is_view else {}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not signature:
-            part: Callable[P, R] = _as_part(function)
+            part: Callable[P, R] = _as_part(function, settings)
             return part
         # Numba picks a cache folder when it decorates, from this setting: ours only for our kernels.
-        settings: Any = numba.config
-        previous, settings.CACHE_DIR = settings.CACHE_DIR, _CACHE_DIR
+        config: Any = numba.config
+        previous, config.CACHE_DIR = config.CACHE_DIR, _CACHE_DIR
         try:
-            dispatcher = njit(cache=True, boundscheck=False, error_model="numpy")(function)
+            dispatcher = _njit(cache=True, **settings)(function)
         finally:
-            settings.CACHE_DIR = previous
+            config.CACHE_DIR = previous
         entry = Kernel(function.__name__, dispatcher, signature, need)
         _KERNELS.append(entry)
         compiled: Callable[P, R] = _only_as_declared(entry)
@@ -126,7 +135,7 @@ def _once_per_type(dispatcher: Any) -> Any:
     return dispatcher
 
 
-class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+class _PartLibrary(JITCodeLibrary):
     """The code of a part: only ever linked into its callers, who optimise it with their own.
 
     Numba would optimise it and make machine code of it here, and again within each caller between it and the kernel.
@@ -136,19 +145,17 @@ class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
         """Left to the callers."""
 
     def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:
         return 0
 
 
-def _as_part(function: Callable[..., Any]) -> Any:
+def _as_part(function: Callable[..., Any], settings: dict[str, Any]) -> Any:
     """A dispatcher for kernels alone; whoever calls it from Python calls a whole twin, compiled at the first call."""
-    compiler: Any = njit
-    settings = {"cache": False, "boundscheck": False, "error_model": "numpy"}
-    twin = _once_per_type(compiler(**settings)(function))
-    part = _once_per_type(compiler(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    twin = _once_per_type(_njit(**settings)(function))
+    part = _once_per_type(_njit(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
     # Without machine code there is nothing that Python's own table of compiled functions could hold.
     part.add_overload = lambda found: part.overloads.update({tuple(found.signature.args): found})
     part._compile_for_args = lambda *_args, **_kws: twin

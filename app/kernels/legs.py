@@ -80,7 +80,7 @@ def _mark_circle(k: int, token: Int64, way: Int64, left: Float64, out_mark: Int6
                     is_changed = True
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _cancel_circle(
     k: int, token: Int64, way: Int64, flow: Float64, left_inplace: Float64, n_waiting_inplace: Int64
 ) -> None:
@@ -150,7 +150,7 @@ def _first_payer(token: Int64, way: Int64, left: Float64, balance: Float64, out_
     return best, most
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _lay_out(
     token: Int64,
     flow: Float64,
@@ -251,6 +251,7 @@ def _pay_token(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], float64[:,::1], float64, int64, int64,"
     " int64, float64, int64[:,::1], float64[:,::1], float64[::1], int64[::1])",
     CALL,
+    allocates=True,
 )
 def order_legs(
     kind: Int64,

@@ -91,7 +91,7 @@ def n_below_minimum(terms: Int64, units: Int64) -> int:
     return n_low
 
 
-@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64[::1])")
+@kernel("int64(int64[::1], float64[::1], int64[::1], int64[:,::1], int64[::1], int64, int64[::1])", allocates=True)
 def round_to_lots(
     first: Int64,
     unit_nano: Float64,

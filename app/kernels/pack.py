@@ -49,7 +49,7 @@ def pack_column(values: Int64, n: int, out_bytes: UInt8, start: int) -> int:
     return at
 
 
-@kernel("")
+@kernel("", allocates=True)
 def pack_levels(
     first: Int64,
     price_units: Int64,
@@ -122,7 +122,8 @@ def fact_of(
 
 @kernel(
     "int64(int64[:,::1], int64[:,::1], int64[:,::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[:,::1],"
-    " int64[::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])"
+    " int64[::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])",
+    allocates=True,
 )
 def pack_receipt(
     asked: Int64,

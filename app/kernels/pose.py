@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.cost import (
+    ABOVE,
     CAPACITY_NANO,
     DEN,
     EST_PPM,
@@ -73,8 +74,6 @@ N_REACH: Final = 6
 NARROW: Final = 2.0**61
 # Fixed costs above this are summed by Python: a few of them would leave int64.
 MAX_NARROW_FIXED_NANO: Final = 2**56
-# Floats are exact to 53 bits only: products are judged a little above what they came to.
-ABOVE: Final = 1.000001
 
 
 @kernel("")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from app.kernels.bound import dual_value
 from app.kernels.cost import (
+    ABOVE,
     AT_LIMIT,
     CEILING_UNITS,
     DEN,
@@ -31,11 +32,11 @@ from app.kernels.cost import (
     USABLE_UNITS,
     fee_of,
     money_of,
-    walk_venue,
+    walk_side,
 )
 from app.kernels.greedy import envelope_costs, merge_levels
 from app.kernels.jit import kernel
-from app.kernels.pose import ABOVE, CAP_UNITS, CAPACITY, CAPACITY_IS_UNITS, MAX_AGE_NS, NARROW, NOW_NS
+from app.kernels.pose import CAP_UNITS, CAPACITY, CAPACITY_IS_UNITS, MAX_AGE_NS, NARROW, NOW_NS
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -53,6 +54,10 @@ N_FACTS: Final = 7
 
 # Bits of a broken law, in the order of routing/verify.py's names.
 LAWS: Final = 13
+
+# From so few levels above it the last level of a merge is found sooner than by merging.
+MOST_BACK: Final = 16
+NOT_NEAR: Final = -2
 
 # Entries of `found`.
 WITNESS_UPNANO: Final = 0
@@ -79,7 +84,8 @@ def sent_limit(worst_units: int, row: Int64, rule: Int64) -> int:
 
 @kernel("")
 def broken_laws(
-    child: Int64,
+    units: int,
+    limit_ticks: int,
     claimed: Int64,
     fixed_nano: int,
     listing: Int64,
@@ -88,19 +94,19 @@ def broken_laws(
     rule: Int64,
     prices: Int64,
     qtys: Int64,
-    stamps: Int64,
+    received_ts_ns: int,
+    is_barred: bool,
 ) -> int:
-    """Bits of the laws that one child breaks. child: int64[2], units and limit in ticks; claimed: its walk.
+    """Bits of the laws that one child of `units` at `limit_ticks` breaks. claimed: its walk, as in walk_plans.
 
-    listing: int64[7], its facts; asked: int64[N_ASKED] of its listing; prices, qtys: the seen side; stamps: int64[3],
-    book sequence, received time, 1 if gapped.
+    listing: int64[7], its facts; asked: int64[N_ASKED] of its listing; prices, qtys: the seen side; is_barred: whether
+    its book is gapped or was never there.
     """
-    own = np.empty(4, np.int64)
-    units, side, cap = child[0], rule[SIDE], wish[CAP_UNITS]
+    side, cap = rule[SIDE], wish[CAP_UNITS]
     lot, fee_ppm = listing[FACT_LOT_UNITS], listing[FACT_FEE_PPM]
     lots = units // lot
-    limit = child[1] * listing[FACT_TICK_UNITS]
-    walk_venue(prices, qtys, units, fee_ppm, rule, own)
+    limit = limit_ticks * listing[FACT_TICK_UNITS]
+    money, worst, n_read = walk_side(prices, qtys, units, rule)
     touch = prices[0] if prices.size > 0 else 0
     judged = min(touch, limit)
     is_sized = judged > 0 and units > 0
@@ -112,13 +118,13 @@ def broken_laws(
     broken |= (lots < 1 or units != lots * lot) << 0
     broken |= (lots < listing[FACT_MIN_LOTS]) << 1
     broken |= (lots > listing[FACT_MAX_LOTS]) << 2
-    broken |= (child[1] < 1 or (limit - claimed[2]) * side < 0) << 3
+    broken |= (limit_ticks < 1 or (limit - claimed[2]) * side < 0) << 3
     broken |= (cap > 0 and (limit - cap) * side > 0) << 4
-    broken |= (wish[NOW_NS] - stamps[1] > asked[MAX_AGE_NS]) << 5
-    broken |= (stamps[2] != 0 or stamps[0] == 0) << 6
-    broken |= (own[3] <= 0) << 7
-    broken |= (own[0] != claimed[0] or own[2] != claimed[2]) << 8
-    broken |= (own[1] != claimed[1]) << 9
+    broken |= (wish[NOW_NS] - received_ts_ns > asked[MAX_AGE_NS]) << 5
+    broken |= is_barred << 6
+    broken |= (n_read <= 0) << 7
+    broken |= (money != claimed[0] or worst != claimed[2]) << 8
+    broken |= (fee_of(money, fee_ppm) != claimed[1]) << 9
     broken |= (fixed_nano != listing[FACT_FIXED_NANO]) << 10
     broken |= (not is_sized or money_of(judged, max(units, 0), rule) < listing[FACT_MIN_NOTIONAL_NANO]) << 11
     broken |= (not is_sized or use > asked[CAPACITY]) << 12
@@ -136,6 +142,76 @@ def unit_upnano(price_units: int, ppm: int, rule: Int64) -> int:
     return int(-((-factor * rule[NUM] * price_units) // rule[DEN]))
 
 
+@kernel("", allocates=True)
+def merged_last(
+    first: Int64,
+    key: Float64,
+    price_units: Int64,
+    qty_units: Int64,
+    terms: Int64,
+    total_units: int,
+    out_work: Int64,
+    out_heap_key: Float64,
+) -> int:
+    """The last level of the merge of `total_units`, each venue up to its ceiling; -1 for none."""
+    n = first.size - 1
+    room, taken = np.empty(n, np.int64), np.empty(n, np.int64)
+    for v in range(n):
+        room[v] = terms[v, CEILING_UNITS]
+    return int(
+        merge_levels(first, key, price_units, qty_units, room, total_units, 0.0, -1.0, out_work, out_heap_key, taken)
+    )
+
+
+@kernel("")
+def dearest_key(first: Int64, key: Float64, units: Int64, walk: Int64) -> float:
+    """The key of the dearest level that a plan reads, above all others where one of its walks was too short."""
+    dearest = -np.inf
+    for v in range(units.size):
+        if units[v] > 0:
+            dearest = max(dearest, key[first[v] + walk[v, 3] - 1] if walk[v, 3] > 0 else np.inf)
+    return dearest
+
+
+@kernel("")
+def last_below(
+    first: Int64, key: Float64, qty_units: Int64, terms: Int64, total_units: int, most_key: float, out_work: Int64
+) -> int:
+    """The last level of the merge of `total_units`, found from above: -1 for none, NOT_NEAR where a merge is sooner.
+
+    All levels up to `most_key` are taken, then given back in the merge's order reversed until what is left is too
+    little. A plan in whole lots reads a level or two beyond the relaxation of its quantity, so a few steps do.
+    """
+    count, units = out_work[0], out_work[1]
+    n = first.size - 1
+    total = 0
+    for v in range(n):
+        i, end, depth = first[v], first[v + 1], 0
+        while i < end and key[i] <= most_key:
+            depth += qty_units[i]
+            i += 1
+        count[v], units[v] = i - first[v], depth
+        total += min(depth, terms[v, CEILING_UNITS])
+    if total < total_units:
+        return NOT_NEAR
+    for _ in range(MOST_BACK):
+        best = -1
+        best_key = -np.inf
+        for v in range(n):
+            if count[v] > 0 and key[first[v] + count[v] - 1] >= best_key:
+                best, best_key = v, key[first[v] + count[v] - 1]
+        if best < 0:
+            return -1
+        last = first[best] + count[best] - 1
+        ceiling = terms[best, CEILING_UNITS]
+        total += min(units[best] - qty_units[last], ceiling) - min(units[best], ceiling)
+        if total < total_units:
+            return int(last)
+        count[best] -= 1
+        units[best] -= qty_units[last]
+    return NOT_NEAR
+
+
 @kernel("")
 def marginal_price(
     first: Int64,
@@ -144,22 +220,26 @@ def marginal_price(
     unit_nano: Float64,
     terms: Int64,
     rule: Int64,
+    units: Int64,
+    walk: Int64,
     total_units: int,
     has_fixed: bool,
     out_work: Int64,
     out_heap_key: Float64,
     out_key: Float64,
 ) -> int:
-    """The all-in price of the last unit in the relaxation, in 1e-6 nano: the witness that proves most; 0 for none."""
-    n = first.size - 1
+    """The all-in price of the plan's last unit in the relaxation, in 1e-6 nano: the witness that proves most; 0: none.
+
+    units, walk: the plan, of `total_units`: where to begin to look.
+    """
     key = unit_nano
     if has_fixed:
         key = out_key[: unit_nano.size]
         envelope_costs(first, unit_nano, qty_units, terms, total_units, key)
-    room, taken = np.empty(n, np.int64), np.empty(n, np.int64)
-    for v in range(n):
-        room[v] = terms[v, CEILING_UNITS]
-    last = merge_levels(first, key, price_units, qty_units, room, total_units, 0.0, -1.0, out_work, out_heap_key, taken)
+    most_key = dearest_key(first, key, units, walk)
+    last = last_below(first, key, qty_units, terms, total_units, most_key, out_work)
+    if last == NOT_NEAR:
+        last = merged_last(first, key, price_units, qty_units, terms, total_units, out_work, out_heap_key)
     if last < 0:
         return 0
     if key[last] != unit_nano[last]:
@@ -252,7 +332,6 @@ def prove_plan(
     side_i = 1 if rule[SIDE] > 0 else 0
     n_broken = 0
     total = 0
-    child, stamps = np.empty(2, np.int64), np.empty(3, np.int64)
     for v in range(units.size):
         out_sent[v, 0] = 0
         out_sent[v, 1] = 0
@@ -261,20 +340,21 @@ def prove_plan(
             continue
         out_sent[v, 0] = sent_limit(walk[v, 2], terms[v], rule)
         k, row = places[1, v], places[2, v]
-        child[0], child[1] = units[v], out_sent[v, 0]
-        stamps[0], stamps[1], stamps[2] = book_seq[row], received_ts_ns[row], is_gapped[row]
         if rule[IS_INVERSE] == 0:
+            n_seen = n_levels[row, side_i]
             out_sent[v, 1] = broken_laws(
-                child,
+                units[v],
+                out_sent[v, 0],
                 walk[v],
                 terms[v, FIXED_NANO],
                 facts[:, k],
                 asked[:, k],
                 wish,
                 rule,
-                book_price_units[row, side_i, : n_levels[row, side_i]],
-                book_qty_units[row, side_i, : n_levels[row, side_i]],
-                stamps,
+                book_price_units[row, side_i, :n_seen],
+                book_qty_units[row, side_i, :n_seen],
+                received_ts_ns[row],
+                is_gapped[row] or book_seq[row] == 0,
             )
         n_broken += out_sent[v, 1] != 0
     price_venues(first, unit_nano, terms, units, walk, wanted_units, scale, out_nano)
@@ -284,7 +364,19 @@ def prove_plan(
         out_found[IS_PROVEN] = 1
         return n_broken
     witness = marginal_price(
-        first, price_units, qty_units, unit_nano, terms, rule, total, has_fixed, out_work, out_heap_key, out_key
+        first,
+        price_units,
+        qty_units,
+        unit_nano,
+        terms,
+        rule,
+        units,
+        walk,
+        total,
+        has_fixed,
+        out_work,
+        out_heap_key,
+        out_key,
     )
     out_found[WITNESS_UPNANO] = witness
     if witness != 0 and fits_witness(witness, total, highest_of(first, price_units), rule):

@@ -34,17 +34,31 @@ def is_within(n_levels: Int64, depth: int) -> bool:
 
 @kernel("")
 def is_sorted_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int) -> bool:
-    """Whether a side is a book: positive, strictly sorted, best first, and of sizes that sums can hold."""
+    """Whether a side is a book: positive, strictly sorted, best first, and of sizes that sums can hold.
+
+    Without a branch in its loop, which vectorises: a sorted side has its least and greatest price at its ends.
+    """
+    if n_levels <= 0:
+        return True
+    first, last = price_units[0], price_units[n_levels - 1]
+    n_unsorted, least, most = 0, qty_units[0], qty_units[0]
+    if side > 0:
+        for i in range(1, n_levels):
+            n_unsorted += price_units[i] <= price_units[i - 1]
+    else:
+        for i in range(1, n_levels):
+            n_unsorted += price_units[i] >= price_units[i - 1]
+    for i in range(n_levels):
+        least = min(least, qty_units[i])
+        most = max(most, qty_units[i])
+    if n_unsorted > 0 or least <= 0 or min(first, last) <= 0 or max(first, last) > MAX_PRICE_UNITS:
+        return False
+    if float(most) * n_levels <= MAX_DEPTH_UNITS:
+        return True
     depth = 0.0
     for i in range(n_levels):
-        if price_units[i] <= 0 or qty_units[i] <= 0:
-            return False
         depth += qty_units[i]
-        if price_units[i] > MAX_PRICE_UNITS or depth > MAX_DEPTH_UNITS:
-            return False
-        if i > 0 and (price_units[i] - price_units[i - 1]) * side <= 0:
-            return False
-    return True
+    return depth <= MAX_DEPTH_UNITS
 
 
 @kernel("")

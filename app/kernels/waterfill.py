@@ -131,6 +131,7 @@ def _settle(
     "int64(int64[::1], int64[:,::1], float64[:,::1], int64[::1], float64[:,::1], int64[::1], float64[::1], float64,"
     " int64, int64, int64[:,::1], float64[:,::1], float64[::1])",
     CALL,
+    allocates=True,
 )
 def split(
     kind: Int64,

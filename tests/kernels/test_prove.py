@@ -37,9 +37,10 @@ def child_of(problem, planned, item):
 
 
 def judge(problem, seen):
-    arrays = [np.array(seen[name], np.int64) for name in ("child", "claimed")]
+    seq, received_ts_ns, is_gapped = seen["stamps"]
     bits = prove.broken_laws(
-        *arrays,
+        *seen["child"],
+        np.array(seen["claimed"], np.int64),
         seen["fixed"],
         seen["listing"],
         seen["asked"],
@@ -47,7 +48,8 @@ def judge(problem, seen):
         problem.rule,
         seen["prices"],
         seen["qtys"],
-        np.array(seen["stamps"], np.int64),
+        received_ts_ns,
+        bool(is_gapped) or seq == 0,
     )
     return {law for i, law in enumerate(verify.LAWS) if bits >> i & 1}
 
