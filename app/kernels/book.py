@@ -289,7 +289,7 @@ def copy_books(
     """Copies consecutive books, each as it stood between two writes.
 
     out_control: int64[N_CONTROL, n]; out_n_levels: int64[n, 2]; out_price_units, out_qty_units: int64[n, 2, depth];
-    all written, what lies beyond a side's levels untouched. A book whose writer died is given as empty and gapped.
+    all written, what lies beyond a side's levels with 0. A book whose writer died is given as empty and gapped.
     Returns how many sides had more levels than `out_price_units` holds: those were cut.
     """
     lock = control[LOCK]
@@ -312,6 +312,9 @@ def copy_books(
                     for i in range(n):
                         out_price_units[k, side_i, i] = price_units[row, side_i, i]
                         out_qty_units[k, side_i, i] = qty_units[row, side_i, i]
+                    for i in range(n, most):
+                        out_price_units[k, side_i, i] = 0
+                        out_qty_units[k, side_i, i] = 0
                 fence()
                 if load_acquire(lock, row) == before:
                     n_cut += n_over
@@ -320,7 +323,12 @@ def copy_books(
         if spins == MAX_SPINS:
             out_n_levels[k, 0] = 0
             out_n_levels[k, 1] = 0
-            out_control[IS_GAPPED, k] = 1
+            for column in range(N_CONTROL):
+                out_control[column, k] = column == IS_GAPPED
+            for side_i in range(2):
+                for i in range(most):
+                    out_price_units[k, side_i, i] = 0
+                    out_qty_units[k, side_i, i] = 0
     return n_cut
 
 

@@ -83,28 +83,29 @@ def believed_of(money_nano: int, fee_ppm: int, est_ppm: int) -> int:
 
 
 @kernel("")
-def unit_costs(
-    price_units: Int64, ratio: float, money_frac: float, n_levels: int, start: int, out_unit_nano: Float64
-) -> None:
-    """All-in cost of one unit at each price: (ratio x price) x money_frac, element by element, which vectorises.
-
-    price_units: int64[>= n_levels]; money_frac: what money counts, fee and estimate included; out_unit_nano: float64,
-    written from `start`.
-    """
-    for i in range(n_levels):
-        out_unit_nano[start + i] = (ratio * price_units[i]) * money_frac
-
-
-@kernel("")
-def copy_side(
-    price_units: Int64, qty_units: Int64, n_levels: int, start: int, out_price_units: Int64, out_qty_units: Int64
+def lay_side(
+    price_units: Int64,
+    qty_units: Int64,
+    ratio: float,
+    money_frac: float,
+    n_levels: int,
+    start: int,
+    out_price_units: Int64,
+    out_qty_units: Int64,
+    out_unit_nano: Float64,
 ) -> int:
-    """Copies the first levels of a side to `start`. Returns their units."""
+    """Copies the first levels of a side to `start`, each with the all-in cost of one unit: (ratio x price) x money_frac.
+
+    One loop without a branch, which vectorises. money_frac: what money counts, fee and estimate included. Returns the
+    units copied.
+    """
     depth = 0
     for i in range(n_levels):
-        out_price_units[start + i] = price_units[i]
-        out_qty_units[start + i] = qty_units[i]
-        depth += qty_units[i]
+        price, qty = price_units[i], qty_units[i]
+        out_price_units[start + i] = price
+        out_qty_units[start + i] = qty
+        out_unit_nano[start + i] = (ratio * price) * money_frac
+        depth += qty
     return int(depth)
 
 
@@ -168,12 +169,11 @@ def lay_levels(
         out_seen[v, 1] = n_levels[row, side_i] - count
         if count == 0:
             continue
-        depth += copy_side(prices, qty_units[row, side_i], count, level_i, out_price_units, out_qty_units)
+        qtys = qty_units[row, side_i]
+        depth += lay_side(prices, qtys, ratio, factor, count, level_i, out_price_units, out_qty_units, out_unit_nano)
         if rule[IS_INVERSE] != 0:
             for i in range(count):
                 out_unit_nano[level_i + i] = ratio / prices[i] * factor
-        else:
-            unit_costs(prices, ratio, factor, count, level_i, out_unit_nano)
         first_price, last_price = float(prices[0]), float(prices[count - 1])
         highest = max(highest, first_price, last_price)
         lowest = min(lowest, first_price, last_price)

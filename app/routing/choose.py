@@ -117,7 +117,7 @@ def held(laid: Laid, panel: Panel) -> Contest | None:
     proof = verify.proof_of(laid.asked.listings.symbol, out, results, is_narrow=True)
     if proof.found is None:
         return None
-    candidates = verify.recosted(panel.names, out.units, out.walk, out.total.tolist())
+    candidates = verify.recosted(panel.names, out.plans, out.total.tolist())
     chosen = candidates[best] if best >= 0 else None
     finding = verify.found_at(chosen, *proof.found) if chosen is not None else verify.nothing_found()
     return Contest(candidates, out.walk, chosen, results[kernel.WANTED - kernel.N_ADMITTED], proof, finding)
@@ -256,8 +256,8 @@ def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Wa
         out.units[i] = target.settle_within(problem, panel.solves[i], wanted)
     if mended:
         walks, totals = walk_plans(problem, out.units)
-        return verify.recosted(panel.names, out.units, walks, totals), walks, wanted
-    return verify.recosted(panel.names, out.units, out.walk, out.total.tolist()), out.walk, wanted
+        return verify.recosted(panel.names, zip(out.units, walks, strict=True), totals), walks, wanted
+    return verify.recosted(panel.names, out.plans, out.total.tolist()), out.walk, wanted
 
 
 def _best(problem: RouteProblem, candidates: Sequence[Recosted]) -> Recosted | None:

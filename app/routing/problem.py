@@ -73,10 +73,14 @@ class Step(NamedTuple):
 
 
 class Contestants(NamedTuple):
-    """What a contest of k plans over n venues writes, and its proof: kernels/contest.py and prove.py say what."""
+    """What a contest of k plans over n venues writes, and its proof: kernels/contest.py and prove.py say what.
+
+    `plans`: the units and the walk of each plan, as views of the two.
+    """
 
     units: Int64Array
     walk: Int64Array
+    plans: tuple[tuple[Int64Array, Int64Array], ...]
     total: Int64Array
     status: Int64Array
     work: Int64Array
@@ -198,9 +202,11 @@ class Workspace:
         """The arrays of a contest of `n_plans`, at most decide.MOST_PLANS, over `n` admitted venues."""
         found = self._contestants.get((n_plans, n))
         if found is None:
+            units, walk = self.cut(decide.UNITS, n_plans, n), self.cut(decide.WALK, n_plans, n, 4)
             found = self._contestants[(n_plans, n)] = Contestants(
-                units=self.cut(decide.UNITS, n_plans, n),
-                walk=self.cut(decide.WALK, n_plans, n, 4),
+                units=units,
+                walk=walk,
+                plans=tuple(zip(units, walk, strict=True)),
                 total=self.cut(decide.TOTAL, n_plans, 6),
                 status=self.cut(decide.STATUS, n_plans),
                 work=self.cut(decide.WORK, 2, n),

@@ -7,7 +7,7 @@ listing itself, and the bound is the Lagrangian value of a witness price, valid 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -216,15 +216,15 @@ def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Arr
     """Each candidate (int64[n] units) walked exactly over the seen books, with whether it keeps the venues' rules."""
     units = np.array(plans, dtype=np.int64).reshape(len(plans), problem.n_venues)
     walks, totals = walk_plans(problem, units)
-    return recosted(names, units, walks, totals), walks
+    return recosted(names, zip(units, walks, strict=True), totals), walks
 
 
-def recosted(names: Sequence[str], units: Int64Array, walks: Walks, totals: Totals) -> list[Recosted]:
-    """Candidates out of the walk of their units: int64[k, n], with [k, n, 4] and k totals."""
+def recosted(names: Sequence[str], rows: Iterable[tuple[Int64Array, Walks]], totals: Totals) -> list[Recosted]:
+    """Candidates out of the walk of their units: int64[n] with [n, 4] of each, and its total."""
     return [
-        Recosted(name, units[i], walks[i], quantity, n_used, money, objective, is_sound == 1, estimated)
-        for i, (name, (objective, money, quantity, n_used, is_sound, estimated)) in enumerate(
-            zip(names, totals, strict=True)
+        Recosted(name, units, walk, quantity, n_used, money, objective, is_sound == 1, estimated)
+        for name, (units, walk), (objective, money, quantity, n_used, is_sound, estimated) in zip(
+            names, rows, totals, strict=True
         )
     ]
 
@@ -244,14 +244,9 @@ def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Pr
 
 def proof_of(symbol: Symbol, out: Contestants, results: list[int], *, is_narrow: bool) -> Proof:
     """What the kernel wrote of the plan that it proved. `results`: the header's, from decide.N_ADMITTED on."""
-    *_, n_broken, witness, value, n_rounded, is_proven = results
-    return Proof(
-        out.sent,
-        out.nano,
-        (witness, value, n_rounded) if is_proven and is_narrow else None,
-        is_narrow and not symbol.fungible.is_inverse,
-        n_broken,
-    )
+    n_broken, witness, value, n_rounded, is_proven = results[decide.N_BROKEN - decide.N_ADMITTED :]
+    found = (witness, value, n_rounded) if is_proven and is_narrow else None
+    return Proof(out.sent, out.nano, found, is_narrow and not symbol.fungible.is_inverse, n_broken)
 
 
 def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple[int, int] | None = None) -> Finding:
@@ -273,12 +268,13 @@ def found_at(plan: Recosted, witness_upnano: int, value_nano: int, n_rounded: in
 
 
 def _judged(plan: Recosted, bound: int, witness_upnano: int, resolution: int) -> Finding:
-    ranked = plan.ranked_nano
-    if bound > ranked:
-        raise InvariantBroken(reason="bound above objective", bound=bound, objective=ranked)
-    gap_ubps = div_up((ranked - bound) * UBPS_PER_ONE, max(plan.money_nano, 1))
-    status = SolveStatus.OPTIMAL if ranked - bound <= resolution else SolveStatus.WITHIN_GAP
-    return Finding(plan.objective_nano, bound, witness_upnano, gap_ubps, status, plan.estimated_nano)
+    objective, estimated, money = plan.objective_nano, plan.estimated_nano, plan.money_nano
+    gap = objective + estimated - bound
+    if gap < 0:
+        raise InvariantBroken(reason="bound above objective", bound=bound, objective=objective + estimated)
+    gap_ubps = -(-gap * UBPS_PER_ONE // (money if money > 1 else 1))
+    status = SolveStatus.OPTIMAL if gap <= resolution else SolveStatus.WITHIN_GAP
+    return Finding(objective, bound, witness_upnano, gap_ubps, status, estimated)
 
 
 def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:

@@ -26,6 +26,7 @@ MAGIC: Final = 0x5845_5453_4542  # "BESTEX" in little endian
 LAYOUT: Final = 2
 HEADER: Final = 8
 WORD_BYTES: Final = 8
+WORD: Final = np.dtype(np.int64)
 
 
 class SymbolBooks(NamedTuple):
@@ -167,12 +168,12 @@ class BookBoard:
         """
         venues = self._venues.get(symbol, ())
         n, first = len(venues), self._first_row.get(symbol, 0)
-        control, n_levels = np.empty((book.N_CONTROL, n), np.int64), np.empty((n, 2), np.int64)
+        control, n_levels = np.empty((book.N_CONTROL, n), WORD), np.empty((n, 2), WORD)
         # As deep as the deepest book ever read, which is cheaper than asking all of them; where one is cut, as deep as
         # the deepest now, then whole. In shared memory a count may be damaged: it sizes nothing beyond the board.
         most, depth = self._price.shape[2], self._deepest.get(symbol, 1)
         while True:
-            price, qty = np.zeros((2, n, 2, depth), np.int64)
+            price, qty = np.empty((n, 2, depth), WORD), np.empty((n, 2, depth), WORD)
             n_cut = book.copy_books(
                 self._control, self._n_levels, self._price, self._qty, first, control, n_levels, price, qty
             )
@@ -182,17 +183,16 @@ class BookBoard:
             depth = self._deepest[symbol] = found if found > depth else most
         if self._is_shared:
             self.n_broken += book.bar_broken(control, n_levels, price, qty)
-        book_seq, received_ts_ns, venue_ts_ns, gapped = control[: book.IS_GAPPED + 1]
         return SymbolBooks(
             symbol,
             venues,
             price,
             qty,
             n_levels,
-            book_seq,
-            received_ts_ns,
-            venue_ts_ns,
-            gapped.astype(np.bool_),
+            control[book.BOOK_SEQ],
+            control[book.RECEIVED_TS_NS],
+            control[book.VENUE_TS_NS],
+            control[book.IS_GAPPED].astype(np.bool_),
             is_plain=True,
         )
 

@@ -17,23 +17,28 @@ PACKED_MULTIPLY = {
 }
 
 
-def unit_costs(prices, ratio, frac):
-    out = np.zeros(len(prices) + 2)
-    cost.unit_costs(np.array(prices, np.int64), ratio, frac, len(prices), 1, out)
-    return out
+def lay_side(prices, ratio, frac):
+    """What lies around the side, and the side: quantities are the prices reversed."""
+    n = len(prices)
+    price, qty, nano = np.zeros(n + 2, np.int64), np.zeros(n + 2, np.int64), np.zeros(n + 2)
+    own = np.array(prices, np.int64)
+    depth = cost.lay_side(own, own[::-1].copy(), ratio, frac, n, 1, price, qty, nano)
+    return depth, price, qty, nano
 
 
 def test_unit_costs_are_multiplied_by_vector_instructions():
     pattern = PACKED_MULTIPLY.get(platform.machine())
     if pattern is None:
         pytest.skip(f"no pattern for {platform.machine()}")
-    unit_costs([100, 101], 1.0, 1.0)
-    (assembly,) = cost.unit_costs.inspect_asm().values()
+    lay_side([100, 101], 1.0, 1.0)
+    (assembly,) = cost.lay_side.inspect_asm().values()
     assert re.search(pattern, assembly)
 
 
 @given(st.lists(st.integers(1, 2**53), max_size=70), st.floats(1e-6, 1e6), st.floats(-1.1, 1.1))
 def test_unit_costs_are_numpys(prices, ratio, frac):
-    out = unit_costs(prices, ratio, frac)
-    assert out[0] == out[-1] == 0.0
-    assert np.array_equal(out[1:-1], ratio * np.array(prices, np.int64) * frac)
+    depth, price, qty, nano = lay_side(prices, ratio, frac)
+    assert all(out[0] == out[-1] == 0 for out in (price, qty, nano))
+    assert np.array_equal(nano[1:-1], ratio * np.array(prices, np.int64) * frac)
+    assert (price[1:-1].tolist(), qty[1:-1].tolist()) == (prices, prices[::-1])
+    assert depth == sum(prices)
