@@ -94,7 +94,7 @@ def lay_side(
     out_qty_units: Int64,
     out_unit_nano: Float64,
 ) -> int:
-    """Copies the first levels of a side to `start`, each with the all-in cost of one unit: (ratio x price) x money_frac.
+    """Copies the first levels of a side to `start`, each with its all-in unit cost: (ratio x price) x money_frac.
 
     One loop without a branch, which vectorises. money_frac: what money counts, fee and estimate included. Returns the
     units copied.

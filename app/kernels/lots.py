@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,9 @@ from app.kernels.jit import kernel
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+
+# So many sizes of a venue are tried for one whose excess fits another's lots: lots beyond that rarely meet.
+MOST_STEPS: Final = 16
 
 
 @kernel("")
@@ -42,6 +47,44 @@ def level_left(first: Int64, qty_units: Int64, v: int, at_units: int) -> int:
 
 
 @kernel("")
+def common_lot(terms: Int64, room_units: Int64) -> int:
+    """The greatest number that divides the lot of every venue with room; 0 without any."""
+    common = 0
+    for v in range(room_units.size):
+        a, b = common, terms[v, LOT_UNITS] if room_units[v] > 0 else 0
+        while b != 0:
+            a, b = b, a % b
+        common = a
+    return int(common)
+
+
+@kernel("")
+def price_at(first: Int64, unit_nano: Float64, qty_units: Int64, v: int, at_units: int) -> float:
+    """Cost in nano of the next unit of venue `v` after `at_units`; without end beyond its depth."""
+    depth = 0
+    for i in range(first[v], first[v + 1]):
+        depth += qty_units[i]
+        if depth > at_units:
+            return float(unit_nano[i])
+    return np.inf
+
+
+@kernel("")
+def swap_step(terms: Int64, room_units: Int64, units: Int64, left_units: int, v: int, u: int) -> int:
+    """The least further units of venue `v` that leave an excess which `u` can give up in its own lots; 0 for none."""
+    lot, other, spare = terms[v, LOT_UNITS], terms[u, LOT_UNITS], units[u] - terms[u, MIN_UNITS]
+    step = lot if units[v] > 0 else max(lot, terms[v, MIN_UNITS])
+    most = min(room_units[v] - units[v], left_units + spare)
+    for _ in range(MOST_STEPS):
+        if step > most:
+            break
+        if step > left_units and (step - left_units) % other == 0:
+            return int(step)
+        step += lot
+    return 0
+
+
+@kernel("")
 def swap_remainder(
     first: Int64,
     unit_nano: Float64,
@@ -50,35 +93,52 @@ def swap_remainder(
     room_units: Int64,
     left_units: int,
     units_inplace: Int64,
+    out_next_nano: Float64,
+    out_last_nano: Float64,
 ) -> int:
-    """Places a remainder smaller than any lot with room: one lot more at one venue, the excess off a finer one.
+    """Places a remainder smaller than any lot with room: some lots more at one venue, the excess off another one.
 
-    Returns what is still unplaced.
+    A venue that is not used yet comes in only where the used ones cannot do it. out_next_nano, out_last_nano:
+    float64[n], scratch: the prices of a venue's next and last unit. Returns what is still unplaced.
     """
     n = first.size - 1
-    best = np.inf
-    best_v = -1
-    best_u = -1
-    for v in range(n):
-        lot = terms[v, LOT_UNITS]
-        excess = lot - left_units
-        if excess <= 0 or units_inplace[v] == 0 or units_inplace[v] + lot > room_units[v]:
-            continue
-        gain = span_cost(first, unit_nano, qty_units, v, units_inplace[v], units_inplace[v] + lot)
-        for u in range(n):
-            rest = units_inplace[u] - excess
-            if u == v or excess % terms[u, LOT_UNITS] != 0 or rest < terms[u, MIN_UNITS]:
-                continue
-            cost = gain - span_cost(first, unit_nano, qty_units, u, rest, units_inplace[u])
-            if cost < best:
-                best = cost
-                best_v = v
-                best_u = u
-    if best_v < 0:
+    common = common_lot(terms, room_units)
+    if common == 0 or left_units % common != 0:
         return left_units
-    units_inplace[best_v] += terms[best_v, LOT_UNITS]
-    units_inplace[best_u] -= terms[best_v, LOT_UNITS] - left_units
-    return 0
+    for v in range(n):
+        out_next_nano[v] = price_at(first, unit_nano, qty_units, v, units_inplace[v])
+        out_last_nano[v] = price_at(first, unit_nano, qty_units, v, max(units_inplace[v] - 1, 0))
+    best = np.inf
+    best_v, best_u, best_step = -1, -1, 0
+    for is_new in range(2):
+        for v in range(n):
+            if (units_inplace[v] == 0) != (is_new == 1):
+                continue
+            for u in range(n):
+                if u == v or units_inplace[u] == 0:
+                    continue
+                # Where the next unit of one is no cheaper than the last of the other, the smallest step costs least.
+                lot, dearer = terms[v, LOT_UNITS], out_next_nano[v] - out_last_nano[u]
+                if dearer >= 0.0 and dearer * lot + left_units * out_last_nano[u] >= best:
+                    continue
+                step = swap_step(terms, room_units, units_inplace, left_units, v, u)
+                excess = step - left_units
+                # No further unit is cheaper than the next, none that is given up dearer than the last.
+                if step == 0 or step * out_next_nano[v] - excess * out_last_nano[u] >= best:
+                    continue
+                at, end = units_inplace[v], units_inplace[u]
+                cost = span_cost(first, unit_nano, qty_units, v, at, at + step)
+                cost -= span_cost(first, unit_nano, qty_units, u, end - excess, end)
+                if at == 0:
+                    cost += terms[v, FIXED_NANO]
+                if cost < best:
+                    best = cost
+                    best_v, best_u, best_step = v, u, step
+        if best_v >= 0:
+            units_inplace[best_v] += best_step
+            units_inplace[best_u] -= best_step - left_units
+            return 0
+    return left_units
 
 
 @kernel("")
@@ -138,7 +198,8 @@ def round_to_lots(
                 best_v = v
                 best_step = step
         if best_v < 0:
-            swap_remainder(first, unit_nano, qty_units, terms, room_units, left, units_inplace)
+            last_nano = np.empty(n, np.float64)
+            swap_remainder(first, unit_nano, qty_units, terms, room_units, left, units_inplace, step_nano, last_nano)
             break
         lot = terms[best_v, LOT_UNITS]
         # As many more lots as the level still holds at the same price.

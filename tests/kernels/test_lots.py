@@ -103,3 +103,26 @@ def test_a_remainder_below_a_coarse_lot_is_swapped_in_from_a_fine_venue():
     room = np.array([1_000, 100], np.int64)
     lots.round_to_lots(first, unit, qty, terms, room, 234, units)
     assert units.tolist() == [200, 34]
+
+
+def test_an_odd_remainder_brings_in_a_venue_of_odd_lots_at_its_least():
+    # Lots of 4 and 6 never add up to an odd number; 9 of the third leave an excess of 8, which the first gives up.
+    first = np.array([0, 1, 2, 3], np.int64)
+    unit, qty = np.array([1.0, 1.1, 1.2]), np.array([1_000, 1_000, 1_000], np.int64)
+    terms = np.zeros((3, cost.N_TERMS), np.int64)
+    terms[:, cost.LOT_UNITS], terms[:, cost.MIN_UNITS] = [4, 6, 3], [4, 6, 6]
+    units = np.array([40, 60, 0], np.int64)
+    room = np.array([40, 600, 999], np.int64)
+    lots.round_to_lots(first, unit, qty, terms, room, 101, units)
+    assert int(units.sum()) == 101
+    assert units.tolist() == [32, 60, 9]
+
+
+def test_a_remainder_that_no_lots_add_up_to_stays():
+    first = np.array([0, 1, 2], np.int64)
+    terms = np.zeros((2, cost.N_TERMS), np.int64)
+    terms[:, cost.LOT_UNITS] = terms[:, cost.MIN_UNITS] = [4, 6]
+    units = np.array([40, 60], np.int64)
+    room = np.array([400, 600], np.int64)
+    lots.round_to_lots(first, np.array([1.0, 2.0]), np.array([900, 900], np.int64), terms, room, 101, units)
+    assert units.tolist() == [40, 60]

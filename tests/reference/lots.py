@@ -43,22 +43,38 @@ def round_to_lots(venues: Sequence[Terms], wanted: Sequence[int], target: int) -
 
 
 def _swap(venues: Sequence[Terms], units: list[int], left: int) -> None:
-    found = None
-    for v, venue in enumerate(venues):
-        excess = venue.lot - left
-        if excess <= 0 or units[v] == 0 or units[v] + venue.lot > venue.room:
-            continue
-        for u, other in enumerate(venues):
-            rest = units[u] - excess
-            if u == v or excess % other.lot or rest < other.least:
-                continue
-            cost = _span(venue, units[v], units[v] + venue.lot) - _span(other, rest, units[u])
-            if found is None or cost < found[0]:
-                found = (cost, v, u, excess)
-    if found is not None:
-        _, v, u, excess = found
-        units[v] += venues[v].lot
-        units[u] -= excess
+    for is_new in (False, True):
+        swaps = [
+            (_swap_cost(venues, units, left, v, u, step), v, u, step)
+            for v in range(len(venues))
+            for u in range(len(venues))
+            if u != v and (units[v] == 0) == is_new and units[u] > 0
+            for step in _steps(venues, units, left, v, u)[:1]
+        ]
+        if swaps:
+            _, v, u, step = min(swaps)
+            units[v] += step
+            units[u] -= step - left
+            return
+
+
+def _steps(venues: Sequence[Terms], units: Sequence[int], left: int, v: int, u: int) -> list[int]:
+    own, other = venues[v], venues[u]
+    least = own.lot if units[v] > 0 else max(own.lot, own.least)
+    return [
+        step
+        for step in range(least, least + 16 * own.lot, own.lot)
+        if units[v] + step <= own.room
+        and step > left
+        and (step - left) % other.lot == 0
+        and units[u] - (step - left) >= other.least
+    ]
+
+
+def _swap_cost(venues: Sequence[Terms], units: Sequence[int], left: int, v: int, u: int, step: int) -> float:
+    entry = venues[v].fixed if units[v] == 0 else 0
+    paid = _span(venues[v], units[v], units[v] + step) + entry
+    return paid - _span(venues[u], units[u] - (step - left), units[u])
 
 
 def _span(venue: Terms, start: int, stop: int) -> float:
