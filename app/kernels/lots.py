@@ -70,9 +70,9 @@ def price_at(first: Int64, unit_nano: Float64, qty_units: Int64, v: int, at_unit
 
 
 @kernel("")
-def swap_step(terms: Int64, room_units: Int64, units: Int64, left_units: int, v: int, u: int) -> int:
-    """The least further units of venue `v` that leave an excess which `u` can give up in its own lots; 0 for none."""
-    lot, other, spare = terms[v, LOT_UNITS], terms[u, LOT_UNITS], units[u] - terms[u, MIN_UNITS]
+def swap_step(terms: Int64, room_units: Int64, units: Int64, left_units: int, v: int, other_i: int) -> int:
+    """The least further units of venue `v` whose excess `other_i` can give up in its own lots; 0 for none."""
+    lot, other, spare = terms[v, LOT_UNITS], terms[other_i, LOT_UNITS], units[other_i] - terms[other_i, MIN_UNITS]
     step = lot if units[v] > 0 else max(lot, terms[v, MIN_UNITS])
     most = min(room_units[v] - units[v], left_units + spare)
     for _ in range(MOST_STEPS):

@@ -26,6 +26,18 @@ INT32_REACH: Final = 2**31
 
 
 @kernel("")
+def put_words(values: Int64, n: int, out_bytes: UInt8, width_bytes: int) -> None:
+    """Writes the low `width_bytes` of each value in little endian: told one by one, stored as one word.
+
+    An unsigned index needs no look whether it counts from the end.
+    """
+    for i in range(n):
+        value, at = values[i], np.uint64(i * width_bytes)
+        for k in range(width_bytes):
+            out_bytes[at + np.uint64(k)] = (value >> (8 * k)) & 255
+
+
+@kernel("")
 def pack_column(values: Int64, n: int, out_bytes: UInt8, start: int) -> int:
     """Writes a column: its width in bytes (2, 4 or 8), then `n` values in little endian. Returns the end."""
     low = 0
@@ -33,20 +45,19 @@ def pack_column(values: Int64, n: int, out_bytes: UInt8, start: int) -> int:
     for i in range(n):
         low = min(low, values[i])
         high = max(high, values[i])
-    width = 8
-    if low >= -INT32_REACH and high < INT32_REACH:
-        width = 4
+    words = out_bytes[start + 1 :]
+    # Called with a number each, so that the compiler knows the width.
     if low >= -INT16_REACH and high < INT16_REACH:
-        width = 2
-    out_bytes[start] = width
-    at = start + 1
-    for i in range(n):
-        value = values[i]
-        for _ in range(width):
-            out_bytes[at] = value & 255
-            value >>= 8
-            at += 1
-    return at
+        out_bytes[start] = 2
+        put_words(values, n, words, 2)
+        return start + 1 + 2 * n
+    if low >= -INT32_REACH and high < INT32_REACH:
+        out_bytes[start] = 4
+        put_words(values, n, words, 4)
+        return start + 1 + 4 * n
+    out_bytes[start] = 8
+    put_words(values, n, words, 8)
+    return start + 1 + 8 * n
 
 
 @kernel("", allocates=True)

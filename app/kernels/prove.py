@@ -175,11 +175,11 @@ def dearest_key(first: Int64, key: Float64, units: Int64, walk: Int64) -> float:
 
 @kernel("")
 def last_below(
-    first: Int64, key: Float64, qty_units: Int64, terms: Int64, total_units: int, most_key: float, out_work: Int64
+    first: Int64, key: Float64, qty_units: Int64, terms: Int64, total_units: int, most_nano: float, out_work: Int64
 ) -> int:
     """The last level of the merge of `total_units`, found from above: -1 for none, NOT_NEAR where a merge is sooner.
 
-    All levels up to `most_key` are taken, then given back in the merge's order reversed until what is left is too
+    All levels up to `most_nano` are taken, then given back in the merge's order reversed until what is left is too
     little. A plan in whole lots reads a level or two beyond the relaxation of its quantity, so a few steps do.
     """
     count, units = out_work[0], out_work[1]
@@ -187,7 +187,7 @@ def last_below(
     total = 0
     for v in range(n):
         i, end, depth = first[v], first[v + 1], 0
-        while i < end and key[i] <= most_key:
+        while i < end and key[i] <= most_nano:
             depth += qty_units[i]
             i += 1
         count[v], units[v] = i - first[v], depth
@@ -236,8 +236,8 @@ def marginal_price(
     if has_fixed:
         key = out_key[: unit_nano.size]
         envelope_costs(first, unit_nano, qty_units, terms, total_units, key)
-    most_key = dearest_key(first, key, units, walk)
-    last = last_below(first, key, qty_units, terms, total_units, most_key, out_work)
+    most_nano = dearest_key(first, key, units, walk)
+    last = last_below(first, key, qty_units, terms, total_units, most_nano, out_work)
     if last == NOT_NEAR:
         last = merged_last(first, key, price_units, qty_units, terms, total_units, out_work, out_heap_key)
     if last < 0:
@@ -292,6 +292,95 @@ def price_venues(
 
 
 @kernel("")
+def judge_children(
+    book_price_units: Int64,
+    book_qty_units: Int64,
+    n_levels: Int64,
+    book_seq: Int64,
+    received_ts_ns: Int64,
+    is_gapped: Bool,
+    places: Int64,
+    facts: Int64,
+    asked: Int64,
+    wish: Int64,
+    rule: Int64,
+    terms: Int64,
+    units: Int64,
+    walk: Int64,
+    out_sent: Int64,
+) -> int:
+    """Each child's limit and the laws it breaks, into out_sent: see prove_plan. Returns how many break one."""
+    side_i = 1 if rule[SIDE] > 0 else 0
+    n_broken = 0
+    for v in range(units.size):
+        out_sent[v, 0] = 0
+        out_sent[v, 1] = 0
+        if units[v] == 0:
+            continue
+        out_sent[v, 0] = sent_limit(walk[v, 2], terms[v], rule)
+        k, row = places[1, v], places[2, v]
+        if rule[IS_INVERSE] == 0:
+            n_seen = n_levels[row, side_i]
+            out_sent[v, 1] = broken_laws(
+                units[v],
+                out_sent[v, 0],
+                walk[v],
+                terms[v, FIXED_NANO],
+                facts[:, k],
+                asked[:, k],
+                wish,
+                rule,
+                book_price_units[row, side_i, :n_seen],
+                book_qty_units[row, side_i, :n_seen],
+                received_ts_ns[row],
+                is_gapped[row] or book_seq[row] == 0,
+            )
+        n_broken += out_sent[v, 1] != 0
+    return n_broken
+
+
+@kernel("")
+def prove_bound(
+    first: Int64,
+    price_units: Int64,
+    qty_units: Int64,
+    unit_nano: Float64,
+    terms: Int64,
+    rule: Int64,
+    units: Int64,
+    walk: Int64,
+    total_units: int,
+    has_fixed: bool,
+    out_work: Int64,
+    out_heap_key: Float64,
+    out_key: Float64,
+    out_found: Int64,
+) -> None:
+    """Witness and bound of a plan that is not empty, written into out_found: see prove_plan."""
+    witness = marginal_price(
+        first,
+        price_units,
+        qty_units,
+        unit_nano,
+        terms,
+        rule,
+        units,
+        walk,
+        total_units,
+        has_fixed,
+        out_work,
+        out_heap_key,
+        out_key,
+    )
+    out_found[WITNESS_UPNANO] = witness
+    if witness != 0 and fits_witness(witness, total_units, highest_of(first, price_units), rule):
+        dual_value(
+            first, price_units, qty_units, terms, rule, total_units, witness, out_found[DUAL_NANO : N_ROUNDED + 1]
+        )
+        out_found[IS_PROVEN] = 1
+
+
+@kernel("")
 def prove_plan(
     book_price_units: Int64,
     book_qty_units: Int64,
@@ -329,41 +418,33 @@ def prove_plan(
     out_found: int64[N_FOUND], written; IS_PROVEN stays 0 where the witness does not fit and Python has to go on.
     Returns how many children break a law. The laws are those of price contracts: an inverse one is judged in Python.
     """
-    side_i = 1 if rule[SIDE] > 0 else 0
-    n_broken = 0
+    n_broken = judge_children(
+        book_price_units,
+        book_qty_units,
+        n_levels,
+        book_seq,
+        received_ts_ns,
+        is_gapped,
+        places,
+        facts,
+        asked,
+        wish,
+        rule,
+        terms,
+        units,
+        walk,
+        out_sent,
+    )
     total = 0
     for v in range(units.size):
-        out_sent[v, 0] = 0
-        out_sent[v, 1] = 0
         total += units[v]
-        if units[v] == 0:
-            continue
-        out_sent[v, 0] = sent_limit(walk[v, 2], terms[v], rule)
-        k, row = places[1, v], places[2, v]
-        if rule[IS_INVERSE] == 0:
-            n_seen = n_levels[row, side_i]
-            out_sent[v, 1] = broken_laws(
-                units[v],
-                out_sent[v, 0],
-                walk[v],
-                terms[v, FIXED_NANO],
-                facts[:, k],
-                asked[:, k],
-                wish,
-                rule,
-                book_price_units[row, side_i, :n_seen],
-                book_qty_units[row, side_i, :n_seen],
-                received_ts_ns[row],
-                is_gapped[row] or book_seq[row] == 0,
-            )
-        n_broken += out_sent[v, 1] != 0
     price_venues(first, unit_nano, terms, units, walk, wanted_units, scale, out_nano)
     for i in range(N_FOUND):
         out_found[i] = 0
     if total == 0:
         out_found[IS_PROVEN] = 1
         return n_broken
-    witness = marginal_price(
+    prove_bound(
         first,
         price_units,
         qty_units,
@@ -377,9 +458,6 @@ def prove_plan(
         out_work,
         out_heap_key,
         out_key,
+        out_found,
     )
-    out_found[WITNESS_UPNANO] = witness
-    if witness != 0 and fits_witness(witness, total, highest_of(first, price_units), rule):
-        dual_value(first, price_units, qty_units, terms, rule, total, witness, out_found[DUAL_NANO : N_ROUNDED + 1])
-        out_found[IS_PROVEN] = 1
     return n_broken

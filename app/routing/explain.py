@@ -19,6 +19,7 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     n_used = plan.n_venues if plan is not None else 0
     if n_used == len(units):
         return []
+    own_nano = proof.own_nano
     room, least = problem.room_units.tolist(), problem.terms[:, cost.MIN_UNITS].tolist()
     # The dearest all-in price of one whole quantity that the plan pays, signed as cost.
     scale = 10.0**problem.symbol.qty_scale
@@ -30,18 +31,17 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
     is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
     rows: list[tuple[object, ...]] = []
-    max_code, dearer = ExclusionCode.MAX_VENUES, ExclusionCode.DEARER
-    for venue, price_nano, taken, most, low, v in zip(
-        problem.venues, proof.own_nano, units, room, least, range(len(units)), strict=True
-    ):
-        if taken:
+    max_code, dearer, add = ExclusionCode.MAX_VENUES, ExclusionCode.DEARER, rows.append
+    for v, venue in enumerate(problem.venues):
+        if units[v]:
             continue
-        if most <= 0 or low > wanted_units:
-            rows.append(_impossible(problem, v, wanted_units))
+        price_nano = own_nano[v]
+        if room[v] <= 0 or least[v] > wanted_units:
+            add(_impossible(problem, v, wanted_units))
         elif is_bound and (plan is None or price_nano < ceiling_nano):
-            rows.append((venue, max_code, max_venues, n_used))
+            add((venue, max_code, max_venues, n_used))
         else:
-            rows.append((venue, dearer, limit_nano, int(abs(price_nano))))
+            add((venue, dearer, limit_nano, int(abs(price_nano))))
     return quick.values(Exclusion, rows)
 
 

@@ -91,7 +91,7 @@ class Proof(NamedTuple):
     @property
     def deepest_nano(self) -> float:
         """The cost of the dearest unit paid."""
-        return float(self.nano[:, 2].max())
+        return max(self.nano[:, 2].tolist())  # type: ignore[no-any-return]
 
 
 NO_PROOF: Final = Proof(np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float64), None, is_judged=False, n_broken=0)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import fields, make_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -28,3 +29,15 @@ def values(kind: type[T], rows: Iterable[tuple[object, ...]]) -> list[T]:
     for value in found:
         value.__class__ = kind
     return found
+
+
+def maker(kind: Callable[P, T]) -> Callable[P, T]:
+    """Makes a frozen `kind` as its constructor would. Raises TypeError where a field is missing."""
+    make = _open(cast("Hashable", kind))
+
+    def made(*args: P.args, **named: P.kwargs) -> T:
+        found = make(*args, **named)
+        found.__class__ = kind
+        return cast("T", found)
+
+    return made

@@ -68,7 +68,7 @@ def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome)
         [
             *head,
             n.to_bytes(2, "little"),
-            *[names[pick] for pick in picks],
+            *(names if n == len(names) else [names[pick] for pick in picks]),
             len(rivals).to_bytes(1, "little"),
             *[word_bytes(rival.name) for rival in rivals],
             integers_bytes([rival.objective_nano for rival in rivals]),
@@ -84,7 +84,7 @@ def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
     # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
     horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
     units = outcome.plan.units if outcome.plan is not None else np.zeros(n, dtype=np.int64)
-    rival_units = np.array([rival.units for rival in rivals], dtype=np.int64).reshape(len(rivals), n)
+    rival_units = np.concatenate([rival.units for rival in rivals] or [units[:0]]).reshape(len(rivals), n)
     size = (n * (receipts.N_FACTS + len(rivals) + 2) + 2 * problem.price_units.size) * 8 + receipts.N_FACTS + 64
     out = np.empty(size, dtype=np.uint8)
     n_bytes = receipts.pack_receipt(

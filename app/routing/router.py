@@ -23,6 +23,7 @@ from app.routing.rounding import Search
 from app.routing.solvers import greedy
 from app.shm.books import SymbolBooks
 
+_route_plan: Final = quick.maker(RoutePlan)
 NO_COST: Final = CostSplit(0, 0, 0, 0, 0)
 NO_CONTEST: Final = Contest((), NO_WALKS, None, 0, NO_PROOF, verify.nothing_found())
 
@@ -212,7 +213,7 @@ def _assemble(
     code = explain.unallocated_code(problem, plan, rest_qty, contest.wanted_units) if has_rest else None
     outcome = Outcome(plan, contest.candidates, contest.walks, contest.finding, code)
     data = receipt.encode(request, problem, outcome)
-    routed = RoutePlan(
+    routed = _route_plan(
         route_id=request.route_id,
         order_id=request.order_id,
         wave=request.wave,
@@ -230,7 +231,7 @@ def _assemble(
         best_ask_units=problem.best_ask_units if problem is not None else 0,
         allocations=tuple(allocations),
         excluded=tuple(excluded),
-        alternatives=tuple([_alternative(problem, rival) for rival in contest.candidates]) if problem else (),
+        alternatives=_alternatives(problem, contest.candidates) if problem is not None else (),
         cost=split,
         certificate=verify.certify(
             problem, contest.finding, plan.name if plan is not None else greedy.NAME, data, believed
@@ -244,6 +245,11 @@ def _assemble(
     return Planned(routed, data)
 
 
-def _alternative(problem: RouteProblem, rival: Recosted) -> Alternative:
-    venue = problem.venues[int(rival.units.argmax())] if rival.n_venues == 1 else ""
-    return Alternative(rival.name, rival.qty_units, rival.objective_nano, rival.n_venues, venue)
+def _alternatives(problem: RouteProblem, rivals: Sequence[Recosted]) -> tuple[Alternative, ...]:
+    venues = problem.venues
+    rows = []
+    for rival in rivals:
+        # The one venue of a plan has all its units.
+        venue = venues[rival.units.tolist().index(rival.qty_units)] if rival.n_venues == 1 else ""
+        rows.append((rival.name, rival.qty_units, rival.objective_nano, rival.n_venues, venue))
+    return tuple(quick.values(Alternative, rows))

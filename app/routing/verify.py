@@ -72,6 +72,7 @@ LAWS: Final = (
 # A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
 CAPACITY_BITS: Final = 60
 UNJUDGED: Final = (1 << len(LAWS)) - 1
+_certificate: Final = quick.maker(Certificate)
 _SCREENED: Final = {
     screen.NO_BOOK: ExclusionCode.NO_BOOK,
     screen.GAPPED: ExclusionCode.BOOK_GAP,
@@ -306,7 +307,7 @@ def certify(
     """The one maker of a Certificate; `problem` None means that no venue could be looked at."""
     admitted = problem.admitted if problem is not None else None
     rows = zip(admitted.venues, admitted.book_seq, admitted.age_ns, strict=True) if admitted is not None else ()
-    return Certificate(
+    return _certificate(
         objective_nano=finding.objective_nano,
         bound_nano=finding.bound_nano,
         gap_ubps=finding.gap_ubps,

@@ -34,3 +34,14 @@ def test_they_are_frozen():
 def test_a_missing_field_is_refused():
     with pytest.raises(TypeError, match="age_ns"):
         quick.values(BookUse, [("a", 7)])
+
+
+def test_a_maker_makes_what_the_constructor_makes():
+    make = quick.maker(Exclusion)
+    value = make(venue="a", code=ExclusionCode.DEARER, limit=1, value=2)
+    assert value == Exclusion("a", ExclusionCode.DEARER, 1, 2)
+    assert type(value) is Exclusion
+    with pytest.raises(FrozenInstanceError):
+        value.limit = 8
+    with pytest.raises(TypeError, match="value"):
+        make("a", ExclusionCode.DEARER, 1)
