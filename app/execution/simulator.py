@@ -157,7 +157,10 @@ class Footprint:
         sign = side.sign
         shown: list[Level] = []
         i, gone_units = 0, 0  # `gone_units` of missing[i] is already taken off better levels
-        for price_units, full_units in levels:
+        for level_i, (price_units, full_units) in enumerate(levels):
+            if i == len(missing):
+                shown += [level for level in levels[level_i:] if level[1]]
+                break
             qty_units = full_units
             while qty_units and i < len(missing):
                 taken_price_units, taken_units = missing[i]
@@ -173,12 +176,14 @@ class Footprint:
         return tuple(shown)
 
     def _missing(self, side: Side, now_ns: int) -> list[Level]:
-        """What is still missing, nearest price first; what has come back is forgotten."""
-        kept = [t for t in self._taken[side] if now_ns - t.ts_ns < self.refill_ns]
+        """What is still missing, nearest price first, each price once; what has come back is forgotten."""
+        refill_ns, lot_units = self.refill_ns, self.lot_units
+        kept = [t for t in self._taken[side] if now_ns - t.ts_ns < refill_ns]
         self._taken[side] = kept
-        missing: list[Level] = []
+        missing: dict[int, int] = {}
         for taken in kept:
-            back_units = taken.qty_units * max(0, now_ns - taken.ts_ns) // self.refill_ns
-            missing.append((taken.price_units, taken.qty_units - back_units // self.lot_units * self.lot_units))
-        missing.sort(key=lambda item: side.sign * item[0])
-        return missing
+            qty_units = taken.qty_units
+            back_units = qty_units * max(0, now_ns - taken.ts_ns) // refill_ns
+            left_units = qty_units - back_units // lot_units * lot_units
+            missing[taken.price_units] = missing.get(taken.price_units, 0) + left_units
+        return sorted(missing.items(), reverse=side is Side.SELL)

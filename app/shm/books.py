@@ -117,7 +117,8 @@ class BookBoard:
         """
         row = self._row(snapshot.venue, snapshot.symbol)
         bids, asks = _levels(snapshot.bids), _levels(snapshot.asks)
-        is_sorted = bool((np.diff(bids[:, 0]) < 0).all()) and bool((np.diff(asks[:, 0]) > 0).all())
+        bid, ask = bids[:, 0], asks[:, 0]
+        is_sorted = bool((bid[1:] < bid[:-1]).all() and (ask[1:] > ask[:-1]).all())
         if not is_sorted:
             bids = np.ascontiguousarray(bids[np.argsort(-bids[:, 0], kind="stable")])
             asks = np.ascontiguousarray(asks[np.argsort(asks[:, 0], kind="stable")])

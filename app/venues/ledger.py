@@ -87,6 +87,7 @@ class AbsentLine(msgspec.Struct, frozen=True, tag_field="event", tag="absent"):
 LedgerLine = AcceptedLine | FillLine | DoneLine | RefusedLine | AbsentLine
 
 _READ_BYTES: Final = 1 << 20
+_N_LATEST: Final = 256
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[LedgerLine] = msgspec.json.Decoder(LedgerLine)
 
@@ -106,7 +107,7 @@ def ledger_path(directory: Path, venue_id: str) -> Path:
 
 @dataclass(slots=True)
 class VenueLedger:
-    """One writer's ledger with an index by client id; old lines are read back from the file, not kept in memory."""
+    """One writer's ledger with an index by client id; all but the latest lines are read back from the file."""
 
     path: Path
     on_line: Callable[[LedgerLine], None] | None = None  # told of every line, those of earlier lives first
@@ -115,6 +116,8 @@ class VenueLedger:
     _places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # client id -> (offset, size) of its lines
     _absent: set[str] = field(default_factory=set)
     _open: dict[str, AcceptedLine] = field(default_factory=dict)
+    # Whole stories, of the ids that came last: who is told of an order is told of one that has just been worked.
+    _latest: dict[str, list[tuple[int, LedgerLine]]] = field(default_factory=dict)
     n_accepted: int = 0
     n_fills: int = 0
 
@@ -128,7 +131,7 @@ class VenueLedger:
             os.close(self._fd)
             self._fd = -1
             raise Unavailable("ledger_taken", f"Another process writes {self.path}.") from None
-        self._places, self._absent, self._open = {}, set(), {}
+        self._places, self._absent, self._open, self._latest = {}, set(), {}, {}
         self._end_bytes = self.n_accepted = self.n_fills = 0
         for offset, size, line in _scan(self._fd):
             self._index(line, offset, size)
@@ -152,11 +155,15 @@ class VenueLedger:
         for line, record in zip(lines, records, strict=True):
             offsets.append(self._end_bytes)
             self._index(line, self._end_bytes, len(record))
+            self._remember(line, self._end_bytes)
             self._end_bytes += len(record)
         return offsets
 
     def lines_of(self, client_id: str) -> list[tuple[int, LedgerLine]]:
         """(offset, line) of everything about one client id, in order."""
+        latest = self._latest.get(client_id)
+        if latest is not None:
+            return latest.copy()
         places = self._places.get(client_id, ())
         return [(offset, _decoder.decode(os.pread(self._fd, size, offset))) for offset, size in places]
 
@@ -174,6 +181,15 @@ class VenueLedger:
 
     def is_open(self, client_id: str) -> bool:
         return client_id in self._open
+
+    def _remember(self, line: LedgerLine, offset: int) -> None:
+        latest = self._latest.get(line.client_id)
+        if isinstance(line, AcceptedLine) and len(self._places[line.client_id]) == 1:
+            if len(self._latest) == _N_LATEST:
+                del self._latest[next(iter(self._latest))]
+            self._latest[line.client_id] = [(offset, line)]
+        elif latest is not None and not isinstance(line, AbsentLine):
+            latest.append((offset, line))
 
     def _index(self, line: LedgerLine, offset: int, size: int) -> None:
         if self.on_line is not None:

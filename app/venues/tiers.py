@@ -20,6 +20,8 @@ class VenueTiers:
     listings: Mapping[str, Listing]
     _accounts: dict[str, str] = field(default_factory=dict)  # client id of an open order -> account
     _volumes: dict[tuple[str, MarketKind], DayVolumes] = field(default_factory=dict)
+    # What an account was last charged by: (account, symbol) -> judged volume, listing. It changes once a day.
+    _charged: dict[tuple[str, str], tuple[int, Listing]] = field(default_factory=dict)
 
     def note(self, line: LedgerLine) -> None:
         """Takes one line of the ledger, in order."""
@@ -45,7 +47,11 @@ class VenueTiers:
             return listing
         volume = self._volumes.get((account, schedule.market))
         judged_nano = volume.judged_nano(now_ns, schedule.window_days) if volume is not None else 0
-        return replace(listing, fee=_charged(listing.fee, schedule, judged_nano))
+        found = self._charged.get((account, symbol))
+        if found is None or found[0] != judged_nano:
+            found = judged_nano, replace(listing, fee=_charged(listing.fee, schedule, judged_nano))
+            self._charged[(account, symbol)] = found
+        return found[1]
 
 
 def _charged(fee: FeeTier, schedule: FeeSchedule, judged_nano: int) -> FeeTier:

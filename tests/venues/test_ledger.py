@@ -122,3 +122,22 @@ def test_a_damaged_middle_is_not_passed_over(tmp_path: Path) -> None:
 
 def test_an_absent_file_has_no_lines(tmp_path: Path) -> None:
     assert read_ledger(tmp_path / "none") == []
+
+
+def test_the_latest_stories_and_those_read_back_are_the_same(tmp_path: Path) -> None:
+    ledger = opened(ledger_path(tmp_path, "v"))
+    names = [f"id-{i}" for i in range(300)]
+    offsets = {}
+    for name in names:
+        first, *rest = story(name)
+        offsets[name] = ledger.append([first]) + ledger.append(rest)
+    told = {name: ledger.lines_of(name) for name in names}
+    ledger.append([RefusedLine(9, names[0], "duplicate_client_id", "again")])
+    ledger.close()
+    again = opened(ledger.path)
+    assert told == {name: list(zip(offsets[name], story(name), strict=True)) for name in names}
+    assert {name: again.lines_of(name) for name in names[1:]} == {name: told[name] for name in names[1:]}
+    assert len(again.lines_of(names[0])) == 5
+    again.append([RefusedLine(10, names[-1], "duplicate_client_id", "again")])
+    assert len(again.lines_of(names[-1])) == 5
+    again.close()
