@@ -186,12 +186,14 @@ def last_below(
     n = first.size - 1
     total = 0
     for v in range(n):
+        # Beyond what a venue could give at all its envelope need not rise.
         i, end, depth = first[v], first[v + 1], 0
-        while i < end and key[i] <= most_nano:
+        most = min(terms[v, CEILING_UNITS], total_units)
+        while i < end and depth < most and key[i] <= most_nano:
             depth += qty_units[i]
             i += 1
         count[v], units[v] = i - first[v], depth
-        total += min(depth, terms[v, CEILING_UNITS])
+        total += min(depth, most)
     if total < total_units:
         return NOT_NEAR
     for _ in range(MOST_BACK):
@@ -203,8 +205,8 @@ def last_below(
         if best < 0:
             return -1
         last = first[best] + count[best] - 1
-        ceiling = terms[best, CEILING_UNITS]
-        total += min(units[best] - qty_units[last], ceiling) - min(units[best], ceiling)
+        most = min(terms[best, CEILING_UNITS], total_units)
+        total += min(units[best] - qty_units[last], most) - min(units[best], most)
         if total < total_units:
             return int(last)
         count[best] -= 1

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.kernels import pose, prove
+from app.kernels import cost, greedy, pose, prove
 from app.routing import choose, target, verify
 from app.routing.router import Router
+from tests.kernels.ladders import flat_problem
 from tests.routing.scenes import LINEAR, LINEAR_FINE, SPOT, random_scene
 
 SPOILS = ("nothing", "lots", "limit", "far limit", "money", "worst", "fee", "fixed", "age", "gap", "capacity")
@@ -120,3 +121,25 @@ def test_witness_and_bound_are_those_of_python(seed, symbol):
     assert verify.find(problem, found.chosen, witness) == verify.find(
         problem, found.chosen, witness, (value, n_rounded)
     )
+
+
+@given(st.integers(0, 2**32))
+def test_the_last_level_from_above_is_that_of_the_merge(seed):
+    """From wherever one begins above it, fixed costs spread or not, or it is said that the merge is sooner."""
+    rng = Random(seed)
+    flat = flat_problem(rng, max_venues=9)
+    n, terms = flat.first.size - 1, flat.terms.copy()
+    cost.size_venues(flat.first, flat.price, flat.qty, terms, flat.rule, np.empty(n, np.int64))
+    total, key = rng.randint(1, 200), flat.unit_nano.copy()
+    if rng.random() < 0.5:
+        terms[:, cost.FIXED_NANO] = [rng.choice([0, rng.randint(1, 2_000)]) for _ in range(n)]
+        greedy.envelope_costs(flat.first, flat.unit_nano, flat.qty, terms, total, key)
+    work, heap_key = np.empty((2, n), np.int64), np.empty(n)
+    merged = prove.merged_last(flat.first, key, flat.price, flat.qty, terms, total, work, heap_key)
+    near = prove.last_below(flat.first, key, flat.qty, terms, total, rng.choice([*key.tolist(), np.inf]), work)
+    assert near in (merged, prove.NOT_NEAR)
+    if merged >= 0 and int(np.minimum(terms[:, cost.CEILING_UNITS], total).sum()) >= total:
+        exact = prove.last_below(flat.first, key, flat.qty, terms, total, key[merged], work)
+        assert exact in (merged, prove.NOT_NEAR)
+        n_ties = int((key == key[merged]).sum())
+        assert exact == merged or n_ties > 1
