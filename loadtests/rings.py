@@ -6,7 +6,6 @@ of this process alone. A trip of the ring carries one row of three words, of the
 
 from __future__ import annotations
 
-import asyncio
 import mmap
 import multiprocessing
 import os
@@ -20,6 +19,7 @@ from operator import truediv
 from random import Random
 
 import numpy as np
+import uvloop
 
 from app.kernels import jit, ring
 from app.kernels.jit import kernel
@@ -155,7 +155,7 @@ class LoopTrip:
 
     def __init__(self, there: Ring, back: Ring) -> None:
         self.there, self.back = there, back
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.loop.add_reader(back.bell.fileno(), self._on_bell)
         self.sent_ns, self.trips_ns, self.n_wanted = 0, [], 0
 
