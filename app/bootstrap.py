@@ -7,11 +7,11 @@ import gc
 import hashlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from app import observe
@@ -21,7 +21,7 @@ from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
-from app.domain.ports import Clock, PlanQueue, VenuePort
+from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
 from app.domain.records import ParentRecord
 from app.domain.terms import SourceTerms
 from app.domain.units import NANO
@@ -61,6 +61,7 @@ from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
+from app.venues.group import GroupKind, GroupSpec
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
@@ -88,12 +89,26 @@ GC_THRESHOLD: Final = (20_000, 20, 20)
 PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO}
 
 
+class Hosted(VenueHost, Protocol):
+    """Venue processes with the shared board that they write and the engine's ports to their venues."""
+
+    @property
+    def board(self) -> BookBoard: ...
+
+    @property
+    def ports(self) -> Mapping[str, VenuePort]: ...
+
+
+Hosting = Callable[[Universe, Clock], Hosted]
+
+
 @dataclass(slots=True)
 class Process:
     """One process's adapters and services, from the first lock to the last sync."""
 
     settings: Settings
     queue: PlanQueue | None = None
+    hosting: Hosting | None = None
     _engine: Engine | None = None
     _journal: SqliteJournal | None = None
     _reader: JournalReader | None = None
@@ -109,7 +124,9 @@ class Process:
         settings.home.mkdir(parents=True, exist_ok=True)
         universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
         clock = SystemClock()
-        board, calibration = BookBoard(list(universe.instruments)), load_calibration(settings.calibration_path)
+        calibration = load_calibration(settings.calibration_path)
+        host = self.hosting(universe, clock) if self.hosting is not None else None
+        board = BookBoard(list(universe.instruments)) if host is None else host.board
         router = Router()
         core = make_core(
             universe,
@@ -125,10 +142,11 @@ class Process:
             core=core,
             clock=clock,
             market=MarketData(board),
-            venues=make_venues(settings, universe, clock),
+            venues=make_venues(settings, universe, clock) if host is None else host.ports,
             start=Start(settings.shard, _new_epoch(), RELEASE, Mode(settings.mode)),
             on_fatal=_die,
             queue=self.queue,
+            host=host,
         )
         self._engine = engine
         if settings.record_to is not None:
@@ -268,6 +286,19 @@ def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping
     if address.hostname is None or address.port is None:
         raise InvariantBroken(venues=settings.venues, expected="inline or tcp://HOST:PORT")
     return connect_venues(universe, clock, address.hostname, address.port)
+
+
+def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
+    """Which venues each venue process owns. The simulated market is one, so its venues are one group."""
+    return [
+        GroupSpec(
+            GroupKind.SIMULATED,
+            tuple(universe.venues),
+            str(settings.venues_path),
+            seed=settings.seed,
+            max_book_age_ms=settings.max_book_age_ms,
+        )
+    ]
 
 
 async def seed_first_start(services: Services, settings: Settings) -> None:

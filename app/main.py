@@ -11,17 +11,19 @@ from fastapi import FastAPI
 
 from app.api.router import build_api
 from app.api.ws.fanout import HubLimits
-from app.bootstrap import Process
-from app.domain.ports import PlanQueue
+from app.bootstrap import Hosting, Process, venue_groups
+from app.domain.ports import Clock, PlanQueue
+from app.domain.universe import Universe
 from app.settings import Settings
 from app.workers.plan_queue import RingPlanQueue
 from app.workers.supervisor import Policy, Supervisor
+from app.workers.venue_host import VenueProcesses
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The gateway, complete; services appear on `app.state.services` when the lifespan has started."""
     settings = settings or Settings()
-    process = Process(settings, _queue(settings))
+    process = Process(settings, _queue(settings), _hosting(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -33,6 +35,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await process.close()
 
     return build_api(lifespan=lifespan)
+
+
+def _hosting(settings: Settings) -> Hosting | None:
+    """Venues in processes of their own, where the settings ask for that."""
+    if settings.venues != "process":
+        return None
+
+    def hosted(universe: Universe, clock: Clock) -> VenueProcesses:
+        return VenueProcesses(f"{settings.shard}-{os.getpid()}", universe, venue_groups(settings, universe), clock)
+
+    return hosted
 
 
 def _queue(settings: Settings) -> PlanQueue | None:

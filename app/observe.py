@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -71,6 +71,7 @@ _engine = Gauge("bestex_engine", "The engine's own counts", ("what",), registry=
 _exact = Gauge("bestex_exact_search_ready", "1 once plans are made with the exact search", registry=REGISTRY)
 _projection = Gauge("bestex_projection_lag_facts", "Facts the database is behind the log", registry=REGISTRY)
 _worker_deaths = Counter("bestex_route_worker_deaths", "Route workers that died", registry=REGISTRY)
+_venue_process_deaths = Counter("bestex_venue_process_deaths", "Venue processes that died", registry=REGISTRY)
 _venue_up = Gauge("bestex_venue_up", "1 while a venue's connections work", ("venue",), registry=REGISTRY)
 _book_age = Gauge("bestex_book_age_seconds", "Age of the newest update", ("venue", "symbol"), registry=REGISTRY)
 
@@ -245,6 +246,12 @@ def venue_state_changed(health: VenueHealth) -> None:
     _venue_up.labels(health.venue).set(health.state is VenueState.UP)
     tell = _log().info if health.state is VenueState.UP else _log().warning
     tell("venue_state_changed", venue=health.venue, state=health.state.value, reason=health.reason[:200])
+
+
+def venue_process_died(venues: Sequence[str], exit_code: int) -> None:
+    """Its books are barred, its children unknown and asked about; a successor is under way."""
+    _venue_process_deaths.inc()
+    _log().warning("venue_process_died", venues=list(venues), exit_code=exit_code)
 
 
 def shard_stopped(error: BaseException) -> None:

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     seed: int = 7
     database_url: str = ""
     venues: str = "inline"
-    """`inline`, or tcp://HOST:PORT of a `bestex venues serve` process."""
+    """`inline`, `process` (processes of our own over shared memory), or tcp://HOST:PORT of `bestex venues serve`."""
     replica_path: Path | None = None
     """A second journal file, on another disk or host mount; every commit is copied there."""
     journal_queue: int = Field(default=65_536, ge=64)

@@ -12,6 +12,7 @@ from app.routing import search
 from app.settings import Settings
 from app.shm.segment import FOLDER
 from app.workers.plan_queue import RingPlanQueue
+from app.workers.venue_host import VenueProcesses
 
 
 async def test_the_app_serves_between_start_and_stop_of_its_lifespan(tmp_path: Path) -> None:
@@ -78,3 +79,19 @@ async def test_without_the_setting_there_is_no_queue_and_no_process(tmp_path: Pa
     async with app.router.lifespan_context(app):
         assert app.state.services.engine.queue is None
         assert app.state.services.engine.core.world.away is None
+
+
+async def test_venues_in_a_process_of_their_own_start_and_end_with_the_lifespan(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path, venues="process", shard="test-venues"))
+    async with app.router.lifespan_context(app):
+        engine = app.state.services.engine
+        assert isinstance(engine.host, VenueProcesses)
+        running = engine.host.groups[0].process
+        assert running is not None
+        assert list(FOLDER.glob("bestex-test-venues-*"))
+        async with asyncio.timeout(60):
+            while engine.core.memory.unreachable or not engine.books("BTC/USDT").book_seq.all():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert {venue for venue, _ in engine.market.book_age_ns(engine.now_ns())} == set(engine.universe.venues)
+    assert not list(FOLDER.glob("bestex-test-venues-*"))
+    assert running.returncode == 0

@@ -13,6 +13,7 @@ from app.domain.orders import Approved, ChildOrder
 from app.domain.statement import VenueHealth, VenueStatement
 
 ReportSink = Callable[[ExecutionReport], None]
+BooksSink = Callable[[Sequence[tuple[str, str]]], None]
 BookSink = Callable[[BookSnapshot | BookDelta], None]
 
 
@@ -22,6 +23,17 @@ class Clock(Protocol):
     def wall_ns(self) -> int: ...
 
     def monotonic_ns(self) -> int: ...
+
+
+class VenueHost(Protocol):
+    """Processes that own venues' connections and write books to the shared board themselves.
+
+    `on_books` gets the (venue, symbol) whose books have changed, on the loop, some time after each change.
+    """
+
+    async def start(self, on_books: BooksSink) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class VenuePort(Protocol):

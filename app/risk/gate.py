@@ -96,6 +96,11 @@ def readopt_child(fact: ChildSending, seq: int) -> Approved[ChildOrder]:
     return Approved(fact.child, fact.limits_version, seq)
 
 
+def carried(child: ChildOrder, limits_version: int, decision_seq: int) -> Approved[ChildOrder]:
+    """An approval as it came over a process border. A signer looks at its MAC; here it is only carried on."""
+    return Approved(child, limits_version, decision_seq)
+
+
 def is_halted(order: ParentOrder, killed: Collection[tuple[KillScope, str]]) -> bool:
     """Whether a kill switch stops the whole order, at whatever venue."""
     scopes = ((KillScope.GLOBAL, ""), (KillScope.ACCOUNT, order.account), (KillScope.SYMBOL, order.symbol))

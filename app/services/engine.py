@@ -24,7 +24,7 @@ from app.domain.errors import Unavailable
 from app.domain.events import BreakClosed, BreakFound, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
-from app.domain.ports import Clock, Journal, PlanQueue, VenuePort
+from app.domain.ports import Clock, Journal, PlanQueue, VenueHost, VenuePort
 from app.domain.statement import VenueHealth, VenueState
 from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
@@ -110,6 +110,7 @@ class Engine:
     on_fatal: Callable[[BaseException], None]
     journal: Journal | None = None
     queue: PlanQueue | None = None
+    host: VenueHost | None = None
     is_ready: bool = False
     is_draining: bool = False
     venue_health: dict[str, VenueHealth] = field(default_factory=dict)
@@ -154,6 +155,8 @@ class Engine:
         await self.ask(self.start)
         for venue in self.venues.values():
             await venue.start(self.on_report, self.on_book)
+        if self.host is not None:
+            await self.host.start(self.on_books)
         self._look_at_venues()
         if self.queue is not None:
             await self.queue.start(self.on_found)
@@ -172,6 +175,8 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.host is not None:
+            await self.host.stop()
         for venue in self.venues.values():
             await venue.stop()
         while self._inbox:  # noqa: ASYNC110 - what the venues said when they were stopped
@@ -221,6 +226,18 @@ class Engine:
         ):
             self._put(BookReached(book.symbol), None)
         self._tell(self._book_listeners, book)
+
+    def on_books(self, changed: Sequence[tuple[str, str]]) -> None:
+        """Books that venue processes have written to the shared board; who listens sees what the board holds now."""
+        for venue, symbol in changed:
+            self.market.note(venue, symbol)
+            awaits = symbol in self.core.memory.awaited
+            if awaits and self.core.is_reached(symbol, *self.market.board.best(venue, symbol)):
+                self._put(BookReached(symbol), None)
+            if self._book_listeners:
+                book = self.market.board.snapshot(venue, symbol)
+                if book is not None:
+                    self._tell(self._book_listeners, book)
 
     def _tell(self, listeners: Sequence[Callable[[_T], None]], what: _T) -> None:
         """Tells every listener. One that breaks is our bug and has missed what nobody tells again: the process ends."""

@@ -25,6 +25,11 @@ class MarketData:
         self._last_ts_ns[(book.venue, book.symbol)] = book.received_ts_ns
         observe.book_received(book.venue, book.symbol, is_good=is_good)
 
+    def note(self, venue: str, symbol: str) -> None:
+        """A book that its own writer has put on a shared board."""
+        self._last_ts_ns[(venue, symbol)] = self.board.received_ts_ns(venue, symbol)
+        observe.book_received(venue, symbol, is_good=not self.board.is_gapped(venue, symbol))
+
     def book_age_ns(self, now_ns: int) -> dict[tuple[str, str], int]:
         """Age of each book that ever came."""
         return {key: now_ns - ts_ns for key, ts_ns in self._last_ts_ns.items()}

@@ -162,6 +162,55 @@ class BookBoard:
         n_bids, n_asks = self._n_levels[row].tolist()
         return int(self._price[row, 0, 0]) if n_bids else 0, int(self._price[row, 1, 0]) if n_asks else 0
 
+    @property
+    def listings(self) -> tuple[tuple[str, str], ...]:
+        """(venue, symbol) of every row, in the rows' order."""
+        return tuple(self._rows)
+
+    def versions(self) -> Int64Array:
+        """A copy of a number per row that rises with every write, for whoever looks for what changed."""
+        versions: Int64Array = self._control[book.LOCK].copy()
+        return versions
+
+    def received_ts_ns(self, venue: str, symbol: str) -> int:
+        """When the newest update of one book was received, 0 for none yet."""
+        return int(self._control[book.RECEIVED_TS_NS, self._row(venue, symbol)])
+
+    def is_gapped(self, venue: str, symbol: str) -> bool:
+        """Whether one book is barred until its next good snapshot."""
+        return bool(self._control[book.IS_GAPPED, self._row(venue, symbol)])
+
+    def best(self, venue: str, symbol: str) -> tuple[int, int]:
+        """(best bid, best ask) as `touch`, for who is not the book's writer. Not held against the book's sums."""
+        copied = self._copy(self._row(venue, symbol), 1)
+        n_bids, n_asks = (0, 0) if copied.is_gapped[0] else copied.n_levels[0].tolist()
+        price = copied.price_units[0]
+        return int(price[0, 0]) if n_bids else 0, int(price[1, 0]) if n_asks else 0
+
+    def snapshot(self, venue: str, symbol: str) -> BookSnapshot | None:
+        """One book as it stood between two writes; None where it is gapped, broken or not there yet."""
+        copied = self._copy(self._row(venue, symbol), self._price.shape[2], is_checked=True)
+        if copied.is_gapped[0] or not copied.book_seq[0]:
+            return None
+        sides = [
+            tuple(zip(prices[:n].tolist(), quantities[:n].tolist(), strict=True))
+            for n, prices, quantities in zip(
+                copied.n_levels[0].tolist(), copied.price_units[0], copied.qty_units[0], strict=True
+            )
+        ]
+        stamps = (int(copied.book_seq[0]), int(copied.venue_ts_ns[0]), int(copied.received_ts_ns[0]))
+        return BookSnapshot(venue, symbol, *stamps, *sides)
+
+    def _copy(self, row: int, depth: int, *, is_checked: bool = False) -> SymbolBooks:
+        """One row, to `depth` levels; held against its sums where asked (then `depth` is all of it)."""
+        control, n_levels = np.empty((book.N_CONTROL, 1), np.int64), np.empty((1, 2), np.int64)
+        price, qty = np.zeros((1, 2, depth), np.int64), np.zeros((1, 2, depth), np.int64)
+        book.copy_books(self._control, self._n_levels, self._price, self._qty, row, control, n_levels, price, qty)
+        if is_checked:
+            self.n_broken += book.bar_broken(control, n_levels, price, qty)
+        book_seq, received_ts_ns, venue_ts_ns, gapped = control[: book.IS_GAPPED + 1]
+        return SymbolBooks("", (), price, qty, n_levels, book_seq, received_ts_ns, venue_ts_ns, gapped.astype(np.bool_))
+
     def read(self, symbol: str) -> SymbolBooks:
         """Every venue's book of `symbol`, each as it stood between two writes; no venue for a symbol nobody lists.
 

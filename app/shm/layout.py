@@ -37,7 +37,7 @@ class Kind(IntEnum):
 
     BOOKS = 1
     POST = 2
-    LEASE = 4
+    LINK = 3
 
 
 @unique
@@ -83,14 +83,18 @@ HEAD_WORDS: Final = 8
 BEAT_WORDS: Final = 8
 # Of a ring row: slot, generation, ticket, and the seal that the ring adds.
 ROW_WORDS: Final = 4
+# Of a pipe's row: bytes in its slot, slots that follow of the same message, the bytes' seal, and the ring's own seal.
+PIPE_ROW_WORDS: Final = 4
+PIPE_SLOT_BYTES: Final = 1_024
 
 VERSION: Final = 2
-_DIGESTS: Final = {2: 36008395745203032}
+_DIGESTS: Final = {2: 55910331248421265}
 
 
 def digest() -> int:
     """56 bits over every number above and over the layouts of the kernels that share memory."""
     numbers: list[object] = [WORD_BYTES, LINE_WORDS, MAGIC, HEAD_WORDS, BEAT_WORDS, ROW_WORDS]
+    numbers += [PIPE_ROW_WORDS, PIPE_SLOT_BYTES]
     for words in (Head, Kind, Slot, SlotState, Beat):
         numbers += [(word.name, word.value) for word in words]
     numbers += [ring.PUSHED, ring.SEEN_POPPED, ring.POPPED, ring.SEEN_PUSHED, ring.IS_WAITING, ring.N_CONTROL]

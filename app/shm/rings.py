@@ -88,6 +88,11 @@ class Ring:
         """Empties the ring. Only while no other process uses it."""
         self._control[:] = 0
 
+    @property
+    def n_free(self) -> int:
+        """Rows that a push would take now, for the producer: never more than it says."""
+        return int(self.capacity - (self._control[ring.PUSHED] - self._control[ring.POPPED]))
+
     def push(self, rows: Int64Array) -> int:
         """Appends int64[n, row_words - 1]; wakes a sleeping consumer. Returns how many fitted.
 

@@ -46,6 +46,11 @@ class Segment:
         """The same memory as bytes, writable."""
         return self.words.data.cast("B")
 
+    @property
+    def is_unlinked(self) -> bool:
+        """Whether this owner has let it go, or was never its owner."""
+        return self._lock_number < 0
+
     def unlink(self) -> None:
         """Takes the name away; who has it mapped keeps it. Only the owner's call does anything."""
         if self._lock_number >= 0:

@@ -13,7 +13,7 @@ import msgspec
 from app.domain.book import Level
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
-from app.domain.statement import VenueStatement
+from app.domain.statement import VenueHealth, VenueStatement
 from app.venues.faults import Faults
 
 WIRE_VERSION: Final = 2
@@ -77,11 +77,12 @@ class BookMessage(msgspec.Struct, frozen=True, tag="book"):
 
 
 class OpenAnswer(msgspec.Struct, frozen=True, tag="open"):
-    """`is_known` False: the venue does not answer, and nothing is said about its orders."""
+    """`is_known` False: the venue does not answer, and nothing is said about its orders. `venue`: on a shared line."""
 
     ask_n: int
     is_known: bool
     client_ids: tuple[str, ...]
+    venue: str = ""
 
 
 class StatementAnswer(msgspec.Struct, frozen=True, tag="statement"):
@@ -89,6 +90,13 @@ class StatementAnswer(msgspec.Struct, frozen=True, tag="statement"):
 
     ask_n: int
     statement: VenueStatement | None
+    venue: str = ""
+
+
+class HealthMessage(msgspec.Struct, frozen=True, tag="health"):
+    """How every venue of a process is, several times a second: also the process's sign of life."""
+
+    health: tuple[VenueHealth, ...]
 
 
 class Problem(msgspec.Struct, frozen=True, tag="problem"):
@@ -98,11 +106,35 @@ class Problem(msgspec.Struct, frozen=True, tag="problem"):
 
 
 Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | StatementAsk | SetFaults
-Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | StatementAnswer | Problem
+Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | StatementAnswer | HealthMessage | Problem
+
+
+class Addressed(msgspec.Struct, frozen=True, tag="to"):
+    """A request to one of the venues of a process."""
+
+    venue: str
+    request: Request
+
 
 _encoder = msgspec.json.Encoder()
+_addressed: msgspec.json.Decoder[Addressed] = msgspec.json.Decoder(Addressed)
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def encode_addressed(venue: str, request: Request) -> bytes:
+    """A message of its own, without a newline."""
+    return _encoder.encode(Addressed(venue, request))
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """A message of its own, without a newline."""
+    return _encoder.encode(answer)
+
+
+def decode_addressed(message: bytes) -> Addressed:
+    """Raises msgspec.DecodeError."""
+    return _addressed.decode(message)
 
 
 def encode(message: Request | Answer) -> bytes:

@@ -51,6 +51,7 @@ def test_children_leave_through_one_door(house):
     """A child sent from anywhere but the engine's driver could leave before its intent is durable."""
     talkers = {
         "services/engine.py": "the door: after the commit, one venue call",
+        "workers/venue_worker.py": "the far end of that call, in the process that owns the venue's sockets",
     }
     found = [
         f"app/{source.path}:{line}"
