@@ -33,7 +33,7 @@ def up(
     market: Annotated[MarketName | None, typer.Option(help="simulated or live books; sim is the default")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
     port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
-    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT of `bestex venues serve`")] = None,
+    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT: docs/venue-processes.md")] = None,
     drain_s: Annotated[float | None, typer.Option("--drain", help="seconds that live children get to end")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
