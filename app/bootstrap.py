@@ -62,6 +62,7 @@ from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
 from app.venues.group import GroupKind, GroupSpec
+from app.venues.live_universe import load_live_universe
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
@@ -86,7 +87,7 @@ PAPER_LIMITS = Limits(
 DEMO_ACCOUNT: Final = "demo"
 # Facts and records are trees, freed by counting; with the usual 700 the collector walks live orders for each new one.
 GC_THRESHOLD: Final = (20_000, 20, 20)
-PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO}
+PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO, "USD": 20_000_000 * NANO}
 
 
 class Hosted(VenueHost, Protocol):
@@ -122,7 +123,7 @@ class Process:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
         settings = self.settings
         settings.home.mkdir(parents=True, exist_ok=True)
-        universe = load_universe(max_book_age_ms=settings.max_book_age_ms)
+        universe = make_universe(settings)
         clock = SystemClock()
         calibration = load_calibration(settings.calibration_path)
         host = self.hosting(universe, clock) if self.hosting is not None else None
@@ -278,6 +279,14 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
     )
 
 
+def make_universe(settings: Settings) -> Universe:
+    """What can be traded and where. Raises BadRequest where the settings name a live venue or symbol that is not."""
+    if settings.market == "sim":
+        return load_universe(max_book_age_ms=settings.max_book_age_ms)
+    live = settings.live
+    return load_live_universe(live.venues, live.symbols, Mode(settings.mode), max_book_age_ms=settings.max_book_age_ms)
+
+
 def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping[str, VenuePort]:
     """Simulated venues: in this process, or in their own behind tcp://HOST:PORT."""
     if settings.venues == "inline":
@@ -290,14 +299,23 @@ def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping
 
 def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
     """Which venues each venue process owns. The simulated market is one, so its venues are one group."""
+    venues, live = tuple(universe.venues), settings.live
+    kind = GroupKind.SIMULATED
+    each = len(venues)
+    if settings.market == "live":
+        kind = GroupKind.LIVE if settings.mode == "live" else GroupKind.LIVE_PAPER
+        each = live.venues_per_process
     return [
         GroupSpec(
-            GroupKind.SIMULATED,
-            tuple(universe.venues),
+            kind,
+            venues[i : i + each],
             str(settings.venues_path),
             seed=settings.seed,
             max_book_age_ms=settings.max_book_age_ms,
+            symbols=live.symbols,
+            base_urls=live.urls,
         )
+        for i in range(0, len(venues), each)
     ]
 
 
@@ -313,15 +331,27 @@ async def seed_first_start(services: Services, settings: Settings) -> None:
     if settings.mode == "paper" and DEMO_ACCOUNT not in ledger.limits:
         await _seed_key(services, settings, DEMO_ACCOUNT, "demo.key", (Scope.READ, Scope.TRADE, Scope.RISK))
         await open_paper_account(services, DEMO_ACCOUNT)
+    elif settings.mode == "paper":
+        await seed_balances(services, DEMO_ACCOUNT)  # venues that were not there at the first start
 
 
 async def open_paper_account(services: Services, account: str) -> None:
     """Paper balances and limits for a new account."""
     engine = services.engine
-    for venue in engine.universe.venues:
-        for currency, amount_nano in PAPER_BALANCES.items():
-            await engine.ask(SetBalance(account, venue, currency, amount_nano, "paper seed"))
+    await seed_balances(services, account)
     await engine.ask(SetLimits(account, PAPER_LIMITS, "seed"))
+
+
+async def seed_balances(services: Services, account: str) -> None:
+    """Paper balances at every venue where the account has none at all yet, in the currencies of what is traded."""
+    engine = services.engine
+    classes = [symbol.fungible for symbol in engine.universe.symbols.values()]
+    traded = {currency for each in classes for currency in (each.base, each.quote, each.settle)}
+    known = {venue for owner, venue, _ in engine.ledger.balances if owner == account}
+    for venue in (v for v in engine.universe.venues if v not in known):
+        for currency, amount_nano in PAPER_BALANCES.items():
+            if currency in traded:
+                await engine.ask(SetBalance(account, venue, currency, amount_nano, "paper seed"))
 
 
 async def _seed_key(

@@ -38,8 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _hosting(settings: Settings) -> Hosting | None:
-    """Venues in processes of their own, where the settings ask for that."""
-    if settings.venues != "process":
+    """Venues in processes of their own: where the settings ask for that, and always where they are real."""
+    if settings.venues != "process" and settings.market == "sim":
         return None
 
     def hosted(universe: Universe, clock: Clock) -> VenueProcesses:

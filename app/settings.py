@@ -73,6 +73,20 @@ class RoutingSettings(BaseModel):
     simulated market (docs/results/fees.md)."""
 
 
+class LiveMarket(BaseModel):
+    """Which real venues, where `market` is live."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    venues: tuple[str, ...] = ()
+    """Ids of the shipped table (venues/live.toml); empty: all of it."""
+    symbols: tuple[str, ...] = ()
+    """Of that table; empty: all of it."""
+    urls: dict[str, str] = Field(default_factory=dict)
+    """By venue (`*`: all others): http://HOST:PORT that stands in for the venue's own hosts."""
+    venues_per_process: int = Field(default=4, ge=1, le=64)
+
+
 class Settings(BaseSettings):
     """One process's settings. Money limits here are hard ceilings that the API cannot raise."""
 
@@ -84,7 +98,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     mode: Literal["paper", "live"] = "paper"
-    market: Literal["sim"] = "sim"
+    market: Literal["sim", "live"] = "sim"
+    """Where books come from: simulated venues, or the public feeds of real ones."""
+    live: LiveMarket = Field(default_factory=LiveMarket)
     shard: str = "s0"
     seed: int = 7
     database_url: str = ""

@@ -19,7 +19,7 @@ def command(
     folder: Annotated[Path, typer.Argument(help="a folder that holds no recording yet")],
     host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
     port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
-    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT: docs/venue-processes.md")] = None,
+    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT of venues serve")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Runs the gateway until Ctrl-C; a segment every 5 s. Replay it with `bestex replay FOLDER`."""

@@ -33,22 +33,25 @@ def up(
     market: Annotated[MarketName | None, typer.Option(help="simulated or live books; sim is the default")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
     port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
-    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT: docs/venue-processes.md")] = None,
+    venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT of venues serve")] = None,
     drain_s: Annotated[float | None, typer.Option("--drain", help="seconds that live children get to end")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Runs the gateway until Ctrl-C. Data and keys lie in the home folder; BESTEX_DATABASE_URL names a database."""
-    refuse_live(mode, market)
     given = {"mode": mode, "market": market, "host": host, "port": port, "venues": venues, "drain_s": drain_s}
     serve(settings_of(home, given), home.expanduser())
 
 
-def refuse_live(mode: ModeName | None, market: MarketName | None) -> None:
-    """This release reaches no real venue: say so instead of running something else under that name."""
-    if mode is ModeName.LIVE:
-        raise CommandError(Exit.USAGE, "--mode live: no live venue exists in this release; every order is paper")
-    if market is MarketName.LIVE:
-        raise CommandError(Exit.USAGE, "--market live: no live feed exists in this release; use --market sim")
+def refuse_mixed(settings: Settings) -> None:
+    """Live money needs live books, and real venues live in processes of ours and nowhere else."""
+    if settings.mode == "live" and settings.market != "live":
+        raise CommandError(Exit.USAGE, "--mode live trades on live books: add --market live")
+    if settings.market == "live" and settings.venues.startswith("tcp://"):
+        raise CommandError(
+            Exit.USAGE, "--venues tcp://... serves simulated venues; --market live starts its own processes"
+        )
+    if settings.mode == "live":
+        raise CommandError(Exit.USAGE, "--mode live: no signer process is set up, and no live key works without one")
 
 
 def settings_of(home: Path, given: dict[str, Any]) -> Settings:
@@ -63,7 +66,7 @@ def settings_of(home: Path, given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise CommandError(Exit.USAGE, f"settings: {wrong}") from error
-    refuse_live(ModeName(settings.mode), MarketName(settings.market))
+    refuse_mixed(settings)
     return settings
 
 
@@ -90,6 +93,8 @@ def serve(settings: Settings, home: Path) -> None:
         def ready() -> None:
             remember(home, Session(url, settings.home))
             print(f"bestex {settings.mode} on {url}  docs {url}/docs  keys in {settings.home}", flush=True)
+            if settings.market == "live":
+                print("live books: `bestex venues list` says per venue what works and why not", flush=True)
 
         Gateway(settings, ready).run_to_end()
     except KeyboardInterrupt:

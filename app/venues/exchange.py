@@ -273,7 +273,7 @@ class PaperExchange:
             self._tiers.listing_for(child.account, child.symbol, now_ns),
             self._footprints[child.symbol],
         )
-        bids, asks = self._shown(child.symbol, now_ns)
+        bids, asks = self.shown(child.symbol, now_ns)
         levels = asks if child.side is Side.BUY else bids
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
@@ -414,7 +414,7 @@ class PaperExchange:
         if not self._attached or self.faults.is_down:
             return
         now_ns = self.clock.wall_ns()
-        bids, asks = self._shown(symbol, now_ns)
+        bids, asks = self.shown(symbol, now_ns)
         self._book_seq += 1
         book = (self._book_seq, now_ns, bids, asks)
         loop = asyncio.get_running_loop()
@@ -429,7 +429,7 @@ class PaperExchange:
         for attached in list(self._attached):
             attached.on_book(snapshot)
 
-    def _shown(self, symbol: str, now_ns: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    def shown(self, symbol: str, now_ns: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Bids and asks without what we took and is not back yet."""
         sides, footprint = self.market.sides(self.venue_id, symbol, now_ns), self._footprints[symbol]
         return footprint.left(Side.SELL, sides.bids, now_ns), footprint.left(Side.BUY, sides.asks, now_ns)

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum, unique
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from app.domain.enums import Mode
+from app.domain.errors import Unavailable
+from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
 from app.domain.universe import Universe
+from app.execution.simulator import Listing
 from app.venues.base import VenueBase
+from app.venues.cex.profile_table import profile_of
+from app.venues.exchange import ExchangeSpec
+from app.venues.ledger import ledger_path
+from app.venues.live_paper import LivePaperVenue
+from app.venues.live_universe import load_live_universe, read_live
 from app.venues.paper import PaperVenue, make_paper_venues
-from app.venues.registry import load_universe
+from app.venues.registry import load_universe, ns_of_ms
+
+# A live paper venue's own clock tells no books; it only has to look at something now and then.
+_PUBLISH_NS: Final = 1_000_000_000
 
 
 @unique
@@ -27,7 +40,8 @@ class GroupKind(StrEnum):
 class GroupSpec(msgspec.Struct, frozen=True):
     """What one venue process is made of. Nothing here is secret: it travels as text.
 
-    `folder`: paper venues' ledgers. `may_fail`: faults may be switched on (tests).
+    `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has. `base_urls`: by
+    venue (`*`: all others), what stands in for its hosts. `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -35,20 +49,63 @@ class GroupSpec(msgspec.Struct, frozen=True):
     folder: str
     seed: int = 7
     max_book_age_ms: int = 0
+    symbols: tuple[str, ...] = ()
+    base_urls: dict[str, str] = {}
     may_fail: bool = False
 
 
 def universe_of(spec: GroupSpec) -> Universe:
-    """The reference data that both sides of the link read."""
-    return load_universe(max_book_age_ms=spec.max_book_age_ms)
+    """The reference data that both sides of the link read; of live venues only the group's own."""
+    if spec.kind is GroupKind.SIMULATED:
+        return load_universe(max_book_age_ms=spec.max_book_age_ms)
+    mode = Mode.LIVE if spec.kind is GroupKind.LIVE else Mode.PAPER
+    return load_live_universe(spec.venues, spec.symbols, mode, max_book_age_ms=spec.max_book_age_ms)
 
 
 def make_group(spec: GroupSpec, universe: Universe, clock: Clock) -> Mapping[str, VenueBase]:
-    """The ports of a process, by venue; nothing runs before each is started."""
-    made: Mapping[str, VenueBase] = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
-    return {venue_id: made[venue_id] for venue_id in spec.venues}
+    """The ports of a process, by venue; nothing runs before each is started. ccxt is loaded for live ones only."""
+    if spec.kind is GroupKind.SIMULATED:
+        made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
+        return {venue_id: made[venue_id] for venue_id in spec.venues}
+    if spec.kind is GroupKind.LIVE:
+        raise Unavailable("no_signer", "Live orders need a signer process; there is none in this group.")
+    return _live_paper(spec, universe, clock)
 
 
-def exchange_behind(port: VenueBase) -> PaperVenue | None:
+def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, LivePaperVenue]:
+    from app.venues.cex.budget import Budgets
+    from app.venues.cex.public import PublicBooks
+    from app.venues.cex.session import SessionSettings
+
+    budgets, table = Budgets(), read_live()
+    made = {}
+    for venue_id in universe.venues:
+        listings = listings_at(universe, venue_id)
+        settings = SessionSettings(base_url=spec.base_urls.get(venue_id, spec.base_urls.get("*", "")))
+        books = PublicBooks(profile_of(venue_id), listings, clock, settings, budgets)
+        fee = universe.fees[venue_id]
+        exchange = ExchangeSpec(
+            venue=universe.venues[venue_id],
+            listings={name: Listing(symbol, instrument, fee) for name, (symbol, instrument) in listings.items()},
+            ledger_path=ledger_path(Path(spec.folder), venue_id),
+            processing_ns=ns_of_ms(table["processing_ms"]),
+            publish_ns=_PUBLISH_NS,
+            seed=spec.seed,
+            schedules={market: s for (venue, market), s in universe.schedules.items() if venue == venue_id},
+        )
+        made[venue_id] = LivePaperVenue(exchange, books, clock)
+    return made
+
+
+def listings_at(universe: Universe, venue_id: str) -> dict[str, tuple[Symbol, Instrument]]:
+    """By symbol: what is listed at `venue_id`, with the symbol's scales."""
+    return {
+        name: (universe.symbols[name], instrument)
+        for (venue, name), instrument in universe.instruments.items()
+        if venue == venue_id
+    }
+
+
+def exchange_behind(port: VenueBase) -> PaperVenue | LivePaperVenue | None:
     """The paper venue whose faults can be switched, where there is one."""
-    return port if isinstance(port, PaperVenue) else None
+    return port if isinstance(port, PaperVenue | LivePaperVenue) else None

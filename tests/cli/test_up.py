@@ -18,12 +18,19 @@ from loadtests.running import free_port, running_service
 from tests.service_home import ended_at_last
 
 
-@pytest.mark.parametrize("arguments", [["--mode", "live"], ["--market", "live"]])
-def test_live_is_refused_in_words(arguments, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--mode", "live"], "--market live"),
+        (["--mode", "live", "--market", "live"], "signer"),
+        (["--market", "live", "--venues", "tcp://127.0.0.1:1"], "simulated"),
+    ],
+)
+def test_what_live_lacks_is_said_in_words(arguments, word, tmp_path):
     error = CliRunner().invoke(up.app, [*arguments, "--home", str(tmp_path)]).exception
     assert isinstance(error, CommandError)
     assert error.code is Exit.USAGE
-    assert "no live" in error.detail
+    assert word in error.detail
     assert not list(tmp_path.iterdir())
 
 
@@ -31,7 +38,7 @@ def test_live_is_refused_from_the_environment_too(tmp_path, monkeypatch):
     monkeypatch.setenv("BESTEX_MODE", "live")
     with pytest.raises(CommandError) as raised:
         up.settings_of(tmp_path, {})
-    assert "no live" in raised.value.detail
+    assert "--market live" in raised.value.detail
 
 
 def test_a_wrong_setting_is_named(tmp_path, monkeypatch):

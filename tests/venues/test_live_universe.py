@@ -1,0 +1,63 @@
+"""The shipped table of live markets is sound, large enough, and refuses what it does not have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.domain.enums import ContractKind, MarketKind, Mode
+from app.domain.errors import BadRequest
+from app.domain.venue import EvidenceLevel
+from app.venues.cex.profile_table import profiles
+from app.venues.live_universe import evidence_for, load_live_universe, read_live
+
+
+def test_majors_are_there_on_at_least_ten_venues_each_with_fee_and_evidence() -> None:
+    universe = load_live_universe()
+    assert len(universe.venues) >= 10
+    assert len(universe.listings("BTC/USDT")) >= 10
+    for venue_id, venue in universe.venues.items():
+        assert venue_id in profiles()
+        assert venue.evidence is not None
+        assert venue.evidence.level in EvidenceLevel
+        assert venue.mode is Mode.PAPER
+        assert not venue.is_simulated
+        assert universe.fees[venue_id].taker_fee_ppm > 0
+        schedule = universe.schedules.get((venue_id, MarketKind.SPOT))
+        assert schedule is None or schedule.tiers[0].taker_fee_ppm == universe.fees[venue_id].taker_fee_ppm
+    assert all(symbol.fungible.kind is ContractKind.SPOT for symbol in universe.symbols.values())
+
+
+def test_a_choice_of_venues_and_symbols_leaves_the_rest_out() -> None:
+    universe = load_live_universe(("kraken", "okx", "coinbase"), ("BTC/USDT",), Mode.LIVE, max_book_age_ms=500)
+    assert set(universe.venues) == {"kraken", "okx"}  # coinbase does not list it
+    assert set(universe.instruments) == {("kraken", "BTC/USDT"), ("okx", "BTC/USDT")}
+    assert universe.venues["okx"].mode is Mode.LIVE
+    assert universe.venues["okx"].max_book_age_ns == 500_000_000
+
+
+@pytest.mark.parametrize(("venues", "symbols", "code"), [(("mtgox",), (), "venue"), ((), ("BTC/GBP",), "symbol")])
+def test_what_is_not_in_the_table_is_refused_by_name(venues, symbols, code) -> None:
+    with pytest.raises(BadRequest) as refused:
+        load_live_universe(venues, symbols)
+    assert refused.value.code == f"unknown_{code}"
+
+
+def test_every_fact_says_whether_it_was_recorded() -> None:
+    rows = [row for listings in read_live()["venues"].values() for row in listings.values()]
+    assert all(row["recorded"] == 0 or 2020 < row["recorded"] < 2027 for row in rows)
+
+
+def test_a_venue_that_the_profiles_do_not_have_has_no_evidence() -> None:
+    with pytest.raises(BadRequest):
+        evidence_for("mtgox")
+
+
+def test_the_engine_reads_all_this_without_loading_ccxt() -> None:
+    words = "import sys, app.main, app.venues.group, app.workers.venue_worker as w;"
+    words += "from app.venues.live_universe import load_live_universe; load_live_universe();"
+    words += "print([m for m in sys.modules if m.split('.')[0] in ('ccxt', 'aiohttp')])"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
