@@ -20,7 +20,7 @@ from app.venues.cex.session import SessionSettings, make_session
 from app.venues.cex.streams import Tasks
 
 _FIRST_BACKOFF_S: Final = 0.5
-_MAX_BACKOFF_S: Final = 10.0
+_MAX_BACKOFF_S: Final = 5.0
 _CLOCK_EVERY_S: Final = 5.0
 _MAX_REASON: Final = 200
 
