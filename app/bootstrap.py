@@ -84,6 +84,8 @@ PAPER_LIMITS = Limits(
     message_rate_per_s=2_000,
     message_burst=4_000,
 )
+# What one child may be worth, in dollars, at a venue that nothing but our own exchange and recordings vouch for.
+UNCERTIFIED_CHILD_NANO: Final = 1_000 * NANO
 DEMO_ACCOUNT: Final = "demo"
 # Facts and records are trees, freed by counting; with the usual 700 the collector walks live orders for each new one.
 GC_THRESHOLD: Final = (20_000, 20, 20)
@@ -138,6 +140,7 @@ class Process:
             tier_response_ppm=settings.routing.tier_response_ppm if settings.routing.tier_value else 0,
             beliefs=make_beliefs(settings, universe, calibration),
             away=router if self.queue is not None else None,
+            child_cap_nano=child_caps_nano(settings, universe),
         )
         engine = Engine(
             core=core,
@@ -228,6 +231,7 @@ def make_core(
     tier_response_ppm: int = 0,
     beliefs: Believer | None = None,
     away: AwayPlanner | None = None,
+    child_cap_nano: Mapping[str, int] = MappingProxyType({}),
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -242,6 +246,7 @@ def make_core(
         tier_response_ppm=tier_response_ppm,
         beliefs=beliefs,
         away=away,
+        child_cap_nano=child_cap_nano,
     )
     return Core(world)
 
@@ -285,6 +290,24 @@ def make_universe(settings: Settings) -> Universe:
         return load_universe(max_book_age_ms=settings.max_book_age_ms)
     live = settings.live
     return load_live_universe(live.venues, live.symbols, Mode(settings.mode), max_book_age_ms=settings.max_book_age_ms)
+
+
+def child_caps_nano(settings: Settings, universe: Universe) -> dict[str, int]:
+    """Of live money only: nothing at a venue below evidence L2, or 1,000 USD a child where a person allows it.
+
+    Raises InvariantBroken where a venue is allowed that is not there.
+    """
+    allowed = settings.risk.allow_uncertified
+    if settings.mode != "live":
+        return {}
+    unknown = [venue for venue in allowed if venue not in universe.venues]
+    if unknown:
+        raise InvariantBroken(reason="allow_uncertified of a venue that is not there", venues=", ".join(unknown))
+    return {
+        venue_id: UNCERTIFIED_CHILD_NANO if venue_id in allowed else 0
+        for venue_id, venue in universe.venues.items()
+        if venue.evidence is None or not venue.evidence.level.is_certified
+    }
 
 
 def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping[str, VenuePort]:

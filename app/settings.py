@@ -73,6 +73,15 @@ class RoutingSettings(BaseModel):
     simulated market (docs/results/fees.md)."""
 
 
+class RiskSettings(BaseModel):
+    """What a person has decided to risk beyond what is proven."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow_uncertified: tuple[str, ...] = ()
+    """Venues below evidence L2 that live money may use all the same, 1,000 USD a child at most."""
+
+
 class LiveMarket(BaseModel):
     """Which real venues, where `market` is live."""
 
@@ -119,6 +128,7 @@ class Settings(BaseSettings):
     route_workers: int = Field(default=0, ge=0, le=16)
     """Processes that search heavy problems; 0 plans everything in the engine's own turn."""
     ceilings: Ceilings = Field(default_factory=Ceilings)
+    risk: RiskSettings = Field(default_factory=RiskSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     record_to: Path | None = None
     """A directory: everything the gateway receives is recorded there."""

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import Process
+from app.bootstrap import Process, child_caps_nano, make_universe
 from app.domain.enums import Mode, OrderStatus
 from app.domain.errors import InvariantBroken
+from app.domain.units import NANO
 from app.execution.inputs import Start
 from app.execution.ledger import fold
 from app.services.container import Services
 from app.services.engine import Engine
-from app.settings import Settings
+from app.settings import LiveMarket, RiskSettings, Settings
 from app.store.journal import JournalReader
 from app.store.lock import JournalInUse
 from app.store.statehash import ledger_hash
@@ -110,3 +111,17 @@ async def test_a_first_start_that_was_cut_short_is_finished_by_the_next(
             assert principal.account == account
     finally:
         await again.close()
+
+
+def test_live_money_is_bounded_at_venues_that_are_not_certified(tmp_path: Path) -> None:
+    def caps(mode: str, allowed: tuple[str, ...]) -> dict[str, int]:
+        live = LiveMarket(venues=("binance", "okx"))
+        risk = RiskSettings(allow_uncertified=allowed)
+        settings = Settings(home=tmp_path, mode=mode, market="live", live=live, risk=risk)  # type: ignore[arg-type]
+        return child_caps_nano(settings, make_universe(settings))
+
+    assert caps("paper", ()) == {}
+    assert caps("live", ()) == {"binance": 0, "okx": 0}
+    assert caps("live", ("okx",)) == {"binance": 0, "okx": 1_000 * NANO}
+    with pytest.raises(InvariantBroken, match="kraken"):
+        caps("live", ("kraken",))

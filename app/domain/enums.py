@@ -203,6 +203,7 @@ class ExclusionCode(StrEnum):
     MAX_VENUES = "max_venues"
     PENDING_UNKNOWN = "pending_unknown"
     UNREACHABLE = "unreachable"
+    UNCERTIFIED = "uncertified"  # live money, and no proof of the adapter that the venue itself has answered
     TERM_MISSING = "term_missing"  # a perpetual whose funding, margin mode or reduce-only nobody said
     RECONCILIATION_BREAK = "reconciliation_break"  # the venue's own books differ from ours and nothing explains it
 

@@ -17,7 +17,8 @@ from app.domain.records import ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
-from app.execution.ledger import BreakKey, Ledger, evolve
+from app.execution.ledger import Ledger, evolve
+from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference
 from app.risk.throttle import Throttle
 from app.shm.books import SymbolBooks
@@ -78,7 +79,8 @@ class World:
     """What does not change while a process lives. `ceilings`: field of Limits -> what no API call may pass.
 
     `tier_response_ppm` above 0: the way to a better fee tier is worth something to the route, and volume is believed to
-    follow it so far (learning/tier_plan.py).
+    follow it so far (learning/tier_plan.py). `child_cap_nano`: venue -> the most quote money of one child there, in a
+    dollar; 0: none at all. Venues that are not in it have no such bound.
     """
 
     universe: Universe
@@ -92,6 +94,7 @@ class World:
     tier_response_ppm: int = 0
     beliefs: Believer | None = None
     away: AwayPlanner | None = None
+    child_cap_nano: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,9 @@ class Context:
             return ExclusionCode.DISABLED
         if (KillScope.VENUE, venue) in self.ledger.kills:
             return ExclusionCode.KILLED
+        cap_nano = self.world.child_cap_nano.get(venue)
+        if cap_nano is not None and not (cap_nano and is_in_dollars(self.world.universe.symbols[order.symbol])):
+            return ExclusionCode.UNCERTIFIED
         if wanted.include and venue not in wanted.include:
             return ExclusionCode.NOT_INCLUDED
         if venue in wanted.exclude:

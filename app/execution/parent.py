@@ -30,7 +30,7 @@ from app.execution.fees import fees_of
 from app.execution.inputs import CancelChild, SearchAway, SendChild
 from app.execution.stakes import gate_view, lookalike_key
 from app.risk import gate
-from app.risk.exposure import GateView, capacity_nano, price_cap_units
+from app.risk.exposure import GateView, capacity_nano, capped_price_units, price_cap_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +351,9 @@ def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
         if child.qty_lots <= 0:
             continue
         try:
-            approved = gate.approve_child(child, parent, symbol, killed, gate.Place(limits.version, ctx.ledger.seq + 1))
+            cap_nano = ctx.world.child_cap_nano.get(child.venue)
+            place = gate.Place(limits.version, ctx.ledger.seq + 1, cap_nano, ctx.mid_half_units(symbol.name))
+            approved = gate.approve_child(child, parent, symbol, killed, place)
         except OrderRefused as refusal:
             # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
             raise InvariantBroken(
@@ -387,15 +389,34 @@ def _child(ctx: Context, parent: ParentRecord, allocation: Allocation) -> ChildO
 def _affordable_lots(ctx: Context, parent: ParentRecord, allocation: Allocation) -> int:
     """A buyer's notional is never exceeded, not even at each child's worst price; 0 below the venue's minimums."""
     order = parent.accepted.order
-    if order.notional_nano is None or order.side is Side.SELL:
-        return allocation.qty_lots
     symbol = ctx.world.universe.symbols[order.symbol]
     listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
+    cap_nano = ctx.world.child_cap_nano.get(allocation.venue)
+    if cap_nano is not None:
+        return _capped_lots(ctx, parent, allocation, cap_nano)
+    if order.notional_nano is None or order.side is Side.SELL:
+        return allocation.qty_lots
     left_nano = remaining_notional_nano(parent, symbol) or 0
     lot_nano = max(1, symbol.notional_nano(allocation.limit_ticks * listing.tick_units, listing.lot_units))
     lots = min(allocation.qty_lots, left_nano // lot_nano)
     is_sized = lots >= listing.min_qty_lots and lots * lot_nano >= listing.min_notional_nano
     return lots if is_sized else 0
+
+
+def _capped_lots(ctx: Context, parent: ParentRecord, allocation: Allocation, cap_nano: int) -> int:
+    """Lots within an uncertified venue's cap at the child's worst price; what must be whole and is not becomes 0."""
+    order = parent.accepted.order
+    symbol = ctx.world.universe.symbols[order.symbol]
+    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
+    if order.notional_nano is not None and order.side is Side.BUY:
+        cap_nano = min(cap_nano, remaining_notional_nano(parent, symbol) or 0)
+    limit_units = allocation.limit_ticks * listing.tick_units
+    price_units = capped_price_units(limit_units, order.side, ctx.mid_half_units(symbol.name))
+    lots = min(allocation.qty_lots, cap_nano // max(1, symbol.notional_nano(price_units, listing.lot_units)))
+    is_sized = lots >= listing.min_qty_lots
+    is_sized = is_sized and symbol.notional_nano(limit_units, lots * listing.lot_units) >= listing.min_notional_nano
+    is_whole = lots == allocation.qty_lots or not needs_single_venue(order)
+    return lots if is_sized and is_whole else 0
 
 
 def needs_single_venue(order: ParentOrder) -> bool:

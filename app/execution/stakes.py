@@ -34,6 +34,7 @@ def gate_view(
         wait_ns=wait_ns,
         lookalike_id=_lookalike(ctx, order) if parent is None else "",
         eligible=tuple(venue for venue in listings if venue not in barred),
+        child_cap_nano=ctx.world.child_cap_nano,
     )
 
 

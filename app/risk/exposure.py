@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from app.domain.enums import ContractKind, KillScope, Mode, Side
 from app.domain.instrument import Instrument, Symbol
@@ -12,6 +13,8 @@ from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
 from app.domain.units import NANO_SCALE
 from app.risk.reference import Reference
+
+_DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class GateView:
     """One order, its market and its account at one instant: everything a check may look at.
 
     `eligible`: venues that list the symbol and that nothing bars. `wait_ns`: what the throttle says, 0 is go.
+    `child_cap_nano`: the most quote money of one child at a venue that is not certified; others are not in it.
     """
 
     order: ParentOrder
@@ -52,6 +56,7 @@ class GateView:
     wait_ns: int
     lookalike_id: str
     eligible: tuple[str, ...]
+    child_cap_nano: Mapping[str, int] = field(default_factory=dict)
     # What most checks ask for, worked out once: see the functions of these names.
     _price_cap_units: int = field(init=False, repr=False)
     _worst_price_units: int = field(init=False, repr=False)
@@ -139,8 +144,28 @@ def capacity_nano(view: GateView) -> dict[str, int]:
     return {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
 
 
+def is_in_dollars(symbol: Symbol) -> bool:
+    """Whether quote money is a dollar: what a cap in dollars can be held against."""
+    return symbol.fungible.quote in _DOLLARS
+
+
+def capped_price_units(price_units: int, side: Side, mid_half_units: int) -> int:
+    """The price at which a cap is judged: a buyer's limit; a seller may get more than its own, so no less than mid."""
+    return price_units if side is Side.BUY else max(price_units, -(-mid_half_units // 2))
+
+
 def venue_capacity_nano(view: GateView, venue: str) -> int:
     """As `capacity_nano`, of one venue."""
+    capacity = _uncapped_nano(view, venue)
+    cap_nano = view.child_cap_nano.get(venue)
+    if cap_nano is None:
+        return capacity
+    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
+        cap_nano = cap_nano * 10**view.symbol.price_scale // max(1, -(-view.reference.mid_half_units // 2))
+    return min(capacity, cap_nano)
+
+
+def _uncapped_nano(view: GateView, venue: str) -> int:
     account, fungible = view.account, view.symbol.fungible
     if account.limits is None:
         return 0

@@ -16,7 +16,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.records import ParentRecord
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS
-from app.risk.exposure import GateView
+from app.risk.exposure import GateView, capped_price_units, is_in_dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,16 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Under which limits a child is approved, and the sequence that its ChildSending fact will have."""
+    """Under which limits a child is approved, and the sequence that its ChildSending fact will have.
+
+    `cap_nano`: the most quote money of one child at its venue, None where there is no such bound, judged with
+    `mid_half_units`.
+    """
 
     limits_version: int
     seq: int
+    cap_nano: int | None = None
+    mid_half_units: int = 0
 
 
 def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
@@ -75,6 +81,11 @@ def approve_child(
     cap_units = parent.accepted.price_cap_units
     if cap_units and child.side.sign * (child.price_units - cap_units) > 0:
         raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(child.price_units))
+    if place.cap_nano is not None:
+        price_units = capped_price_units(child.price_units, child.side, place.mid_half_units)
+        value_nano = symbol.notional_nano(price_units, child.qty_units)
+        if value_nano > place.cap_nano or not is_in_dollars(symbol):
+            raise OrderRefused(RefusalCode.CREDIT_LIMIT, limit=str(place.cap_nano), value=str(value_nano))
     order = parent.accepted.order
     if order.notional_nano is not None and (order.side is Side.BUY or symbol.fungible.is_inverse):
         flying = (c for c in parent.children.values() if not c.state.is_terminal)
