@@ -128,7 +128,7 @@ class Process:
         universe = make_universe(settings)
         clock = SystemClock()
         calibration = load_calibration(settings.calibration_path)
-        host = self.hosting(universe, clock) if self.hosting is not None else None
+        host = await asyncio.to_thread(self.hosting, universe, clock) if self.hosting is not None else None
         board = BookBoard(list(universe.instruments)) if host is None else host.board
         router = Router()
         core = make_core(
@@ -337,6 +337,8 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             max_book_age_ms=settings.max_book_age_ms,
             symbols=live.symbols,
             base_urls=live.urls,
+            account=live.account,
+            is_sandbox=live.is_sandbox,
         )
         for i in range(0, len(venues), each)
     ]

@@ -15,6 +15,7 @@ from app.bootstrap import Hosting, Process, venue_groups
 from app.domain.ports import Clock, PlanQueue
 from app.domain.universe import Universe
 from app.settings import Settings
+from app.workers.live_desk import DeskOptions, LiveDesk
 from app.workers.plan_queue import RingPlanQueue
 from app.workers.supervisor import Policy, Supervisor
 from app.workers.venue_host import VenueProcesses
@@ -43,9 +44,19 @@ def _hosting(settings: Settings) -> Hosting | None:
         return None
 
     def hosted(universe: Universe, clock: Clock) -> VenueProcesses:
-        return VenueProcesses(f"{settings.shard}-{os.getpid()}", universe, venue_groups(settings, universe), clock)
+        name = f"{settings.shard}-{os.getpid()}"
+        desk = LiveDesk(_desk_options(settings, name), universe, clock) if settings.mode == "live" else None
+        return VenueProcesses(name, universe, venue_groups(settings, universe), clock, desk=desk)
 
     return hosted
+
+
+def _desk_options(settings: Settings, name: str) -> DeskOptions:
+    live = settings.live
+    kek = f"file:{settings.kek_path}"
+    return DeskOptions(
+        settings.vault_path, kek, live.account, settings.shard, name, live.urls, is_sandbox=live.is_sandbox
+    )
 
 
 def _queue(settings: Settings) -> PlanQueue | None:

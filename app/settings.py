@@ -94,6 +94,12 @@ class LiveMarket(BaseModel):
     urls: dict[str, str] = Field(default_factory=dict)
     """By venue (`*`: all others): http://HOST:PORT that stands in for the venue's own hosts."""
     venues_per_process: int = Field(default=4, ge=1, le=64)
+    account: str = ""
+    """With `mode` live: whose venue keys orders are signed with (`bestex keys venue add`)."""
+    kek: Path | None = None
+    """The key-encryption key's file; vault.kek in the home folder where it is not said."""
+    is_sandbox: bool = False
+    """The venues' own test networks."""
 
 
 class Settings(BaseSettings):
@@ -139,6 +145,14 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.home / "journal.db"
+
+    @property
+    def vault_path(self) -> Path:
+        return self.home / "vault"
+
+    @property
+    def kek_path(self) -> Path:
+        return self.live.kek or self.home / "vault.kek"
 
     @property
     def venues_path(self) -> Path:

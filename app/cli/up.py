@@ -50,8 +50,11 @@ def refuse_mixed(settings: Settings) -> None:
         raise CommandError(
             Exit.USAGE, "--venues tcp://... serves simulated venues; --market live starts its own processes"
         )
-    if settings.mode == "live":
-        raise CommandError(Exit.USAGE, "--mode live: no signer process is set up, and no live key works without one")
+    if settings.mode == "live" and not settings.live.account:
+        raise CommandError(Exit.USAGE, "--mode live: say whose venue keys a signer shall use, BESTEX_LIVE__ACCOUNT")
+    if settings.mode == "live" and not settings.kek_path.exists():
+        detail = f"--mode live: no signer without keys: {settings.kek_path} is not there; `bestex keys venue add`"
+        raise CommandError(Exit.USAGE, detail)
 
 
 def settings_of(home: Path, given: dict[str, Any]) -> Settings:

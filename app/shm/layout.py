@@ -88,7 +88,7 @@ PIPE_ROW_WORDS: Final = 4
 PIPE_SLOT_BYTES: Final = 1_024
 
 VERSION: Final = 2
-_DIGESTS: Final = {2: 55910331248421265}
+_DIGESTS: Final = {2: 56942427100748602}
 
 
 def digest() -> int:

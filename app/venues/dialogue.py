@@ -56,11 +56,11 @@ class Dialogue:
 
     # out
 
-    def transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
+    def transmit(self, child: ChildOrder, limits_version: int, decision_seq: int, token: bytes = b"") -> None:
         """Writes the child once, or reports that it was not."""
         line = self._line()
         self._in_flight[child.client_id] = child.qty_lots
-        if line is None or not line.write(SendChild(child, limits_version, decision_seq)):
+        if line is None or not line.write(SendChild(child, limits_version, decision_seq, token)):
             del self._in_flight[child.client_id]
             self.report(
                 ExecutionReport(

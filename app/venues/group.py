@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from app.domain.enums import Mode
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ChildOrder
 from app.domain.ports import Clock
+from app.domain.proof import RiskToken
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
 from app.venues.base import VenueBase
@@ -23,6 +27,9 @@ from app.venues.live_paper import LivePaperVenue
 from app.venues.live_universe import load_live_universe, read_live
 from app.venues.paper import PaperVenue, make_paper_venues
 from app.venues.registry import load_universe, ns_of_ms
+
+if TYPE_CHECKING:
+    from app.venues.cex.session import SessionSettings
 
 # A live paper venue's own clock tells no books; it only has to look at something now and then.
 _PUBLISH_NS: Final = 1_000_000_000
@@ -41,7 +48,8 @@ class GroupSpec(msgspec.Struct, frozen=True):
     """What one venue process is made of. Nothing here is secret: it travels as text.
 
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has. `base_urls`: by
-    venue (`*`: all others), what stands in for its hosts. `may_fail`: faults may be switched on (tests).
+    venue (`*`: all others), what stands in for its hosts. `account`: whose keys live orders are signed with.
+    `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -51,6 +59,8 @@ class GroupSpec(msgspec.Struct, frozen=True):
     max_book_age_ms: int = 0
     symbols: tuple[str, ...] = ()
     base_urls: dict[str, str] = {}
+    account: str = ""
+    is_sandbox: bool = False
     may_fail: bool = False
 
 
@@ -62,27 +72,76 @@ def universe_of(spec: GroupSpec) -> Universe:
     return load_live_universe(spec.venues, spec.symbols, mode, max_book_age_ms=spec.max_book_age_ms)
 
 
-def make_group(spec: GroupSpec, universe: Universe, clock: Clock) -> Mapping[str, VenueBase]:
-    """The ports of a process, by venue; nothing runs before each is started. ccxt is loaded for live ones only."""
+@dataclass(frozen=True, slots=True)
+class TokenBox:
+    """Tokens of children on their way to their venue; each is taken out once."""
+
+    _tokens: dict[str, RiskToken] = field(default_factory=dict)
+
+    def put(self, client_id: str, token: bytes) -> None:
+        """Raises msgspec.MsgspecError for bytes that are no token."""
+        if token:
+            self._tokens[client_id] = msgspec.json.decode(token, type=RiskToken)
+
+    def take(self, child: ChildOrder, limits_version: int, decision_seq: int) -> RiskToken | None:
+        """What came with `child`; None where nothing did, and then nobody signs it."""
+        return self._tokens.pop(child.client_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueGroup:
+    """A process's ports, by venue, and the tokens that the live ones ask for."""
+
+    ports: Mapping[str, VenueBase]
+    tokens: TokenBox = field(default_factory=TokenBox)
+
+
+def make_group(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket | None = None) -> VenueGroup:
+    """The ports of a process; nothing runs before each is started. ccxt is loaded for real venues only.
+
+    `signer`: a channel to the signer process; raises Unavailable where live orders have none.
+    """
     if spec.kind is GroupKind.SIMULATED:
         made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
-        return {venue_id: made[venue_id] for venue_id in spec.venues}
-    if spec.kind is GroupKind.LIVE:
-        raise Unavailable("no_signer", "Live orders need a signer process; there is none in this group.")
-    return _live_paper(spec, universe, clock)
+        return VenueGroup({venue_id: made[venue_id] for venue_id in spec.venues})
+    if spec.kind is GroupKind.LIVE_PAPER:
+        return VenueGroup(_live_paper(spec, universe, clock))
+    if signer is None:
+        raise Unavailable("no_signer", "Live orders need a signer process; there is none.")
+    return _live(spec, universe, clock, signer)
+
+
+def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket) -> VenueGroup:
+    from app.venues.cex.adapter import CcxtVenue
+    from app.venues.cex.budget import Budgets
+    from app.venues.signer import SignerClient
+
+    client, budgets, box = SignerClient(signer), Budgets(), TokenBox()
+    made = {}
+    for venue_id in universe.venues:
+        settings = replace(_session(spec, venue_id), account=spec.account)
+        made[venue_id] = CcxtVenue(
+            profile_of(venue_id), universe, clock, settings, signer=client, budgets=budgets, token_of=box.take
+        )
+    return VenueGroup(made, box)
+
+
+def _session(spec: GroupSpec, venue_id: str) -> SessionSettings:
+    from app.venues.cex.session import SessionSettings
+
+    base_url = spec.base_urls.get(venue_id, spec.base_urls.get("*", ""))
+    return SessionSettings(base_url=base_url, is_sandbox=spec.is_sandbox)
 
 
 def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, LivePaperVenue]:
     from app.venues.cex.budget import Budgets
     from app.venues.cex.public import PublicBooks
-    from app.venues.cex.session import SessionSettings
 
     budgets, table = Budgets(), read_live()
     made = {}
     for venue_id in universe.venues:
         listings = listings_at(universe, venue_id)
-        settings = SessionSettings(base_url=spec.base_urls.get(venue_id, spec.base_urls.get("*", "")))
-        books = PublicBooks(profile_of(venue_id), listings, clock, settings, budgets)
+        books = PublicBooks(profile_of(venue_id), listings, clock, _session(spec, venue_id), budgets)
         fee = universe.fees[venue_id]
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],

@@ -5,7 +5,7 @@ Books do not pass here: that process writes them to the shared board itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from app import observe
@@ -28,6 +28,7 @@ from app.venues.wire import (
 )
 
 # A process that has said nothing for so long is not believed to be there. It says how it is ten times a second.
+TokenOf = Callable[[ChildOrder, int, int], bytes]
 SILENT_AFTER_NS: Final = 1_000_000_000
 
 
@@ -45,8 +46,10 @@ class PipeLine:
 class LinkedVenue(VenueBase):
     """One venue of a venue process. Whoever looks after that process connects it, hands it answers and loses it."""
 
-    def __init__(self, venue_id: str, clock: Clock) -> None:
+    def __init__(self, venue_id: str, clock: Clock, token_of: TokenOf | None = None) -> None:
+        """`token_of`: makes what the signer behind a live venue asks for; None: nobody signs there."""
         super().__init__(venue_id, clock)
+        self._token_of = token_of
         self._pipe_line: PipeLine | None = None
         self._dialogue = Dialogue(venue_id, clock, lambda: self._pipe_line)
         self._health = VenueHealth(venue_id, VenueState.DOWN, "venue process not started", clock.wall_ns())
@@ -60,7 +63,8 @@ class LinkedVenue(VenueBase):
         self.lose("stopped", "The venue process was stopped.")
 
     async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
-        self._dialogue.transmit(child, limits_version, decision_seq)
+        token = b"" if self._token_of is None else self._token_of(child, limits_version, decision_seq)
+        self._dialogue.transmit(child, limits_version, decision_seq, token)
 
     async def cancel(self, child: ChildOrder) -> None:
         self._dialogue.cancel(child)

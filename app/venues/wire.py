@@ -28,11 +28,12 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class SendChild(msgspec.Struct, frozen=True, tag="send"):
-    """An approved child: the proof's own fields travel with it."""
+    """An approved child: the proof's own fields travel with it. `token`: the same for a signer, where one will ask."""
 
     child: ChildOrder
     limits_version: int
     decision_seq: int
+    token: bytes = b""
 
 
 class CancelChild(msgspec.Struct, frozen=True, tag="cancel"):

@@ -35,6 +35,7 @@ from app.shm.segment import Segment
 from app.venues.group import GroupSpec
 from app.venues.linked import LinkedVenue, PipeLine
 from app.venues.wire import HealthMessage, OpenAnswer, ReportMessage, StatementAnswer, decode_answer
+from app.workers.live_desk import LiveDesk
 from app.workers.venue_worker import WorkerSpec
 
 _MS: Final = 1_000_000
@@ -83,13 +84,16 @@ class VenueProcesses:
         universe: Universe,
         groups: Sequence[GroupSpec],
         clock: Clock,
+        *,
         policy: HostPolicy | None = None,
+        desk: LiveDesk | None = None,
     ) -> None:
         """`name`: of the segments, unique on this machine. Raises InvariantBroken unless each venue is in one group."""
         told = [venue_id for spec in groups for venue_id in spec.venues]
         if sorted(told) != sorted(universe.venues):
             raise InvariantBroken(reason="each venue belongs to one group", venues=", ".join(sorted(told)))
         self.policy = policy or HostPolicy()
+        self._desk = desk
         self._clock = clock
         self._listings = list(universe.instruments)
         segment.sweep()
@@ -108,7 +112,8 @@ class VenueProcesses:
     def _lay_out(self, name: str, spec: GroupSpec) -> Group:
         made = segment.create(name, Kind.LINK, LINK_WORDS)
         bells = LinkBells(Bell(), Bell(), Bell())
-        venues = {venue_id: LinkedVenue(venue_id, self._clock) for venue_id in spec.venues}
+        token_of = None if self._desk is None else self._desk.token_of
+        venues = {venue_id: LinkedVenue(venue_id, self._clock, token_of) for venue_id in spec.venues}
         return Group(spec, open_link(made, bells), made, venues)
 
     # life
@@ -116,6 +121,8 @@ class VenueProcesses:
     async def start(self, on_books: BooksSink) -> None:
         """Starts every process; waits a little for their first words, then goes on without those that are away."""
         self._on_books = on_books
+        if self._desk is not None:
+            await self._desk.start()
         loop = asyncio.get_running_loop()
         for group in self.groups:
             loop.add_reader(group.link.bells.engine.fileno(), self._listen, group)
@@ -150,6 +157,8 @@ class VenueProcesses:
         for descriptor in self._lifeline:
             os.close(descriptor)
         self._board_segment.unlink()
+        if self._desk is not None:
+            await self._desk.stop()
 
     async def _end(self, group: Group) -> None:
         process = group.process
@@ -170,21 +179,25 @@ class VenueProcesses:
         group.link.to_engine.arm()
         bells = group.link.bells
         descriptors = (bells.worker.fileno(), bells.engine.fileno(), bells.books.fileno())
+        signer = None if self._desk is None else self._desk.channel(group.spec.venues)
         spec = WorkerSpec(
             group=group.spec,
             board=self._board_segment.name,
             link=group.link_segment.name,
             bells=descriptors,
             lifeline=self._lifeline[0],
+            signer=-1 if signer is None else signer.fileno(),
             listings=tuple(self._listings),
             depth=BOARD_DEPTH,
         )
         process = subprocess.Popen(
             [sys.executable, "-m", "app.workers.venue_worker"],
             stdin=subprocess.PIPE,
-            pass_fds=[*descriptors, self._lifeline[0]],
+            pass_fds=[*descriptors, self._lifeline[0], *([] if signer is None else [signer.fileno()])],
             start_new_session=True,  # the terminal's Ctrl-C is the engine's
         )
+        if signer is not None:
+            signer.close()  # the worker has its own
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it is dead, and its pidfd says so
             process.stdin.write(msgspec.json.encode(spec) + b"\n")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ from app.shm.rings import Bell
 from app.shm.segment import attach
 from app.venues.base import VenueBase
 from app.venues.clock import SystemClock
-from app.venues.group import GroupSpec, exchange_behind, make_group, universe_of
+from app.venues.group import GroupSpec, VenueGroup, exchange_behind, make_group, universe_of
 from app.venues.wire import (
     Addressed,
     Answer,
@@ -59,13 +60,17 @@ _MAX_PAUSE_S: Final = 15.0
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """Where everything is. `bells`: inherited descriptors of (worker, engine, books); `listings`: the board's rows."""
+    """Where everything is. `bells`: inherited descriptors of (worker, engine, books); `listings`: the board's rows.
+
+    `signer`: an inherited channel to the signer, -1 for none.
+    """
 
     group: GroupSpec
     board: str
     link: str
     bells: tuple[int, int, int]
     lifeline: int
+    signer: int
     listings: tuple[tuple[str, str], ...]
     depth: int
 
@@ -73,12 +78,12 @@ class WorkerSpec(msgspec.Struct, frozen=True):
 class Worker:
     """One process's venues between the pipes and the world."""
 
-    def __init__(self, ports: Mapping[str, VenueBase], link: Link, board: BookBoard, *, may_fail: bool) -> None:
-        self._ports = ports
+    def __init__(self, group: VenueGroup, link: Link, board: BookBoard, *, may_fail: bool) -> None:
+        self._ports, self._tokens = group.ports, group.tokens
         self._link = link
         self._board = board
         self._may_fail = may_fail
-        self._lacks: dict[str, str] = dict.fromkeys(ports, "starting")
+        self._lacks: dict[str, str] = dict.fromkeys(group.ports, "starting")
         self._backlog: deque[bytes] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
@@ -224,6 +229,7 @@ class Worker:
             self._on_report(report)
             return
         try:
+            self._tokens.put(child.client_id, request.token)
             await port.send(gate.carried(child, request.limits_version, request.decision_seq))
         except Exception as error:  # noqa: BLE001 - a process rim: whatever broke, the outcome is not proven
             observe.venue_call_failed(port.venue_id, "send", error)
@@ -255,10 +261,11 @@ def main(read_line: Callable[[], str] = sys.stdin.readline) -> int:
     link = open_link(attach(spec.link, Kind.LINK), bells)
     board = BookBoard(list(spec.listings), spec.depth, attach(spec.board, Kind.BOOKS).buffer)
     universe = universe_of(spec.group)
-    ports = make_group(spec.group, universe, SystemClock())
+    signer = socket.socket(fileno=spec.signer) if spec.signer >= 0 else None
 
     async def live() -> int:
-        return await Worker(ports, link, board, may_fail=spec.group.may_fail).run(spec.lifeline)
+        group = make_group(spec.group, universe, SystemClock(), signer)
+        return await Worker(group, link, board, may_fail=spec.group.may_fail).run(spec.lifeline)
 
     return asyncio.run(live())
 

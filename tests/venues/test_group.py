@@ -16,7 +16,7 @@ def test_a_group_makes_just_its_venues_on_its_own_folder(tmp_path: Path) -> None
     assert spec == sent
     universe = universe_of(spec)
     assert universe.venues["sim_alpha"].max_book_age_ns <= 1_000_000_000
-    ports = make_group(spec, universe, SystemClock())
+    ports = make_group(spec, universe, SystemClock()).ports
     assert list(ports) == ["sim_bravo", "sim_alpha"]
     paper = exchange_behind(ports["sim_bravo"])
     assert paper is not None

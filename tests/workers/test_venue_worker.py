@@ -23,6 +23,7 @@ from app.shm.rings import Bell
 from app.venues import wire
 from app.venues.base import VenueBase
 from app.venues.clock import SystemClock
+from app.venues.group import VenueGroup
 from app.workers.venue_worker import EXIT_DAMAGED, Worker
 from tests.worlds import flat_book
 
@@ -103,7 +104,7 @@ async def rig() -> AsyncIterator[Rig]:
 
     port, board = Port(), BookBoard([("ven_a", "BTC/USDT")])
     lifeline, other_end = os.pipe()
-    made = Rig(port, end(), board, Worker({"ven_a": port}, end(), board, may_fail=False), other_end)
+    made = Rig(port, end(), board, Worker(VenueGroup({"ven_a": port}), end(), board, may_fail=False), other_end)
     made.running = asyncio.create_task(made.worker.run(lifeline))
     await asyncio.sleep(0.01)
     yield made
@@ -193,8 +194,8 @@ async def test_a_venue_that_cannot_start_gets_nothing_says_why_and_is_tried_agai
     port, board = Port(), BookBoard([("ven_a", "BTC/USDT")])
     port.is_away = True
     lifeline, other_end = os.pipe()
-    running = asyncio.create_task(Worker({"ven_a": port}, far, board, may_fail=False).run(lifeline))
-    rig = Rig(port, link, board, Worker({}, far, board, may_fail=False), other_end)
+    running = asyncio.create_task(Worker(VenueGroup({"ven_a": port}), far, board, may_fail=False).run(lifeline))
+    rig = Rig(port, link, board, Worker(VenueGroup({}), far, board, may_fail=False), other_end)
     await asyncio.sleep(0.15)
     rig.ask(wire.SendChild(CHILD, 1, 1))
     told = await rig.hears(wire.ReportMessage)

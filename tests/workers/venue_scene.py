@@ -43,7 +43,7 @@ class Scene:
         self.universe = universe_of(self.groups[0])
         self.clock = SystemClock()
         name = f"test-host-{os.getpid()}-{next(_names)}"
-        self.host = VenueProcesses(name, self.universe, self.groups, self.clock, self.policy)
+        self.host = VenueProcesses(name, self.universe, self.groups, self.clock, policy=self.policy)
         for port in self.host.ports.values():
             await port.start(self.reports.append, lambda _: None)
         await self.host.start(self.changed.extend)

@@ -1,0 +1,149 @@
+"""Live orders through every process there is: engine, venue processes, signer, watchdog; the exchange is our own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.domain.enums import Mode, Side
+from app.domain.errors import Unavailable
+from app.domain.events import ChildUnknown
+from app.domain.statement import VenueState
+from app.domain.units import NANO
+from app.execution.inputs import SetBalance, SetLimits
+from app.main import create_app
+from app.services.container import Services
+from app.settings import LiveMarket, RiskSettings, Settings
+from app.shm.segment import FOLDER
+from app.workers.venue_host import VenueProcesses
+from tests.venues.exchange.server import LocalExchange
+from tests.venues.vaults import ACCOUNT, CANARY, PASSPHRASE, key_row, make_home, secrets
+from tests.worlds import LIMITS, make_order
+
+VENUE, KEY_ID = "binance", "KeyOfTheLiveTest"
+N_ORDERS, N_KILLS = 30, 3
+RICH = {"BTC": "1000", "USDT": "100000000", "BNB": "0"}
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[LocalExchange]:
+    with LocalExchange([VENUE]) as server:
+        server.control.account(VENUE, ACCOUNT, KEY_ID, CANARY, PASSPHRASE, balances=RICH)
+        yield server
+
+
+def settings_for(home: Path, exchange: LocalExchange, **live: Any) -> Settings:
+    market = {"venues": (VENUE,), "symbols": ("BTC/USDT",), "account": ACCOUNT, **live}
+    return Settings(
+        home=home,
+        mode="live",
+        market="live",
+        shard=f"live{os.getpid()}",
+        live=LiveMarket(urls={"*": f"http://127.0.0.1:{exchange.port}"}, **market),
+        risk=RiskSettings(allow_uncertified=(VENUE,)),
+        drain_s=0,
+    )
+
+
+def put_key(home: Path) -> None:
+    make_home(home).vault.add(key_row(VENUE, KEY_ID), secrets())
+
+
+@asynccontextmanager
+async def running(home: Path, exchange: LocalExchange) -> AsyncIterator[Services]:
+    """The whole service with the venue up and an account that may trade."""
+    put_key(home)
+    app = create_app(settings_for(home, exchange))
+    async with app.router.lifespan_context(app):
+        services: Services = app.state.services
+        engine = services.engine
+        for currency in ("BTC", "USDT"):
+            amount_nano = int(Decimal(RICH[currency]) * NANO)
+            await engine.ask(SetBalance(ACCOUNT, VENUE, currency, amount_nano, "as the venue says"))
+        await engine.ask(SetLimits(ACCOUNT, LIMITS, "test"))
+        await until(lambda: engine.venues[VENUE].health().state is VenueState.UP)
+        await until(lambda: bool(engine.books("BTC/USDT").book_seq.all()))
+        yield services
+
+
+async def test_killed_venue_processes_lose_and_double_nothing_at_an_exchange(
+    tmp_path: Path, exchange: LocalExchange
+) -> None:
+    before = exchange.control.balances(VENUE, ACCOUNT)
+    async with running(tmp_path, exchange) as services:
+        engine, host = services.engine, services.engine.host
+        assert isinstance(host, VenueProcesses)
+        unknown: list[ChildUnknown] = []
+        engine.add_listener(lambda facts: unknown.extend(f.event for f in facts if type(f.event) is ChildUnknown))
+        murder = asyncio.create_task(kill_at_random(host))
+        await trade(services, murder)
+        await murder
+        await until(lambda: not engine.ledger.live_children and not engine.ledger.open_parents, 60)
+        ours = {
+            (fill.fill.venue_trade_id, fill.fill.qty_units)
+            for parent in engine.ledger.parents.values()
+            for fill in parent.fills
+        }
+        children = [c for parent in engine.ledger.parents.values() for c in parent.children.values()]
+        assert len(ours) >= N_ORDERS / 2
+        worth = [c.child.price_units * c.child.qty_units for c in children]
+        assert max(worth) <= 1_000 * 10**8  # price 2 digits, quantity 6: the cap of a venue that is not certified
+        assert {fact.reason for fact in unknown} >= {"venue_process_died"}
+        theirs = exchange.control.orders(VENUE, ACCOUNT)
+        assert len({order["client_id"] for order in theirs}) == len(theirs) <= len(children)
+        after = exchange.control.balances(VENUE, ACCOUNT)
+        for currency in ("BTC", "USDT"):
+            moved_nano = int((Decimal(after[currency]) - Decimal(before[currency])) * NANO)
+            seeded_nano = int(Decimal(RICH[currency]) * NANO)
+            assert engine.ledger.balances[(ACCOUNT, VENUE, currency)] - seeded_nano == moved_nano, currency
+        said = {b.currency: b.total_nano for b in (await engine.venues[VENUE].statement()).balances}
+        assert said["BTC"] == engine.ledger.balances[(ACCOUNT, VENUE, "BTC")]
+    assert not list(FOLDER.glob(f"bestex-live{os.getpid()}-*"))
+
+
+async def test_without_a_key_at_a_venue_nothing_live_starts(tmp_path: Path, exchange: LocalExchange) -> None:
+    put_key(tmp_path)
+    app = create_app(settings_for(tmp_path, exchange, account="nobody"))
+    with pytest.raises(Unavailable, match="nobody has no key at binance"):
+        async with app.router.lifespan_context(app):
+            pass
+
+
+async def trade(services: Services, murder: asyncio.Task[None]) -> None:
+    """Orders both ways, some that take two levels; goes on until the last kill."""
+    chance, placed = random.Random(3), 0
+    while placed < N_ORDERS or not murder.done():
+        side = chance.choice((Side.BUY, Side.SELL))
+        qty_units = chance.randint(100, 1_500) * 10
+        order = make_order(account=ACCOUNT, client_order_id=f"l{placed}", side=side, qty_units=qty_units)
+        if placed < N_ORDERS and all(c.refusal is None for c in services.engine.preview(order, Mode.LIVE).checks):
+            await services.submit.place(order, Mode.LIVE)
+            placed += 1
+        await asyncio.sleep(chance.random() * 0.05)
+
+
+async def kill_at_random(host: VenueProcesses) -> None:
+    chance = random.Random(9)
+    for n in range(N_KILLS):
+        await until(lambda: host.ports[VENUE].health().state is VenueState.UP)
+        await asyncio.sleep(0.1 + chance.random() * 0.3)
+        process = host.groups[0].process
+        assert process is not None
+        process.send_signal(signal.SIGKILL)
+        await until(lambda n=n: host.groups[0].n_deaths == n + 1)  # type: ignore[misc]
+
+
+async def until(is_true: Any, timeout_s: float = 30.0) -> None:
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    while not is_true():
+        assert asyncio.get_running_loop().time() < deadline_s, "it did not happen in time"
+        await asyncio.sleep(0.01)
