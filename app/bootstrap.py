@@ -55,6 +55,7 @@ from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
+from app.store.listings import ListingsFile
 from app.store.memory import MemoryJournal
 from app.store.projector import Projection
 from app.store.replica import LocalFileReplica
@@ -62,7 +63,7 @@ from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
 from app.venues.group import GroupKind, GroupSpec
-from app.venues.live_universe import load_live_universe
+from app.venues.live_universe import ListingFacts, facts_of, load_live_universe
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
@@ -289,7 +290,19 @@ def make_universe(settings: Settings) -> Universe:
     if settings.market == "sim":
         return load_universe(max_book_age_ms=settings.max_book_age_ms)
     live = settings.live
-    return load_live_universe(live.venues, live.symbols, Mode(settings.mode), max_book_age_ms=settings.max_book_age_ms)
+    return load_live_universe(
+        live.venues,
+        live.symbols,
+        Mode(settings.mode),
+        facts=stored_facts(settings),
+        max_book_age_ms=settings.max_book_age_ms,
+    )
+
+
+def stored_facts(settings: Settings) -> tuple[ListingFacts, ...]:
+    """What `bestex venues refresh` has read for this home folder; nothing where it never ran."""
+    stored = ListingsFile(settings.listings_path).read()
+    return facts_of(listing for venue in stored.values() for listing in venue.listings)
 
 
 def child_caps_nano(settings: Settings, universe: Universe) -> dict[str, int]:
@@ -325,7 +338,9 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
     venues, live = tuple(universe.venues), settings.live
     kind = GroupKind.SIMULATED
     each = len(venues)
+    facts: tuple[ListingFacts, ...] = ()
     if settings.market == "live":
+        facts = tuple(fact for fact in stored_facts(settings) if fact.venue in universe.venues)
         kind = GroupKind.LIVE if settings.mode == "live" else GroupKind.LIVE_PAPER
         each = live.venues_per_process
     return [
@@ -336,6 +351,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             seed=settings.seed,
             max_book_age_ms=settings.max_book_age_ms,
             symbols=live.symbols,
+            facts=facts,
             base_urls=live.urls,
             account=live.account,
             is_sandbox=live.is_sandbox,

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
         return self.home / "journal.db"
 
     @property
+    def listings_path(self) -> Path:
+        """Where `bestex venues refresh` stores what venues list."""
+        return self.home / "listings.json"
+
+    @property
     def vault_path(self) -> Path:
         return self.home / "vault"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from app.bootstrap import Process, child_caps_nano, make_universe
+from app.bootstrap import Process, child_caps_nano, make_universe, venue_groups
 from app.domain.enums import Mode, OrderStatus
 from app.domain.errors import InvariantBroken
+from app.domain.listing import Listing
 from app.domain.units import NANO
 from app.execution.inputs import Start
 from app.execution.ledger import fold
@@ -17,8 +19,10 @@ from app.services.container import Services
 from app.services.engine import Engine
 from app.settings import LiveMarket, RiskSettings, Settings
 from app.store.journal import JournalReader
+from app.store.listings import ListingsFile, StoredVenue
 from app.store.lock import JournalInUse
 from app.store.statehash import ledger_hash
+from app.venues.group import universe_of
 from tests.worlds import make_order
 
 
@@ -125,3 +129,17 @@ def test_live_money_is_bounded_at_venues_that_are_not_certified(tmp_path: Path) 
     assert caps("live", ("okx",)) == {"binance": 0, "okx": 1_000 * NANO}
     with pytest.raises(InvariantBroken, match="kraken"):
         caps("live", ("kraken",))
+
+
+def test_a_refresh_in_the_home_folder_changes_the_live_facts_on_both_sides_of_the_border(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, market="live", live=LiveMarket(venues=("okx", "kraken"), venues_per_process=1))
+    spot = make_universe(settings).symbols["BTC/USDT"].fungible
+    listing = Listing("okx", "BTC-USDT", "BTC/USDT", spot, Decimal("0.5"), Decimal("0.001"))
+    ListingsFile(settings.listings_path).write({"okx": StoredVenue(1, (listing,), ())})
+    universe = make_universe(settings)
+    assert universe.instruments[("okx", "BTC/USDT")].tick_units == 50
+    groups = venue_groups(settings, universe)
+    assert [group.venues for group in groups] == [("okx",), ("kraken",)]
+    for group in groups:
+        for key, instrument in universe_of(group).instruments.items():
+            assert instrument == universe.instruments[key]

@@ -23,9 +23,11 @@ def list_venues(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output:
         row["oldest_book_ms"] = max((float(age) for age in row["book_age_ms"].values()), default=None)
         evidence = row["evidence"] or {}
         row["level"] = " ".join(str(evidence[k]) for k in ("level", "date", "capture_year") if evidence.get(k))
-    columns = ("venue", "mode", "is_simulated", "is_enabled", "is_killed", "state", "state_reason", "level")
-    figures = ("clock_offset_ms", "budget_left", "latency_ms", "oldest_book_ms")
-    show_rows(output, rows, (*columns, *figures, "symbols"), right=" ".join(figures))
+        off = [word for word, is_so in (("disabled", not row["is_enabled"]), ("killed", row["is_killed"])) if is_so]
+        row["why"] = "; ".join([*off, *filter(None, [row["state_reason"]])])
+        row["n_symbols"] = len(row["symbols"])
+    figures = ("clock_offset_ms", "budget_left", "oldest_book_ms", "n_symbols")
+    show_rows(output, rows, ("venue", "mode", "state", "level", *figures, "why"), right=" ".join(figures))
 
 
 @app.command()

@@ -24,7 +24,7 @@ from app.venues.cex.profile_table import profile_of
 from app.venues.exchange import ExchangeSpec
 from app.venues.ledger import ledger_path
 from app.venues.live_paper import LivePaperVenue
-from app.venues.live_universe import load_live_universe, read_live
+from app.venues.live_universe import ListingFacts, load_live_universe, read_live
 from app.venues.paper import PaperVenue, make_paper_venues
 from app.venues.registry import load_universe, ns_of_ms
 
@@ -47,9 +47,9 @@ class GroupKind(StrEnum):
 class GroupSpec(msgspec.Struct, frozen=True):
     """What one venue process is made of. Nothing here is secret: it travels as text.
 
-    `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has. `base_urls`: by
-    venue (`*`: all others), what stands in for its hosts. `account`: whose keys live orders are signed with.
-    `may_fail`: faults may be switched on (tests).
+    `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
+    table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts. `account`: whose keys live
+    orders are signed with. `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -58,6 +58,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     seed: int = 7
     max_book_age_ms: int = 0
     symbols: tuple[str, ...] = ()
+    facts: tuple[ListingFacts, ...] = ()
     base_urls: dict[str, str] = {}
     account: str = ""
     is_sandbox: bool = False
@@ -69,7 +70,7 @@ def universe_of(spec: GroupSpec) -> Universe:
     if spec.kind is GroupKind.SIMULATED:
         return load_universe(max_book_age_ms=spec.max_book_age_ms)
     mode = Mode.LIVE if spec.kind is GroupKind.LIVE else Mode.PAPER
-    return load_live_universe(spec.venues, spec.symbols, mode, max_book_age_ms=spec.max_book_age_ms)
+    return load_live_universe(spec.venues, spec.symbols, mode, facts=spec.facts, max_book_age_ms=spec.max_book_age_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,43 @@
-"""The universe of live markets: the shipped facts of a few majors, with fees from the tables and evidence per venue."""
+"""The universe of live markets: a few majors of the shipped table, with fees from the tables and evidence per venue.
+
+What `bestex venues refresh` has read goes over the table's facts. A symbol's scales are the table's own and no fact
+changes them: the log counts in them. A tick or lot that they cannot say becomes a multiple that they can.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from app.domain.enums import ContractKind, MarketKind, Mode
 from app.domain.errors import BadRequest
 from app.domain.fees import FeeSchedule, FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
-from app.domain.units import NANO_SCALE, parse_decimal, units_exact
+from app.domain.listing import Listing, instrument_of
+from app.domain.units import parse_decimal
 from app.domain.universe import Universe
 from app.domain.venue import Evidence, EvidenceLevel, Venue
-from app.venues.cex.profile_table import evidence_of
+from app.venues.cex.profile_table import evidence_of, profile_of, profiles
 from app.venues.fee_tables import reference_schedules
 from app.venues.registry import ns_of_ms
 
 LIVE: Final = Path(__file__).with_name("live.toml")
+
+
+class ListingFacts(msgspec.Struct, frozen=True):
+    """What a venue says of one market; decimals as text."""
+
+    venue: str
+    symbol: str
+    venue_symbol: str
+    tick: str
+    lot: str
+    min_qty: str
+    min_notional: str
 
 
 def load_live_universe(
@@ -27,17 +45,20 @@ def load_live_universe(
     symbols: Sequence[str] = (),
     mode: Mode = Mode.PAPER,
     *,
+    facts: Sequence[ListingFacts] = (),
     max_book_age_ms: int = 0,
-    path: Path = LIVE,
 ) -> Universe:
-    """The chosen venues and symbols of `path`; none chosen: all. Raises BadRequest for one that is not there."""
-    table = read_live(path)
-    rows: dict[str, Mapping[str, Mapping[str, Any]]] = table["venues"]
+    """The chosen venues and symbols; none chosen: all of the table. `facts` go over the table's, and bring venues.
+
+    Raises BadRequest for a venue or symbol that is not there.
+    """
+    table = read_live()
     known = {row["name"]: _symbol(row) for row in table["symbols"]}
+    rows = _rows(table, facts, known)
     _require("venue", venues, rows)
     _require("symbol", symbols, known)
     wanted = set(symbols or known)
-    chosen = {v: rows[v] for v in venues or rows if wanted & set(rows[v])}
+    chosen = {v: rows[v] for v in venues or table["venues"] if wanted & set(rows[v])}
     listed = {name for listings in chosen.values() for name in listings if name in wanted}
     schedules = {
         (v, MarketKind.SPOT): schedule
@@ -50,7 +71,7 @@ def load_live_universe(
         venues={v: _venue(v, table, mode, age_ms) for v in chosen},
         symbols={name: known[name] for name in known if name in listed},
         instruments={
-            (v, name): _instrument(v, known[name], listing)
+            (v, name): _instrument(known[name], listing)
             for v, listings in chosen.items()
             for name, listing in listings.items()
             if name in wanted
@@ -58,6 +79,36 @@ def load_live_universe(
         fees={v: _fee_tier(v, schedules.get((v, MarketKind.SPOT)), table) for v in chosen},
         schedules=schedules,
     )
+
+
+def facts_of(listings: Iterable[Listing]) -> tuple[ListingFacts, ...]:
+    """Those of `listings` that the table's symbols are about and that can be traded."""
+    known = {row["name"]: _symbol(row).fungible for row in read_live()["symbols"]}
+    return tuple(
+        ListingFacts(
+            each.venue,
+            each.unified,
+            each.venue_symbol,
+            *(format(step, "f") for step in (each.tick, each.lot, each.min_qty, each.min_notional)),
+        )
+        for each in listings
+        if each.is_active and known.get(each.unified) == each.fungible
+    )
+
+
+def _rows(
+    table: Mapping[str, Any], facts: Sequence[ListingFacts], known: Mapping[str, Symbol]
+) -> dict[str, dict[str, ListingFacts]]:
+    """By venue and symbol: the table's facts, under what was read since. A venue without a profile is left out."""
+    fields = ("venue_symbol", "tick", "lot", "min_qty", "min_notional")
+    rows = {
+        venue: {name: ListingFacts(venue, name, *(row[each] for each in fields)) for name, row in listings.items()}
+        for venue, listings in table["venues"].items()
+    }
+    for fact in facts:
+        if fact.symbol in known and fact.venue in profiles():
+            rows.setdefault(fact.venue, {})[fact.symbol] = fact
+    return rows
 
 
 def read_live(path: Path = LIVE) -> dict[str, Any]:
@@ -86,7 +137,7 @@ def _symbol(row: Mapping[str, Any]) -> Symbol:
 def _venue(venue_id: str, table: Mapping[str, Any], mode: Mode, max_book_age_ms: int) -> Venue:
     return Venue(
         venue_id=venue_id,
-        title=venue_id,
+        title=profile_of(venue_id).title,
         mode=mode,
         is_simulated=False,
         latency_ns=ns_of_ms(table["latency_ms"]),
@@ -97,18 +148,18 @@ def _venue(venue_id: str, table: Mapping[str, Any], mode: Mode, max_book_age_ms:
     )
 
 
-def _instrument(venue_id: str, symbol: Symbol, row: Mapping[str, Any]) -> Instrument:
-    min_lots: Decimal = parse_decimal(row["min_qty"]) / parse_decimal(row["lot"])
-    return Instrument(
-        venue=venue_id,
-        symbol=symbol.name,
-        venue_symbol=row["venue_symbol"],
+def _instrument(symbol: Symbol, facts: ListingFacts) -> Instrument:
+    listing = Listing(
+        venue=facts.venue,
+        venue_symbol=facts.venue_symbol,
+        unified=symbol.name,
         fungible=symbol.fungible,
-        tick_units=units_exact(parse_decimal(row["tick"]), symbol.price_scale),
-        lot_units=units_exact(parse_decimal(row["lot"]), symbol.qty_scale),
-        min_qty_lots=units_exact(min_lots, 0),
-        min_notional_nano=units_exact(parse_decimal(row["min_notional"]), NANO_SCALE),
+        tick=parse_decimal(facts.tick),
+        lot=parse_decimal(facts.lot),
+        min_qty=parse_decimal(facts.min_qty),
+        min_notional=parse_decimal(facts.min_notional),
     )
+    return instrument_of(listing, symbol)
 
 
 def _fee_tier(venue_id: str, schedule: FeeSchedule | None, table: Mapping[str, Any]) -> FeeTier:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from app.domain.enums import ContractKind, MarketKind, Mode
 from app.domain.errors import BadRequest
+from app.domain.instrument import FungibilityClass
+from app.domain.listing import Listing
 from app.domain.venue import EvidenceLevel
 from app.venues.cex.profile_table import profiles
-from app.venues.live_universe import evidence_for, load_live_universe, read_live
+from app.venues.live_universe import ListingFacts, evidence_for, facts_of, load_live_universe, read_live
 
 
 def test_majors_are_there_on_at_least_ten_venues_each_with_fee_and_evidence() -> None:
@@ -61,3 +65,33 @@ def test_the_engine_reads_all_this_without_loading_ccxt() -> None:
     words += "print([m for m in sys.modules if m.split('.')[0] in ('ccxt', 'aiohttp')])"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_was_read_since_goes_over_the_table_and_never_over_the_scales() -> None:
+    facts = (
+        ListingFacts("okx", "BTC/USDT", "BTC-USDT", "0.0005", "0.00000003", "0.00002", "7"),
+        ListingFacts("bitfinex", "BTC/USDT", "tBTCUST", "0.5", "0.0001", "0", "0"),
+        ListingFacts("nobody", "BTC/USDT", "X", "1", "1", "0", "0"),
+        ListingFacts("okx", "DOGE/USDT", "DOGE-USDT", "1", "1", "0", "0"),
+    )
+    universe = load_live_universe(("okx", "bitfinex"), ("BTC/USDT",), facts=facts)
+    okx, bitfinex = (universe.instruments[(v, "BTC/USDT")] for v in ("okx", "bitfinex"))
+    symbol = universe.symbols["BTC/USDT"]
+    assert (symbol.price_scale, symbol.qty_scale) == (2, 6)
+    assert (okx.tick_units, okx.lot_units, okx.min_qty_lots, okx.min_notional_nano) == (1, 3, 7, 7_000_000_000)
+    assert (bitfinex.tick_units, bitfinex.lot_units, bitfinex.venue_symbol) == (50, 100, "tBTCUST")
+    assert "bitfinex" not in load_live_universe(facts=facts).venues  # a venue is added where it is named
+    assert universe.venues["bitfinex"].title == "Bitfinex"
+
+
+def test_listings_of_other_classes_and_halted_ones_are_no_facts() -> None:
+    spot = FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT)
+    swap = FungibilityClass("BTC", "USDT", "USDT", ContractKind.LINEAR)
+    step = Decimal("0.01")
+    listed = Listing("okx", "BTC-USDT", "BTC/USDT", spot, step, step)
+    others = (
+        replace(listed, is_active=False),
+        replace(listed, unified="BTC/USDT:USDT", fungible=swap),
+        replace(listed, unified="LTC/USDT"),
+    )
+    assert facts_of([listed, *others]) == (ListingFacts("okx", "BTC/USDT", "BTC-USDT", "0.01", "0.01", "0", "0"),)
