@@ -7,10 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.domain.book import BookSnapshot
 from app.main import create_app
 from app.routing import search
 from app.settings import Settings
 from app.shm.segment import FOLDER
+from app.store.recording import ParquetRecording, open_recording
 from app.workers.plan_queue import RingPlanQueue
 from app.workers.venue_host import VenueProcesses
 
@@ -95,3 +97,18 @@ async def test_venues_in_a_process_of_their_own_start_and_end_with_the_lifespan(
         assert {venue for venue, _ in engine.market.book_age_ns(engine.now_ns())} == set(engine.universe.venues)
     assert not list(FOLDER.glob("bestex-test-venues-*"))
     assert running.returncode == 0
+
+
+async def test_books_of_venue_processes_are_recorded_as_the_engine_saw_them(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path, venues="process", shard="test-record", record_to=tmp_path / "day"))
+    async with app.router.lifespan_context(app):
+        engine = app.state.services.engine
+        async with asyncio.timeout(60):
+            while len(engine.market.book_age_ns(0)) < len(engine.universe.instruments):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+    recording = open_recording(tmp_path / "day")
+    assert isinstance(recording, ParquetRecording)
+    books = [event for market in recording.markets for event in recording.events(market)]
+    assert all(isinstance(book, BookSnapshot) for book in books)
+    assert {(book.venue, book.symbol) for book in books} == set(engine.universe.instruments)

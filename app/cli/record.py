@@ -20,6 +20,9 @@ def command(
     host: Annotated[str | None, typer.Option(help="address to listen on; 127.0.0.1 is the default")] = None,
     port: Annotated[int | None, typer.Option(help="8080 is the default")] = None,
     venues: Annotated[str | None, typer.Option(help="inline, process, or tcp://HOST:PORT of venues serve")] = None,
+    market: Annotated[
+        str | None, typer.Option(help="sim or live: simulated books, or real venues' public ones")
+    ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Runs the gateway until Ctrl-C; a segment every 5 s. Replay it with `bestex replay FOLDER`."""
@@ -30,5 +33,5 @@ def command(
         raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail})
     if (folder / "manifest.json").exists():
         raise CommandError(Exit.USAGE, f"{folder} already holds a recording: none is ever written over")
-    given = {"host": host, "port": port, "venues": venues, "record_to": folder}
+    given = {"host": host, "port": port, "venues": venues, "market": market, "record_to": folder}
     serve(settings_of(home, given), home.expanduser())

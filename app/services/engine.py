@@ -235,9 +235,7 @@ class Engine:
             if awaits and self.core.is_reached(symbol, *self.market.board.best(venue, symbol)):
                 self._put(BookReached(symbol), None)
             if self._book_listeners:
-                book = self.market.board.snapshot(venue, symbol)
-                if book is not None:
-                    self._tell(self._book_listeners, book)
+                self._tell(self._book_listeners, self.market.told(venue, symbol, self.clock.wall_ns()))
 
     def _tell(self, listeners: Sequence[Callable[[_T], None]], what: _T) -> None:
         """Tells every listener. One that breaks is our bug and has missed what nobody tells again: the process ends."""

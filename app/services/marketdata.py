@@ -30,6 +30,11 @@ class MarketData:
         self._last_ts_ns[(venue, symbol)] = self.board.received_ts_ns(venue, symbol)
         observe.book_received(venue, symbol, is_good=not self.board.is_gapped(venue, symbol))
 
+    def told(self, venue: str, symbol: str, now_ns: int) -> BookSnapshot | BookDelta:
+        """What a shared board shows of a book now: all of it, or a delta that fits nothing where it is barred."""
+        book = self.board.snapshot(venue, symbol)
+        return book if book is not None else BookDelta(venue, symbol, -1, 1, 0, now_ns, (), ())
+
     def book_age_ns(self, now_ns: int) -> dict[tuple[str, str], int]:
         """Age of each book that ever came."""
         return {key: now_ns - ts_ns for key, ts_ns in self._last_ts_ns.items()}

@@ -36,7 +36,7 @@ from app.domain.recorded import (
     SentChild,
 )
 from app.domain.universe import Universe
-from app.domain.venue import Venue
+from app.domain.venue import Evidence, EvidenceLevel, Venue
 from app.store.recording_l2 import L2Set
 
 FORMAT: Final = "bestex-recording"
@@ -336,7 +336,9 @@ def _plain_fields(value: Any) -> dict[str, Any]:
 
 
 def _universe_of(plain: dict[str, Any]) -> Universe:
-    venues = [Venue(**{**v, "mode": Mode(v["mode"])}) for v in plain["venues"]]
+    venues = [
+        Venue(**{**v, "mode": Mode(v["mode"]), "evidence": _evidence_of(v.get("evidence"))}) for v in plain["venues"]
+    ]
     symbols = [Symbol(**{**s, "fungible": _fungible_of(s["fungible"])}) for s in plain["symbols"]]
     instruments = [Instrument(**{**i, "fungible": _fungible_of(i["fungible"])}) for i in plain["instruments"]]
     fees = [FeeTier(**f) for f in plain["fees"]]
@@ -346,6 +348,10 @@ def _universe_of(plain: dict[str, Any]) -> Universe:
         instruments={(i.venue, i.symbol): i for i in instruments},
         fees={f.venue: f for f in fees},
     )
+
+
+def _evidence_of(plain: dict[str, Any] | None) -> Evidence | None:
+    return Evidence(**{**plain, "level": EvidenceLevel(plain["level"])}) if plain else None
 
 
 def _fungible_of(plain: dict[str, Any]) -> FungibilityClass:

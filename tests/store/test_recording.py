@@ -19,7 +19,7 @@ from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.recorded import RawFrame, RecordedBatch, RecordingGap, SentChild
 from app.domain.universe import Universe
-from app.domain.venue import Venue
+from app.domain.venue import Evidence, EvidenceLevel, Venue
 from app.store.recording import MANIFEST, ParquetRecording, RecordingWriter, open_recording
 
 SPOT = FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT)
@@ -164,3 +164,11 @@ def test_a_folder_without_a_recording_says_so(tmp_path: Path) -> None:
         open_recording(tmp_path)
     with pytest.raises(BadRequest, match="not_a_recording"):
         open_recording(tmp_path / "absent")
+
+
+def test_what_proved_a_real_venues_adapter_is_in_its_recordings(tmp_path):
+    proven = Evidence(EvidenceLevel.L1, "2026-11-26", "2021")
+    recorded = universe()
+    venues = {name: replace(venue, evidence=proven) for name, venue in recorded.venues.items()}
+    RecordingWriter(tmp_path / "day", replace(recorded, venues=venues), 1, "0.1.0").close((), 2)
+    assert {venue.evidence for venue in ParquetRecording(tmp_path / "day").universe.venues.values()} == {proven}
