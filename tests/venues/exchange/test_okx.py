@@ -132,5 +132,5 @@ async def test_orders_over_the_socket(world: World) -> None:
             world.control.orders("okx", account)[0] | {"price": "98", "qty": "2", "client_id": "ws1"}
             == (world.control.orders("okx", account)[0])
         )
-        await client.cancel_order_ws(order["id"], CASE.symbol)
+        await client.cancel_order_ws(order["id"], CASE.symbol, {"instId": "BTC-USDT"})
         assert world.control.orders("okx", account)[0]["state"] == "canceled"
