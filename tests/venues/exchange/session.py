@@ -69,6 +69,7 @@ class Session:
         self._socket = web.WebSocketResponse(autoping=False, max_msg_size=0)
         self._out: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._login: asyncio.Task[None] | None = None
 
     def push(self, message: Any, route: str = "") -> None:
         """Send a message. `route` is "book", "trades", "order", "fill" or "balance" where faults may meet it."""
@@ -99,6 +100,8 @@ class Session:
         task = asyncio.get_running_loop().create_task(self._request(kind, act, reply))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if kind == "auth":
+            self._login = task
 
     def disconnect(self) -> None:
         self._out.put_nowait(None)
@@ -113,6 +116,7 @@ class Session:
             await self._read()
         finally:
             self.protocol.sessions.remove(self)
+            self.protocol.on_close(self)
             for task in (writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
@@ -126,6 +130,9 @@ class Session:
                 await self._socket.pong(message.data)
             elif message.type is WSMsgType.TEXT:
                 self.protocol.on_text(self, message.data)
+                if self._login is not None:  # what comes behind a log-in finds it done
+                    login, self._login = self._login, None
+                    await login
 
     async def _write(self) -> None:
         while (frame := await self._out.get()) is not None:

@@ -15,6 +15,7 @@ from .markets import Kind, Market, Refused
 from .units import MILLION
 
 OUTSIDE, FEES, HOUSE = "outside", "fees", "house"
+OPTION_FEE_CAP_PPM = 125_000  # Deribit's and OKX's: no fee above an eighth of the premium
 
 
 @dataclass(slots=True)
@@ -167,6 +168,8 @@ class Accounts:
         ppm = market.maker_ppm if liquidity == "maker" else market.taker_ppm
         fee_in, fee_on = self._fee_basis(order, cash, lots)
         fee = 0 if account.name == HOUSE else market.fee(fee_on, ppm)
+        if market.kind is Kind.OPTION:
+            fee = min(fee, market.fee(cash, OPTION_FEE_CAP_PPM))
         deltas: dict[str, int] = defaultdict(int)
         realised = 0
         if market.is_derivative:
@@ -185,6 +188,8 @@ class Accounts:
 
     def _fee_basis(self, order: Order, cash: int, lots: int) -> tuple[str, int]:
         market = order.market
+        if market.kind is Kind.OPTION:
+            return market.cash, market.base_atoms(lots)  # on what the contracts stand for, not on the premium
         if market.fee_in == "received" and not market.is_derivative and order.side == BUY:
             return market.base, market.base_atoms(lots)
         return market.cash, cash

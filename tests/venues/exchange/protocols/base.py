@@ -159,6 +159,9 @@ class Protocol:
     def on_text(self, session: Session, text: str) -> None:
         """A message came. Answer with `session.push(...)`, or `session.request(...)` for what faults should meet."""
 
+    def on_close(self, session: Session) -> None:
+        """A connection ended, by whichever side."""
+
     def on_second(self, session: Session) -> None:
         """Called about once a second for each connection: heartbeats."""
 
