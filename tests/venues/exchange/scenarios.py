@@ -45,6 +45,7 @@ class Case:
     duplicates: str = "refused"  # "refused" | "same" (answers with the old order) | "allowed"
     post_only: str = "refused"  # "refused" | "canceled"
     wrong_signature: str = "AuthenticationError"
+    closes_as: str = "canceled"  # what ccxt calls an order that is canceled after it filled in part
     watches: tuple[str, ...] = ("orders", "trades")
     depth: int | None = None
     swap: str = ""
@@ -142,6 +143,15 @@ def levels(rows: Any) -> list[tuple[Decimal, Decimal]]:
     return [(exact(row[0]), exact(row[1])) for row in rows]
 
 
+async def first_book(client: Any, symbol: str, depth: int | None, nudge: Callable[[], None]) -> Any:
+    """The watched book once it stands. Some clients fetch the snapshot only after a change: `nudge` makes one."""
+    watching = asyncio.create_task(client.watch_order_book(symbol, depth))
+    async with asyncio.timeout(WAIT_S):
+        while not (await asyncio.wait({watching}, timeout=0.05))[0]:
+            nudge()
+    return await watching
+
+
 async def rest_book_equals_the_engines(world: World) -> None:
     case = world.case
     world.control.step(case.venue, case.market, 20)
@@ -161,7 +171,7 @@ async def watched_book_equals_the_engines(world: World, steps: int = 60) -> None
     world.control.step(case.venue, case.market, 5)
     async with world.client() as client:
         await client.load_markets()
-        book = await asyncio.wait_for(client.watch_order_book(case.symbol, case.depth), WAIT_S)
+        book = await first_book(client, case.symbol, case.depth, lambda: world.control.step(case.venue, case.market))
 
         async def watch() -> None:
             while True:
@@ -426,7 +436,7 @@ async def a_gap_or_silence_is_felt(world: World) -> None:
     world.control.freeze(case.venue, case.market, False)
     async with world.client() as client:
         await world.load(client)
-        await asyncio.wait_for(client.watch_order_book(case.symbol, case.depth), WAIT_S)
+        await first_book(client, case.symbol, case.depth, lambda: world.control.step(case.venue, case.market))
         gap = world.control.switch("book_gap", venue=case.venue, times=1)
         world.control.step(case.venue, case.market)
         await until(lambda: any(r["id"] == gap and r["hits"] == 1 for r in world.control.rules()), "the gap")
@@ -445,11 +455,15 @@ async def a_perpetual_trades(world: World) -> None:
     case, account = world.case, world.open_account()
     assert case.swap
     size = case.swap_qty
-    world.control.set_book(case.venue, case.swap_market, (("1000", "5000"),), (("1001", "5000"),))
+
+    def quote() -> None:
+        world.control.set_book(case.venue, case.swap_market, (("1000", "5000"),), (("1001", "5000"),))
+
+    quote()
     async with world.client(account) as client:
         await world.load(client)
-        book = await asyncio.wait_for(client.watch_order_book(case.swap, case.depth), WAIT_S)
-        assert exact(book["bids"][0][0]) == 1000
+        book = await first_book(client, case.swap, case.depth, quote)
+        await until(lambda: [exact(row[0]) for row in book["bids"]] == [1000], "the quoted book")
         heard: dict[str, Any] = {}
 
         async def listen() -> None:
