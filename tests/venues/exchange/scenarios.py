@@ -114,6 +114,7 @@ class World:
                 await stranger.load_markets()
                 self._markets = list(stranger.markets.values())
         client.set_markets(self._markets)
+        client.open()  # KuCoin's client spawns a task before its first request
 
 
 async def until(check: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
