@@ -94,6 +94,8 @@ class Exchange:
         self.listeners: list[Callable[[Event], None]] = []
         self._by_client: dict[tuple[str, str], Order] = {}
         self._client_orders: dict[str, list[Order]] = {}
+        self._order_fills: dict[str, list[Fill]] = {}
+        self._client_fills: dict[str, list[Fill]] = {}
         self._clock_ns = clock_ns
         self._last_ns = 0
         self._order_ids = itertools.count(habits.first_order_id)
@@ -201,7 +203,11 @@ class Exchange:
         return list(self._client_orders.get(account, ()))
 
     def fills_of(self, account: str) -> list[Fill]:
-        return [fill for fill in self.fills if fill.account == account]
+        return list(self._client_fills.get(account, ()))
+
+    def fills_of_order(self, order: Order) -> list[Fill]:
+        """Its fills, oldest first."""
+        return list(self._order_fills.get(order.id, ()))
 
     def set_book(self, market: str, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]) -> None:
         """Replace everything the house quotes in a market by exactly these levels; clients' orders stay."""
@@ -372,6 +378,8 @@ class Exchange:
         for order, fill, deltas in told:
             if order.account != HOUSE:
                 self.fills.append(fill)
+                self._client_fills.setdefault(order.account, []).append(fill)
+                self._order_fills.setdefault(order.id, []).append(fill)
                 self._tell(OrderChange(order, "fill", now_ns, fill))
                 self._tell(BalanceChange(order.account, tuple(deltas.items()), "fill", now_ns))
         self._tell(trade)

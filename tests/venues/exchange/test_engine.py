@@ -236,3 +236,26 @@ def test_closing_an_inverse_position_realises_the_difference_in_coin():
     exchange.place("a", Ticket("INV", BUY, "10000", reduce_only=True))
     fee = atoms("0.25") * 500 // 1_000_000
     assert exchange.accounts["a"].total["BTC"] - before == atoms("0.05") - fee
+
+
+def test_the_ledgers_deltas_cancel_out_in_every_trade():
+    """Maker, taker and fees, from the ledger alone: nothing appears and nothing is lost, to the last unit."""
+    exchange = booked()
+    exchange.place("a", Ticket("BTCUSDT", BUY, "1", "100"))
+    exchange.place("b", Ticket("BTCUSDT", SELL, "3.00001", "99.8"))
+    exchange.place("b", Ticket("BTCUSDT", BUY, "4", "100.2", "IOC"))
+    sums: dict[str, int] = {}
+    for entry in exchange.ledger.entries("balance"):
+        sums[entry.data["currency"]] = sums.get(entry.data["currency"], 0) + atoms(entry.data["delta"])
+    assert set(sums) == {"BTC", "USDT"} and not any(sums.values())
+    assert sum(atoms(e.data["fee"]) for e in exchange.ledger.entries("fill", "b") if e.data["fee"] != "0") > 0
+
+
+def test_an_options_fee_is_on_the_underlying_and_capped_by_the_premium():
+    option = Market("OPT", "BTC", "USD", "0.0001", "0.1", "0.1", Kind.OPTION, "BTC", taker_ppm=300, fee_in="settle")
+    exchange = opened(Habits(), option)
+    exchange.set_book("OPT", [("0.0001", "10")], [("0.0002", "10"), ("0.1", "10")])
+    cheap = exchange.place("a", Ticket("OPT", BUY, "10", "0.0002"))
+    dear = exchange.place("a", Ticket("OPT", BUY, "1", "0.1"))
+    assert cheap.fees == {"BTC": atoms("0.00025")}  # an eighth of 0.002
+    assert dear.fees == {"BTC": atoms("0.0003")}

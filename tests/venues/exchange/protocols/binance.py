@@ -201,7 +201,7 @@ class Binance(Protocol):
         order = self.exchange.place(call.owner, ticket)
         if market.kind is Kind.LINEAR:
             return futures_row(order)
-        return placed(order, [fill for fill in self.exchange.fills if fill.order_id == order.id])
+        return placed(order, self.exchange.fills_of_order(order))
 
     def _place_futures(self, call: Call) -> Any:
         try:

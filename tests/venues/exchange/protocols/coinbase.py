@@ -203,7 +203,7 @@ class Coinbase(Protocol):
     # -- queries ---------------------------------------------------------------------------------------------------
 
     def _fills_of(self, order: Order) -> list[Fill]:
-        return [fill for fill in self.exchange.fills if fill.order_id == order.id]
+        return self.exchange.fills_of_order(order)
 
     def _order(self, call: Call) -> Any:
         order = self.visible(self.exchange.by_id(call.owner, call.params["id"]))

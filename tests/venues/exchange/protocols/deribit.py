@@ -238,7 +238,7 @@ class Deribit(Protocol):
             reduce_only=_true(params.get("reduce_only")),
         )
         order = self.exchange.place(account, ticket)
-        trades = [trade_row(fill) for fill in self.exchange.fills if fill.order_id == order.id]
+        trades = [trade_row(fill) for fill in self.exchange.fills_of_order(order)]
         return {"order": order_row(order), "trades": trades}
 
     def _named(self, account: str, params: Params) -> Order:

@@ -14,7 +14,7 @@ from tests.venues.exchange.engine import Event, Exchange, Ticket
 from tests.venues.exchange.faults import Faults
 from tests.venues.exchange.markets import Habits, Market, Refused
 from tests.venues.exchange.session import Session
-from tests.venues.exchange.settlement import Account, Fill
+from tests.venues.exchange.settlement import Account
 from tests.venues.exchange.units import fixed, text
 
 from .base import Answer, Call, Protocol, Refusal, Route
@@ -245,10 +245,7 @@ class Kraken(Protocol):
     # -- queries ---------------------------------------------------------------------------------------------------
 
     def _rows(self, orders: list[Order]) -> dict[str, Any]:
-        fills: dict[str, list[Fill]] = {}
-        for fill in self.exchange.fills:
-            fills.setdefault(fill.order_id, []).append(fill)
-        return {order.id: order_row(order, fills.get(order.id, [])) for order in orders}
+        return {order.id: order_row(order, self.exchange.fills_of_order(order)) for order in orders}
 
     def _of_client(self, call: Call, is_open: bool) -> list[Order]:
         client_id, userref = call.form.get("cl_ord_id", ""), call.form.get("userref", "")

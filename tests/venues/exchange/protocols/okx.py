@@ -257,8 +257,8 @@ class Okx(Protocol):
         return wrapped([self._row(order)])
 
     def _row(self, order: Order) -> dict[str, Any]:
-        last = next((fill for fill in reversed(self.exchange.fills) if fill.order_id == order.id), None)
-        return order_row(order, last)
+        fills = self.exchange.fills_of_order(order)
+        return order_row(order, fills[-1] if fills else None)
 
     def _open_orders(self, call: Call) -> Answer:
         found = [o for o in self._filtered(call) if o.is_open]
