@@ -43,7 +43,6 @@ BASIS = (
     Basis("JWT by ES256 or Ed25519: sub, uri, nbf, exp; 401 `Unauthorized`", "document", "Coinbase CDP authentication"),
     Basis("products, product_book, accounts, orders, fills", "document", _REST),
     Basis("level2: snapshot and updates in l2_data, sequence_num counted per connection", "document", _WS),
-    Basis("level2 of the retired feed", "recording", "wire/COINBASE (order of snapshot and updates only)"),
     Basis("one update for every change", "assumption", "the venue joins changes of a moment; same books"),
     Basis("user channel: orders without single fills, cumulative sums only", "document", _WS + ", user channel"),
     Basis("a client_order_id used before: the old order comes back", "document", _REST + ", create order"),
