@@ -68,11 +68,12 @@ class World:
         self._markets: list[Any] = []
         self._accounts: list[str] = []
 
-    def open_account(self) -> str:
-        """A rich account of its own; its name, which is part of its key."""
+    def open_account(self, *permissions: str) -> str:
+        """A rich account of its own; its name, which is part of its key. May read and trade when nothing is said."""
         name, case = f"acct{next(_numbers)}", self.case
         self._accounts.append(name)
-        self.control.account(case.venue, name, self.key(name), case.secret, case.passphrase, balances=dict(RICH))
+        key, granted = self.key(name), permissions or ("read", "trade")
+        self.control.account(case.venue, name, key, case.secret, case.passphrase, granted, dict(RICH))
         return name
 
     def key(self, name: str) -> str:
@@ -451,6 +452,17 @@ async def a_gap_or_silence_is_felt(world: World) -> None:
         world.control.clear(mute)
 
 
+async def a_read_only_key_cannot_trade(world: World) -> None:
+    case, account = world.case, world.open_account("read")
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        await client.fetch_balance(dict(case.params))
+        order = client.create_order(case.symbol, "limit", "buy", 1, 99, dict(case.params))
+        await refused(order, "ExchangeError", "OperationFailed")  # ccxt takes Binance's -2015 for a rate limit
+    assert not world.control.orders(case.venue, account)
+
+
 async def a_perpetual_trades(world: World) -> None:
     """A position is opened, read, reduced and closed; a resting order and its cancel are told by the stream."""
     case, account = world.case, world.open_account()
@@ -511,3 +523,4 @@ ALL = (
     faults_of_fills_happen,
     a_gap_or_silence_is_felt,
 )
+PERPETUAL = (a_perpetual_trades, a_read_only_key_cannot_trade)

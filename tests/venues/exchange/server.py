@@ -18,7 +18,7 @@ from .faults import Fault, Faults
 from .ledger import Ledger
 from .maker import Maker
 from .protocols.base import Answer, Call, Protocol, Refusal
-from .session import Session, perform
+from .session import MALFORMED, Session, note, perform
 
 T = TypeVar("T")
 
@@ -167,6 +167,8 @@ class LocalExchange:
                 call.account = protocol.authenticate(call)
         except Refusal as refusal:
             return protocol.dress(call, route, refusal.answer)
+        except MALFORMED as error:
+            return protocol.malformed(note(protocol, "auth", error))
 
         def act() -> Answer:
             result = route.handler(call)

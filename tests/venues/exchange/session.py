@@ -13,6 +13,8 @@ from .faults import Fault
 from .markets import Refused
 from .protocols.base import Answer, Protocol, Refusal
 
+MALFORMED = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
+
 
 async def perform(protocol: Protocol, kind: str, account: str, act: Callable[[], Answer]) -> Answer | None:
     """The answer to a request that met the faults on its way; None when nobody will ever hear one."""
@@ -55,6 +57,15 @@ def answered(protocol: Protocol, kind: str, act: Callable[[], Answer]) -> Answer
         return refusal.answer
     except Refused as refused:
         return protocol.refused(refused.code, refused.detail, kind)
+    except MALFORMED as error:
+        return protocol.malformed(note(protocol, kind, error))
+
+
+def note(protocol: Protocol, where: str, error: Exception) -> str:
+    """What was wrong with a message that could not be read; kept in the ledger, where who sent none may look."""
+    exchange, words = protocol.exchange, repr(error)
+    exchange.ledger.append(exchange.now_ns(), protocol.venue, "malformed", "", where=where, error=words)
+    return words
 
 
 class Session:
@@ -129,10 +140,16 @@ class Session:
             if message.type is WSMsgType.PING:
                 await self._socket.pong(message.data)
             elif message.type is WSMsgType.TEXT:
-                self.protocol.on_text(self, message.data)
+                self._hear(message.data)
                 if self._login is not None:  # what comes behind a log-in finds it done
                     login, self._login = self._login, None
                     await login
+
+    def _hear(self, text: str) -> None:
+        try:
+            self.protocol.on_text(self, text)
+        except MALFORMED as error:
+            self.push(self.protocol.malformed(note(self.protocol, "socket", error)).body)
 
     async def _write(self) -> None:
         while (frame := await self._out.get()) is not None:

@@ -26,9 +26,10 @@ def world() -> Iterator[World]:
     with LocalExchange(["binance"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_perpetual_trades), ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, *scenarios.PERPETUAL), ids=lambda s: s.__name__)
 async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
 
@@ -79,6 +80,23 @@ async def test_a_cancel_tells_both_client_ids(world: World) -> None:
             assert (await socket.receive_json())["result"]["status"] == "FILLED"
             await socket.send_json({"id": 3, "method": "order.place", "params": params | {"signature": "0"}})
             assert (await socket.receive_json())["error"]["code"] == -1022
+
+
+async def test_a_spot_order_is_replaced_and_bad_words_are_told(world: World) -> None:
+    account = world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        order = await client.create_order(CASE.symbol, "limit", "buy", 1, 99)
+        fresh = await client.edit_order(order["id"], CASE.symbol, "limit", "buy", 2, 98)
+        rows = world.control.orders("binance", account)
+        assert [(row["state"], row["qty"]) for row in rows] == [("canceled", "1"), ("open", "2")]
+        assert rows[1]["id"] == fresh["id"]
+        gone = client.edit_order(order["id"], CASE.symbol, "limit", "buy", 2, 98)
+        assert "-2011" in str(await refused(gone, "ExchangeError"))
+        stop = client.privatePostOrder({"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS", "quantity": "1"})
+        assert "-1116" in str(await refused(stop, "ExchangeError"))
+        assert (await client.fetch_trading_fee(CASE.symbol))["taker"] == 0.001
 
 
 async def test_futures_amend_and_count_down(world: World) -> None:

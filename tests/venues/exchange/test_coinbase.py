@@ -33,9 +33,10 @@ def world() -> Iterator[World]:
     with LocalExchange(["coinbase"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_read_only_key_cannot_trade), ids=lambda s: s.__name__)
 async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
 

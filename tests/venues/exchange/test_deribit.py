@@ -32,9 +32,10 @@ def world() -> Iterator[World]:
     with LocalExchange(["deribit"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_perpetual_trades), ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, *scenarios.PERPETUAL), ids=lambda s: s.__name__)
 async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
 

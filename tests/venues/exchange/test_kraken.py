@@ -35,9 +35,10 @@ def world() -> Iterator[World]:
     with LocalExchange(["kraken"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_read_only_key_cannot_trade), ids=lambda s: s.__name__)
 async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
 
@@ -90,6 +91,11 @@ async def test_words_are_krakens(world: World) -> None:
         await client.cancel_order(None, CASE.symbol, {"clientOrderId": "mine"})
         closed = await client.fetch_closed_orders(params={"clientOrderId": "mine"})
         assert [(row["id"], row["status"]) for row in closed] == [(order["id"], "canceled")]
+        await client.create_order(CASE.symbol, "limit", "buy", 1, 99)
+        await client.cancel_all_orders_after(1000)
+        await scenarios.until(
+            lambda: world.control.orders("kraken", account)[-1]["state"] == "canceled", "the deadline"
+        )
         long = client.create_order(CASE.symbol, "limit", "buy", 1, 99, {"clientOrderId": "x" * 19})
         assert "cl_ord_id" in str(await refused(long, "ExchangeError"))
         small = client.create_order(CASE.symbol, "limit", "buy", 0.00001, 99)

@@ -86,3 +86,12 @@ def test_localise_keeps_the_real_host_in_the_path() -> None:
 
     client = localise(ccxt.okx(), 1234)
     assert client.urls["api"]["rest"] == "http://127.0.0.1:1234/www.okx.com"
+
+
+def test_what_cannot_be_read_is_told_and_noted() -> None:
+    """Not an exception of the server: the venue's own word for it, and a line in the ledger."""
+    with LocalExchange(["binance"]) as server:
+        with pytest.raises(HTTPError, match="400"):
+            urlopen(f"http://127.0.0.1:{server.port}/api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=ten", timeout=5)
+        (entry,) = server.control.ledger("malformed")
+        assert "ten" in entry["data"]["error"]

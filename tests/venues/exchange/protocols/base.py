@@ -136,6 +136,10 @@ class Protocol:
         """Headers that the venue adds to every answer."""
         return answer
 
+    def malformed(self, detail: str) -> Answer:
+        """The answer to a request that could not be read."""
+        return Answer({"error": f"malformed request: {detail}"}, 400)
+
     def unknown_route(self, call: Call) -> Answer:
         return Answer({"error": f"no route {call.method} {call.path}"}, 404)
 

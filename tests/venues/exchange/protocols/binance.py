@@ -144,6 +144,9 @@ class Binance(Protocol):
     def lie(self) -> Answer:
         return error(-1006, "An unexpected response was received from the message bus. Execution status unknown.")
 
+    def malformed(self, detail: str) -> Answer:
+        return error(-1102, f"Mandatory parameter was not sent, was empty/null, or malformed: {detail}")
+
     def unknown_route(self, call: Call) -> Answer:
         return Answer("<html><body><h1>404 Not found</h1></body></html>", 404, {"Content-Type": "text/html"})
 

@@ -107,6 +107,9 @@ class Coinbase(Protocol):
     def lie(self) -> Answer:
         return problem("unknown", "Something went wrong", 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return problem("INVALID_ARGUMENT", detail, 400)
+
     # -- markets ---------------------------------------------------------------------------------------------------
 
     def _fiat(self, _: Call) -> Any:

@@ -179,6 +179,9 @@ class Deribit(Protocol):
     def lie(self) -> Answer:
         return failed(13888, "timed_out")
 
+    def malformed(self, detail: str) -> Answer:
+        return failed(-32602, "Invalid params", detail)
+
     def unknown_route(self, call: Call) -> Answer:
         return failed(-32601, "Method not found", status=404)
 

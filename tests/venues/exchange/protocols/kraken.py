@@ -117,6 +117,9 @@ class Kraken(Protocol):
     def lie(self) -> Answer:
         return failed("EGeneral:Internal error", 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return failed("EGeneral:Invalid arguments")
+
     def unknown_route(self, call: Call) -> Answer:
         return failed("EGeneral:Unknown method", 404)
 

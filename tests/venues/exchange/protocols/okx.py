@@ -123,6 +123,9 @@ class Okx(Protocol):
     def lie(self) -> Answer:
         return failed("50026", "System error. Please try again later.", 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return failed("51000", f"Parameter error: {detail}", 400)
+
     def unknown_route(self, call: Call) -> Answer:
         return failed("404", "Not Found", 404)
 
