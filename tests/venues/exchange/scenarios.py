@@ -46,6 +46,7 @@ class Case:
     post_only: str = "refused"  # "refused" | "canceled"
     wrong_signature: str = "AuthenticationError"
     closes_as: str = "canceled"  # what ccxt calls an order that is canceled after it filled in part
+    uid: str = ""
     watches: tuple[str, ...] = ("orders", "trades")
     depth: int | None = None
     swap: str = ""
@@ -96,7 +97,7 @@ class World:
         case = self.case
         settings: dict[str, Any] = {"enableRateLimit": False, "timeout": 4000, "options": dict(case.options)}
         if name:
-            settings |= {"apiKey": self.key(name), "secret": secret or case.secret}
+            settings |= {"apiKey": self.key(name), "secret": secret or case.secret, "uid": case.uid}
             if case.passphrase:
                 settings["password"] = case.passphrase
         client = localise(getattr(ccxt.pro, case.venue)(settings), self.server.port)
