@@ -74,6 +74,7 @@ class Session:
     def __init__(self, protocol: Protocol, host: str, path: str, raw_query: str) -> None:
         self.protocol, self.host, self.path = protocol, host, path
         self.query = dict(parse_qsl(raw_query))
+        self.address = ""  # host and port as the client wrote them
         self.account = ""
         self.state: dict[str, Any] = {}
         self.is_silent = False
@@ -119,6 +120,7 @@ class Session:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Run the connection to its end."""
+        self.address = request.host
         await self._socket.prepare(request)
         self.protocol.sessions.append(self)
         writer = asyncio.get_running_loop().create_task(self._write())
