@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.venues.exchange.scenarios")
+pytest.register_assert_rewrite("tests.venues.exchange.scenarios", "tests.venues.exchange.world")

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from tests.venues.exchange.faults import Fault, Faults
-from tests.venues.exchange.scenarios import RICH, Case, World, until
 from tests.venues.exchange.server import LocalExchange
+from tests.venues.exchange.world import RICH, Case, World, until
 
 CASE = Case("binance", options={"fetchMarkets": {"types": ["spot"]}})
 
