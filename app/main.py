@@ -45,18 +45,16 @@ def _hosting(settings: Settings) -> Hosting | None:
 
     def hosted(universe: Universe, clock: Clock) -> VenueProcesses:
         name = f"{settings.shard}-{os.getpid()}"
-        desk = LiveDesk(_desk_options(settings, name), universe, clock) if settings.mode == "live" else None
+        desk = LiveDesk(_desk_options(settings), universe) if settings.mode == "live" else None
         return VenueProcesses(name, universe, venue_groups(settings, universe), clock, desk=desk)
 
     return hosted
 
 
-def _desk_options(settings: Settings, name: str) -> DeskOptions:
+def _desk_options(settings: Settings) -> DeskOptions:
     live = settings.live
     kek = f"file:{settings.kek_path}"
-    return DeskOptions(
-        settings.vault_path, kek, live.account, settings.shard, name, live.urls, is_sandbox=live.is_sandbox
-    )
+    return DeskOptions(settings.vault_path, kek, live.account, settings.shard, live.urls, is_sandbox=live.is_sandbox)
 
 
 def _queue(settings: Settings) -> PlanQueue | None:

@@ -6,6 +6,7 @@ Books do not pass here: that process writes them to the shared board itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from app import observe
@@ -54,6 +55,7 @@ class LinkedVenue(VenueBase):
         self._dialogue = Dialogue(venue_id, clock, lambda: self._pipe_line)
         self._health = VenueHealth(venue_id, VenueState.DOWN, "venue process not started", clock.wall_ns())
         self._heard_ns = 0
+        self._lack = ""
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """The process has its own life; here only the sink is kept."""
@@ -83,11 +85,13 @@ class LinkedVenue(VenueBase):
         self._dialogue.set_faults(faults)
 
     def health(self) -> VenueHealth:
-        """As its process last said, unless that is silent."""
+        """As its process last said, unless that is silent, or nothing new may go there for another reason."""
         silent_ns = self._clock.monotonic_ns() - self._heard_ns
         if self._pipe_line is not None and silent_ns > SILENT_AFTER_NS:
             reason = f"venue process silent for {silent_ns // 1_000_000} ms"
             return VenueHealth(self.venue_id, VenueState.DOWN, reason, self._health.since_ts_ns)
+        if self._lack and self._health.state is VenueState.UP:
+            return replace(self._health, state=VenueState.DEGRADED, reason=self._lack)
         return self._health
 
     # its keeper's
@@ -102,6 +106,10 @@ class LinkedVenue(VenueBase):
         self._pipe_line = None
         self._health = VenueHealth(self.venue_id, VenueState.DOWN, reason, self._clock.wall_ns())
         self._dialogue.lose(code)
+
+    def bar(self, lack: str) -> None:
+        """Nothing new goes there while `lack` says why; cancels and questions do."""
+        self._lack = lack
 
     def take_health(self, health: VenueHealth) -> None:
         self._heard_ns = self._clock.monotonic_ns()

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from app import observe
-from app.domain.errors import InvariantBroken
+from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.ports import BooksSink, Clock, VenuePort
 from app.domain.statement import VenueState
 from app.domain.universe import Universe
@@ -93,7 +93,7 @@ class VenueProcesses:
         if sorted(told) != sorted(universe.venues):
             raise InvariantBroken(reason="each venue belongs to one group", venues=", ".join(sorted(told)))
         self.policy = policy or HostPolicy()
-        self._desk = desk
+        self.desk = desk
         self._clock = clock
         self._listings = list(universe.instruments)
         segment.sweep()
@@ -112,7 +112,7 @@ class VenueProcesses:
     def _lay_out(self, name: str, spec: GroupSpec) -> Group:
         made = segment.create(name, Kind.LINK, LINK_WORDS)
         bells = LinkBells(Bell(), Bell(), Bell())
-        token_of = None if self._desk is None else self._desk.token_of
+        token_of = None if self.desk is None else self.desk.token_of
         venues = {venue_id: LinkedVenue(venue_id, self._clock, token_of) for venue_id in spec.venues}
         return Group(spec, open_link(made, bells), made, venues)
 
@@ -121,8 +121,12 @@ class VenueProcesses:
     async def start(self, on_books: BooksSink) -> None:
         """Starts every process; waits a little for their first words, then goes on without those that are away."""
         self._on_books = on_books
-        if self._desk is not None:
-            await self._desk.start()
+        if self.desk is not None:
+            try:
+                await self.desk.start()
+            except BaseException:
+                self._release()
+                raise
         loop = asyncio.get_running_loop()
         for group in self.groups:
             loop.add_reader(group.link.bells.engine.fileno(), self._listen, group)
@@ -152,13 +156,18 @@ class VenueProcesses:
             await self._end(group)
             loop.remove_reader(group.link.bells.engine.fileno())
             loop.remove_reader(group.link.bells.books.fileno())
+        self._release()
+        if self.desk is not None:
+            await self.desk.stop()
+
+    def _release(self) -> None:
+        """Lets go what all processes share. None of them lives."""
+        for group in self.groups:
             group.link.bells.close()
             group.link_segment.unlink()
         for descriptor in self._lifeline:
             os.close(descriptor)
         self._board_segment.unlink()
-        if self._desk is not None:
-            await self._desk.stop()
 
     async def _end(self, group: Group) -> None:
         process = group.process
@@ -179,7 +188,7 @@ class VenueProcesses:
         group.link.to_engine.arm()
         bells = group.link.bells
         descriptors = (bells.worker.fileno(), bells.engine.fileno(), bells.books.fileno())
-        signer = None if self._desk is None else self._desk.channel(group.spec.venues)
+        signer = None if self.desk is None else self.desk.channel(group.spec.venues)
         spec = WorkerSpec(
             group=group.spec,
             board=self._board_segment.name,
@@ -296,13 +305,25 @@ class VenueProcesses:
 
     def _turn_for_ever(self) -> None:
         now_ns = self._clock.monotonic_ns()
+        if self.desk is not None:
+            lack = self.desk.lack()
+            for linked in self._all():
+                linked.bar(lack)
         for group in self.groups:
             if group.process is None:
                 if now_ns >= group.restart_ns:
-                    self._start_one(group)
+                    self._start_again(group, now_ns)
             elif self._is_hung(group, now_ns):
                 self._kill(group)
         self._timer = asyncio.get_running_loop().call_later(TURN_S, self._turn_for_ever)
+
+    def _start_again(self, group: Group, now_ns: int) -> None:
+        """Where it cannot be started now (no signer, no process), later; the other groups go on."""
+        try:
+            self._start_one(group)
+        except (Unavailable, OSError) as error:
+            observe.venue_call_failed(group.spec.venues[0], "process", error)
+            group.restart_ns = now_ns + self.policy.max_pause_ns
 
     def _is_hung(self, group: Group, now_ns: int) -> bool:
         if group.is_up:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Mode, Side
-from app.domain.errors import Unavailable
+from app.domain.errors import OrderRefused, Unavailable
 from app.domain.events import ChildUnknown
 from app.domain.statement import VenueState
 from app.domain.units import NANO
@@ -147,3 +147,19 @@ async def until(is_true: Any, timeout_s: float = 30.0) -> None:
     while not is_true():
         assert asyncio.get_running_loop().time() < deadline_s, "it did not happen in time"
         await asyncio.sleep(0.01)
+
+
+async def test_without_its_signer_nothing_new_goes_and_the_service_says_so(
+    tmp_path: Path, exchange: LocalExchange
+) -> None:
+    async with running(tmp_path, exchange) as services:
+        engine, host = services.engine, services.engine.host
+        assert isinstance(host, VenueProcesses)
+        assert host.desk is not None
+        assert host.desk.signer_pid
+        os.kill(host.desk.signer_pid, signal.SIGKILL)
+        await until(lambda: engine.venues[VENUE].health().state is VenueState.DEGRADED)
+        assert "signer" in engine.venues[VENUE].health().reason
+        await until(lambda: VENUE in engine.core.memory.unreachable)
+        with pytest.raises(OrderRefused, match="unreachable"):
+            await services.submit.place(make_order(account=ACCOUNT, qty_units=1_000), Mode.LIVE)
