@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -75,6 +75,7 @@ class Session:
         self.protocol, self.host, self.path = protocol, host, path
         self.query = dict(parse_qsl(raw_query))
         self.address = ""  # host and port as the client wrote them
+        self.headers: Mapping[str, str] = {}  # of the handshake
         self.account = ""
         self.state: dict[str, Any] = {}
         self.is_silent = False
@@ -120,7 +121,7 @@ class Session:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Run the connection to its end."""
-        self.address = request.host
+        self.address, self.headers = request.host, request.headers
         await self._socket.prepare(request)
         self.protocol.sessions.append(self)
         writer = asyncio.get_running_loop().create_task(self._write())
