@@ -9,3 +9,5 @@ NORMALISED: Final = 1
 GAP: Final = 2
 CROSSED: Final = 3
 BAD_LEVELS: Final = 4
+# The venue's own sum over its book is not ours: the book was not what it said.
+BAD_CHECKSUM: Final = 5

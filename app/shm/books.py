@@ -49,6 +49,16 @@ class SymbolBooks(NamedTuple):
     is_plain: bool = False
 
 
+class BookRow(NamedTuple):
+    """Where one book lies on its board, for a writer that fills the row within a kernel: put_book's arguments."""
+
+    control: Int64Array
+    n_levels: Int64Array
+    price_units: Int64Array
+    qty_units: Int64Array
+    row: int
+
+
 class BookWrite(IntEnum):
     """How a snapshot was taken: false means that the venue is gapped until a good one comes."""
 
@@ -153,6 +163,10 @@ class BookBoard:
     def mark_gapped(self, venue: str, symbol: str) -> None:
         """Bars a venue's book until its next good snapshot."""
         book.gap_book(self._control, self._n_levels, self._row(venue, symbol))
+
+    def row_of(self, venue: str, symbol: str) -> BookRow:
+        """The place of a venue's book, for its one writer."""
+        return BookRow(self._control, self._n_levels, self._price, self._qty, self._row(venue, symbol))
 
     def touch(self, venue: str, symbol: str) -> tuple[int, int]:
         """(best bid, best ask) of one book, for its writer's own thread; 0: an empty side, or the book is gapped."""
