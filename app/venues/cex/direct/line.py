@@ -1,0 +1,125 @@
+"""A websocket that stays up: opened again after every loss, given up when it falls silent, its text left as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from app.domain.ports import Clock
+
+Say = Callable[[str], Awaitable[None]]
+
+MOST_BYTES: Final = 1 << 24  # a whole book of 5,000 levels is about 300 kB
+QUEUED: Final = 4_096
+BACKOFF_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+class Listener(Protocol):
+    """Who hears a line. Its calls must not block: the line reads on only when they return."""
+
+    async def on_open(self, say: Say) -> None:
+        """The socket is new: say what is wanted."""
+        ...
+
+    def on_message(self, text: bytes, received_ns: int) -> None: ...
+
+    def on_lost(self) -> None:
+        """Nothing that was heard holds any longer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LineRule:
+    """`silent_s`: without a word for so long, the line is dead; after `ask_s` already, `ask` is said, if there is one."""
+
+    silent_s: float = 10.0
+    ask_s: float = 5.0
+    ask: str = ""
+    open_s: float = 5.0
+
+
+class Line:
+    """One socket and its reader. It ends with `stop` alone."""
+
+    def __init__(self, url: str, listener: Listener, clock: Clock, rule: LineRule = LineRule()) -> None:
+        self._url, self._listener, self._clock, self._rule = url, listener, clock, rule
+        self._task: asyncio.Task[None] | None = None
+        self.n_opened = 0
+        self.heard_ns = 0
+        self.last_error = ""
+
+    async def start(self) -> None:
+        """Begins to open; returns at once."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_up(), name=f"line {self._url[:60]}")
+
+    async def stop(self) -> None:
+        """Closes the socket and ends the reader."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _keep_up(self) -> None:
+        failures = 0
+        while True:
+            heard_before = self.heard_ns
+            try:
+                await self._read_one()
+            except Exception as lost:  # noqa: BLE001 - a reader's rim: books are gapped and the line is opened anew
+                self.last_error = f"{type(lost).__name__}: {lost}"[:200]
+            finally:
+                self._listener.on_lost()
+            # A socket that said something was good: the next one is tried at once.
+            failures = 0 if self.heard_ns != heard_before else failures + 1
+            pause_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+            await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
+
+    async def _read_one(self) -> None:
+        rule = self._rule
+        async with connect(
+            self._url,
+            compression=None,
+            max_size=MOST_BYTES,
+            max_queue=QUEUED,
+            open_timeout=rule.open_s,
+            close_timeout=0.5,
+            ping_interval=rule.ask_s,
+            ping_timeout=rule.silent_s,
+            proxy=None,
+        ) as socket:
+            self.n_opened += 1
+            await self._listener.on_open(socket.send)
+            watch = asyncio.create_task(self._watch(socket))
+            try:
+                while True:
+                    text = await socket.recv(decode=False)
+                    self.heard_ns = now_ns = self._clock.wall_ns()
+                    self._listener.on_message(text, now_ns)
+            finally:
+                watch.cancel()
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Asks a quiet venue for a word, and closes the socket of a silent one."""
+        rule = self._rule
+        seen_ns, quiet_s = self.heard_ns, 0.0
+        step_s = min(rule.ask_s, rule.silent_s) / 4
+        while True:
+            await asyncio.sleep(step_s)
+            quiet_s = 0.0 if self.heard_ns != seen_ns else quiet_s + step_s
+            seen_ns = self.heard_ns
+            if quiet_s >= rule.silent_s:
+                self.last_error = "silent"
+                await socket.close(code=1001)
+                return
+            if rule.ask and quiet_s >= rule.ask_s:
+                with contextlib.suppress(WebSocketException):
+                    await socket.send(rule.ask)
