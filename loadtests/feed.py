@@ -293,11 +293,13 @@ def _stamped(event: BookEvent, now_ns: int) -> BookEvent:
     )
 
 
-async def run(path: Path, seconds: float, speed: float, port: int, folder: Path) -> Watch:
-    """Opens an engine on the recording's markets, plays it, closes it."""
+async def run(
+    path: Path, seconds: float, speed: float, port: int, folder: Path, served: Sequence[ServedVenue]
+) -> Watch:
+    """Opens an engine on the recording's markets, each served as `served` says, plays it, closes it."""
     from app.store.recording import open_recording  # pyarrow belongs to the extra
 
-    recording, served = open_recording(path), load_protocol().shared
+    recording = open_recording(path)
     markets = [
         m
         for m in recording.markets
@@ -372,7 +374,13 @@ def _at(ordered_ns: Sequence[int], fraction: float) -> float:
     return round(ordered_ns[min(len(ordered_ns) - 1, int(len(ordered_ns) * fraction))] / 1e6, 3)
 
 
-def measure(*, is_quick: bool = False, seconds: float = SECONDS, speed: float = SPEED) -> list[dict[str, object]]:
+def measure(
+    *,
+    is_quick: bool = False,
+    seconds: float = SECONDS,
+    speed: float = SPEED,
+    served: Sequence[ServedVenue] = (),
+) -> list[dict[str, object]]:
     """One row, or none where the recording is not at hand."""
     if not RECORDING.is_dir():
         return []
@@ -384,7 +392,7 @@ def measure(*, is_quick: bool = False, seconds: float = SECONDS, speed: float = 
         port = int(sink.stdout.readline())
         before = probe.look()
         with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
-            watch = uvloop.run(run(RECORDING, seconds, speed, port, Path(folder)))
+            watch = uvloop.run(run(RECORDING, seconds, speed, port, Path(folder), served or load_protocol().shared))
         return [row_of(watch, seconds, speed, before, probe.look())]
     finally:
         sink.kill()
