@@ -92,6 +92,14 @@ PARTS = (
         "feed:measure",
     ),
     Part(
+        "feeds",
+        "Depth updates from the socket's bytes to the board",
+        "CPU us of the reading process for an update of the recorded BTC depth, one a millisecond over a real socket: "
+        "our path beside ccxt.pro's, in turns. Flooded: as fast as it reads, whence level rows a second of one core. "
+        "Then the burst over 40 books, an engine deciding on them: the oldest book that a plan used, wall ms.",
+        "feeds:measure",
+    ),
+    Part(
         "rings",
         "Round trips to another process",
         "Wall us of single trips (p10: as far as neighbours let it, p50: as it was), and this process's CPU us. Ratios "
