@@ -17,15 +17,18 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from tests.venues.exchange.protocols.kraken_words import trade_txid
+from tests.venues.exchange.book import BUY, SELL
+from tests.venues.exchange.markets import Market
+from tests.venues.exchange.protocols import kraken_words, okx_words
 from tests.venues.exchange.scenarios import Case, World
 from tests.venues.exchange.server import LocalExchange
+from tests.venues.exchange.units import atoms
 
 pytestmark = pytest.mark.shared_data
 
 BINANCE = Case("binance", options={"fetchMarkets": {"types": ["spot"]}})
 OKX = Case("okx", market="BTC-USDT", passphrase="phrase", options={"fetchMarkets": {"types": ["spot"]}})
-KRAKEN = Case("kraken", market="XBTUSDT", trade_id=trade_txid)
+KRAKEN = Case("kraken", market="XBTUSDT", trade_id=kraken_words.trade_txid)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ def wire(public: Path, folder: str, part: str, wanted: str, limit: int = 40) -> 
     with pyarrow.input_stream(str(path), compression="zstd") as stream:
         for line in stream.read().decode().splitlines():
             match = re.match(r"^(?:\S+ -> )?[\d.]+: (.*)$", line)
-            if match and wanted in line[:4000]:
+            if match and wanted in line:
                 found.append(json.loads(match[1]))
                 if len(found) == limit:
                     break
@@ -244,3 +247,64 @@ async def test_deribits_instruments_and_books(server: LocalExchange, public: Pat
     assert not [word for message in told for word in strangers(message, theirs, set())]
     changes = [message["params"]["data"] for message in theirs if message["params"]["data"]["type"] == "change"]
     assert set(told[-1]["params"]["data"]) == set(changes[0])
+
+
+class Rebuilt:
+    """A recorded book, message by message, in the form that the protocols' checksums read."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self._sides: dict[int, dict[int, tuple[int, str, str]]] = {BUY: {}, SELL: {}}
+
+    def take(self, side: int, price: str, qty: str) -> None:
+        ticks, lots = atoms(price) // self.market.tick_atoms, atoms(qty) // self.market.lot_atoms
+        self._sides[side].pop(ticks, None)
+        if lots:
+            self._sides[side][ticks] = (lots, price, qty)
+
+    def _best(self, side: int, depth: int) -> list[int]:
+        return sorted(self._sides[side], reverse=side == BUY)[:depth]
+
+    def levels(self, side: int, depth: int) -> list[tuple[int, int]]:
+        return [(ticks, self._sides[side][ticks][0]) for ticks in self._best(side, depth)]
+
+    def strings(self, side: int, depth: int) -> list[tuple[str, str]]:
+        return [self._sides[side][ticks][1:] for ticks in self._best(side, depth)]
+
+
+def test_okxs_checksum_is_the_venues(public: Path) -> None:
+    """Our function over the recorded books gives the number the venue sent, message by message."""
+    books: dict[str, Rebuilt] = {}
+    messages = wire(public, "OKX", "ws.1.0", '"action"', 1500)
+    for message in messages:
+        name, (row,) = message["arg"]["instId"], message["data"]
+        if message["action"] == "snapshot":
+            books[name] = Rebuilt(Market(name, "A", "B", "0.00001", "0.00000001", "1"))
+        for side, word in ((BUY, "bids"), (SELL, "asks")):
+            for price, qty, *_ in row[word]:
+                books[name].take(side, price, qty)
+        assert okx_words.checksum(books[name]) == row["checksum"]
+    assert len(messages) > 250 and len(books) == 3
+
+
+def test_krakens_checksum_is_the_venues(public: Path) -> None:
+    """The recording is of the first version of the stream; the second sends numbers instead of strings, same rule."""
+    books: dict[str, Rebuilt] = {}
+    checked = 0
+    for message in wire(public, "KRAKEN", "ws.50.0", '"book-', 1500):
+        if not isinstance(message, list):
+            continue
+        parts = [part for part in message[1:-2] if isinstance(part, dict)]
+        book = books.setdefault(message[-1], Rebuilt(Market("X", "A", "B", "0.00001", "0.00000001", "1")))
+        digits = max(len(row[0].partition(".")[2]) for part in parts for key in part if key != "c" for row in part[key])
+        if any("as" in part for part in parts):
+            book.market = Market("X", "A", "B", f"{10**-digits:.{digits}f}", "0.00000001", "1")
+        for part in parts:
+            for side, words in ((SELL, ("as", "a")), (BUY, ("bs", "b"))):
+                for price, qty, *_ in (row for word in words for row in part.get(word, ())):
+                    book.take(side, price, qty)
+        told = [part["c"] for part in parts if "c" in part]
+        if told:
+            assert kraken_words.checksum(book) == int(told[0])
+            checked += 1
+    assert checked > 1000

@@ -35,7 +35,7 @@ class Case:
     passphrase: str = ""
     one_try: bool = False  # turn off aiohttp's own repetition of GET and DELETE
     options: dict[str, Any] = field(default_factory=dict)
-    key: Callable[[str], str] = lambda account: f"key-of-{account}"
+    key: Callable[[str], str] | None = None  # the API key of an account, where the venue's have a shape of their own
     client_id: Callable[[int], str] = lambda n: f"bx{n:08d}"
     client_param: str = "clientOrderId"  # the parameter by which ccxt passes it on
     read_client_id: Callable[[dict[str, Any]], str] = lambda order: order["clientOrderId"]
@@ -75,7 +75,7 @@ class World:
         return name
 
     def key(self, name: str) -> str:
-        return self.case.key(name)
+        return self.case.key(name) if self.case.key else f"{self.case.venue}-{name}"
 
     def quote_book(self) -> None:
         """The levels above and nothing else: what earlier scenarios left resting is canceled."""
