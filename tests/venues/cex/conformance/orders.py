@@ -105,7 +105,8 @@ async def numbers_leave_and_come_back_exactly(desk: Desk) -> None:
         child = await desk.resting(str(price), str(qty))
         (order,) = desk.theirs(child)
         assert (Decimal(order["price"]), Decimal(order["qty"])) == (price, qty)
-        found = next(o for o in (await desk.venue.statement()).open_orders if o.client_id == child.client_id)
+        told = await desk.venue.statement(desk.account)
+        found = next(order for order in told.open_orders if order.client_id == child.client_id)
         assert (found.price_ticks, found.leaves_lots, found.side) == (child.price_ticks, child.qty_lots, Side.BUY)
 
 
