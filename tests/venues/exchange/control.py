@@ -22,7 +22,7 @@ class Control:
     """Plain values in and out, so that both doors are one."""
 
     METHODS = frozenset(
-        {"account", "deposit", "switch", "clear", "rules", "set_book", "freeze", "step", "book"}
+        {"account", "deposit", "switch", "clear", "rules", "hits", "set_book", "freeze", "step", "book"}
         | {"ledger", "balances", "imbalance", "orders", "drop", "cancel_all"}
     )
 
@@ -66,6 +66,10 @@ class Control:
     def rules(self) -> list[dict[str, Any]]:
         """Every fault that is on, with its hits."""
         return self._call(self._server.faults.rules)
+
+    def hits(self, rule_id: int) -> int:
+        """How often a fault that is on has struck."""
+        return self._call(lambda: sum(row["hits"] for row in self._server.faults.rules() if row["id"] == rule_id))
 
     def set_book(
         self, venue: str, market: str, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]

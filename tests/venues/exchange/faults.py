@@ -19,6 +19,7 @@ class Fault(StrEnum):
     ERROR_BEFORE = "error_before"  # status `value` (503); nothing done
     ERROR_AFTER = "error_after"  # done, and answered with status `value` (503)
     REFUSED_BUT_TAKEN = "refused_but_taken"  # 400 now; the order reaches the engine `value` seconds later
+    LOST_BUT_TAKEN = "lost_but_taken"  # no answer now; the order reaches the engine `value` seconds later
     SLOW_REQUEST = "slow_request"  # `value` seconds before it is done
     SLOW_ANSWER = "slow_answer"  # `value` seconds between the deed and the answer
     # one message of a stream
@@ -71,6 +72,7 @@ DEFAULT_VALUE = {
     Fault.ERROR_BEFORE: 503,
     Fault.ERROR_AFTER: 503,
     Fault.REFUSED_BUT_TAKEN: 0.05,
+    Fault.LOST_BUT_TAKEN: 0.05,
     Fault.SLOW_REQUEST: 0.2,
     Fault.SLOW_ANSWER: 0.2,
     Fault.LATE_FILL: 0.2,

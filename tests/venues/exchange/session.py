@@ -39,6 +39,9 @@ async def perform(protocol: Protocol, kind: str, account: str, act: Callable[[],
     if kind == "place" and (wait_s := strike(Fault.REFUSED_BUT_TAKEN)) is not None:
         asyncio.get_running_loop().call_later(wait_s, answered, protocol, kind, act)
         return protocol.lie()
+    if kind == "place" and (wait_s := strike(Fault.LOST_BUT_TAKEN)) is not None:
+        asyncio.get_running_loop().call_later(wait_s, answered, protocol, kind, act)
+        return None
     answer = answered(protocol, kind, act)
     if (wait_s := strike(Fault.SLOW_ANSWER)) is not None:
         await asyncio.sleep(wait_s)

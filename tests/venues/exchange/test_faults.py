@@ -166,7 +166,8 @@ async def test_a_campaign_by_seed_leaves_the_ledger_whole(world: World) -> None:
     """Every fault of requests and fills at random: what the client was told may be wrong, the exchange never is."""
     account = world.open_account()
     world.quote_book()
-    kinds = ("lost_request", "lost_ack", "error_before", "error_after", "rate_limit", "refused_but_taken")
+    late = ("refused_but_taken", "lost_but_taken")
+    kinds = ("lost_request", "lost_ack", "error_before", "error_after", "rate_limit", *late)
     for fault in kinds:
         world.control.switch(
             fault, account=account, route="place", probability=0.12, value=0.01 if "_but_" in fault else None
@@ -187,7 +188,7 @@ async def test_a_campaign_by_seed_leaves_the_ledger_whole(world: World) -> None:
     orders = world.control.orders("binance", account)
     struck = {row["fault"]: row["hits"] for row in world.control.rules()}
     assert all(struck[fault] > 3 for fault in kinds), struck
-    unheard = struck["lost_ack"] + struck["error_after"] + struck["refused_but_taken"]
+    unheard = sum(struck[fault] for fault in ("lost_ack", "error_after", *late))
     assert len(orders) == told + unheard
     assert len({row["client_id"] for row in orders}) == len(orders)
     assert not world.control.imbalance()
