@@ -20,14 +20,13 @@ from .bybit_words import (
     CONTRACT_CODES,
     MARKETS,
     SPOT_CODES,
-    average,
     execution_row,
     instrument,
     order_row,
-    rate,
 )
 from .meter import Meter
 from .signatures import agrees, hex_sha256
+from .wording import average, rate
 
 FORCES = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "GTC"}
 

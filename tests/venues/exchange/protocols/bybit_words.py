@@ -8,9 +8,10 @@ from tests.venues.exchange.book import BUY, Order
 from tests.venues.exchange.engine import NS_PER_MS
 from tests.venues.exchange.markets import Kind, Market
 from tests.venues.exchange.settlement import Fill
-from tests.venues.exchange.units import atoms, text
+from tests.venues.exchange.units import text
 
 from .base import Basis
+from .wording import average, rate
 
 # The engine's refusals in the words of the spot matching engine and of the derivatives one.
 SPOT_CODES = {
@@ -194,16 +195,3 @@ def status_of(order: Order) -> str:
     if order.state == "filled":
         return "Filled"
     return "PartiallyFilledCanceled" if order.filled and not order.market.is_derivative else "Cancelled"
-
-
-def average(market: Market, lots: int, cash: int) -> str:
-    """The mean price, cut to eight decimals; empty when nothing traded."""
-    if not lots or not cash:
-        return ""
-    value = market.base_atoms(lots) * atoms(market.contract)
-    mean = value // cash if market.kind is Kind.INVERSE else cash * atoms("1") ** 2 // value
-    return text(mean // 10**10 * 10**10)
-
-
-def rate(ppm: int) -> str:
-    return text(ppm * 10**12)
