@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -100,8 +101,36 @@ async def test_a_request_from_the_past_or_without_the_right_is_refused(world: Wo
         info = await client.privateGetV5AccountInfo()
         assert info["retCode"] == 0
         assert int(client.last_response_headers["X-Bapi-Limit-Status"]) < 20
-    world.control.account("bybit", "reader", "bybit-reader", CASE.secret, permissions=["read"])
+    world.control.account("bybit", "reader", world.key("reader"), CASE.secret, permissions=["read"])
     async with world.client("reader") as client:
         request = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "1"}
         await refused(client.privatePostV5OrderCreate({**request, "price": "99"}), "PermissionDenied")
         assert (await client.privateGetV5UserQueryApi())["result"]["readOnly"] == 1
+
+
+async def test_the_dead_man_switch_cancels_once_no_private_socket_is_left(world: World) -> None:
+    account = world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        watching = asyncio.create_task(client.watch_orders(CASE.symbol))
+        protocol = world.server.protocols["bybit"]
+        await scenarios.until(lambda: any(protocol.hears_orders(s) for s in protocol.sessions), "the private socket")
+        await client.create_order(CASE.symbol, "limit", "buy", 1, 90)
+        await asyncio.wait_for(watching, 5)
+        await client.privatePostV5OrderDisconnectedCancelAll({"timeWindow": 3})
+        row = world.control.orders("bybit", account)[0]
+        assert row["state"] == "open"
+    await scenarios.until(lambda: world.control.orders("bybit", account)[0]["state"] == "canceled", "the switch", 8)
+
+
+async def test_self_trades_are_prevented_as_told(world: World) -> None:
+    account = world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        await client.create_order(CASE.symbol, "limit", "sell", 1, 100.2)
+        await client.create_order(CASE.symbol, "limit", "buy", 1, 100.2, {"smpType": "CancelMaker"})
+        states = [row["state"] for row in world.control.orders("bybit", account)]
+        assert states == ["canceled", "open"]
+    assert not world.ledger(account, "fill")

@@ -36,6 +36,7 @@ from .signatures import agrees, base64_sha256
 from .wording import average, ms
 
 WINDOW_MS = 30_000
+SELF_TRADE = {"cancel_taker": "taker", "cancel_maker": "maker", "cancel_both": "both"}
 FORCES = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK", "post_only": "GTC"}
 
 
@@ -254,6 +255,7 @@ class Bitget(Protocol):
             post_only=force == "post_only",
             reduce_only=str(given.get("reduceOnly", "NO")).upper() == "YES",
             budget=size if is_quote else "",
+            self_trade=SELF_TRADE.get(given.get("stpMode", ""), ""),
             tags=(("force", force),),
         )
         order = self.exchange.place(call.owner, ticket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from .meter import Meter
 from .signatures import agrees, hex_sha256
 from .wording import average, rate
 
+SELF_TRADE = {"CancelTaker": "taker", "CancelMaker": "maker", "CancelBoth": "both"}
 FORCES = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "GTC"}
 
 
@@ -47,6 +49,8 @@ class Bybit(Protocol):
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self.streams = Streams(self)
         self._meter = Meter(limit=20, window_ms=1000)
+        self._dead_man_s: dict[str, int] = {}  # account -> seconds it may be without a private socket
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._is_spot = True  # of the request being handled: handlers run one after the other
         super().__init__(exchange, faults)
 
@@ -69,6 +73,7 @@ class Bybit(Protocol):
             private("POST", "order/cancel", "cancel", self._cancel),
             private("POST", "order/cancel-all", "cancel", self._cancel_all),
             private("POST", "order/amend", "amend", self._amend),
+            private("POST", "order/disconnected-cancel-all", "cancel", self._dead_man_switch),
             private("GET", "order/realtime", "query", self._realtime),
             private("GET", "order/history", "query", self._history),
             private("GET", "execution/list", "query", self._executions),
@@ -324,6 +329,7 @@ class Bybit(Protocol):
             post_only=force == "PostOnly",
             reduce_only=bool(given.get("reduceOnly")) and not self._is_spot,
             budget=qty if is_quote else "",
+            self_trade=SELF_TRADE.get(given.get("smpType", ""), ""),
             tags=(("force", "IOC" if is_market else force), ("unit", "quoteCoin" if is_quote else "baseCoin")),
         )
         order = self.exchange.place(call.owner, ticket)
@@ -363,6 +369,24 @@ class Bybit(Protocol):
         given = call.json
         order = self.exchange.amend(self._named(call, given), str(given.get("price", "")), str(given.get("qty", "")))
         return self._ok({"orderId": order.id, "orderLinkId": order.client_id})
+
+    def _dead_man_switch(self, call: Call) -> Answer:
+        wait_s = int(call.json.get("timeWindow", 0))
+        if not 3 <= wait_s <= 300:
+            raise Refusal(self._no(10001, "params error: timeWindow invalid"))
+        self._dead_man_s[call.owner] = wait_s
+        return self._ok({})
+
+    def on_login(self, owner: str) -> None:
+        """A private socket is there again: no cancel is due."""
+        if (timer := self._timers.pop(owner, None)) is not None:
+            timer.cancel()
+
+    def on_close(self, session: Session) -> None:
+        owner = session.account
+        if owner in self._dead_man_s and not any(other.account == owner for other in self.sessions):
+            loop = asyncio.get_running_loop()
+            self._timers[owner] = loop.call_later(self._dead_man_s[owner], self.exchange.cancel_all, owner)
 
     def _realtime(self, call: Call) -> Answer:
         query, by_name = call.query, {"orderId", "orderLinkId"} & call.query.keys()

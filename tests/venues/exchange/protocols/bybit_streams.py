@@ -57,6 +57,7 @@ class Streams:
         is_right = account is not None and signed and int(expires) > self._protocol.now_ms(account.name)
         if account is not None and is_right:
             session.account = account.name
+            self._protocol.on_login(account.name)
         word = "" if is_right else "Params Error"
         return Answer({"success": is_right, "ret_msg": word, "op": "auth", "conn_id": session.state["id"]})
 

@@ -83,15 +83,25 @@ BASIS = (
     Basis("signature: HMAC-SHA256 hex of timestamp + key + recv_window + query or body", "document", "v5/guide"),
     Basis("10002 when the timestamp is a window old or a second early", "document", "v5/guide"),
     Basis("10006 with X-Bapi-Limit headers at the limit, 403 for a banned address", "document", "v5/rate-limit"),
-    Basis("order ids for spot and derivatives are digits; the real derivatives ids are UUIDs", "assumption", ""),
+    Basis(
+        "order ids for spot and derivatives are digits; the real derivatives ids are UUIDs",
+        "assumption",
+        "one counter for all",
+    ),
     Basis("a create is acknowledged before it matches; post-only that would take is Cancelled", "document", "enum"),
     Basis("orderLinkId: 36 of A-Za-z0-9-_, never twice", "document", "v5/order/create-order"),
     Basis("spot market buys count quote unless marketUnit is baseCoin", "document", "v5/order/create-order"),
     Basis("realtime shows closed orders only by id (the last 500)", "document", "v5/order/open-order"),
     Basis("book: snapshot, deltas whose u grows by one, size 0 deletes", "document", "v5/websocket/public/orderbook"),
     Basis("subscribe answer {success, ret_msg, conn_id}", "recording", "wire/BYBIT (v2 protocol, 2021)"),
-    Basis("private login: HMAC of GET/realtime + expires", "recording", "adapters/gocryptotrader/bybit_wsAuth"),
-    Basis("spot fees are taken from what is received, to 8 decimals", "assumption", ""),
+    Basis("rows of order, execution, wallet and position", "recording", "adapters/gocryptotrader/bybit_wsAuth"),
+    Basis("private login: HMAC-SHA256 hex of GET/realtime and expires", "document", "v5/ws/connect"),
+    Basis("smpType cancels the taker, the maker or both", "document", "v5/smp"),
+    Basis("disconnected-cancel-all waits timeWindow seconds after the last private socket", "document", "v5/order/dcp"),
+    Basis(
+        "spot fees are taken from what is received, to 8 decimals", "assumption", "v5 says received, not the decimals"
+    ),
+    Basis("fills are told on execution before the order's state on order", "assumption", "the topics have no order"),
 )
 
 

@@ -36,6 +36,7 @@ from .signatures import agrees, hex_sha512
 from .wording import average, ms, rate
 
 WINDOW_S = 60
+SELF_TRADE = {"cn": "taker", "co": "maker", "cb": "both"}
 FORCES = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK", "poc": "GTC"}
 FUTURES = "/api/v4/futures/usdt/"
 
@@ -266,6 +267,7 @@ class Gate(Protocol):
             client_id=str(given.get("text", "")),
             post_only=force == "poc",
             budget=amount if is_quote else "",
+            self_trade=SELF_TRADE.get(given.get("stp_act", ""), ""),
             tags=(("tif", force),),
         )
         return spot_row(self.exchange.place(call.owner, ticket))
@@ -283,6 +285,7 @@ class Gate(Protocol):
             client_id=str(given.get("text", "")),
             post_only=force == "poc",
             reduce_only=bool(given.get("reduce_only")),
+            self_trade=SELF_TRADE.get(given.get("stp_act", ""), ""),
             tags=(("tif", force),),
         )
         return futures_row(self.exchange.place(call.owner, ticket), _is_decimal(call))

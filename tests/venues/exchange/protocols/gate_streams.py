@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.venues.exchange.book import BUY, SELL, BookChange
@@ -36,6 +37,7 @@ class Streams:
     def open(self, session: Session) -> None:
         session.state["kind"] = Kind.LINEAR if session.host.startswith("fx-ws") else Kind.SPOT
         session.state["subs"] = set()
+        session.state["decimal"] = session.headers.get("X-Gate-Size-Decimal") == "1"
 
     def text(self, session: Session, text: str) -> None:
         message = json.loads(text)
@@ -139,11 +141,17 @@ class Streams:
         result: dict[str, Any] = {"t": now_ms, "s": market.name, "U": change.first_seq, "u": change.last_seq}
         if market.kind is Kind.SPOT:
             result |= {"e": "depthUpdate", "E": now_ms // 1000}
-        for word, side in (("b", BUY), ("a", SELL)):
-            levels = [(market.price(price), market.qty(lots)) for s, price, lots in change.levels if s == side]
-            is_spot = market.kind is Kind.SPOT
-            result[word] = [list(row) for row in levels] if is_spot else [{"p": p, "s": s} for p, s in levels]
-        self._update(market, "order_book_update", result, "book")
+
+        def told(is_decimal: bool) -> dict[str, Any]:
+            rows: dict[str, Any] = {"b": [], "a": []}
+            for side, price, lots in change.levels:
+                row: Any = [market.price(price), market.qty(lots)]
+                if market.kind is not Kind.SPOT:
+                    row = {"p": row[0], "s": size_of(market, BUY, lots, is_decimal)}
+                rows["b" if side == BUY else "a"].append(row)
+            return result | rows
+
+        self._update(market, "order_book_update", told, "book")
 
     def _tell_trade(self, trade: PublicTrade) -> None:
         market, stamp_ms = trade.market, ms(trade.ts_ns)
@@ -152,51 +160,60 @@ class Streams:
             "create_time": stamp_ms // 1000,
             "price": market.price(trade.price),
         }
-        row["create_time_ms"] = f"{stamp_ms}.0"
-        if market.kind is Kind.SPOT:
-            row |= {"currency_pair": market.name, "side": side_of(trade.side), "amount": market.qty(trade.lots)}
-            self._update(market, "trades", row, "trades")
-        else:
-            row |= {"contract": market.name, "size": size_of(market, trade.side, trade.lots, is_decimal=True)}
-            self._update(market, "trades", [row], "trades")
 
-    def _update(self, market: Market, topic: str, result: Any, route: str) -> None:
-        self._send(market, topic, market.name, self._message(market.kind, topic, result), route)
+        def told(is_decimal: bool) -> Any:
+            if market.kind is Kind.SPOT:
+                words = {"currency_pair": market.name, "side": side_of(trade.side), "amount": market.qty(trade.lots)}
+                return row | words | {"create_time_ms": f"{stamp_ms}.0"}
+            size = size_of(market, trade.side, trade.lots, is_decimal)
+            return [row | {"contract": market.name, "size": size, "create_time_ms": stamp_ms}]
+
+        self._update(market, "trades", told, "trades")
+
+    def _update(self, market: Market, topic: str, told: Callable[[bool], Any], route: str) -> None:
+        for is_decimal in (False, True):
+            message = self._message(market.kind, topic, told(is_decimal))
+            self._send(market, topic, market.name, message, route, is_decimal)
 
     def _message(self, kind: Kind, topic: str, result: Any) -> dict[str, Any]:
         channel = f"{'spot' if kind is Kind.SPOT else 'futures'}.{topic}"
         stamp = {"time": self._seconds(), "time_ms": self._protocol.now_ms()}
         return stamp | {"channel": channel, "event": "update", "result": result}
 
-    def _send(self, market: Market, topic: str, name: str, message: dict[str, Any], route: str) -> None:
+    def _send(
+        self, market: Market, topic: str, name: str, message: dict[str, Any], route: str, is_decimal: bool | None = None
+    ) -> None:
         for session in self._protocol.sessions:
-            if session.state["kind"] is market.kind and (message["channel"], name) in session.state["subs"]:
+            if session.state["kind"] is not market.kind or is_decimal not in {None, session.state["decimal"]}:
+                continue
+            if (message["channel"], name) in session.state["subs"]:
                 session.push(message, route)
 
     # -- the account -----------------------------------------------------------------------------------------------
 
     def _tell_order(self, change: OrderChange) -> None:
-        order, fill = change.order, change.fill
-        is_spot = order.market.kind is Kind.SPOT
-        if fill is not None:
-            row = spot_fill(fill) | {"user_id": 1} if is_spot else futures_fill(fill, True, id_word="id")
-            self._private(order.account, order.market, "usertrades", [row], "fill")
-        if is_spot:
+        order, fill, market = change.order, change.fill, change.order.market
+        if market.kind is Kind.SPOT:
             word = {"new": "put", "amended": "update"}.get(change.what, "update" if order.is_open else "finish")
-            self._private(
-                order.account, order.market, "orders", [spot_row(order) | {"event": word, "user": 1}], "order"
-            )
+            if fill is not None:
+                trade = [spot_fill(fill) | {"user_id": 1}]
+                self._private(order.account, market, "usertrades", lambda _: trade, "fill")
+            row = [spot_row(order, is_stream=True) | {"event": word, "user": 1}]
+            self._private(order.account, market, "orders", lambda _: row, "order")
             return
-        self._private(order.account, order.market, "orders", [futures_row(order, True, is_stream=True)], "order")
+        owner = order.account
         if fill is not None:
-            row = self._protocol.position_row(order.account, order.market, is_decimal=True)
-            self._private(order.account, order.market, "positions", [row], "balance")
+            self._private(owner, market, "usertrades", lambda d: [futures_fill(fill, d, id_word="id")], "fill")
+            self._private(
+                owner, market, "positions", lambda d: [self._protocol.position_row(owner, market, d)], "balance"
+            )
+        self._private(owner, market, "orders", lambda d: [futures_row(order, d, is_stream=True)], "order")
 
-    def _private(self, account: str, market: Market, topic: str, result: Any, route: str) -> None:
-        message = self._message(market.kind, topic, result)
+    def _private(self, account: str, market: Market, topic: str, told: Callable[[bool], Any], route: str) -> None:
         for session in self._protocol.sessions:
             if session.account != account or session.state["kind"] is not market.kind:
                 continue
+            message = self._message(market.kind, topic, told(session.state["decimal"]))
             if {(message["channel"], name) for name in (market.name, "!all")} & session.state["subs"]:
                 session.push(message, route)
 

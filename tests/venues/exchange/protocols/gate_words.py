@@ -68,13 +68,25 @@ BASIS = (
     Basis("poc that would take is refused with POC_FILL_IMMEDIATELY", "document", "apiv4 labels, ccxt gate.py"),
     Basis("the amount of a spot market buy counts quote", "document", "apiv4 create order"),
     Basis("futures sizes are signed contracts, decimal strings when X-Gate-Size-Decimal asks", "document", "ccxt"),
-    Basis("spot and futures money is one wallet here; the real account has two", "assumption", ""),
+    Basis(
+        "spot and futures money is one wallet here; the real account has two",
+        "assumption",
+        "simpler, and transfers are out of scope",
+    ),
     Basis("order_book_update: U to u, size 0 deletes, lists of pairs or of p and s", "recording", "wire/GATEIO*/*.ws"),
     Basis("spot.obu: full first, then changes of the best 50 with U and u", "document", "ccxt pro/gate.py"),
     Basis("subscribe is answered with result.status success", "recording", "wire/GATEIO*/*.ws"),
     Basis("a private subscription signs channel, event and time with HMAC-SHA512", "document", "ws v4 authentication"),
     Basis("futures orders are told with finish_as _new and _update while they live", "document", "futures ws v4"),
-    Basis("spot fees are taken from what is received", "assumption", ""),
+    Basis("spot orders, trades, accounts; BALANCE_NOT_ENOUGH", "recording", "adapters/xchange/gateio-v4"),
+    Basis("401 for INVALID_KEY and INVALID_SIGNATURE, 403 FORBIDDEN", "recording", "adapters/xchange/gateio-v4"),
+    Basis("spot fees are taken from what is received", "recording", "adapters/xchange/gateio-v4"),
+    Basis(
+        "rows of futures.orders, usertrades and positions, then with numbers for strings",
+        "recording",
+        "adapters/gocryptotrader/gateio_wsFutures",
+    ),
+    Basis("stp_act cn, co and cb", "document", "apiv4 create order"),
 )
 
 # code of the engine -> (label, message, status)
@@ -156,13 +168,16 @@ def size_of(market: Market, side: int, lots: int, is_decimal: bool) -> str | int
     return signed if is_decimal else int(signed)
 
 
-def _stamps(order: Order) -> dict[str, str]:
+def _stamps(order: Order, is_stream: bool) -> dict[str, Any]:
+    """Milliseconds are numbers over REST, strings in streams."""
     created, updated = ms(order.created_ns), ms(order.updated_ns)
-    row = {"create_time": str(created // 1000), "update_time": str(updated // 1000)}
-    return row | {"create_time_ms": str(created), "update_time_ms": str(updated)}
+    row: dict[str, Any] = {"create_time": str(created // 1000), "update_time": str(updated // 1000)}
+    if is_stream:
+        return row | {"create_time_ms": str(created), "update_time_ms": str(updated)}
+    return row | {"create_time_ms": created, "update_time_ms": updated}
 
 
-def spot_row(order: Order) -> dict[str, Any]:
+def spot_row(order: Order, is_stream: bool = False) -> dict[str, Any]:
     market, (coin, fee) = order.market, next(iter(order.fees.items()), ("", 0))
     is_quote = bool(order.budget)
     amount = text(order.budget) if is_quote else market.qty(order.qty)
@@ -195,7 +210,7 @@ def spot_row(order: Order) -> dict[str, Any]:
     }
     if order.filled:
         row["avg_deal_price"] = average(market, order.filled, order.cash)
-    return row | _stamps(order)
+    return row | _stamps(order, is_stream)
 
 
 def futures_row(order: Order, is_decimal: bool, is_stream: bool = False) -> dict[str, Any]:

@@ -49,7 +49,7 @@ BASIS = (
     Basis("429 rate-too-many-requests; X-HB-RateLimit-Requests-Remain and -Expire", "document", "api docs"),
     Basis("client-order-id: 64 of A-Za-z0-9_-, never twice (the docs say within 24 hours)", "document", "place order"),
     Basis("the refusal of a repeated client-order-id", "assumption", "its err-code is in no source at hand"),
-    Basis("limit-maker that would take is canceled at once", "assumption", ""),
+    Basis("limit-maker that would take is canceled at once", "assumption", "refused or canceled: no source at hand"),
     Basis("the amount of buy-market counts quote", "document", "place order"),
     Basis("single orders say field-amount, lists filled-amount", "document", "ccxt htx.py"),
     Basis("cancel by client id answers with a state number", "document", "submitCancelClientOrder"),
@@ -57,9 +57,15 @@ BASIS = (
     Basis("levels are JSON numbers", "recording", "wire/HUOBI/*.ws"),
     Basis("mbp.150: seqNum and prevSeqNum link the changes; req gives the snapshot", "document", "ccxt pro/htx.py"),
     Basis("the recordings have depth.step0 only, no mbp", "recording", "wire/HUOBI/*.ws"),
+    Basis("orders# creation and trade.clearing# rows", "recording", "adapters/gocryptotrader/huobi_wsMyOrders"),
+    Basis("depth.step0 with version", "recording", "adapters/gocryptotrader/huobi_wsOrderbook"),
     Basis("private v2 socket: plain text; auth, orders#, trade.clearing#, accounts.update#", "document", "api docs"),
-    Basis("ccxt signs the whole loopback address where the real path is /ws/v2: both are accepted", "assumption", ""),
-    Basis("fees are taken from what is received", "recording", "adapters/xchange/huobi matchresults"),
+    Basis(
+        "ccxt signs the whole loopback address where the real path is /ws/v2: both are accepted",
+        "assumption",
+        "ccxt pro/htx.py authenticate",
+    ),
+    Basis("fees are taken from what is received", "recording", "adapters/gocryptotrader/huobi_wsMyTrades"),
 )
 
 # code of the engine -> (err-code, err-msg)

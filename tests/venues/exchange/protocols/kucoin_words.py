@@ -46,11 +46,15 @@ BASIS = (
     Basis("signature: base64 HMAC-SHA256 of timestamp + METHOD + path?query + body", "document", "docs authentication"),
     Basis("the passphrase is sent as its own base64 HMAC (key version 2)", "document", "docs authentication"),
     Basis("400002 when the timestamp is 5 s away; 401 for a wrong key, passphrase or signature", "document", "docs"),
-    Basis("refusals of the engine come with status 200, of parameters with 400", "assumption", ""),
+    Basis(
+        "refusals of the engine come with status 200, of parameters with 400", "assumption", "ccxt reads the code alone"
+    ),
     Basis("gw-ratelimit-limit, -remaining and -reset in milliseconds; 429000 beyond", "document", "docs rate limit"),
     Basis("account mode CLASSIC; high-frequency and classic order paths both answer", "document", "ccxt kucoin.py"),
     Basis("clientOid: 40 of A-Za-z0-9_-, never twice", "assumption", "the docs promise only the alphabet"),
-    Basis("postOnly that would take is canceled at once", "assumption", ""),
+    Basis("postOnly that would take is canceled at once", "assumption", "refused or canceled: no source at hand"),
+    Basis("tradeOrders rows open, match, filled", "recording", "adapters/gocryptotrader/kucoin_wsHandleData"),
+    Basis("stp CN, CO, CB and DC; DC is played as CB", "document", "docs place order"),
     Basis("websocket address and token come from bullet-public and bullet-private", "document", "docs apply token"),
     Basis("welcome, ack, pong", "recording", "wire/KUCOIN/*.ws.1.0"),
     Basis(
@@ -58,7 +62,7 @@ BASIS = (
         "recording",
         "wire/KUCOIN/*.ws.1.0",
     ),
-    Basis("a limit order is told open when it comes, then match, then filled or canceled", "assumption", ""),
+    Basis("a limit order is told open when it comes, even when it takes at once", "assumption", "real: once it rests"),
 )
 
 # code of the engine -> (venue's code, message, status)
