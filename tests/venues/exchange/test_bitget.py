@@ -13,6 +13,7 @@ from tests.venues.exchange.server import LocalExchange
 
 CASE = Case(
     "bitget",
+    watches=("orders", "trades", "clock"),
     passphrase="open sesame",
     post_only="canceled",
     swap="BTC/USDT:USDT",
@@ -26,15 +27,12 @@ def world() -> Iterator[World]:
     with LocalExchange(["bitget"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
-async def test_spot(world: World, scenario) -> None:
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, *scenarios.PERPETUAL), ids=lambda s: s.__name__)
+async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
-
-
-async def test_futures(world: World) -> None:
-    await scenarios.a_perpetual_trades(world)
 
 
 async def test_a_bad_checksum_ends_the_clients_subscription(world: World) -> None:

@@ -14,6 +14,7 @@ from tests.venues.exchange.server import LocalExchange
 
 CASE = Case(
     "bybit",
+    watches=("orders", "trades", "clock"),
     options={"fetchOrder": {"acknowledged": True}, "fetchMarkets": {"types": ["spot", "linear", "inverse"]}},
     post_only="canceled",
     closes_as="closed",
@@ -29,15 +30,12 @@ def world() -> Iterator[World]:
     with LocalExchange(["bybit"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
-async def test_spot(world: World, scenario) -> None:
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, *scenarios.PERPETUAL), ids=lambda s: s.__name__)
+async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
-
-
-async def test_linear(world: World) -> None:
-    await scenarios.a_perpetual_trades(world)
 
 
 async def test_inverse(world: World) -> None:

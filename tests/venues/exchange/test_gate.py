@@ -13,6 +13,7 @@ from tests.venues.exchange.server import LocalExchange
 
 CASE = Case(
     "gate",
+    watches=("orders", "trades", "clock"),
     market="BTC_USDT",
     client_id=lambda n: f"t-bx{n:08d}",
     duplicates="allowed",
@@ -28,15 +29,12 @@ def world() -> Iterator[World]:
     with LocalExchange(["gate"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
-async def test_spot(world: World, scenario) -> None:
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, *scenarios.PERPETUAL), ids=lambda s: s.__name__)
+async def test_ccxt(world: World, scenario) -> None:
     await scenario(world)
-
-
-async def test_futures(world: World) -> None:
-    await scenarios.a_perpetual_trades(world)
 
 
 async def test_orders_are_amended_counted_down_and_canceled_together(world: World) -> None:

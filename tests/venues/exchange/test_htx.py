@@ -16,6 +16,7 @@ from tests.venues.exchange.server import LocalExchange
 
 CASE = Case(
     "htx",
+    watches=("orders", "trades", "clock"),
     market="btcusdt",
     options={"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}},
     post_only="canceled",
@@ -27,9 +28,10 @@ def world() -> Iterator[World]:
     with LocalExchange(["htx"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_read_only_key_cannot_trade), ids=lambda s: s.__name__)
 async def test_spot(world: World, scenario) -> None:
     await scenario(world)
 

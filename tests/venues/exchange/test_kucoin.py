@@ -12,7 +12,14 @@ from tests.venues.exchange import scenarios
 from tests.venues.exchange.scenarios import Case, World, refused
 from tests.venues.exchange.server import LocalExchange
 
-CASE = Case("kucoin", market="BTC-USDT", passphrase="open sesame", post_only="canceled", options={"hf": True})
+CASE = Case(
+    "kucoin",
+    watches=("orders", "trades", "clock"),
+    market="BTC-USDT",
+    passphrase="open sesame",
+    post_only="canceled",
+    options={"hf": True},
+)
 CLASSIC = replace(CASE, options={"hf": False})
 ASKING = replace(CASE, options={})  # ccxt asks whether the account is a high-frequency one
 
@@ -22,6 +29,7 @@ def world() -> Iterator[World]:
     with LocalExchange(["kucoin"]) as server:
         yield World(server, CASE)
         assert not server.control.imbalance()
+        assert not server.control.ledger("malformed")
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def classic(world: World) -> Iterator[World]:
     protocol.is_high_frequency = True
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", (*scenarios.ALL, scenarios.a_read_only_key_cannot_trade), ids=lambda s: s.__name__)
 async def test_high_frequency(world: World, scenario) -> None:
     await scenario(world)
 

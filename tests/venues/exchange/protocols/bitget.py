@@ -123,6 +123,9 @@ class Bitget(Protocol):
     def lie(self) -> Answer:
         return self._no("40010", "Request timed out")
 
+    def malformed(self, detail: str) -> Answer:
+        return self._no("40017", f"Parameter verification failed {detail}")
+
     def unknown_route(self, call: Call) -> Answer:
         return self._no("40404", "Request URL NOT FOUND", 404)
 

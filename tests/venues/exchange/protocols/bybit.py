@@ -105,6 +105,9 @@ class Bybit(Protocol):
     def lie(self) -> Answer:
         return Answer(self._no(10000, "Server Timeout").body, 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return self._no(10001, f"params error: {detail}")
+
     def unknown_route(self, call: Call) -> Answer:
         return Answer(self._no(10017, "Route not found.").body, 404)
 

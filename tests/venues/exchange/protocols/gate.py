@@ -132,6 +132,9 @@ class Gate(Protocol):
     def lie(self) -> Answer:
         return self._no("INTERNAL", "Request timeout", 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return self._no("INVALID_PARAM_VALUE", f"Invalid request parameter value: {detail}")
+
     def unknown_route(self, call: Call) -> Answer:
         return self._no("METHOD_NOT_ALLOWED", "Not found", 404)
 

@@ -109,6 +109,9 @@ class Htx(Protocol):
     def lie(self) -> Answer:
         return self._no("timeout", "Request Timeout", 400)
 
+    def malformed(self, detail: str) -> Answer:
+        return self._no("bad-request", f"Invalid parameter: {detail}")
+
     def unknown_route(self, call: Call) -> Answer:
         return self._no("bad-request", "Not Found", 404)
 

@@ -116,6 +116,9 @@ class KuCoin(Protocol):
     def broken(self, status: int) -> Answer:
         return self._no("500000", "Internal Server Error", status)
 
+    def malformed(self, detail: str) -> Answer:
+        return self._no("400100", f"Parameter Error {detail}", 400)
+
     def unknown_route(self, call: Call) -> Answer:
         return self._no("404000", "Url Not Found", 404)
 
