@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from tests.venues.exchange.protocols.bitget_words import checksum
-from tests.venues.exchange.scenarios import Case, World
+from tests.venues.exchange.scenarios import Case, World, until
 from tests.venues.exchange.server import LocalExchange
 from tests.venues.exchange.test_bitget import CASE as BITGET
 from tests.venues.exchange.test_bybit import CASE as BYBIT
@@ -203,6 +203,25 @@ async def test_kucoins_symbols_books_and_orders(server: LocalExchange, public: P
     assert not [word for row in rows["watch_orders"] for word in strangers(row, orders, known)]
 
 
+@pytest.mark.parametrize(
+    ("folder", "part", "wanted", "first", "last", "messages"),
+    [
+        ("KUCOIN", "ws.1.0", "trade.l2update", "sequenceStart", "sequenceEnd", 3853),
+        ("GATEIO", "ws.1.0", "depthUpdate", "U", "u", 172),
+        ("GATEIO_FUTURES", "ws.1.0", 'order_book_update","event":"update"', "U", "u", 352),
+    ],
+)
+def test_recorded_changes_follow_without_holes(public: Path, folder, part, wanted, first, last, messages) -> None:
+    """The rule by which we number ours, and by which a client feels a gap."""
+    before: dict[str, int] = {}
+    changes = [m.get("data", m.get("result")) for m in wire(public, folder, part, wanted, 10**6)]
+    assert len(changes) == messages
+    for change in changes:
+        name = change.get("symbol") or change["s"]
+        assert before.get(name, change[first] - 1) == change[first] - 1
+        before[name] = change[last]
+
+
 async def _token(server: LocalExchange) -> str:
     url = f"http://127.0.0.1:{server.port}/api.kucoin.com/api/v1/bullet-public"
     async with aiohttp.ClientSession() as http, http.post(url) as answer:
@@ -305,10 +324,25 @@ async def test_htxs_symbols_depths_and_streams(server: LocalExchange, public: Pa
     orders = [message["data"] for message in lines(public, "huobi_wsMyOrders")]
     created = [row for row in rows["watch_orders"] if row["eventType"] == "creation"]
     assert not [word for row in created for word in strangers(row, orders, set())]
+    money = [message["data"] for message in lines(public, "huobi_wsMyAccount")]
+    assert not strangers(await _first_money(server, world, account), money, set())
     clearing = [packed(public, "gocryptotrader/huobi_wsMyTrades.json.gz")["data"]]
     # the recording spells feeDeduct with a space behind it
     known = {"feeDeduct", "orderType"}
     assert not [word for row in rows["watch_my_trades"] for word in strangers(row, clearing, known)]
+
+
+async def _first_money(server: LocalExchange, world: World, account: str) -> Any:
+    """What a subscriber to accounts.update is told first; ccxt's own watch_balance cannot read it."""
+    async with world.client(account) as client:
+        await world.load(client)
+        url = client.get_url_by_market_type("spot", True, True)
+        await client.authenticate({"type": "spot", "url": url, "hostname": client.urls["hostnames"]["spot"]})
+        heard: list[Any] = []
+        client.handle_balance = lambda _, message: heard.append(message["data"])
+        await client.client(url).send({"action": "sub", "ch": "accounts.update#2"})
+        await until(lambda: bool(heard), "the balances")
+    return heard[0]
 
 
 def _frames(public: Path) -> list[Any]:

@@ -33,7 +33,7 @@ from .bitget_words import (
 )
 from .meter import Meter
 from .signatures import agrees, base64_sha256
-from .wording import average, ms
+from .wording import average, ms, rate
 
 WINDOW_MS = 30_000
 SELF_TRADE = {"cancel_taker": "taker", "cancel_maker": "maker", "cancel_both": "both"}
@@ -77,6 +77,7 @@ class Bitget(Protocol):
             public("mix/market/merge-depth", self._orderbook),
             Route("GET", "/api/v3/account/settings", "account", self._not_unified, private=True),
             private("GET", "spot/account/info", "account", self._key),
+            private("GET", "common/trade-rate", "account", self._fees),
             private("GET", "spot/account/assets", "account", self._assets),
             private("POST", "spot/trade/place-order", "place", self._place),
             private("POST", "spot/trade/cancel-order", "cancel", self._cancel),
@@ -182,6 +183,11 @@ class Bitget(Protocol):
         permissions = self.exchange.accounts[call.owner].permissions
         authorities = [word for permission in permissions for word in words.get(permission, ())]
         return {"userId": "1", "inviterId": "", "ips": "", "authorities": authorities, "parentId": 0, "traderType": ""}
+
+    def _fees(self, call: Call) -> Any:
+        self._is_spot = call.query.get("business", "spot") == "spot"
+        market = self._market(call.query.get("symbol", ""))
+        return {"makerFeeRate": rate(market.maker_ppm), "takerFeeRate": rate(market.taker_ppm)}
 
     def _assets(self, call: Call) -> Any:
         wanted = call.query.get("coin", "")

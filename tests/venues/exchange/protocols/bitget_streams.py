@@ -139,13 +139,14 @@ class Streams:
         for session, arg in self._listeners(order.market, "fill") if fill is not None else ():
             if session.account == order.account:
                 assert fill is not None
-                self._private(session, arg, fill_row(fill, order, is_stream=True), "fill")
+                self._private(session, arg, [fill_row(fill, order, is_stream=True)], "fill")
         for session, arg in self._listeners(order.market, "orders"):
             if session.account == order.account:
-                self._private(session, arg, stream_row(order, fill), "order")
+                self._private(session, arg, [stream_row(order, fill)], "order")
         for session, arg in self._listeners(order.market, "positions"):
             if session.account == order.account:
-                self._private(session, arg, self._protocol.position_row(order.account, order.market), "balance")
+                row = self._protocol.position_row(order.account, order.market)
+                self._private(session, arg, [row], "balance")
 
     def _tell_money(self, change: BalanceChange) -> None:
         for session in self._protocol.sessions:
@@ -153,11 +154,10 @@ class Streams:
                 if arg.get("channel") != "account" or session.account != change.account:
                     continue
                 row = self._protocol.asset_row if arg.get("instType") == "SPOT" else self._protocol.margin_row
-                for coin, _ in change.deltas:
-                    self._private(session, arg, row(change.account, coin), "balance")
+                self._private(session, arg, [row(change.account, coin) for coin, _ in change.deltas], "balance")
 
-    def _private(self, session: Session, arg: Arg, row: dict[str, Any], route: str) -> None:
-        session.push({"action": "snapshot", "arg": arg, "data": [row], "ts": self._protocol.now_ms()}, route)
+    def _private(self, session: Session, arg: Arg, rows: list[dict[str, Any]], route: str) -> None:
+        session.push({"action": "snapshot", "arg": arg, "data": rows, "ts": self._protocol.now_ms()}, route)
 
 
 def _error(code: int, message: str) -> dict[str, Any]:

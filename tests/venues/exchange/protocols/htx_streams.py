@@ -35,6 +35,7 @@ class Streams:
         self._protocol = protocol
         self._windows: dict[tuple[str, int], Window] = {}
         self._told: dict[tuple[str, int], int] = {}
+        self._money_seq = 0
 
     def open(self, session: Session) -> None:
         session.state |= {"channels": set(), "beats": 0, "unanswered": 0}
@@ -169,6 +170,10 @@ class Streams:
         held: set[str] = session.state["channels"]
         session.state["channels"] = held | {channel} if action == "sub" else held - {channel}
         session.push({"action": action, "code": 200, "ch": channel, "data": {}})
+        if action == "sub" and name == "accounts.update":
+            for currency in sorted(self._protocol.exchange.accounts[session.account].total):
+                data = self._money(session.account, currency, None, None)
+                session.push({"action": "push", "ch": channel, "data": data}, "balance")
 
     def _login(self, session: Session, given: dict[str, str]) -> Answer:
         account = self._protocol.exchange.accounts.by_key(given.get("accessKey", ""))
@@ -203,19 +208,25 @@ class Streams:
         self._push(order.account, (f"orders#{name}", "orders#*"), data, "order")
 
     def _tell_money(self, change: BalanceChange) -> None:
-        account = self._protocol.exchange.accounts[change.account]
+        reason = "order.match" if change.reason == "fill" else change.reason
         for currency, _ in change.deltas:
-            data = {
-                "currency": currency.lower(),
-                "accountId": self._protocol.account_id(account.name),
-                "balance": plain(account.total[currency]),
-                "available": plain(account.free(currency)),
-                "changeType": "order-match" if change.reason == "fill" else change.reason,
-                "accountType": "trade",
-                "changeTime": ms(change.ts_ns),
-                "seqNum": str(change.ts_ns),
-            }
-            self._push(account.name, ("accounts.update",), data, "balance")
+            data = self._money(change.account, currency, reason, ms(change.ts_ns))
+            self._push(change.account, ("accounts.update",), data, "balance")
+
+    def _money(self, owner: str, currency: str, reason: str | None, changed_ms: int | None) -> dict[str, Any]:
+        """A balance; without reason and time it is the one that a new subscriber is told."""
+        account = self._protocol.exchange.accounts[owner]
+        self._money_seq += 1
+        return {
+            "currency": currency.lower(),
+            "accountId": self._protocol.account_id(owner),
+            "balance": plain(account.total[currency]),
+            "available": plain(account.free(currency)),
+            "changeType": reason,
+            "accountType": "trade",
+            "changeTime": changed_ms,
+            "seqNum": self._money_seq,
+        }
 
 
 def _numbers(rows: Rows) -> list[list[float | int]]:

@@ -58,6 +58,9 @@ BASIS = (
     Basis("mbp.150: seqNum and prevSeqNum link the changes; req gives the snapshot", "document", "ccxt pro/htx.py"),
     Basis("the recordings have depth.step0 only, no mbp", "recording", "wire/HUOBI/*.ws"),
     Basis("orders# creation and trade.clearing# rows", "recording", "adapters/gocryptotrader/huobi_wsMyOrders"),
+    Basis(
+        "accounts.update tells a new subscriber every balance", "recording", "adapters/gocryptotrader/huobi_wsMyAccount"
+    ),
     Basis("depth.step0 with version", "recording", "adapters/gocryptotrader/huobi_wsOrderbook"),
     Basis("private v2 socket: plain text; auth, orders#, trade.clearing#, accounts.update#", "document", "api docs"),
     Basis(
