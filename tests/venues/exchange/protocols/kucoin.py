@@ -167,7 +167,7 @@ class KuCoin(Protocol):
         market = self._market(call.query.get("symbol", ""))
         book, depth = self.exchange.books[market.id], int(call.params.get("depth", 0))
         rows = {"bids": book.strings(BUY, depth), "asks": book.strings(SELL, depth)}
-        return {"time": self.now_ms(), "sequence": str(book.seq)} | rows
+        return {"time": self.now_ms(), "sequence": str(self.streams.sequence(market))} | rows
 
     def _bullet(self, call: Call, owner: str) -> Any:
         token = f"token-{owner or 'public'}-{next(self._numbers)}"

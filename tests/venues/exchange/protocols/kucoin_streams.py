@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.venues.exchange.book import BUY, SELL, BookChange
 from tests.venues.exchange.engine import BalanceChange, Event, OrderChange, PublicTrade
+from tests.venues.exchange.markets import Market
 from tests.venues.exchange.session import Session
 from tests.venues.exchange.units import text as plain
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ORDERS, BALANCE = "/spotMarket/tradeOrders", "/account/balance"
 BOOK, DEPTH5, DEPTH50 = "/market/level2", "/spotMarket/level2Depth5", "/spotMarket/level2Depth50"
 TRADES = "/market/match"
+BLANK_EVERY = 3  # about a third of the recorded rows have price 0: their numbers only are used up
 
 
 class Streams:
@@ -26,6 +28,7 @@ class Streams:
 
     def __init__(self, protocol: KuCoin) -> None:
         self._protocol = protocol
+        self._blanks: dict[str, int] = {}  # market -> numbers that were used up without a change
 
     def open(self, session: Session) -> None:
         session.state["topics"] = set()
@@ -76,24 +79,35 @@ class Streams:
             if topic in session.state["topics"]:
                 session.push({"type": "message", "topic": topic, "subject": subject, "data": data}, route)
 
+    def sequence(self, market: Market) -> int:
+        """The number of the last book change that was told: the engine's, and the blank ones between."""
+        return self._protocol.exchange.books[market.id].seq + self._blanks.get(market.id, 0)
+
     def _tell_book(self, change: BookChange) -> None:
-        market, changes = change.market, {"asks": [], "bids": []}  # type: tuple[Market, dict[str, list[list[str]]]]
-        for number, (side, price, lots) in enumerate(change.levels, change.first_seq):
+        market, blanks = change.market, self._blanks.get(change.market.id, 0)
+        changes: dict[str, list[list[str]]] = {"asks": [], "bids": []}
+        for number, (side, price, lots) in enumerate(change.levels, change.first_seq + blanks):
             row = [market.price(price), market.qty(lots), str(number)]
             changes["bids" if side == BUY else "asks"].append(row)
-        data = {"changes": changes, "sequenceStart": change.first_seq, "sequenceEnd": change.last_seq}
-        data |= {"symbol": market.name, "time": self._protocol.now_ms()}
-        self._public(f"{BOOK}:{market.name}", "trade.l2update", data, "book")
+        self._change(market, changes, change.first_seq + blanks, change.last_seq + blanks)
+        if change.last_seq % BLANK_EVERY == 0:
+            self._blanks[market.id] = blanks + 1
+            number = self.sequence(market)
+            self._change(market, {"asks": [["0", "0", str(number)]], "bids": []}, number, number)
         book = self._protocol.exchange.books[market.id]
         for topic, depth in ((DEPTH5, 5), (DEPTH50, 50)):
             whole = {"asks": book.strings(SELL, depth), "bids": book.strings(BUY, depth)}
             self._public(f"{topic}:{market.name}", "level2", whole | {"timestamp": self._protocol.now_ms()}, "book")
 
+    def _change(self, market: Market, changes: dict[str, list[list[str]]], first: int, last: int) -> None:
+        data = {"changes": changes, "sequenceStart": first, "sequenceEnd": last, "symbol": market.name}
+        self._public(f"{BOOK}:{market.name}", "trade.l2update", data | {"time": self._protocol.now_ms()}, "book")
+
     def _tell_trade(self, trade: PublicTrade) -> None:
         market = trade.market
         data = {"symbol": market.name, "side": side_of(trade.side), "price": market.price(trade.price)}
         data |= {"size": market.qty(trade.lots), "tradeId": str(trade.trade_id), "time": str(trade.ts_ns)}
-        data |= {"sequence": str(self._protocol.exchange.books[market.id].seq), "type": "match"}
+        data |= {"sequence": str(self.sequence(market)), "type": "match"}
         self._public(f"{TRADES}:{market.name}", "trade.l3match", data, "trades")
 
     def _tell_order(self, change: OrderChange) -> None:

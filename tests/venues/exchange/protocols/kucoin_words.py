@@ -62,6 +62,7 @@ BASIS = (
         "recording",
         "wire/KUCOIN/*.ws.1.0",
     ),
+    Basis("numbers are used up by rows of price 0, a third of all", "recording", "wire/KUCOIN/*.ws.1.0"),
     Basis("a limit order is told open when it comes, even when it takes at once", "assumption", "real: once it rests"),
 )
 
