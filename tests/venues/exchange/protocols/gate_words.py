@@ -86,6 +86,12 @@ BASIS = (
         "recording",
         "adapters/gocryptotrader/gateio_wsFutures",
     ),
+    Basis("fok that cannot fill is taken in and finished as fok", "assumption", "the label FOK_NOT_FILL exists too"),
+    Basis(
+        "each change is told at once; the real channel gathers 100 ms, so it names fewer levels than numbers",
+        "assumption",
+        "wire/GATEIO*/*.ws",
+    ),
     Basis("stp_act cn, co and cb", "document", "apiv4 create order"),
 )
 
