@@ -92,3 +92,20 @@ async def test_a_wrong_passphrase_or_clock_is_refused_and_the_key_tells_its_righ
         assert "wtow" not in rights
         client.password = "wrong"
         await refused(client.privateSpotGetV2SpotAccountInfo(), "AuthenticationError")
+
+
+async def test_an_amended_order_is_another_one(world: World) -> None:
+    account = world.open_account()
+    world.quote_book()
+    async with world.client(account) as client:
+        await world.load(client)
+        for symbol, price in ((CASE.symbol, 90), (CASE.swap, 900)):
+            order = await client.create_order(symbol, "limit", "buy", 1, price)
+            fresh = await client.edit_order(
+                order["id"], symbol, "limit", "buy", 2, price + 1, {"newClientOid": f"n{price}"}
+            )
+            (mine,) = await client.fetch_open_orders(symbol)
+            assert (mine["id"], mine["amount"], mine["clientOrderId"]) == (fresh["id"], 2, f"n{price}")
+            assert fresh["id"] != order["id"]
+    states = [row["state"] for row in world.control.orders("bitget", account)]
+    assert states == ["canceled", "open"] * 2

@@ -47,11 +47,15 @@ async def test_orders_are_amended_counted_down_and_canceled_together(world: Worl
         row = world.control.orders("gate", account)[0]
         assert (row["qty"], row["price"], row["client_id"]) == ("2", "91", "t-mine")
         await client.cancel_all_orders(CASE.symbol)
+        contracts = await client.create_order(CASE.swap, "limit", "buy", 10, 900)
+        await client.edit_order(contracts["id"], CASE.swap, "limit", "buy", 20, 910)
+        assert world.control.orders("gate", account)[1]["qty"] == "20"
+        await client.cancel_all_orders(CASE.swap)
         await client.create_order(CASE.symbol, "limit", "sell", 1, 200)
         assert len(await client.fetch_open_orders()) == 1
         await client.privateSpotPostCountdownCancelAll({"timeout": 1})
         await scenarios.until(
-            lambda: world.control.orders("gate", account)[1]["state"] == "canceled", "the countdown", 4
+            lambda: world.control.orders("gate", account)[2]["state"] == "canceled", "the countdown", 4
         )
         market = await client.create_order(CASE.symbol, "market", "buy", 2, 100.5)
         assert (market["status"], market["filled"]) == ("closed", 2)

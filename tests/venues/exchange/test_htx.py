@@ -49,7 +49,7 @@ async def test_orders_are_canceled_by_client_id_together_and_by_a_timer(world: W
         gone = (await client.cancel_all_orders(CASE.symbol))[0]["info"]
         assert gone["success-count"] == 2
         order = await client.create_order(CASE.symbol, "limit", "buy", 1, 90)
-        await client.spotPrivatePostV2AlgoOrdersCancelAllAfter({"timeout": 1})
+        await client.cancel_all_orders_after(1000)
         await scenarios.until(lambda: world.control.orders("htx", account)[-1]["state"] == "canceled", "the timer", 4)
         await refused(client.cancel_order(order["id"], CASE.symbol), "OrderNotFound")
         await client.create_order(CASE.symbol, "market", "buy", 2, 100.5)

@@ -81,6 +81,7 @@ class Bitget(Protocol):
             private("GET", "spot/account/assets", "account", self._assets),
             private("POST", "spot/trade/place-order", "place", self._place),
             private("POST", "spot/trade/cancel-order", "cancel", self._cancel),
+            private("POST", "spot/trade/cancel-replace-order", "amend", self._replace),
             private("POST", "spot/trade/cancel-symbol-order", "cancel", self._cancel_symbol),
             private("GET", "spot/trade/orderInfo", "query", self._spot_order),
             private("GET", "spot/trade/unfilled-orders", "query", self._spot_open),
@@ -90,6 +91,7 @@ class Bitget(Protocol):
             private("GET", "mix/position/all-position", "account", self._positions),
             private("POST", "mix/order/place-order", "place", self._place),
             private("POST", "mix/order/cancel-order", "cancel", self._cancel),
+            private("POST", "mix/order/modify-order", "amend", self._replace),
             private("POST", "mix/order/batch-cancel-orders", "cancel", self._cancel_mix),
             private("GET", "mix/order/detail", "query", self._mix_order),
             private("GET", "mix/order/orders-pending", "query", self._mix_open),
@@ -285,6 +287,28 @@ class Bitget(Protocol):
             raise Refused("unknown_order")
         self.exchange.cancel(order)
         return {"orderId": order.id, "clientOid": order.client_id}
+
+    def _replace(self, call: Call) -> Any:
+        """Cancel an order and place another for it, with an id of its own: the venue amends nothing in place."""
+        given, order = call.json, self._named(call.owner, call.json)
+        if order is None or not order.is_open:
+            raise Refused("unknown_order")
+        price = str(given.get("price", given.get("newPrice", ""))) or order.market.price(order.price)
+        size = str(given.get("size", given.get("newSize", ""))) or order.market.qty(order.left)
+        self.exchange.cancel(order)
+        ticket = Ticket(
+            order.market.id,
+            order.side,
+            size,
+            price,
+            client_id=str(given.get("newClientOid") or next(self._numbers)),
+            post_only=order.post_only,
+            reduce_only=order.reduce_only,
+            tags=tuple(order.tags.items()),
+        )
+        fresh = self.exchange.place(call.owner, ticket)
+        ids = {"orderId": fresh.id, "clientOid": fresh.client_id}
+        return ids | {"success": "success", "msg": ""} if self._is_spot else ids
 
     def _cancel_symbol(self, call: Call) -> Any:
         market = self._market(str(call.json.get("symbol", "")))

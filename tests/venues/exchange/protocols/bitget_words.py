@@ -65,6 +65,7 @@ BASIS = (
     Basis("prices and sizes with all their digits, 0 for a level that is gone", "recording", "wire/BITGET/*.ws.*"),
     Basis("subscribe is answered once for each argument", "recording", "wire/BITGET/*.ws.*"),
     Basis("private login: base64 HMAC of seconds + GET/user/verify", "document", "api-doc/websocket-intro"),
+    Basis("replacing or modifying gives a new order with a new id", "document", "spot/trade/Cancel-Replace-Order"),
     Basis("v2 spot symbols, placements, orders and fills", "recording", "adapters/xchange/bitget"),
     Basis("spot fees are taken from what is received", "recording", "adapters/xchange/bitget"),
     Basis("stpMode cancels the taker, the maker or both", "document", "spot/trade/Place-Order"),

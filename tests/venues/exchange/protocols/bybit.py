@@ -9,7 +9,7 @@ from typing import Any
 from tests.venues.exchange.book import BUY, SELL, Order
 from tests.venues.exchange.engine import NS_PER_MS, Event, Exchange, Ticket
 from tests.venues.exchange.faults import Faults
-from tests.venues.exchange.markets import Habits, Market, Refused
+from tests.venues.exchange.markets import Habits, Kind, Market, Refused
 from tests.venues.exchange.session import Session
 from tests.venues.exchange.settlement import Account
 from tests.venues.exchange.units import text
@@ -30,6 +30,7 @@ from .signatures import agrees, hex_sha256
 from .wording import average, rate
 
 SELF_TRADE = {"CancelTaker": "taker", "CancelMaker": "maker", "CancelBoth": "both"}
+PRODUCTS = {"SPOT": (Kind.SPOT,), "DERIVATIVES": (Kind.LINEAR, Kind.INVERSE), "OPTIONS": (Kind.OPTION,)}
 FORCES = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "GTC"}
 
 
@@ -49,8 +50,8 @@ class Bybit(Protocol):
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self.streams = Streams(self)
         self._meter = Meter(limit=20, window_ms=1000)
-        self._dead_man_s: dict[str, int] = {}  # account -> seconds it may be without a private socket
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._switches: dict[str, dict[str, int]] = {}  # account -> product -> seconds without a private socket
+        self._timers: dict[str, list[asyncio.TimerHandle]] = {}
         self._is_spot = True  # of the request being handled: handlers run one after the other
         super().__init__(exchange, faults)
 
@@ -374,22 +375,26 @@ class Bybit(Protocol):
         return self._ok({"orderId": order.id, "orderLinkId": order.client_id})
 
     def _dead_man_switch(self, call: Call) -> Answer:
-        wait_s = int(call.json.get("timeWindow", 0))
-        if not 3 <= wait_s <= 300:
-            raise Refusal(self._no(10001, "params error: timeWindow invalid"))
-        self._dead_man_s[call.owner] = wait_s
+        wait_s, product = int(call.json.get("timeWindow", 0)), call.json.get("product", "OPTIONS")
+        if not 3 <= wait_s <= 300 or product not in PRODUCTS:
+            raise Refusal(self._no(10001, "params error: timeWindow or product invalid"))
+        self._switches.setdefault(call.owner, {})[product] = wait_s
         return self._ok({})
 
     def on_login(self, owner: str) -> None:
         """A private socket is there again: no cancel is due."""
-        if (timer := self._timers.pop(owner, None)) is not None:
+        for timer in self._timers.pop(owner, ()):
             timer.cancel()
 
     def on_close(self, session: Session) -> None:
-        owner = session.account
-        if owner in self._dead_man_s and not any(other.account == owner for other in self.sessions):
-            loop = asyncio.get_running_loop()
-            self._timers[owner] = loop.call_later(self._dead_man_s[owner], self.exchange.cancel_all, owner)
+        owner, loop = session.account, asyncio.get_running_loop()
+        if any(other.account == owner for other in self.sessions):
+            return
+        for product, wait_s in self._switches.get(owner, {}).items():
+            for market in self.exchange.markets.values():
+                if market.kind in PRODUCTS[product]:
+                    timer = loop.call_later(wait_s, self.exchange.cancel_all, owner, market.id)
+                    self._timers.setdefault(owner, []).append(timer)
 
     def _realtime(self, call: Call) -> Answer:
         query, by_name = call.query, {"orderId", "orderLinkId"} & call.query.keys()

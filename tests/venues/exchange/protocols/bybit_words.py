@@ -97,7 +97,11 @@ BASIS = (
     Basis("rows of order, execution, wallet and position", "recording", "adapters/gocryptotrader/bybit_wsAuth"),
     Basis("private login: HMAC-SHA256 hex of GET/realtime and expires", "document", "v5/ws/connect"),
     Basis("smpType cancels the taker, the maker or both", "document", "v5/smp"),
-    Basis("disconnected-cancel-all waits timeWindow seconds after the last private socket", "document", "v5/order/dcp"),
+    Basis(
+        "disconnected-cancel-all: timeWindow seconds without a private socket, for one product",
+        "document",
+        "v5/order/dcp",
+    ),
     Basis(
         "spot fees are taken from what is received, to 8 decimals", "assumption", "v5 says received, not the decimals"
     ),

@@ -97,7 +97,7 @@ class Gate(Protocol):
                 route("DELETE", f"{base}/orders", "cancel", self._cancel_all),
                 route("GET", f"{base}/orders", "query", self._orders),
                 route("DELETE", f"{base}/orders/{{order_id}}", "cancel", self._cancel),
-                route("PATCH", f"{base}/orders/{{order_id}}", "amend", self._amend),
+                route("PATCH" if base == "spot" else "PUT", f"{base}/orders/{{order_id}}", "amend", self._amend),
                 route("GET", f"{base}/orders/{{order_id}}", "query", self._order),
             ]
         return rows
