@@ -33,7 +33,7 @@ def place(signer: SignerHandle, venue: str) -> None:
     """Orders that rest: bought far below the market."""
     client = signer.client(Role.TRADE, (venue,))
     for number in range(N_ORDERS):
-        client_id, price = f"rest{number:022d}", 90 - number
+        client_id, price = f"01JDN5X9Q8W7V6T5S4R3Q2P1{number:02d}", 90 - number
         symbol, path, params = {
             "binance": (
                 "BTCUSDT",

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.errors import InvariantBroken
-from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile import ClientIdRule, VenueProfile
 from app.venues.cex.profile_table import profiles
 
 TABLE: Final = Path(__file__).with_name("endpoints.toml")
@@ -48,7 +48,8 @@ class Bind:
 @dataclass(frozen=True, slots=True)
 class PlaceRule:
     """One placement endpoint for some kinds of market. `words`: the vendor's pattern for a side, a tif, a kind or
-    both `side tif`, by our word. `side`: the endpoint's own, where it is no parameter."""
+    both `side tif`, by our word. `side`: the endpoint's own, where it is no parameter. `default_tif`: what an order
+    without a word for it is."""
 
     endpoint: str
     kinds: frozenset[ContractKind]
@@ -56,6 +57,7 @@ class PlaceRule:
     words: Mapping[str, re.Pattern[str]]
     side: Side | None = None
     is_list: bool = False
+    default_tif: TimeInForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class VenueRules:
     cancel: frozenset[str]
     places: Mapping[str, tuple[PlaceRule, ...]]
     logins: tuple[re.Pattern[str], ...] = ()
-    client_id_prefix: str = ""
+    client_id: ClientIdRule | None = None
     has_token_login: bool = False
 
 
@@ -89,7 +91,7 @@ def _with_profile(own: VenueRules, profile: VenueProfile) -> VenueRules:
         read=own.read | {str(endpoint) for endpoint in profile.read},
         cancel=own.cancel | {str(endpoint) for endpoint in profile.cancel},
         logins=own.logins + logins,
-        client_id_prefix=profile.client_id.prefix,
+        client_id=profile.client_id,
     )
 
 
@@ -109,13 +111,13 @@ def _venue(venue: str, table: Mapping[str, Any]) -> VenueRules:
     for place in table.get("place", ()):
         rule = _place(venue, place)
         places[rule.endpoint] = (*places.get(rule.endpoint, ()), rule)
-    read, cancel = frozenset(table["read"]), frozenset(table["cancel"])
-    logins = tuple(re.compile(text, re.ASCII) for text in table["login"])
+    read, cancel = frozenset(table.get("read", ())), frozenset(table.get("cancel", ()))
+    logins = tuple(re.compile(text, re.ASCII) for text in table.get("login", ()))
     return VenueRules(venue, read, cancel, places, logins, has_token_login=table.get("token_login", False))
 
 
 def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
-    _known(venue, place, {"endpoint", "kinds", "params", "words", "sides", "tifs", "side", "is_list"})
+    _known(venue, place, {"endpoint", "kinds", "params", "words", "sides", "tifs", "default_tif", "side", "is_list"})
     words = {**place.get("words", {}), **place.get("sides", {}), **place.get("tifs", {})}
     rule = PlaceRule(
         endpoint=place["endpoint"],
@@ -124,8 +126,9 @@ def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
         words={word: re.compile(text, re.ASCII) for word, text in words.items()},
         side=Side(place["side"]) if "side" in place else None,
         is_list=place.get("is_list", False),
+        default_tif=TimeInForce(place["default_tif"]) if "default_tif" in place else None,
     )
-    said = {"kind"} | ({"side"} if rule.side else set())
+    said = {"kind"} | ({"side"} if rule.side else set()) | ({"tif"} if rule.default_tif else set())
     for bind in rule.params.values():
         said |= bind.says
     if said != MUST_SAY:
@@ -134,9 +137,10 @@ def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
 
 
 def _bind(text: str) -> Bind:
-    if text.startswith("="):
-        return Bind(pattern=re.compile(text[1:], re.ASCII))
     word, _, tif = text.partition(" tif=")
+    if word.startswith("="):
+        says = frozenset({"tif"}) if tif else frozenset()
+        return Bind("", TimeInForce(tif) if tif else None, re.compile(word[1:], re.ASCII), says)
     if word not in _SAYS:
         raise InvariantBroken(reason="no such word of a child", word=word)
     return Bind(word, TimeInForce(tif) if tif else None, says=_SAYS[word] | {"tif"} if tif else _SAYS[word])

@@ -15,9 +15,10 @@ from decimal import Decimal
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from app.domain.errors import Refused
+from app.domain.errors import InvariantBroken, Refused
 from app.domain.proof import ChildTerms
 from app.domain.units import NANO_SCALE
+from app.venues.cex.client_ids import wire_client_id
 from app.venues.cex.endpoints import MUST_SAY, Bind, PlaceRule, VenueRules
 from app.venues.cex.signing import SignRequest
 
@@ -32,8 +33,6 @@ MAX_OFFSET_MS: Final = 60_000
 _NUMBER: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _IN_PATH: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,79}")
-_ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @unique
@@ -93,7 +92,7 @@ def check_placement(rules: VenueRules, request: SignRequest, terms: ChildTerms) 
         params = request.params[0]
     else:
         raise Refused(reason="placement_differs", param="batch", limit=1, value=len(request.params))
-    _compare(rule, dict(_flat(params)), terms, rules.client_id_prefix)
+    _compare(rule, dict(_flat(params)), terms, _wire_id(rules, terms.client_id))
 
 
 def check_login(rules: VenueRules, preimage: bytes) -> None:
@@ -119,36 +118,40 @@ def _is_token_login(text: str) -> bool:
         return False
 
 
-def client_id_forms(client_id: str, prefix: str) -> frozenset[str]:
-    """How a venue may see a client id: plain, and a ULID also as the UUID or hex of the same 128 bits."""
-    forms = {client_id}
-    if _ULID.fullmatch(client_id):
-        bits = 0
-        for letter in client_id:
-            bits = bits << 5 | _CROCKFORD.index(letter)
-        digits = f"{bits:032x}"
-        forms |= {digits, "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))}
-    return frozenset(prefix + form for form in forms)
+def _wire_id(rules: VenueRules, client_id: str) -> str:
+    """The child's id as the venue must see it."""
+    if rules.client_id is None:
+        return client_id
+    try:
+        return wire_client_id(rules.client_id, client_id)
+    except InvariantBroken:
+        raise Refused(reason="placement_differs", param="client_id") from None
 
 
-def _compare(rule: PlaceRule, params: Mapping[str, object], terms: ChildTerms, prefix: str) -> None:
+def _compare(rule: PlaceRule, params: Mapping[str, object], terms: ChildTerms, wire_id: str) -> None:
     if rule.side not in (None, terms.side):
         raise Refused(reason="placement_differs", param="side")
     said = set() if any(bind.word == "kind" for bind in rule.params.values()) else {"kind"}
     if rule.side is not None:
         said.add("side")
+    if rule.default_tif is terms.time_in_force and not _says_tif(rule, params):
+        said.add("tif")
     for name, value in params.items():
         bind = rule.params.get(name)
         if bind is None:
             raise Refused(reason="placement_param_unknown", param=name[:80])
-        if bind.tif not in (None, terms.time_in_force) or not _fits(rule, bind, value, terms, prefix):
+        if bind.tif not in (None, terms.time_in_force) or not _fits(rule, bind, value, terms, wire_id):
             raise Refused(reason="placement_differs", param=name)
         said |= bind.says
     if said != MUST_SAY:
         raise Refused(reason="placement_unsaid", param=", ".join(sorted(MUST_SAY - said)))
 
 
-def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, prefix: str) -> bool:
+def _says_tif(rule: PlaceRule, params: Mapping[str, object]) -> bool:
+    return any("tif" in bind.says for name, bind in rule.params.items() if name in params)
+
+
+def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, wire_id: str) -> bool:
     """Whether one parameter says what the child says."""
     if bind.pattern is not None:
         return bool(bind.pattern.fullmatch(_text(value)))
@@ -156,7 +159,7 @@ def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, prefix:
         case "symbol":
             return value == terms.venue_symbol
         case "client_id":
-            return value == prefix + terms.client_id or value in client_id_forms(terms.client_id, prefix)
+            return type(value) in (str, int) and str(value) == wire_id
         case "price":
             return _number(value) == _nano(terms.price_nano)
         case "qty":
@@ -197,12 +200,14 @@ def _text(value: object) -> str:
 
 
 def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
-    """Nested names with a dot between; a name with a dot of its own could stand before another, and is refused."""
+    """Nested names with a dot between, a list of one with brackets behind; a name that has either itself is refused."""
     for name, value in params.items():
-        if "." in name:
+        if "." in name or "[" in name:
             raise Refused(reason="placement_param_unknown", param=name[:80])
         if not isinstance(value, str) and isinstance(value, Mapping) and value:
             yield from _flat(value, f"{before}{name}.")
+        elif isinstance(value, list) and len(value) == 1:
+            yield f"{before}{name}[]", value[0]
         else:
             yield before + name, value
 

@@ -12,7 +12,13 @@ import ccxt
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.proof import ChildTerms
 from app.domain.units import NANO
+from app.venues.cex.client_ids import client_id_params
+from app.venues.cex.endpoints import load_rules
+from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.cex.signing import SignRequest
+
+from .captured import HANDSHAKES, credentials, one_market
 
 ACCOUNT = "acme"
 CLIENT_ID = "01JD9Z3W4X5Y6Z7A8B9C0D1E2F"
@@ -37,10 +43,7 @@ MARKETS = (
     ("gate", SPOT, "BTC/USDT", "BTC_USDT"),
     ("gate", LINEAR, "BTC/USDT:USDT", "BTC_USDT"),
     ("htx", SPOT, "BTC/USDT", "btcusdt"),
-    ("htx", LINEAR, "BTC/USDT:USDT", "BTC-USDT"),
 )
-# The id's own name, where ccxt does not know it under clientOrderId.
-ID_NAMES = {"coinbase": "client_order_id", "deribit": "label", ("htx", LINEAR): "client_order_id"}
 
 
 class Captured(Exception):
@@ -69,15 +72,13 @@ def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeIn
         raise Captured
 
     exchange.fetch2 = fetch2
-    name = ID_NAMES.get(ccxt_id) or ID_NAMES.get((ccxt_id, kind)) or "clientOrderId"
-    params = {name: CLIENT_ID, "timeInForce": tif.value.upper()}
-    if ccxt_id == "coinbase":
-        params["clientOrderId"] = CLIENT_ID
+    profile = profile_of(ccxt_id)
+    params = {**client_id_params(profile.client_id, CLIENT_ID), **profile.time_in_force[tif]}
     with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
     path, api, method, given = asked[-1]
     words = (api,) if isinstance(api, str) else tuple(api)
-    request = SignRequest(ccxt_id, ACCOUNT, path, words, method, _own(given, ccxt_id))
+    request = SignRequest(ccxt_id, ACCOUNT, path, words, method, given)
     qty_nano = 12_000_000 if kind is SPOT else 3 * NANO
     terms = ChildTerms(
         ACCOUNT, ccxt_id, venue_symbol, kind, CLIENT_ID, side, tif, 60_000_500_000_000, qty_nano, NANO, T0_NS
@@ -85,18 +86,54 @@ def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeIn
     return Placement(request, terms)
 
 
+def table_placements() -> list[Placement]:
+    """The same for every other venue of the table that has a rule, through a market that all of them can have."""
+    rules = load_rules()
+    made = []
+    for venue, profile in profiles().items():
+        if venue in {market[0] for market in MARKETS} or profile.ccxt_id != venue or not rules[venue].places:
+            continue
+        kinds = {kind for places in rules[venue].places.values() for place in places for kind in place.kinds}
+        offered = {kind.value for kind in profile.kinds}
+        for kind in sorted(kind for kind in kinds if kind.value in offered):
+            made += [_tabled(profile, kind, side, tif) for side in Side for tif in TIFS if tif in profile.time_in_force]
+    return made
+
+
+def _tabled(profile: VenueProfile, kind: ContractKind, side: Side, tif: TimeInForce) -> Placement:
+    exchange = getattr(ccxt, profile.ccxt_id)({**credentials(profile.ccxt_id), "enableRateLimit": False})
+    exchange.options.update(profile.options)
+    symbol = one_market(exchange, kind.value)
+    exchange.load_markets = lambda *_, **__: exchange.markets
+    asked: list[SignRequest] = []
+
+    def fetch2(path: str, api: Any = "public", method: str = "GET", params: Any = None, *_: Any) -> Any:
+        for handshake, answer in HANDSHAKES.items():
+            if handshake.endswith(path):
+                return answer
+        asked.append(SignRequest(profile.venue_id, ACCOUNT, path, tuple(api), method, params))
+        raise Captured
+
+    exchange.fetch2 = fetch2
+    params = {**client_id_params(profile.client_id, CLIENT_ID), **profile.time_in_force[tif]}
+    qty = 1.25 if kind is SPOT else 2
+    with contextlib.suppress(Captured):
+        exchange.create_order(symbol, "limit", side.value, qty, 98_765.5, params)
+    words = (ACCOUNT, profile.venue_id, exchange.market(symbol)["id"], kind, CLIENT_ID, side, tif)
+    return Placement(asked[-1], ChildTerms(*words, 98_765_500_000_000, int(qty * 4) * NANO // 4, NANO, T0_NS))
+
+
 def all_placements() -> list[Placement]:
-    return [captured(market, side, tif) for market in MARKETS for side in Side for tif in TIFS]
+    return [
+        captured(market, side, tif)
+        for market in MARKETS
+        for side in Side
+        for tif in TIFS
+        if tif in profile_of(market[0]).time_in_force
+    ]
 
 
 TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
-
-
-def _own(given: Any, ccxt_id: str) -> Any:
-    """Coinbase's id as an adapter sets it: ccxt takes ours under no name there."""
-    if ccxt_id == "coinbase":
-        return {**{k: v for k, v in given.items() if k != "clientOrderId"}, "client_order_id": CLIENT_ID}
-    return given
 
 
 @cache

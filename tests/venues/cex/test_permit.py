@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused
 from app.venues.cex.endpoints import load_rules
-from app.venues.cex.permit import Role, Use, check_login, check_placement, client_id_forms, endpoint_of, use_of
+from app.venues.cex.permit import Role, Use, check_login, check_placement, endpoint_of, use_of
 from app.venues.cex.signing import SignRequest
 
-from .placements import ACCOUNT, CLIENT_ID, MARKETS, TIFS, all_placements, captured, with_params
+from .placements import ACCOUNT, MARKETS, TIFS, all_placements, captured, table_placements, with_params
 
 RULES = load_rules()
 PLACEMENTS = all_placements()
+TABLED = table_placements()
 
 
 def allowed(request: SignRequest, terms: Any) -> bool:
@@ -39,11 +40,10 @@ def read(venue: str, api: str, method: str, path: str, params: Any = None) -> Si
     return SignRequest(venue, ACCOUNT, path, tuple(api.split(".")), method, params or {})
 
 
-@pytest.mark.parametrize("market", MARKETS, ids=lambda market: f"{market[0]}-{market[1].value}")
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("tif", TIFS)
-def test_what_ccxt_builds_for_a_child_is_allowed_for_that_child(market, side, tif):
-    placement = captured(market, side, tif)
+@pytest.mark.parametrize(
+    "placement", PLACEMENTS, ids=lambda p: f"{p.request.venue}-{p.terms.kind}-{p.terms.side}-{p.terms.time_in_force}"
+)
+def test_what_ccxt_builds_for_a_child_is_allowed_for_that_child(placement):
     check_placement(RULES[placement.request.venue], placement.request, placement.terms)
 
 
@@ -62,6 +62,25 @@ def test_a_placement_of_another_child_is_refused_field_by_field():
             *(replace(terms, time_in_force=tif) for tif in (*TIFS, TimeInForce.GTD) if tif is not terms.time_in_force),
         )
         assert not [other for other in others if allowed(placement.request, other)], placement
+
+
+@pytest.mark.parametrize("placement", TABLED, ids=lambda p: f"{p.request.venue}-{p.terms.kind.value}")
+def test_every_other_venue_with_a_rule_signs_what_ccxt_builds_and_nothing_else(placement):
+    terms = placement.terms
+    check_placement(RULES[placement.request.venue], placement.request, terms)
+    others = (
+        replace(terms, venue_symbol="ETHUSDT"),
+        replace(terms, client_id="01JD9Z3W4X5Y6Z7A8B9C0D1E2G"),
+        replace(terms, side=Side.BUY if terms.side is Side.SELL else Side.SELL),
+        replace(terms, price_nano=terms.price_nano + 1),
+        replace(terms, qty_nano=terms.qty_nano - 1),
+        *(replace(terms, time_in_force=tif) for tif in (*TIFS, TimeInForce.GTD) if tif is not terms.time_in_force),
+    )
+    assert not [other for other in others if allowed(placement.request, other)]
+
+
+def test_most_venues_of_the_table_have_a_rule():
+    assert len({p.request.venue for p in TABLED}) >= 20
 
 
 def test_a_contract_is_not_spot_of_the_same_name():
@@ -235,14 +254,6 @@ def test_no_login_pattern_takes_a_signed_order(venue):
             check_login(RULES[venue], preimage)
 
 
-def test_a_client_id_may_be_written_as_the_uuid_of_the_same_bits():
-    forms = client_id_forms(CLIENT_ID, "")
-    assert len(forms) == 3
-    assert CLIENT_ID in forms
-    assert {f.replace("-", "") for f in forms if f != CLIENT_ID} == {f"{_ulid_bits(CLIENT_ID):032x}"}
-    assert client_id_forms("free-text", "t-") == {"t-free-text"}
-
-
 @pytest.mark.parametrize(
     ("role", "uses"), [(Role.TRADE, set(Use)), (Role.CANCEL, {Use.CANCEL, Use.READ}), (Role.READ, {Use.READ})]
 )
@@ -255,13 +266,6 @@ def _decimal(value: Any) -> Decimal | None:
         return Decimal(str(value))
     except ArithmeticError:
         return None
-
-
-def _ulid_bits(text: str) -> int:
-    bits = 0
-    for letter in text:
-        bits = bits * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(letter)
-    return bits
 
 
 def token_login(**claims: Any) -> bytes:
