@@ -31,6 +31,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{2,300}\.[A-Za-z0-9_-]{2,600}", re.ASC
 MAX_DEPTH: Final = 3
 MAX_OFFSET_MS: Final = 60_000
 _NUMBER: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?", re.ASCII)
+_API_WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _IN_PATH: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,79}")
 
@@ -57,9 +58,11 @@ class Role(StrEnum):
 
 
 def endpoint_of(request: SignRequest) -> str:
-    """The table's name of the request's endpoint."""
-    api = request.api if isinstance(request.api, str) else ".".join(request.api)
-    return f"{api} {request.method} {request.path}"
+    """The table's name of the request's endpoint. Raises Refused for words that would read as other words of it."""
+    words = (request.api,) if isinstance(request.api, str) else request.api
+    if not all(_API_WORD.fullmatch(word) for word in words):
+        raise Refused(reason="endpoint_not_allowed", venue=request.venue, endpoint=".".join(words)[:120])
+    return f"{'.'.join(words)} {request.method} {request.path}"
 
 
 def use_of(rules: VenueRules, request: SignRequest) -> Use:
