@@ -211,6 +211,13 @@ def test_what_is_no_plain_small_data_is_refused(params):
         use_of(RULES["binance"], read("binance", "private", "GET", "openOrders", params))
 
 
+@pytest.mark.parametrize("api", [("private.spot",), "private.spot", ("private", "spot", ""), (), ("private GET",)])
+def test_an_endpoint_has_one_spelling(api):
+    """ccxt reads a list of words otherwise than the same words joined."""
+    with pytest.raises(Refused, match="endpoint_not_allowed"):
+        use_of(RULES["gate"], SignRequest("gate", ACCOUNT, "accounts", api, "GET", {}))
+
+
 def test_a_signature_for_another_day_is_refused():
     with pytest.raises(Refused, match="clock_offset"):
         use_of(RULES["binance"], replace(read("binance", "private", "GET", "account"), clock_offset_ms=60_001))
