@@ -45,7 +45,7 @@ class SignedPlace(Place):
     """With key ids as the venues make them: a login's pattern knows no other letters."""
 
     def key_of(self, account: str) -> str:
-        return f"key{self.venue}{account}"
+        return super().key_of(account) if "/" in self.key else f"key{self.venue}{account}"
 
 
 class SignedDesk(Desk):
