@@ -54,6 +54,7 @@ from app.services.submit import SubmitService
 from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
+from app.store.certificates import Certificates
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.listings import ListingsFile
 from app.store.memory import MemoryJournal
@@ -295,6 +296,7 @@ def make_universe(settings: Settings) -> Universe:
         live.symbols,
         Mode(settings.mode),
         facts=stored_facts(settings),
+        certified=Certificates(settings.home).evidence(),
         max_book_age_ms=settings.max_book_age_ms,
     )
 

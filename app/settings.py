@@ -96,6 +96,8 @@ class LiveMarket(BaseModel):
     venues_per_process: int = Field(default=4, ge=1, le=64)
     account: str = ""
     """With `mode` live: whose venue keys orders are signed with (`bestex keys venue add`)."""
+    vault: Path | None = None
+    """The folder of the venue keys; `vault` in the home folder where it is not said."""
     kek: Path | None = None
     """The key-encryption key's file; vault.kek in the home folder where it is not said."""
     is_sandbox: bool = False
@@ -153,7 +155,7 @@ class Settings(BaseSettings):
 
     @property
     def vault_path(self) -> Path:
-        return self.home / "vault"
+        return self.live.vault or self.home / "vault"
 
     @property
     def kek_path(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -106,3 +107,33 @@ def check(
     n_failed = len({finding.venue for finding in found if finding.verdict is Verdict.FAILED})
     if n_failed:
         raise CommandError(Exit.CHECK_FAILED, f"{n_failed} of {len(asked)} venues cannot be used from here as they are")
+
+
+@app.command()
+def certify(
+    venue: Annotated[str, typer.Argument(help="a venue of the table")],
+    account: Annotated[str, typer.Option(help="whose checked venue keys sign; it must be idle there")],
+    testnet: Annotated[bool, typer.Option("--testnet", help="on the venue's test network: L2")] = False,
+    live_micro: Annotated[
+        bool, typer.Option("--live-micro", help="1,000 real round trips of the least size: L3")
+    ] = False,
+    symbol: Annotated[str, typer.Option(help="a spot market of live.toml")] = "BTC/USDT",
+    n_round_trips: Annotated[int, typer.Option("-n", min=0, help="0: 10 on a test network, 1,000 live")] = 0,
+    base_url: Annotated[str, typer.Option("--base-url", help="a stand-in for the venue's hosts; proves nothing")] = "",
+    kek: Annotated[Path | None, typer.Option(help="file of the key-encryption key")] = None,
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Real orders through the whole service, reconciled to the venue's statement; then a signed certificate."""
+    from dataclasses import asdict
+
+    from app.cli.certify import CertifyOptions, run_trial
+
+    if testnet == live_micro:
+        raise CommandError(Exit.USAGE, "say one of --testnet and --live-micro")
+    options = CertifyOptions(venue, account, symbol, home.expanduser(), live_micro, n_round_trips, base_url, kek)
+    verdict, path = run_trial(options, lambda line: print(line, file=sys.stderr, flush=True))
+    show_rows(output, [asdict(step) for step in verdict.steps], ("name", "is_passed", "found"))
+    if not verdict.is_passed:
+        raise CommandError(Exit.CHECK_FAILED, f"{venue} is not certified")
+    print(f"certificate: {path}" if path else "passed, and too little for a level: no certificate", file=sys.stderr)

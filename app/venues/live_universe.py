@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -46,9 +48,11 @@ def load_live_universe(
     mode: Mode = Mode.PAPER,
     *,
     facts: Sequence[ListingFacts] = (),
+    certified: Mapping[str, Evidence] = MappingProxyType({}),
     max_book_age_ms: int = 0,
 ) -> Universe:
     """The chosen venues and symbols; none chosen: all of the table. `facts` go over the table's, and bring venues.
+    `certified` counts where it proves more than the table does.
 
     Raises BadRequest for a venue or symbol that is not there.
     """
@@ -68,7 +72,7 @@ def load_live_universe(
     own_age_ms = table["max_book_age_ms"]
     age_ms = min(own_age_ms, max_book_age_ms or own_age_ms)
     return Universe(
-        venues={v: _venue(v, table, mode, age_ms) for v in chosen},
+        venues={v: _venue(v, table, mode, age_ms, certified.get(v)) for v in chosen},
         symbols={name: known[name] for name in known if name in listed},
         instruments={
             (v, name): _instrument(known[name], listing)
@@ -134,7 +138,12 @@ def _symbol(row: Mapping[str, Any]) -> Symbol:
     return Symbol(row["name"], spot, row["price_scale"], row["qty_scale"])
 
 
-def _venue(venue_id: str, table: Mapping[str, Any], mode: Mode, max_book_age_ms: int) -> Venue:
+def _venue(
+    venue_id: str, table: Mapping[str, Any], mode: Mode, max_book_age_ms: int, certified: Evidence | None
+) -> Venue:
+    evidence = evidence_for(venue_id)
+    if certified is not None and certified.level.value > evidence.level.value:
+        evidence = replace(certified, capture_year=evidence.capture_year)
     return Venue(
         venue_id=venue_id,
         title=profile_of(venue_id).title,
@@ -144,7 +153,7 @@ def _venue(venue_id: str, table: Mapping[str, Any], mode: Mode, max_book_age_ms:
         max_book_age_ns=ns_of_ms(max_book_age_ms),
         request_deadline_ns=ns_of_ms(table["request_deadline_ms"]),
         has_native_fok=True,
-        evidence=evidence_for(venue_id),
+        evidence=evidence,
     )
 
 

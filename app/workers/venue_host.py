@@ -160,6 +160,12 @@ class VenueProcesses:
         if self.desk is not None:
             await self.desk.stop()
 
+    def kill(self, venue_id: str) -> None:
+        """Ends the process of `venue_id` as a crash would: for those who must see what happens then."""
+        for group in self.groups:
+            if venue_id in group.venues:
+                self._kill(group)
+
     def _release(self) -> None:
         """Lets go what all processes share. None of them lives."""
         for group in self.groups:
