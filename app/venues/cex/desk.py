@@ -28,7 +28,8 @@ _NS_PER_MS: Final = 1_000_000
 # Orders and trades are asked for from so long before they can exist: clocks differ, and a listing's edge is not exact.
 _MARGIN_MS: Final = 5_000
 _N_LISTED: Final = 100
-_MAX_PAGES: Final = 10
+# No child lives longer between its sending and its deadline.
+_MAX_LIFE_NS: Final = 30_000_000_000
 
 
 class Desk:
@@ -130,7 +131,9 @@ class Desk:
         return sorted(found.values(), key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
 
     def _since_ms(self, order: OwnOrder) -> int:
-        return (order.sent_ts_ns + self._health.offset.offset_ns) // _NS_PER_MS - _MARGIN_MS
+        """An order that a process before this one sent was sent before its deadline, and not long before."""
+        sent_ts_ns = min(order.sent_ts_ns, order.child.deadline_ts_ns - _MAX_LIFE_NS)
+        return (sent_ts_ns + self._health.offset.offset_ns) // _NS_PER_MS - _MARGIN_MS
 
     async def trades_of(self, order: OwnOrder) -> list[Mapping[str, Any]]:
         """The trades of one order's market since it was sent."""
