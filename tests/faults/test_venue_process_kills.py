@@ -21,7 +21,7 @@ from app.workers.venue_host import VenueProcesses
 from tests.worlds import make_order
 
 N_ORDERS = 60
-N_KILLS = 5
+N_KILLS = 4
 
 
 async def test_no_fill_is_lost_or_doubled_whenever_the_process_dies(tmp_path: Path) -> None:
