@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from app import observe
@@ -54,21 +54,21 @@ from app.services.submit import SubmitService
 from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
-from app.store.certificates import Certificates
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
-from app.store.listings import ListingsFile
 from app.store.memory import MemoryJournal
 from app.store.projector import Projection
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
-from app.venues.group import GroupKind, GroupSpec
-from app.venues.live_universe import ListingFacts, facts_of, load_live_universe
 from app.venues.paper import make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from app.venues.replay import ReplayVenue
+
+if TYPE_CHECKING:
+    from app.venues.group import GroupSpec
+    from app.venues.live_universe import ListingFacts
 
 # What a new paper account may do until an operator says otherwise.
 PAPER_LIMITS = Limits(
@@ -290,6 +290,10 @@ def make_universe(settings: Settings) -> Universe:
     """What can be traded and where. Raises BadRequest where the settings name a live venue or symbol that is not."""
     if settings.market == "sim":
         return load_universe(max_book_age_ms=settings.max_book_age_ms)
+    # What real venues need is loaded where it is used: a service on simulated ones starts without it.
+    from app.store.certificates import Certificates
+    from app.venues.live_universe import load_live_universe
+
     live = settings.live
     return load_live_universe(
         live.venues,
@@ -303,6 +307,9 @@ def make_universe(settings: Settings) -> Universe:
 
 def stored_facts(settings: Settings) -> tuple[ListingFacts, ...]:
     """What `bestex venues refresh` has read for this home folder; nothing where it never ran."""
+    from app.store.listings import ListingsFile
+    from app.venues.live_universe import facts_of
+
     stored = ListingsFile(settings.listings_path).read()
     return facts_of(listing for venue in stored.values() for listing in venue.listings)
 
@@ -337,6 +344,8 @@ def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping
 
 def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
     """Which venues each venue process owns. The simulated market is one, so its venues are one group."""
+    from app.venues.group import GroupKind, GroupSpec
+
     venues, live = tuple(universe.venues), settings.live
     kind = GroupKind.SIMULATED
     each = len(venues)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -15,10 +16,12 @@ from app.bootstrap import Hosting, Process, venue_groups
 from app.domain.ports import Clock, PlanQueue
 from app.domain.universe import Universe
 from app.settings import Settings
-from app.workers.live_desk import DeskOptions, LiveDesk
 from app.workers.plan_queue import RingPlanQueue
 from app.workers.supervisor import Policy, Supervisor
-from app.workers.venue_host import VenueProcesses
+
+if TYPE_CHECKING:
+    from app.workers.live_desk import DeskOptions
+    from app.workers.venue_host import VenueProcesses
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,6 +45,9 @@ def _hosting(settings: Settings) -> Hosting | None:
     """Venues in processes of their own: where the settings ask for that, and always where they are real."""
     if settings.venues != "process" and settings.market == "sim":
         return None
+    # Loaded where they are used: a service with venues inline starts without them.
+    from app.workers.live_desk import LiveDesk
+    from app.workers.venue_host import VenueProcesses
 
     def hosted(universe: Universe, clock: Clock) -> VenueProcesses:
         name = f"{settings.shard}-{os.getpid()}"
@@ -52,6 +58,8 @@ def _hosting(settings: Settings) -> Hosting | None:
 
 
 def _desk_options(settings: Settings) -> DeskOptions:
+    from app.workers.live_desk import DeskOptions
+
     live = settings.live
     kek = f"file:{settings.kek_path}"
     return DeskOptions(settings.vault_path, kek, live.account, settings.shard, live.urls, is_sandbox=live.is_sandbox)
