@@ -81,9 +81,9 @@ def _event(data: Any) -> Parsed:
                 levels(data["b"]),
                 levels(data["a"]),
                 is_whole=False,
-                first_seq=data.get("U", 0),  # the first protocol had none
+                first_seq=data["U"],
                 last_seq=data["u"],
-                prev_seq=data.get("pu", max(data.get("U", 0) - 1, 0)),
+                prev_seq=data.get("pu", data["U"] - 1),
             )
         case "bookTicker":
             return _book_ticker(data)
@@ -115,8 +115,6 @@ def _answer(message: Incoming) -> Parsed:
     name = path.partition("/v1/")[2] or path.partition("/v3/")[2]
     if name in ANSWERS:
         return ANSWERS[name]
-    if body is None:
-        return VenueSaysNo("empty", "an answer without a body")
     if name == "depth":
         symbol = body.get("symbol") or message.asked("symbol")
         return Book(symbol, levels(body["bids"]), levels(body["asks"]), is_whole=True, last_seq=body["lastUpdateId"])
@@ -127,10 +125,7 @@ def _answer(message: Incoming) -> Parsed:
     rows = body if isinstance(body, list) else [body]
     if name == "ticker/24hr":
         return Tickers(
-            tuple(
-                Ticker(r["symbol"], maybe(r.get("bidPrice")), maybe(r.get("askPrice")), exact(r["lastPrice"]))
-                for r in rows
-            )
+            tuple(Ticker(r["symbol"], maybe(r.get("bidPrice")), maybe(r.get("askPrice")), exact(r["lastPrice"])) for r in rows)
         )
     if name == "ticker/bookTicker":
         return Tickers(tuple(Ticker(r["symbol"], exact(r["bidPrice"]), exact(r["askPrice"])) for r in rows))
@@ -152,7 +147,7 @@ def _answer(message: Incoming) -> Parsed:
 
 def _trade(row: Any, symbol: str) -> Trade:
     if "a" in row:
-        return Trade(symbol, str(row["a"]), exact(row["p"]), exact(row["q"]), not row["m"] if "m" in row else None)
+        return Trade(symbol, str(row["a"]), exact(row["p"]), exact(row["q"]), not row["m"])
     return Trade(symbol, str(row["id"]), exact(row["price"]), exact(row["qty"]), not row["isBuyerMaker"])
 
 

@@ -73,10 +73,8 @@ def parse(message: Incoming) -> Parsed:
     if channel in {"diff_order_book", "order_book", "detail_order_book"}:
         return _book(symbol, data, is_whole=channel != "diff_order_book")
     if channel == "live_trades":
-        # The first version had no texts, and another name for the side.
-        price, qty = exact(data.get("price_str", data["price"])), exact(data.get("amount_str", data["amount"]))
-        side = data["type"] if "type" in data else data["order_type"]
-        return Trades((Trade(symbol, str(data["id"]), price, qty, one_of(side, "0", "1")),))
+        price, qty = exact(data["price_str"]), exact(data["amount_str"])
+        return Trades((Trade(symbol, str(data["id"]), price, qty, one_of(data["type"], "0", "1")),))
     raise UnknownShape(body["channel"])
 
 
@@ -102,8 +100,7 @@ def _answer(message: Incoming) -> Parsed:
         case ["transactions", symbol]:
             return Trades(
                 tuple(
-                    Trade(symbol, r["tid"], exact(r["price"]), exact(r["amount"]), one_of(r["type"], "0", "1"))
-                    for r in body
+                    Trade(symbol, r["tid"], exact(r["price"]), exact(r["amount"]), one_of(r["type"], "0", "1")) for r in body
                 )
             )
         case ["trading-pairs-info"]:

@@ -74,29 +74,6 @@ def _bittrex_listing(row: Any) -> Listing:
     return Listing(row["symbol"], row["baseCurrencySymbol"], row["quoteCurrencySymbol"], step(row["precision"]))
 
 
-def parse_btcmarkets(message: Incoming) -> Parsed:
-    """One message of BTC Markets (v2): trades."""
-    body = message.body
-    if body["messageType"] != "trade":
-        raise UnknownShape(body["messageType"])
-    price, qty = exact(body["price"]), exact(body["volume"])
-    taker_buys = one_of(body["side"], "bid", "ask")
-    return Trades((Trade(body["marketId"], str(body["tradeId"]), price, qty, taker_buys),))
-
-
-def parse_btse(message: Incoming) -> Parsed:
-    """One message of BTSE: trades."""
-    body = message.body
-    if not body["topic"].startswith("tradeHistoryApi:"):
-        raise UnknownShape(body["topic"])
-    return Trades(
-        tuple(
-            Trade(r["symbol"], str(r["tradeId"]), exact(r["price"]), exact(r["size"]), is_buy(r["side"]))
-            for r in body["data"]
-        )
-    )
-
-
 def parse_crypto_com(message: Incoming) -> Parsed:
     """One answer of Crypto.com."""
     if not message.is_answer or message.body["method"] != "public/get-instruments":
@@ -167,11 +144,7 @@ def parse_independent_reserve(message: Incoming) -> Parsed:
         return Trades((Trade(symbol, data["TradeGuid"], price, exact(data["Volume"]), is_buy(data["Side"])),))
     action = {"NewOrder": "add", "OrderChanged": "change", "OrderCanceled": "remove"}[event]
     coin = body["Channel"].removeprefix("orderbook-")
-    is_bid, order, qty = (
-        one_of(data["OrderType"], "limitbid", "limitoffer"),
-        data["OrderGuid"],
-        maybe(data.get("Volume")),
-    )
+    is_bid, order, qty = one_of(data["OrderType"], "limitbid", "limitoffer"), data["OrderGuid"], maybe(data.get("Volume"))
     prices = data.get("Price", {}).items() if action == "add" else ()
     if not prices:
         return Entries(coin, action, (Entry(order, is_bid, None, qty),))
@@ -196,11 +169,11 @@ def parse_phemex(message: Incoming) -> Parsed:
     return Trades(tuple(Trade(symbol, "", *level, is_buyer) for is_buyer, level in rows))
 
 
-def _phemex_side(rows: Any, is_spot: bool) -> tuple[Level, ...]:
+def _phemex_side(rows: Any, is_spot: bool) -> tuple[Level, ...]:  # noqa: FBT001 - which scale
     return tuple(_phemex_level(price, qty, is_spot) for price, qty in rows)
 
 
-def _phemex_level(price: object, qty: object, is_spot: bool) -> Level:
+def _phemex_level(price: object, qty: object, is_spot: bool) -> Level:  # noqa: FBT001 - which scale
     if is_spot:
         return exact(price).scaleb(-8), exact(qty).scaleb(-8)
     return exact(price).scaleb(-4), exact(qty)

@@ -92,8 +92,6 @@ def _answer(message: Incoming) -> Parsed:
     body, path = message.body, message.path
     if isinstance(body, dict) and body.keys() >= {"code"} and body["code"] != 200:
         return VenueSaysNo(str(body["code"]), str(body.get("message", body.get("msg", ""))))
-    if path.endswith("/collateralInfo"):
-        return RISK
     for prefix, word in ANSWERS:
         if path.startswith(prefix):
             return word
@@ -117,9 +115,7 @@ def _answer(message: Incoming) -> Parsed:
         case "price":
             return Tickers(tuple(Ticker(r["symbol"], last=exact(r["price"])) for r in rows))
         case "ticker24h":
-            return Tickers(
-                tuple(Ticker(r["symbol"], maybe(r["bid"]), maybe(r["ask"]), exact(r["close"])) for r in rows)
-            )
+            return Tickers(tuple(Ticker(r["symbol"], maybe(r["bid"]), maybe(r["ask"]), exact(r["close"])) for r in rows))
         case "markPrice":
             return Fundings(tuple(Funding(r["symbol"], mark_price=exact(r["markPrice"])) for r in rows))
     raise UnknownShape(path)
