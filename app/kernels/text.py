@@ -76,9 +76,9 @@ def skip_value(text: Bytes, start: int) -> int:
             if place < 0 or depth == 0:
                 return place
             continue
-        if byte in (SQUARE, BRACE):
+        if byte == SQUARE or byte == BRACE:  # noqa: PLR1714 - a set is an object
             depth += 1
-        elif byte in (SQUARE_END, BRACE_END):
+        elif byte == SQUARE_END or byte == BRACE_END:  # noqa: PLR1714
             if depth <= 1:
                 return place + depth
             depth -= 1
@@ -86,21 +86,6 @@ def skip_value(text: Bytes, start: int) -> int:
             return place
         place += 1
     return place if depth == 0 else -1
-
-
-@kernel("")
-def read_name(text: Bytes, start: int) -> tuple[int, int]:
-    """(word_of a member's name, the place of its value) of the name that opens at `start`; place -1 if it is broken."""
-    end = skip_string(text, start)
-    if end < 0:
-        return 0, -1
-    word = 0
-    for i in range(start + 1, end - 1):
-        word = int(word * 131 + text[i] + 1)
-    place = skip_space(text, end)
-    if place >= text.size or text[place] != COLON:
-        return 0, -1
-    return word, skip_space(text, place + 1)
 
 
 @kernel("")
@@ -116,9 +101,16 @@ def scan_members(text: Bytes, start: int, words: Int64, out_places: Int64) -> in
         return -1
     place = skip_space(text, place + 1)
     while place < text.size and text[place] == QUOTE:
-        word, place = read_name(text, place)
-        if place < 0:
+        end = skip_string(text, place)
+        if end < 0:
             return -1
+        word = 0
+        for i in range(place + 1, end - 1):
+            word = word * 131 + np.int64(text[i]) + 1
+        place = skip_space(text, end)
+        if place >= text.size or text[place] != COLON:
+            return -1
+        place = skip_space(text, place + 1)
         for k in range(words.size):
             if words[k] == word:
                 out_places[k] = place
@@ -150,7 +142,7 @@ def read_units(text: Bytes, start: int, scale: int) -> tuple[int, int]:
     n_digits = 0
     n_decimals = -1
     while place < text.size:
-        digit = int(text[place]) - ZERO
+        digit = np.int64(text[place]) - ZERO
         if 0 <= digit <= 9:
             n_digits += 1
             if n_decimals >= 0:
@@ -177,13 +169,15 @@ def read_units(text: Bytes, start: int, scale: int) -> tuple[int, int]:
         if is_whole or text[place] != QUOTE:
             return 0, -1
         place += 1
-    elif not is_whole and not (text[place] in (COMMA, SQUARE_END, BRACE_END) or text[place] <= SPACE):
+    elif not is_whole and not (text[place] in (COMMA, SQUARE_END, BRACE_END) or text[place] <= SPACE):  # noqa: PLR6201
         return 0, -1
     return (-units if is_negative else units), place
 
 
 @kernel("")
-def read_levels(text: Bytes, start: int, price_scale: int, qty_scale: int, out_levels: Int64) -> tuple[int, int]:
+def read_levels(
+    text: Bytes, start: int, price_scale: int, qty_scale: int, out_levels: Int64
+) -> tuple[int, int]:
     """(number of levels, place behind) of the list of [price, quantity, ...] at `start`; place -1 where it is broken.
 
     out_levels: int64[m, 2], written; more than m levels, a price that is not positive or a negative quantity break it.
@@ -238,29 +232,6 @@ def find_members(text: Bytes, start: int, words: Int64, out_places: Int64, out_n
             if place >= 0:
                 out_numbers[k] = number
     return int(end)
-
-
-@kernel(f"int64({TEXT}, int64, int64)")
-def find_member(text: Bytes, start: int, word_bits: int) -> int:
-    """Where the value of one member begins, of the object that opens at `start`; -1 if there is none before it breaks.
-
-    It looks no further: what follows the member is not proven to be whole.
-    Source: docs/kernels.md#feed-text.
-    """
-    place = skip_space(text, start)
-    if place >= text.size or text[place] != BRACE:
-        return -1
-    place = skip_space(text, place + 1)
-    while place >= 0 and place < text.size and text[place] == QUOTE:
-        word, place = read_name(text, place)
-        if word == word_bits or place < 0:
-            return place
-        place = skip_value(text, place)
-        if place >= 0:
-            place = skip_space(text, place)
-        if place >= 0 and place < text.size and text[place] == COMMA:
-            place = skip_space(text, place + 1)
-    return -1
 
 
 @kernel(f"int64({TEXT}, int64, int64, int64, int64[:,::1])")
