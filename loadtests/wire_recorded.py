@@ -21,7 +21,9 @@ from app.venues.cex.messages.registry import parse
 from app.venues.cex.messages.words import Confirmed, Incoming, UnknownShape, Word, decode
 
 RECEIVED = re.compile(r"(\d+\.?\d*): (.*)$", re.DOTALL)
-URL_LINE = re.compile(r"(?P<url>(?:https?|wss?)://\S+) (?P<way>->|<->|<-) (?P<at>\d+\.?\d*)(?:: (?P<body>.*))?$", re.DOTALL)
+URL_LINE = re.compile(
+    r"(?P<url>(?:https?|wss?)://\S+) (?P<way>->|<->|<-) (?P<at>\d+\.?\d*)(?:: (?P<body>.*))?$", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,12 +165,11 @@ def change_deep(
 
 
 @kernel("")
-def fold_side(
-    price_units: Int64, qty_units: Int64, n_levels: int, side: int, scales: Int64, out_levels: Int64
-) -> int:
-    """The best levels in the board's units, best first: bids floored, asks ceiled, quantities floored, equal prices one.
+def fold_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int, scales: Int64, out_levels: Int64) -> int:
+    """The best levels in the board's units, best first; returns their number.
 
-    out_levels: int64[depth, 2], written. Returns their number; a level whose quantity becomes 0 is left out.
+    Bids are floored, asks ceiled, equal prices made one, quantities floored, levels whose quantity becomes 0 left out.
+    out_levels: int64[depth, 2], written.
     """
     price_up, price_down = POWERS[max(scales[2] - scales[0], 0)], POWERS[max(scales[0] - scales[2], 0)]
     qty_up, qty_down = POWERS[max(scales[3] - scales[1], 0)], POWERS[max(scales[1] - scales[3], 0)]

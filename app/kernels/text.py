@@ -76,9 +76,9 @@ def skip_value(text: Bytes, start: int) -> int:
             if place < 0 or depth == 0:
                 return place
             continue
-        if byte == SQUARE or byte == BRACE:  # noqa: PLR1714 - a set is an object
+        if byte in (SQUARE, BRACE):
             depth += 1
-        elif byte == SQUARE_END or byte == BRACE_END:  # noqa: PLR1714
+        elif byte in (SQUARE_END, BRACE_END):
             if depth <= 1:
                 return place + depth
             depth -= 1
@@ -106,7 +106,7 @@ def scan_members(text: Bytes, start: int, words: Int64, out_places: Int64) -> in
             return -1
         word = 0
         for i in range(place + 1, end - 1):
-            word = word * 131 + np.int64(text[i]) + 1
+            word = int(word * 131 + text[i] + 1)
         place = skip_space(text, end)
         if place >= text.size or text[place] != COLON:
             return -1
@@ -142,7 +142,7 @@ def read_units(text: Bytes, start: int, scale: int) -> tuple[int, int]:
     n_digits = 0
     n_decimals = -1
     while place < text.size:
-        digit = np.int64(text[place]) - ZERO
+        digit = int(text[place]) - ZERO
         if 0 <= digit <= 9:
             n_digits += 1
             if n_decimals >= 0:
@@ -169,15 +169,13 @@ def read_units(text: Bytes, start: int, scale: int) -> tuple[int, int]:
         if is_whole or text[place] != QUOTE:
             return 0, -1
         place += 1
-    elif not is_whole and not (text[place] in (COMMA, SQUARE_END, BRACE_END) or text[place] <= SPACE):  # noqa: PLR6201
+    elif not is_whole and not (text[place] in (COMMA, SQUARE_END, BRACE_END) or text[place] <= SPACE):
         return 0, -1
     return (-units if is_negative else units), place
 
 
 @kernel("")
-def read_levels(
-    text: Bytes, start: int, price_scale: int, qty_scale: int, out_levels: Int64
-) -> tuple[int, int]:
+def read_levels(text: Bytes, start: int, price_scale: int, qty_scale: int, out_levels: Int64) -> tuple[int, int]:
     """(number of levels, place behind) of the list of [price, quantity, ...] at `start`; place -1 where it is broken.
 
     out_levels: int64[m, 2], written; more than m levels, a price that is not positive or a negative quantity break it.

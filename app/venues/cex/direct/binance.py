@@ -1,7 +1,7 @@
 """Binance's diff depth (spot and USD-M), straight from the socket's bytes, over a whole book from REST.
 
 Laws: a diff covers the updates U..u. Spot: it follows the book at n if U <= n + 1 <= u for the first after a whole
-book, and U = n + 1 from then on. USD-M: pu = n, or U <= n <= u for the first. A diff that is older than
+book, and U = n + 1 from then on. USD-M: U <= n <= u for the first, and pu = n from then on. A diff that is older than
 the book is nothing new. What breaks a law gaps the row at once; diffs wait while a whole book is fetched.
 """
 
@@ -22,17 +22,17 @@ from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
 from app.venues.cex.direct.fetch import fetch
-from app.venues.cex.direct.line import STEADY_S, Line, LineRule, Say
+from app.venues.cex.direct.line import Line, LineRule, Say
 
 Fetch = Callable[[str], Awaitable[bytes]]  # the body of a GET of this URL; raises Unavailable
 
-DATA: Final = text.word_of("data")
+OUTER: Final = np.array([text.word_of(name) for name in ("data",)])
 INNER: Final = np.array([text.word_of(name) for name in ("s", "b", "a", "E", "U", "u", "pu")])
 WHOLE: Final = np.array([text.word_of(name) for name in ("bids", "asks", "lastUpdateId", "E")])
 MS_NS: Final = 1_000_000
 WAITING: Final = 2_000  # diffs kept while a whole book is on its way: 200 s of them
 AT_ONCE: Final = 4  # whole books fetched together: each weighs 50 of the 6,000 a minute
-AGAIN_S: Final = (0.0, 0.1, 0.3, 0.5, 1.0, 3.0, 10.0, 30.0)
+AGAIN_S: Final = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 RULE: Final = LineRule(silent_s=10.0, ask_s=5.0)
 
 
@@ -62,7 +62,6 @@ class _Stream:
     is_first: bool = False  # no diff yet since the whole book
     is_fetching: bool = False
     n_failures: int = 0
-    good_s: float = 0.0  # the loop's time of the last whole book
     waiting: deque[tuple[bytes, int]] = field(default_factory=lambda: deque(maxlen=WAITING))
 
 
@@ -92,6 +91,7 @@ class BinanceFeed:
         self._fetching: set[asyncio.Task[None]] = set()
         self._doors = asyncio.Semaphore(AT_ONCE)
         self.counts = FeedCounts()
+        self._outer, self._ignored = np.zeros((2, OUTER.size), np.int64)
         self._inner, self._numbers = np.zeros((2, INNER.size), np.int64)
         self._whole, self._stamps = np.zeros((2, WHOLE.size), np.int64)
 
@@ -110,11 +110,12 @@ class BinanceFeed:
         line = self._line
         return FeedHealth(len(self._streams), n_good, line.n_opened, line.heard_ns, line.last_error, self.counts)
 
-    def on_open(self, say: Say) -> None:
+    async def on_open(self, say: Say) -> None:
         """The streams are named in the URL: nothing to say, but every book is wanted whole."""
         del say
         self._is_open = True
         for stream in self._streams.values():
+            stream.n_failures = 0
             self._want_whole(stream)
 
     def on_lost(self) -> None:
@@ -128,7 +129,8 @@ class BinanceFeed:
     def on_message(self, text_bytes: bytes, received_ns: int) -> None:
         self.counts.n_messages += 1
         raw = np.frombuffer(text_bytes, np.uint8)
-        start = text.find_member(raw, 0, DATA)
+        is_read = text.find_members(raw, 0, OUTER, self._outer, self._ignored) >= 0
+        start = int(self._outer[0]) if is_read else -1
         if start < 0 or text.find_members(raw, start, INNER, self._inner, self._numbers) < 0:
             self._bar_all()
             return
@@ -169,14 +171,14 @@ class BinanceFeed:
             self._bar(stream)
             return False
         counts.n_updates += 1
-        stream.seq, stream.is_first = last, False
+        stream.seq, stream.is_first, stream.n_failures = last, False, 0
         if self._on_book is not None:
             self._on_book(stream.spec.symbol)
         return True
 
     def _follows(self, stream: _Stream, first: int, last: int, prev: int) -> bool:
         if self._end.is_futures:
-            return prev == stream.seq or (stream.is_first and first <= stream.seq <= last)
+            return first <= stream.seq <= last if stream.is_first else prev == stream.seq
         return first <= stream.seq + 1 <= last if stream.is_first else first == stream.seq + 1
 
     def _bar_all(self) -> None:
@@ -187,8 +189,6 @@ class BinanceFeed:
             self._want_whole(stream)
 
     def _bar(self, stream: _Stream) -> None:
-        if stream.is_good and asyncio.get_running_loop().time() - stream.good_s > STEADY_S:
-            stream.n_failures = 0
         stream.is_good = False
         stream.waiting.clear()
         stream.book.gap()
@@ -238,10 +238,10 @@ class BinanceFeed:
             self.counts.n_bad_texts += 1
             return
         stream.seq, stream.is_first, stream.is_good = seq, True, True
-        stream.good_s = asyncio.get_running_loop().time()
         for i, (text_bytes, received_ns) in enumerate(waiting):
             diff = np.frombuffer(text_bytes, np.uint8)
-            text.find_members(diff, text.find_member(diff, 0, DATA), INNER, self._inner, self._numbers)
+            text.find_members(diff, 0, OUTER, self._outer, self._ignored)
+            text.find_members(diff, int(self._outer[0]), INNER, self._inner, self._numbers)
             is_text = self._take(stream, diff, received_ns)
             if not stream.is_good:
                 # The whole book is older than the diffs: they wait on for the next one.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import InvariantBroken
-from app.kernels import depth, status
+from app.kernels import book, depth, status
 from app.shm.books import BookRow
 
 Int64Array = npt.NDArray[np.int64]
@@ -57,9 +57,15 @@ class DepthBook:
         self._stamps = np.zeros(3, np.int64)
 
     def take(
-        self, text: Uint8Array, lists_at: tuple[int, int], stamps: tuple[int, int, int], venue_sum: int | None, *, is_whole: bool
+        self,
+        text: Uint8Array,
+        lists_at: tuple[int, int],
+        stamps: tuple[int, int, int],
+        venue_sum: int | None,
+        *,
+        is_whole: bool,
     ) -> int:
-        """Applies one message and writes the row; returns a kernels/status.py code, beyond NORMALISED the row is gapped.
+        """Applies one message and writes the row. Returns a code of kernels/status.py; beyond NORMALISED it is gapped.
 
         `lists_at`: where bids and asks begin in `text`, -1 for none. `stamps`: book sequence, received and venue time.
         """
@@ -86,7 +92,7 @@ class DepthBook:
 
     def gap(self) -> None:
         """Bars the row until the next whole book."""
-        depth.gap_book(self._place.control, self._place.n_levels, self._place.row)
+        book.gap_book(self._place.control, self._place.n_levels, self._place.row)
 
     def sides(self) -> tuple[Int64Array, Int64Array]:
         """Bids and asks at the book's own decimals, int64[n, 2], best first."""

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
 from app.domain.ports import Clock
-from app.venues.cex.direct.wire import Wire
 
-Say = Callable[[str], None]
+Say = Callable[[str], Awaitable[None]]
 
+MOST_BYTES: Final = 1 << 24  # a whole book of 5,000 levels is about 300 kB
+QUEUED: Final = 4_096
 BACKOFF_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
-# What held for so long failed for a reason of its own: the next try is not held against it.
-STEADY_S: Final = 5.0
 
 
 class Listener(Protocol):
     """Who hears a line. Its calls must not block: the line reads on only when they return."""
 
-    def on_open(self, say: Say) -> None:
+    async def on_open(self, say: Say) -> None:
         """The socket is new: say what is wanted."""
         ...
 
@@ -35,7 +37,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineRule:
-    """`silent_s`: a line without a word for so long is dead. `ask_s`: after so long `ask` is said, if there is one."""
+    """`silent_s`: without a word for so long, the line is dead; after `ask_s` already, `ask` is said, if there is one."""
 
     silent_s: float = 10.0
     ask_s: float = 5.0
@@ -67,51 +69,57 @@ class Line:
             self._task = None
 
     async def _keep_up(self) -> None:
-        failures, loop = 0, asyncio.get_running_loop()
+        failures = 0
         while True:
-            began_s = loop.time()
+            heard_before = self.heard_ns
             try:
                 await self._read_one()
             except Exception as lost:  # noqa: BLE001 - a reader's rim: books are gapped and the line is opened anew
                 self.last_error = f"{type(lost).__name__}: {lost}"[:200]
             finally:
                 self._listener.on_lost()
-            failures = 0 if loop.time() - began_s > STEADY_S else failures + 1
+            # A socket that said something was good: the next one is tried at once.
+            failures = 0 if self.heard_ns != heard_before else failures + 1
             pause_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
 
     async def _read_one(self) -> None:
-        """One socket from its opening to its end."""
         rule = self._rule
-        async with asyncio.timeout(rule.open_s):
-            wire = await Wire.connect(self._url, self._hear)
-        try:
+        async with connect(
+            self._url,
+            compression=None,
+            max_size=MOST_BYTES,
+            max_queue=QUEUED,
+            open_timeout=rule.open_s,
+            close_timeout=0.5,
+            ping_interval=rule.ask_s,
+            ping_timeout=rule.silent_s,
+            proxy=None,
+        ) as socket:
             self.n_opened += 1
-            self._listener.on_open(wire.say)
-            await self._watch(wire)
-        finally:
-            wire.abort()
+            await self._listener.on_open(socket.send)
+            watch = asyncio.create_task(self._watch(socket))
+            try:
+                while True:
+                    text = await socket.recv(decode=False)
+                    self.heard_ns = now_ns = self._clock.wall_ns()
+                    self._listener.on_message(text, now_ns)
+            finally:
+                watch.cancel()
 
-    def _hear(self, text: bytes) -> None:
-        self.heard_ns = now_ns = self._clock.wall_ns()
-        self._listener.on_message(text, now_ns)
-
-    async def _watch(self, wire: Wire) -> None:
-        """Waits for the socket's end; asks a quiet venue for a word, and ends the socket of a silent one."""
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Asks a quiet venue for a word, and closes the socket of a silent one."""
         rule = self._rule
         seen_ns, quiet_s = self.heard_ns, 0.0
         step_s = min(rule.ask_s, rule.silent_s) / 4
         while True:
-            done, _ = await asyncio.wait({wire.closed}, timeout=step_s)
-            if done:
-                self.last_error = wire.closed.result()
-                return
+            await asyncio.sleep(step_s)
             quiet_s = 0.0 if self.heard_ns != seen_ns else quiet_s + step_s
             seen_ns = self.heard_ns
             if quiet_s >= rule.silent_s:
                 self.last_error = "silent"
+                await socket.close(code=1001)
                 return
-            if quiet_s >= rule.ask_s:
-                wire.ping()
-                if rule.ask:
-                    wire.say(rule.ask)
+            if rule.ask and quiet_s >= rule.ask_s:
+                with contextlib.suppress(WebSocketException):
+                    await socket.send(rule.ask)

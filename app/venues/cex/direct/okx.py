@@ -20,7 +20,7 @@ from app.kernels import depth, status, text
 from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Int64Array, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
-from app.venues.cex.direct.line import STEADY_S, Line, LineRule, Say
+from app.venues.cex.direct.line import Line, LineRule, Say
 
 OUTER: Final = np.array([text.word_of(name) for name in ("arg", "action", "data", "event")])
 ARG, ACTION, DATA, EVENT = range(4)
@@ -30,7 +30,7 @@ BIDS, ASKS, TS, CHECKSUM, SEQ, PREV_SEQ = range(6)
 MS_NS: Final = 1_000_000
 # The venue closes a socket that is quiet for 30 s, and takes 480 subscriptions an hour on one.
 RULE: Final = LineRule(silent_s=15.0, ask_s=10.0, ask="ping")
-AGAIN_S: Final = (0.0, 0.1, 0.3, 1.0, 5.0, 30.0)
+AGAIN_S: Final = (0.0, 0.2, 1.0, 5.0, 30.0)
 
 
 @dataclass(slots=True)
@@ -43,7 +43,6 @@ class _Channel:
     is_good: bool = False
     is_asked: bool = False
     n_failures: int = 0
-    good_s: float = 0.0  # the loop's time of the last whole book
 
 
 class OkxFeed:
@@ -85,11 +84,11 @@ class OkxFeed:
         line = self._line
         return FeedHealth(len(self._channels), n_good, line.n_opened, line.heard_ns, line.last_error, self.counts)
 
-    def on_open(self, say: Say) -> None:
+    async def on_open(self, say: Say) -> None:
         self._say = say
         for channel in self._channels.values():
             channel.is_asked = True
-        say(_words("subscribe", list(self._channels)))
+        await say(_words("subscribe", list(self._channels)))
 
     def on_lost(self) -> None:
         self._say = None
@@ -150,9 +149,9 @@ class OkxFeed:
             self._bar(channel)
             return
         counts.n_updates += 1
-        if is_whole:
-            channel.good_s = asyncio.get_running_loop().time()
         channel.seq, channel.is_good = seq, True
+        if not is_whole:
+            channel.n_failures = 0
         if self._on_book is not None:
             self._on_book(channel.spec.symbol)
 
@@ -178,8 +177,6 @@ class OkxFeed:
 
     def _bar(self, channel: _Channel) -> None:
         """Gaps the row and asks for a whole book, later each time it fails at once."""
-        if channel.is_good and asyncio.get_running_loop().time() - channel.good_s > STEADY_S:
-            channel.n_failures = 0
         channel.book.gap()
         channel.is_good = False
         if channel.is_asked or self._say is None:
@@ -196,8 +193,8 @@ class OkxFeed:
             await asyncio.sleep(pause_s)
         if self._say is say:
             name = [channel.spec.venue_symbol.encode()]
-            say(_words("unsubscribe", name))
-            say(_words("subscribe", name))
+            await say(_words("unsubscribe", name))
+            await say(_words("subscribe", name))
 
 
 def _two(n: int) -> Int64Array:

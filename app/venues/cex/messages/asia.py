@@ -47,7 +47,9 @@ def _bitflyer(kind: str, symbol: str, data: Any) -> Parsed:
         # No side in an auction.
         return Trades(
             tuple(
-                Trade(symbol, str(r["id"]), exact(r["price"]), exact(r["size"]), is_buy(r["side"]) if r["side"] else None)
+                Trade(
+                    symbol, str(r["id"]), exact(r["price"]), exact(r["size"]), is_buy(r["side"]) if r["side"] else None
+                )
                 for r in data
             )
         )

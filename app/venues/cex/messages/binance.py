@@ -125,7 +125,10 @@ def _answer(message: Incoming) -> Parsed:
     rows = body if isinstance(body, list) else [body]
     if name == "ticker/24hr":
         return Tickers(
-            tuple(Ticker(r["symbol"], maybe(r.get("bidPrice")), maybe(r.get("askPrice")), exact(r["lastPrice"])) for r in rows)
+            tuple(
+                Ticker(r["symbol"], maybe(r.get("bidPrice")), maybe(r.get("askPrice")), exact(r["lastPrice"]))
+                for r in rows
+            )
         )
     if name == "ticker/bookTicker":
         return Tickers(tuple(Ticker(r["symbol"], exact(r["bidPrice"]), exact(r["askPrice"])) for r in rows))

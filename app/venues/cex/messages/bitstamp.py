@@ -100,7 +100,8 @@ def _answer(message: Incoming) -> Parsed:
         case ["transactions", symbol]:
             return Trades(
                 tuple(
-                    Trade(symbol, r["tid"], exact(r["price"]), exact(r["amount"]), one_of(r["type"], "0", "1")) for r in body
+                    Trade(symbol, r["tid"], exact(r["price"]), exact(r["amount"]), one_of(r["type"], "0", "1"))
+                    for r in body
                 )
             )
         case ["trading-pairs-info"]:

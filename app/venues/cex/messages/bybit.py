@@ -116,5 +116,10 @@ def _contract(row: Any) -> Listing:
     # `multiplier` is in the settlement's smallest unit; its sign says inverse.
     multiplier = abs(exact(row["multiplier"])) or None
     return Listing(
-        row["symbol"], row["underlying"], row["quoteCurrency"], exact(row["tickSize"]), maybe(row["lotSize"]), multiplier
+        row["symbol"],
+        row["underlying"],
+        row["quoteCurrency"],
+        exact(row["tickSize"]),
+        maybe(row["lotSize"]),
+        multiplier,
     )

@@ -56,7 +56,9 @@ def parse(message: Incoming) -> Parsed:
         case "match" | "last_match":
             # `side` is the maker's.
             taker_buys = not is_buy(body["side"])
-            row = Trade(body["product_id"], str(body["trade_id"]), exact(body["price"]), exact(body["size"]), taker_buys)
+            row = Trade(
+                body["product_id"], str(body["trade_id"]), exact(body["price"]), exact(body["size"]), taker_buys
+            )
             return Trades((row,))
         case "subscriptions":
             return Confirmed(",".join(channel["name"] for channel in body["channels"]))

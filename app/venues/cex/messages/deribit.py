@@ -50,7 +50,9 @@ def parse(message: Incoming) -> Parsed:
     if kind == "trades":
         return Trades(
             tuple(
-                Trade(r["instrument_name"], r["trade_id"], exact(r["price"]), exact(r["amount"]), is_buy(r["direction"]))
+                Trade(
+                    r["instrument_name"], r["trade_id"], exact(r["price"]), exact(r["amount"]), is_buy(r["direction"])
+                )
                 for r in data
             )
         )

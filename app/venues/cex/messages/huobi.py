@@ -55,7 +55,13 @@ def _market(symbol: str, kind: str, tick: Any) -> Parsed:
     if kind == "trade.detail":
         return Trades(
             tuple(
-                Trade(symbol, str(r.get("tradeId", r["id"])), exact(r["price"]), exact(r["amount"]), is_buy(r["direction"]))
+                Trade(
+                    symbol,
+                    str(r.get("tradeId", r["id"])),
+                    exact(r["price"]),
+                    exact(r["amount"]),
+                    is_buy(r["direction"]),
+                )
                 for r in tick["data"]
             )
         )
@@ -69,6 +75,8 @@ def _market(symbol: str, kind: str, tick: Any) -> Parsed:
 def _listing(row: Any) -> Listing:
     if "contract_code" in row:
         quote = row["contract_code"].partition("-")[2] or "USD"
-        return Listing(row["contract_code"], row["symbol"], quote, exact(row["price_tick"]), exact(1), exact(row["contract_size"]))
+        return Listing(
+            row["contract_code"], row["symbol"], quote, exact(row["price_tick"]), exact(1), exact(row["contract_size"])
+        )
     tick, lot = step(row["price-precision"]), step(row["amount-precision"])
     return Listing(row["symbol"], row["base-currency"], row["quote-currency"], tick, lot)

@@ -67,7 +67,10 @@ def _market(topic: str, symbol: str, subject: str, data: Any) -> Parsed:
     match topic:
         case "/market/ticker":
             return Ticker(
-                subject if symbol == "all" else symbol, exact(data["bestBid"]), exact(data["bestAsk"]), exact(data["price"])
+                subject if symbol == "all" else symbol,
+                exact(data["bestBid"]),
+                exact(data["bestAsk"]),
+                exact(data["price"]),
             )
         case "/contractMarket/tickerV2":
             return Ticker(symbol, exact(data["bestBidPrice"]), exact(data["bestAskPrice"]))
@@ -80,7 +83,12 @@ def _market(topic: str, symbol: str, subject: str, data: Any) -> Parsed:
             changes = data["changes"]
             first, last = data["sequenceStart"], data["sequenceEnd"]
             return Book(
-                symbol, _changed(changes["bids"]), _changed(changes["asks"]), is_whole=False, first_seq=first, last_seq=last
+                symbol,
+                _changed(changes["bids"]),
+                _changed(changes["asks"]),
+                is_whole=False,
+                first_seq=first,
+                last_seq=last,
             )
         case "/contractMarket/level2":
             price, side, qty = data["change"].split(",")

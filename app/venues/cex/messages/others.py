@@ -144,7 +144,11 @@ def parse_independent_reserve(message: Incoming) -> Parsed:
         return Trades((Trade(symbol, data["TradeGuid"], price, exact(data["Volume"]), is_buy(data["Side"])),))
     action = {"NewOrder": "add", "OrderChanged": "change", "OrderCanceled": "remove"}[event]
     coin = body["Channel"].removeprefix("orderbook-")
-    is_bid, order, qty = one_of(data["OrderType"], "limitbid", "limitoffer"), data["OrderGuid"], maybe(data.get("Volume"))
+    is_bid, order, qty = (
+        one_of(data["OrderType"], "limitbid", "limitoffer"),
+        data["OrderGuid"],
+        maybe(data.get("Volume")),
+    )
     prices = data.get("Price", {}).items() if action == "add" else ()
     if not prices:
         return Entries(coin, action, (Entry(order, is_bid, None, qty),))
@@ -169,11 +173,11 @@ def parse_phemex(message: Incoming) -> Parsed:
     return Trades(tuple(Trade(symbol, "", *level, is_buyer) for is_buyer, level in rows))
 
 
-def _phemex_side(rows: Any, is_spot: bool) -> tuple[Level, ...]:  # noqa: FBT001 - which scale
+def _phemex_side(rows: Any, is_spot: bool) -> tuple[Level, ...]:
     return tuple(_phemex_level(price, qty, is_spot) for price, qty in rows)
 
 
-def _phemex_level(price: object, qty: object, is_spot: bool) -> Level:  # noqa: FBT001 - which scale
+def _phemex_level(price: object, qty: object, is_spot: bool) -> Level:
     if is_spot:
         return exact(price).scaleb(-8), exact(qty).scaleb(-8)
     return exact(price).scaleb(-4), exact(qty)

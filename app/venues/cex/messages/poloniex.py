@@ -115,7 +115,9 @@ def _answer(message: Incoming) -> Parsed:
         case "price":
             return Tickers(tuple(Ticker(r["symbol"], last=exact(r["price"])) for r in rows))
         case "ticker24h":
-            return Tickers(tuple(Ticker(r["symbol"], maybe(r["bid"]), maybe(r["ask"]), exact(r["close"])) for r in rows))
+            return Tickers(
+                tuple(Ticker(r["symbol"], maybe(r["bid"]), maybe(r["ask"]), exact(r["close"])) for r in rows)
+            )
         case "markPrice":
             return Fundings(tuple(Funding(r["symbol"], mark_price=exact(r["markPrice"])) for r in rows))
     raise UnknownShape(path)

@@ -248,7 +248,7 @@ def exact(value: object) -> Decimal:
 
 def maybe(value: object) -> Decimal | None:
     """`exact`, or None for what venues write when there is no value."""
-    return None if value is None or value == "" else exact(value)  # noqa: PLC1901 - 0 is a value
+    return None if value is None or value == "" else exact(value)
 
 
 def step(n_decimals: object) -> Decimal:
