@@ -202,11 +202,13 @@ def fold_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int, sc
 def apply_levels(
     price_inplace: Int64, qty_inplace: Int64, n_levels_inplace: Int64, side_i: int, levels: Int64, n: int
 ) -> None:
-    """Applies n changes to one side; last to first, for whole books come best first and go in at the end."""
+    """Applies n changes to one side. A whole book comes best first, so into an empty side its last goes first."""
     side = 1 if side_i == 0 else -1
-    for i in range(n - 1, -1, -1):
+    is_empty = n_levels_inplace[side_i] == 0
+    for i in range(n):
+        k = n - 1 - i if is_empty else i
         n_levels_inplace[side_i] = change_deep(
-            price_inplace[side_i], qty_inplace[side_i], n_levels_inplace[side_i], side, levels[i, 0], levels[i, 1]
+            price_inplace[side_i], qty_inplace[side_i], n_levels_inplace[side_i], side, levels[k, 0], levels[k, 1]
         )
 
 

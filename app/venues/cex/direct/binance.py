@@ -1,7 +1,7 @@
 """Binance's diff depth (spot and USD-M), straight from the socket's bytes, over a whole book from REST.
 
 Laws: a diff covers the updates U..u. Spot: it follows the book at n if U <= n + 1 <= u for the first after a whole
-book, and U = n + 1 from then on. USD-M: U <= n <= u for the first, and pu = n from then on. A diff that is older than
+book, and U = n + 1 from then on. USD-M: pu = n, or U <= n <= u for the first. A diff that is older than
 the book is nothing new. What breaks a law gaps the row at once; diffs wait while a whole book is fetched.
 """
 
@@ -178,7 +178,7 @@ class BinanceFeed:
 
     def _follows(self, stream: _Stream, first: int, last: int, prev: int) -> bool:
         if self._end.is_futures:
-            return first <= stream.seq <= last if stream.is_first else prev == stream.seq
+            return prev == stream.seq or (stream.is_first and first <= stream.seq <= last)
         return first <= stream.seq + 1 <= last if stream.is_first else first == stream.seq + 1
 
     def _bar_all(self) -> None:

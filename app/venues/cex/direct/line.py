@@ -37,7 +37,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineRule:
-    """`silent_s`: without a word for so long, the line is dead; after `ask_s` already, `ask` is said, if there is one."""
+    """`silent_s`: a line without a word for so long is dead. `ask_s`: after so long `ask` is said, if there is one."""
 
     silent_s: float = 10.0
     ask_s: float = 5.0
