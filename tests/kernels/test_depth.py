@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.kernels import book, depth, status
 from app.shm.books import BookBoard
+
 from tests.reference.depth import DeepBook
 
 BOARD_DEPTH, CAPACITY = 5, 40
@@ -74,8 +75,8 @@ def beside(pairs, offset):
 @given(messages, scales_of)
 def test_the_row_is_the_twins_after_every_message(script, scales):
     kernel, twin = Kernel(scales), DeepBook(scales)
-    for seq, (bids, low_asks, is_whole) in enumerate(script, 1):
-        asks = beside(low_asks, 100_000)
+    for seq, (bids, asks, is_whole) in enumerate(script, 1):
+        bids, asks = beside(bids, 0), beside(asks, 100_000)
         twin.take(bids, asks, is_whole=is_whole)
         expected = twin.board(BOARD_DEPTH)
         code = kernel.take(bids, asks, is_whole=is_whole, seq=seq)
@@ -90,8 +91,8 @@ def test_the_row_is_the_twins_after_every_message(script, scales):
 @given(messages, scales_of)
 def test_checksums_are_zlibs(script, scales):
     kernel, twin = Kernel(scales), DeepBook(scales)
-    for bids, low_asks, is_whole in script:
-        asks = beside(low_asks, 100_000)
+    for bids, asks, is_whole in script:
+        bids, asks = beside(bids, 0), beside(asks, 100_000)
         twin.take(bids, asks, is_whole=is_whole)
         for kind, total in (
             (depth.SHORT_SUM, twin.paired_sum(is_short=True)),
@@ -105,40 +106,28 @@ def test_checksums_are_zlibs(script, scales):
             assert kernel.is_gapped()
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40),
-    st.sampled_from([1, -1]),
-    st.integers(1, 12),
-)
-def test_a_deep_side_is_sorted_with_its_best_last(pairs, side, n_together):
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40), st.sampled_from([1, -1]))
+def test_a_deep_side_is_sorted_with_its_best_last(pairs, side):
     price, qty, n, twin = np.zeros(40, np.int64), np.zeros(40, np.int64), 0, {}
-    while pairs:
-        changes, pairs = pairs[:n_together], pairs[n_together:]
-        n = depth.change_deep(price, qty, n, side, np.array(changes, np.int64), len(changes))
-        for at, units in changes:
-            twin.pop(at, None)
-            if units:
-                twin[at] = units
-        assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
+    for at, units in pairs:
+        n = depth.change_deep(price, qty, n, side, at, units)
+        twin.pop(at, None)
+        if units:
+            twin[at] = units
     assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40),
-    st.sampled_from([1, -1]),
-    st.integers(1, 12),
-)
-def test_a_full_side_loses_its_worst(pairs, side, n_together):
-    price, qty, n, twin = np.zeros(4, np.int64), np.zeros(4, np.int64), 0, {}
-    while pairs:
-        changes, pairs = pairs[:n_together], pairs[n_together:]
-        n = depth.change_deep(price, qty, n, side, np.array(changes, np.int64), len(changes))
-        for at, units in changes:
-            twin.pop(at, None)
-            if units:
-                twin[at] = units
-        twin = dict(sorted(twin.items(), reverse=side < 0)[-4:])
-        assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40), st.sampled_from([1, -1]))
+def test_a_full_side_loses_its_worst(pairs, side):
+    price, qty, n = np.zeros(4, np.int64), np.zeros(4, np.int64), 0
+    for at, units in pairs:
+        best_before = price[n - 1] if n else None
+        n = depth.change_deep(price, qty, n, side, at, units)
+        assert n <= 4
+        kept = price[:n].tolist()
+        assert kept == sorted(set(kept), reverse=side < 0)
+        if units and best_before is not None and (at - best_before) * side >= 0:
+            assert kept[-1] == at, "the new best is never what is lost"
 
 
 @pytest.mark.parametrize("words", [b'[["x","1"]]', b'[["1","1"', b'[["1.23","1"]]', b"{}"])
