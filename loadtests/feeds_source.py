@@ -1,5 +1,4 @@
-"""A venue for the feed bench: the recorded BTC depth as Binance writes it, over a real socket, one a millisecond or,
-to a stream that asks for 0 ms, as fast as they are read.
+"""A venue for the feed bench: the recorded BTC depth as Binance writes it, over a real socket, one a millisecond.
 
     python -m loadtests.feeds_source FOLDER N_MESSAGES     prints the port, then serves
 
@@ -93,7 +92,7 @@ class Source:
 
     def __init__(self, tapes: dict[str, Tape]) -> None:
         self.tapes = tapes
-        self.sockets: dict[ServerConnection, tuple[str, bool, float]] = {}
+        self.sockets: dict[ServerConnection, tuple[str, bool]] = {}
         self.floods: set[asyncio.Task[None]] = set()
 
     async def request(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -111,26 +110,25 @@ class Source:
         assert socket.request is not None
         path = socket.request.path
         if "streams=" in path:
-            self.sockets[socket] = (market_of(path), True, 0.0 if "@0ms" in path else PACE_S)
+            self.sockets[socket] = (market_of(path), True)
         with contextlib.suppress(ConnectionClosed):
             async for said in socket:
                 asked = json.loads(said)
                 await socket.send(json.dumps({"result": None, "id": asked.get("id")}))
                 if asked.get("method") == "SUBSCRIBE":
-                    self.sockets[socket] = (market_of(path), False, PACE_S)
+                    self.sockets[socket] = (market_of(path), False)
         self.sockets.pop(socket, None)
 
     async def flood(self, market: str) -> None:
         await asyncio.sleep(WARM_UP_S)
         tape = self.tapes[market]
-        for socket, (of, is_wrapped, pace_s) in list(self.sockets.items()):
+        for socket, (of, is_wrapped) in list(self.sockets.items()):
             if of != market:
                 continue
             del self.sockets[socket]  # once
             with contextlib.suppress(ConnectionClosed):
                 for text in tape.messages:
-                    if pace_s:
-                        await asyncio.sleep(pace_s)
+                    await asyncio.sleep(PACE_S)
                     await socket.send(f'{{"stream":"btcusdt@depth@100ms","data":{text}}}' if is_wrapped else text)
 
 

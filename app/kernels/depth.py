@@ -121,47 +121,126 @@ def digits_sum(price_units: Int64, qty_units: Int64, n_levels: Int64) -> int:
 
 
 @kernel("")
-def change_deep(
-    price_inplace: Int64, qty_inplace: Int64, n_levels: int, side: int, price_units: int, qty_units: int
-) -> int:
-    """Sets, inserts or (quantity 0) removes one level of a side whose best is last; side +1 bids, -1 asks.
+def sort_changes(levels_inplace: Int64, n: int, side: int) -> int:
+    """Changes from the worst price to the best, the last word on each price alone; returns how many are left.
 
-    Returns the new number of levels. A side that is full loses its worst.
+    Venues send them sorted one way or the other, which costs one pass.
     """
-    low = 0
-    high = n_levels
-    while low < high:
-        middle = (low + high) // 2
-        if (price_inplace[middle] - price_units) * side < 0:
-            low = middle + 1
+    if n > 1 and (levels_inplace[0, 0] - levels_inplace[n - 1, 0]) * side > 0:
+        for i in range(n // 2):
+            for column in range(2):
+                kept = levels_inplace[i, column]
+                levels_inplace[i, column] = levels_inplace[n - 1 - i, column]
+                levels_inplace[n - 1 - i, column] = kept
+        # Of one price twice, the first is now the last word.
+        is_turned = True
+    else:
+        is_turned = False
+    for i in range(1, n):
+        price, qty = levels_inplace[i, 0], levels_inplace[i, 1]
+        k = i - 1
+        while k >= 0 and ((levels_inplace[k, 0] - price) * side > 0 or (is_turned and levels_inplace[k, 0] == price)):
+            levels_inplace[k + 1, 0] = levels_inplace[k, 0]
+            levels_inplace[k + 1, 1] = levels_inplace[k, 1]
+            k -= 1
+        levels_inplace[k + 1, 0] = price
+        levels_inplace[k + 1, 1] = qty
+    left = 0
+    for i in range(n):
+        if i + 1 < n and levels_inplace[i + 1, 0] == levels_inplace[i, 0]:
+            continue
+        levels_inplace[left, 0] = levels_inplace[i, 0]
+        levels_inplace[left, 1] = levels_inplace[i, 1]
+        left += 1
+    return left
+
+
+@kernel("")
+def set_known(
+    price_units: Int64, qty_inplace: Int64, n_levels: int, side: int, levels_inplace: Int64, n: int
+) -> tuple[int, int]:
+    """Sets the levels that are there (0 for those that go) and gathers the new ones in front of `levels`.
+
+    Returns (how many are new, the first place of a level that goes or n_levels).
+    """
+    low, n_new, first_gone = 0, 0, n_levels
+    for i in range(n):
+        price, qty = levels_inplace[i, 0], levels_inplace[i, 1]
+        high = n_levels
+        while low < high:
+            middle = (low + high) // 2
+            if (price_units[middle] - price) * side < 0:
+                low = middle + 1
+            else:
+                high = middle
+        if low < n_levels and price_units[low] == price:
+            qty_inplace[low] = qty
+            if qty == 0:
+                first_gone = min(first_gone, low)
+        elif qty > 0:
+            levels_inplace[n_new, 0] = price
+            levels_inplace[n_new, 1] = qty
+            n_new += 1
+    return n_new, first_gone
+
+
+@kernel("")
+def merge_new(price_inplace: Int64, qty_inplace: Int64, n_levels: int, side: int, levels: Int64, n_new: int) -> int:
+    """Puts new levels, worst first, among those of a side; what does not fit is lost from its worst end."""
+    n_over = max(n_levels + n_new - price_inplace.size, 0)
+    n_lost, n_skipped = 0, 0
+    for _ in range(n_over):
+        is_new_worse = n_skipped < n_new and (
+            n_lost == n_levels or (levels[n_skipped, 0] - price_inplace[n_lost]) * side < 0
+        )
+        if is_new_worse:
+            n_skipped += 1
         else:
-            high = middle
-    if low < n_levels and price_inplace[low] == price_units:
-        if qty_units > 0:
-            qty_inplace[low] = qty_units
-            return n_levels
-        for i in range(low, n_levels - 1):
-            price_inplace[i] = price_inplace[i + 1]
-            qty_inplace[i] = qty_inplace[i + 1]
-        return n_levels - 1
-    if qty_units == 0:
-        return n_levels
-    if n_levels == price_inplace.size:
-        if low == 0:
-            return n_levels
-        low -= 1
-        for i in range(low):
-            price_inplace[i] = price_inplace[i + 1]
-            qty_inplace[i] = qty_inplace[i + 1]
-        price_inplace[low] = price_units
-        qty_inplace[low] = qty_units
-        return n_levels
-    for i in range(n_levels, low, -1):
-        price_inplace[i] = price_inplace[i - 1]
-        qty_inplace[i] = qty_inplace[i - 1]
-    price_inplace[low] = price_units
-    qty_inplace[low] = qty_units
-    return n_levels + 1
+            n_lost += 1
+    if n_lost > 0:
+        for i in range(n_levels - n_lost):
+            price_inplace[i] = price_inplace[i + n_lost]
+            qty_inplace[i] = qty_inplace[i + n_lost]
+    i = n_levels - n_lost - 1
+    k = i + n_new - n_skipped
+    n = k + 1
+    for j in range(n_new - 1, n_skipped - 1, -1):
+        while i >= 0 and (price_inplace[i] - levels[j, 0]) * side > 0:
+            price_inplace[k] = price_inplace[i]
+            qty_inplace[k] = qty_inplace[i]
+            i -= 1
+            k -= 1
+        price_inplace[k] = levels[j, 0]
+        qty_inplace[k] = levels[j, 1]
+        k -= 1
+    return n
+
+
+@kernel("")
+def change_deep(
+    price_inplace: Int64, qty_inplace: Int64, n_levels: int, side: int, levels_inplace: Int64, n: int
+) -> int:
+    """Sets, inserts and (quantity 0) removes levels of a side whose best is last; side +1 bids, -1 asks.
+
+    levels: int64[n, 2], the changes, used up. Returns the new number of levels. A side that is full loses its worst.
+    """
+    n = sort_changes(levels_inplace, n, side)
+    n_new, first_gone = set_known(price_inplace, qty_inplace, n_levels, side, levels_inplace, n)
+    left = first_gone
+    for i in range(first_gone, n_levels):
+        if qty_inplace[i] > 0:
+            price_inplace[left] = price_inplace[i]
+            qty_inplace[left] = qty_inplace[i]
+            left += 1
+    return int(merge_new(price_inplace, qty_inplace, left, side, levels_inplace, n_new))
+
+
+@kernel("")
+def board_price(price_units: int, side: int, up_units: int, down_units: int) -> int:
+    """A price at the board's scale: a bid floored, an ask ceiled."""
+    if down_units == 1:
+        return price_units * up_units
+    return price_units // down_units if side > 0 else (price_units + down_units - 1) // down_units
 
 
 @kernel("")
@@ -176,18 +255,14 @@ def fold_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int, sc
     n = 0
     k = n_levels - 1
     while k >= 0:
-        price = price_units[k] * price_up
-        price = price // price_down if side > 0 else (price + price_down - 1) // price_down
+        price = board_price(price_units[k], side, price_up, price_down)
         qty = qty_units[k]
         k -= 1
-        while k >= 0:
-            other = price_units[k] * price_up
-            other = other // price_down if side > 0 else (other + price_down - 1) // price_down
-            if other != price:
-                break
+        # At the board's scale or a finer one, no two levels share a price.
+        while price_down > 1 and k >= 0 and board_price(price_units[k], side, price_up, price_down) == price:
             qty += qty_units[k]
             k -= 1
-        qty = qty * qty_up // qty_down
+        qty = qty * qty_up if qty_down == 1 else qty // qty_down
         if qty == 0 or price == 0:
             continue
         if n == out_levels.shape[0]:
@@ -196,20 +271,6 @@ def fold_side(price_units: Int64, qty_units: Int64, n_levels: int, side: int, sc
         out_levels[n, 1] = qty
         n += 1
     return n
-
-
-@kernel("")
-def apply_levels(
-    price_inplace: Int64, qty_inplace: Int64, n_levels_inplace: Int64, side_i: int, levels: Int64, n: int
-) -> None:
-    """Applies n changes to one side. A whole book comes best first, so into an empty side its last goes first."""
-    side = 1 if side_i == 0 else -1
-    is_empty = n_levels_inplace[side_i] == 0
-    for i in range(n):
-        k = n - 1 - i if is_empty else i
-        n_levels_inplace[side_i] = change_deep(
-            price_inplace[side_i], qty_inplace[side_i], n_levels_inplace[side_i], side, levels[k, 0], levels[k, 1]
-        )
 
 
 @kernel("")
@@ -261,8 +322,10 @@ def take_update(
     if frame[IS_WHOLE] != 0:
         n_levels_inplace[0] = 0
         n_levels_inplace[1] = 0
-    apply_levels(price_inplace, qty_inplace, n_levels_inplace, 0, read_inplace[0], n_bids)
-    apply_levels(price_inplace, qty_inplace, n_levels_inplace, 1, read_inplace[1], n_asks)
+    n_levels_inplace[0] = change_deep(price_inplace[0], qty_inplace[0], n_levels_inplace[0], 1, read_inplace[0], n_bids)
+    n_levels_inplace[1] = change_deep(
+        price_inplace[1], qty_inplace[1], n_levels_inplace[1], -1, read_inplace[1], n_asks
+    )
     if not is_sum_right(price_inplace, qty_inplace, n_levels_inplace, scales, frame):
         gap_book(control_inplace, board_n_levels_inplace, row)
         return BAD_CHECKSUM

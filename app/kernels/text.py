@@ -89,6 +89,21 @@ def skip_value(text: Bytes, start: int) -> int:
 
 
 @kernel("")
+def read_name(text: Bytes, start: int) -> tuple[int, int]:
+    """(word_of a member's name, the place of its value) of the name that opens at `start`; place -1 if it is broken."""
+    end = skip_string(text, start)
+    if end < 0:
+        return 0, -1
+    word = 0
+    for i in range(start + 1, end - 1):
+        word = int(word * 131 + text[i] + 1)
+    place = skip_space(text, end)
+    if place >= text.size or text[place] != COLON:
+        return 0, -1
+    return word, skip_space(text, place + 1)
+
+
+@kernel("")
 def scan_members(text: Bytes, start: int, words: Int64, out_places: Int64) -> int:
     """Finds members of the object that opens at `start` by name; returns the place behind it, -1 if it is broken.
 
@@ -101,16 +116,9 @@ def scan_members(text: Bytes, start: int, words: Int64, out_places: Int64) -> in
         return -1
     place = skip_space(text, place + 1)
     while place < text.size and text[place] == QUOTE:
-        end = skip_string(text, place)
-        if end < 0:
+        word, place = read_name(text, place)
+        if place < 0:
             return -1
-        word = 0
-        for i in range(place + 1, end - 1):
-            word = int(word * 131 + text[i] + 1)
-        place = skip_space(text, end)
-        if place >= text.size or text[place] != COLON:
-            return -1
-        place = skip_space(text, place + 1)
         for k in range(words.size):
             if words[k] == word:
                 out_places[k] = place
@@ -230,6 +238,29 @@ def find_members(text: Bytes, start: int, words: Int64, out_places: Int64, out_n
             if place >= 0:
                 out_numbers[k] = number
     return int(end)
+
+
+@kernel(f"int64({TEXT}, int64, int64)")
+def find_member(text: Bytes, start: int, word_bits: int) -> int:
+    """Where the value of one member begins, of the object that opens at `start`; -1 if there is none before it breaks.
+
+    It looks no further: what follows the member is not proven to be whole.
+    Source: docs/kernels.md#feed-text.
+    """
+    place = skip_space(text, start)
+    if place >= text.size or text[place] != BRACE:
+        return -1
+    place = skip_space(text, place + 1)
+    while place >= 0 and place < text.size and text[place] == QUOTE:
+        word, place = read_name(text, place)
+        if word == word_bits or place < 0:
+            return place
+        place = skip_value(text, place)
+        if place >= 0:
+            place = skip_space(text, place)
+        if place >= 0 and place < text.size and text[place] == COMMA:
+            place = skip_space(text, place + 1)
+    return -1
 
 
 @kernel(f"int64({TEXT}, int64, int64, int64, int64[:,::1])")

@@ -106,28 +106,40 @@ def test_checksums_are_zlibs(script, scales):
             assert kernel.is_gapped()
 
 
-@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40), st.sampled_from([1, -1]))
-def test_a_deep_side_is_sorted_with_its_best_last(pairs, side):
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40),
+    st.sampled_from([1, -1]),
+    st.integers(1, 12),
+)
+def test_a_deep_side_is_sorted_with_its_best_last(pairs, side, n_together):
     price, qty, n, twin = np.zeros(40, np.int64), np.zeros(40, np.int64), 0, {}
-    for at, units in pairs:
-        n = depth.change_deep(price, qty, n, side, at, units)
-        twin.pop(at, None)
-        if units:
-            twin[at] = units
+    while pairs:
+        changes, pairs = pairs[:n_together], pairs[n_together:]
+        n = depth.change_deep(price, qty, n, side, np.array(changes, np.int64), len(changes))
+        for at, units in changes:
+            twin.pop(at, None)
+            if units:
+                twin[at] = units
+        assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
     assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
 
 
-@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40), st.sampled_from([1, -1]))
-def test_a_full_side_loses_its_worst(pairs, side):
-    price, qty, n = np.zeros(4, np.int64), np.zeros(4, np.int64), 0
-    for at, units in pairs:
-        best_before = price[n - 1] if n else None
-        n = depth.change_deep(price, qty, n, side, at, units)
-        assert n <= 4
-        kept = price[:n].tolist()
-        assert kept == sorted(set(kept), reverse=side < 0)
-        if units and best_before is not None and (at - best_before) * side >= 0:
-            assert kept[-1] == at, "the new best is never what is lost"
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40),
+    st.sampled_from([1, -1]),
+    st.integers(1, 12),
+)
+def test_a_full_side_loses_its_worst(pairs, side, n_together):
+    price, qty, n, twin = np.zeros(4, np.int64), np.zeros(4, np.int64), 0, {}
+    while pairs:
+        changes, pairs = pairs[:n_together], pairs[n_together:]
+        n = depth.change_deep(price, qty, n, side, np.array(changes, np.int64), len(changes))
+        for at, units in changes:
+            twin.pop(at, None)
+            if units:
+                twin[at] = units
+        twin = dict(sorted(twin.items(), reverse=side < 0)[-4:])
+        assert list(zip(price[:n].tolist(), qty[:n].tolist(), strict=True)) == sorted(twin.items(), reverse=side < 0)
 
 
 @pytest.mark.parametrize("words", [b'[["x","1"]]', b'[["1","1"', b'[["1.23","1"]]', b"{}"])

@@ -26,7 +26,7 @@ from app.venues.cex.direct.line import Line, LineRule, Say
 
 Fetch = Callable[[str], Awaitable[bytes]]  # the body of a GET of this URL; raises Unavailable
 
-OUTER: Final = np.array([text.word_of(name) for name in ("data",)])
+DATA: Final = text.word_of("data")
 INNER: Final = np.array([text.word_of(name) for name in ("s", "b", "a", "E", "U", "u", "pu")])
 WHOLE: Final = np.array([text.word_of(name) for name in ("bids", "asks", "lastUpdateId", "E")])
 MS_NS: Final = 1_000_000
@@ -91,7 +91,6 @@ class BinanceFeed:
         self._fetching: set[asyncio.Task[None]] = set()
         self._doors = asyncio.Semaphore(AT_ONCE)
         self.counts = FeedCounts()
-        self._outer, self._ignored = np.zeros((2, OUTER.size), np.int64)
         self._inner, self._numbers = np.zeros((2, INNER.size), np.int64)
         self._whole, self._stamps = np.zeros((2, WHOLE.size), np.int64)
 
@@ -110,7 +109,7 @@ class BinanceFeed:
         line = self._line
         return FeedHealth(len(self._streams), n_good, line.n_opened, line.heard_ns, line.last_error, self.counts)
 
-    async def on_open(self, say: Say) -> None:
+    def on_open(self, say: Say) -> None:
         """The streams are named in the URL: nothing to say, but every book is wanted whole."""
         del say
         self._is_open = True
@@ -129,8 +128,7 @@ class BinanceFeed:
     def on_message(self, text_bytes: bytes, received_ns: int) -> None:
         self.counts.n_messages += 1
         raw = np.frombuffer(text_bytes, np.uint8)
-        is_read = text.find_members(raw, 0, OUTER, self._outer, self._ignored) >= 0
-        start = int(self._outer[0]) if is_read else -1
+        start = text.find_member(raw, 0, DATA)
         if start < 0 or text.find_members(raw, start, INNER, self._inner, self._numbers) < 0:
             self._bar_all()
             return
@@ -240,8 +238,7 @@ class BinanceFeed:
         stream.seq, stream.is_first, stream.is_good = seq, True, True
         for i, (text_bytes, received_ns) in enumerate(waiting):
             diff = np.frombuffer(text_bytes, np.uint8)
-            text.find_members(diff, 0, OUTER, self._outer, self._ignored)
-            text.find_members(diff, int(self._outer[0]), INNER, self._inner, self._numbers)
+            text.find_members(diff, text.find_member(diff, 0, DATA), INNER, self._inner, self._numbers)
             is_text = self._take(stream, diff, received_ns)
             if not stream.is_good:
                 # The whole book is older than the diffs: they wait on for the next one.

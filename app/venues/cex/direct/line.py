@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
-
 from app.domain.ports import Clock
+from app.venues.cex.direct.wire import Wire
 
-Say = Callable[[str], Awaitable[None]]
+Say = Callable[[str], None]
 
-MOST_BYTES: Final = 1 << 24  # a whole book of 5,000 levels is about 300 kB
-QUEUED: Final = 4_096
 BACKOFF_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 class Listener(Protocol):
     """Who hears a line. Its calls must not block: the line reads on only when they return."""
 
-    async def on_open(self, say: Say) -> None:
+    def on_open(self, say: Say) -> None:
         """The socket is new: say what is wanted."""
         ...
 
@@ -84,42 +80,37 @@ class Line:
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
 
     async def _read_one(self) -> None:
+        """One socket from its opening to its end."""
         rule = self._rule
-        async with connect(
-            self._url,
-            compression=None,
-            max_size=MOST_BYTES,
-            max_queue=QUEUED,
-            open_timeout=rule.open_s,
-            close_timeout=0.5,
-            ping_interval=rule.ask_s,
-            ping_timeout=rule.silent_s,
-            proxy=None,
-        ) as socket:
+        async with asyncio.timeout(rule.open_s):
+            wire = await Wire.connect(self._url, self._hear)
+        try:
             self.n_opened += 1
-            await self._listener.on_open(socket.send)
-            watch = asyncio.create_task(self._watch(socket))
-            try:
-                while True:
-                    text = await socket.recv(decode=False)
-                    self.heard_ns = now_ns = self._clock.wall_ns()
-                    self._listener.on_message(text, now_ns)
-            finally:
-                watch.cancel()
+            self._listener.on_open(wire.say)
+            await self._watch(wire)
+        finally:
+            wire.abort()
 
-    async def _watch(self, socket: ClientConnection) -> None:
-        """Asks a quiet venue for a word, and closes the socket of a silent one."""
+    def _hear(self, text: bytes) -> None:
+        self.heard_ns = now_ns = self._clock.wall_ns()
+        self._listener.on_message(text, now_ns)
+
+    async def _watch(self, wire: Wire) -> None:
+        """Waits for the socket's end; asks a quiet venue for a word, and ends the socket of a silent one."""
         rule = self._rule
         seen_ns, quiet_s = self.heard_ns, 0.0
         step_s = min(rule.ask_s, rule.silent_s) / 4
         while True:
-            await asyncio.sleep(step_s)
+            done, _ = await asyncio.wait({wire.closed}, timeout=step_s)
+            if done:
+                self.last_error = wire.closed.result()
+                return
             quiet_s = 0.0 if self.heard_ns != seen_ns else quiet_s + step_s
             seen_ns = self.heard_ns
             if quiet_s >= rule.silent_s:
                 self.last_error = "silent"
-                await socket.close(code=1001)
                 return
-            if rule.ask and quiet_s >= rule.ask_s:
-                with contextlib.suppress(WebSocketException):
-                    await socket.send(rule.ask)
+            if quiet_s >= rule.ask_s:
+                wire.ping()
+                if rule.ask:
+                    wire.say(rule.ask)

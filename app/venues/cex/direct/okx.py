@@ -84,11 +84,11 @@ class OkxFeed:
         line = self._line
         return FeedHealth(len(self._channels), n_good, line.n_opened, line.heard_ns, line.last_error, self.counts)
 
-    async def on_open(self, say: Say) -> None:
+    def on_open(self, say: Say) -> None:
         self._say = say
         for channel in self._channels.values():
             channel.is_asked = True
-        await say(_words("subscribe", list(self._channels)))
+        say(_words("subscribe", list(self._channels)))
 
     def on_lost(self) -> None:
         self._say = None
@@ -193,8 +193,8 @@ class OkxFeed:
             await asyncio.sleep(pause_s)
         if self._say is say:
             name = [channel.spec.venue_symbol.encode()]
-            await say(_words("unsubscribe", name))
-            await say(_words("subscribe", name))
+            say(_words("unsubscribe", name))
+            say(_words("subscribe", name))
 
 
 def _two(n: int) -> Int64Array:
