@@ -1,4 +1,5 @@
-"""A venue for the feed bench: the recorded BTC depth as Binance writes it, over a real socket, one a millisecond.
+"""A venue for the feed bench: the recorded BTC depth as Binance writes it, over a real socket, one a millisecond or,
+to a stream that asks for 0 ms, as fast as they are read.
 
     python -m loadtests.feeds_source FOLDER N_MESSAGES     prints the port, then serves
 
@@ -92,7 +93,7 @@ class Source:
 
     def __init__(self, tapes: dict[str, Tape]) -> None:
         self.tapes = tapes
-        self.sockets: dict[ServerConnection, tuple[str, bool]] = {}
+        self.sockets: dict[ServerConnection, tuple[str, bool, float]] = {}
         self.floods: set[asyncio.Task[None]] = set()
 
     async def request(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -110,25 +111,26 @@ class Source:
         assert socket.request is not None
         path = socket.request.path
         if "streams=" in path:
-            self.sockets[socket] = (market_of(path), True)
+            self.sockets[socket] = (market_of(path), True, 0.0 if "@0ms" in path else PACE_S)
         with contextlib.suppress(ConnectionClosed):
             async for said in socket:
                 asked = json.loads(said)
                 await socket.send(json.dumps({"result": None, "id": asked.get("id")}))
                 if asked.get("method") == "SUBSCRIBE":
-                    self.sockets[socket] = (market_of(path), False)
+                    self.sockets[socket] = (market_of(path), False, PACE_S)
         self.sockets.pop(socket, None)
 
     async def flood(self, market: str) -> None:
         await asyncio.sleep(WARM_UP_S)
         tape = self.tapes[market]
-        for socket, (of, is_wrapped) in list(self.sockets.items()):
+        for socket, (of, is_wrapped, pace_s) in list(self.sockets.items()):
             if of != market:
                 continue
             del self.sockets[socket]  # once
             with contextlib.suppress(ConnectionClosed):
                 for text in tape.messages:
-                    await asyncio.sleep(PACE_S)
+                    if pace_s:
+                        await asyncio.sleep(pace_s)
                     await socket.send(f'{{"stream":"btcusdt@depth@100ms","data":{text}}}' if is_wrapped else text)
 
 
