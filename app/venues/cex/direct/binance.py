@@ -22,7 +22,7 @@ from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
 from app.venues.cex.direct.fetch import fetch
-from app.venues.cex.direct.line import Line, LineRule, Say
+from app.venues.cex.direct.line import STEADY_S, Line, LineRule, Say
 
 Fetch = Callable[[str], Awaitable[bytes]]  # the body of a GET of this URL; raises Unavailable
 
@@ -32,7 +32,7 @@ WHOLE: Final = np.array([text.word_of(name) for name in ("bids", "asks", "lastUp
 MS_NS: Final = 1_000_000
 WAITING: Final = 2_000  # diffs kept while a whole book is on its way: 200 s of them
 AT_ONCE: Final = 4  # whole books fetched together: each weighs 50 of the 6,000 a minute
-AGAIN_S: Final = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
+AGAIN_S: Final = (0.0, 0.1, 0.3, 0.5, 1.0, 3.0, 10.0, 30.0)
 RULE: Final = LineRule(silent_s=10.0, ask_s=5.0)
 
 
@@ -62,6 +62,7 @@ class _Stream:
     is_first: bool = False  # no diff yet since the whole book
     is_fetching: bool = False
     n_failures: int = 0
+    good_s: float = 0.0  # the loop's time of the last whole book
     waiting: deque[tuple[bytes, int]] = field(default_factory=lambda: deque(maxlen=WAITING))
 
 
@@ -114,7 +115,6 @@ class BinanceFeed:
         del say
         self._is_open = True
         for stream in self._streams.values():
-            stream.n_failures = 0
             self._want_whole(stream)
 
     def on_lost(self) -> None:
@@ -169,7 +169,7 @@ class BinanceFeed:
             self._bar(stream)
             return False
         counts.n_updates += 1
-        stream.seq, stream.is_first, stream.n_failures = last, False, 0
+        stream.seq, stream.is_first = last, False
         if self._on_book is not None:
             self._on_book(stream.spec.symbol)
         return True
@@ -187,6 +187,8 @@ class BinanceFeed:
             self._want_whole(stream)
 
     def _bar(self, stream: _Stream) -> None:
+        if stream.is_good and asyncio.get_running_loop().time() - stream.good_s > STEADY_S:
+            stream.n_failures = 0
         stream.is_good = False
         stream.waiting.clear()
         stream.book.gap()
@@ -236,6 +238,7 @@ class BinanceFeed:
             self.counts.n_bad_texts += 1
             return
         stream.seq, stream.is_first, stream.is_good = seq, True, True
+        stream.good_s = asyncio.get_running_loop().time()
         for i, (text_bytes, received_ns) in enumerate(waiting):
             diff = np.frombuffer(text_bytes, np.uint8)
             text.find_members(diff, text.find_member(diff, 0, DATA), INNER, self._inner, self._numbers)

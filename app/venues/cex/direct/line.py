@@ -15,6 +15,8 @@ from app.venues.cex.direct.wire import Wire
 Say = Callable[[str], None]
 
 BACKOFF_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+# What held for so long failed for a reason of its own: the next try is not held against it.
+STEADY_S: Final = 5.0
 
 
 class Listener(Protocol):
@@ -65,17 +67,16 @@ class Line:
             self._task = None
 
     async def _keep_up(self) -> None:
-        failures = 0
+        failures, loop = 0, asyncio.get_running_loop()
         while True:
-            heard_before = self.heard_ns
+            began_s = loop.time()
             try:
                 await self._read_one()
             except Exception as lost:  # noqa: BLE001 - a reader's rim: books are gapped and the line is opened anew
                 self.last_error = f"{type(lost).__name__}: {lost}"[:200]
             finally:
                 self._listener.on_lost()
-            # A socket that said something was good: the next one is tried at once.
-            failures = 0 if self.heard_ns != heard_before else failures + 1
+            failures = 0 if loop.time() - began_s > STEADY_S else failures + 1
             pause_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
 

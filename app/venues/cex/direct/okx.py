@@ -20,7 +20,7 @@ from app.kernels import depth, status, text
 from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Int64Array, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
-from app.venues.cex.direct.line import Line, LineRule, Say
+from app.venues.cex.direct.line import STEADY_S, Line, LineRule, Say
 
 OUTER: Final = np.array([text.word_of(name) for name in ("arg", "action", "data", "event")])
 ARG, ACTION, DATA, EVENT = range(4)
@@ -30,7 +30,7 @@ BIDS, ASKS, TS, CHECKSUM, SEQ, PREV_SEQ = range(6)
 MS_NS: Final = 1_000_000
 # The venue closes a socket that is quiet for 30 s, and takes 480 subscriptions an hour on one.
 RULE: Final = LineRule(silent_s=15.0, ask_s=10.0, ask="ping")
-AGAIN_S: Final = (0.0, 0.2, 1.0, 5.0, 30.0)
+AGAIN_S: Final = (0.0, 0.1, 0.3, 1.0, 5.0, 30.0)
 
 
 @dataclass(slots=True)
@@ -43,6 +43,7 @@ class _Channel:
     is_good: bool = False
     is_asked: bool = False
     n_failures: int = 0
+    good_s: float = 0.0  # the loop's time of the last whole book
 
 
 class OkxFeed:
@@ -149,9 +150,9 @@ class OkxFeed:
             self._bar(channel)
             return
         counts.n_updates += 1
+        if is_whole:
+            channel.good_s = asyncio.get_running_loop().time()
         channel.seq, channel.is_good = seq, True
-        if not is_whole:
-            channel.n_failures = 0
         if self._on_book is not None:
             self._on_book(channel.spec.symbol)
 
@@ -177,6 +178,8 @@ class OkxFeed:
 
     def _bar(self, channel: _Channel) -> None:
         """Gaps the row and asks for a whole book, later each time it fails at once."""
+        if channel.is_good and asyncio.get_running_loop().time() - channel.good_s > STEADY_S:
+            channel.n_failures = 0
         channel.book.gap()
         channel.is_good = False
         if channel.is_asked or self._say is None:

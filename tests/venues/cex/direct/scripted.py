@@ -150,7 +150,7 @@ class ScriptedBinance(ScriptedVenue):
 class ScriptedOkx(ScriptedVenue):
     def __init__(self, symbols):
         super().__init__(symbols)
-        self.last_sent = {name: -1 for name in symbols}
+        self.last_sent = dict.fromkeys(symbols, -1)
 
     async def heard(self, socket, said):
         if said == "ping":
