@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import gzip
 import re
+import tomllib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +18,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from app.venues.cex.messages.registry import parse
-from app.venues.cex.messages.words import Confirmed, Incoming, UnknownShape, Word, decode
+from app.venues.cex.messages import shapes
+from app.venues.cex.messages.registry import BROKEN, parse
+from app.venues.cex.messages.words import Confirmed, Incoming, UnknownShape, Unused, VenueSaysNo, Word, decode
 
+RULES = Path(__file__).with_name("wire_fixtures.toml")
+# Made up by the authors of the tests they belong to: no venue sends them, and a parser must refuse them.
+INVENTED = ('"bird"', '{"event": {}}', "sneezegasm", '"Wrong"', '"Any"')
+# Channel numbers that a fixture uses without the confirmation that named them.
+CHANNELS = {"bitfinex": {18788: ("trades", "tBTCUSD")}}
+SERVER_KEYS = {"id", "request", "response", "uuid"}
 RECEIVED = re.compile(r"(\d+\.?\d*): (.*)$", re.DOTALL)
 URL_LINE = re.compile(
     r"(?P<url>(?:https?|wss?)://\S+) (?P<way>->|<->|<-) (?P<at>\d+\.?\d*)(?:: (?P<body>.*))?$", re.DOTALL
@@ -80,3 +88,75 @@ def read(venue: str, path: Path) -> Iterator[tuple[Recorded, tuple[Word, ...]]]:
             if isinstance(word, Confirmed) and word.number:
                 channels[word.number] = (word.channel, word.symbol)
         yield recorded, words
+
+
+def read_gocryptotrader(path: Path) -> Iterator[tuple[str, tuple[Word, ...] | None]]:
+    """Text and words of each message of one file; None for what its author invented, if the parser refuses it too."""
+    venue, _, kind = path.name.partition("_")
+    text = gzip.decompress(path.read_bytes()).decode()
+    if kind.startswith("http"):
+        for route, methods in decode(text)["routes"].items():
+            for answers in methods.values():
+                for answer in answers:
+                    url = f"https://{venue}{route}?{answer.get('queryString', '')}"
+                    body = answer.get("data")
+                    yield f"{route} {body}", parse(venue, Incoming(url, body, is_answer=True))
+        return
+    for line in filter(None, (line.strip() for line in text.split("\n"))):
+        message = Incoming("wss://" + venue, decode(line), channels=CHANNELS.get(venue, {}))
+        if not any(mark in line for mark in INVENTED):
+            yield line, parse(venue, message)
+            continue
+        try:
+            parse(venue, message)
+        except UnknownShape:
+            yield line, None
+
+
+def read_xchange(path: Path) -> Iterator[tuple[str, tuple[Word, ...]]]:
+    """Path and words of each fixture of one module. Raises UnknownShape."""
+    module = path.name.partition(".")[0]
+    fixtures = decode(gzip.decompress(path.read_bytes()).decode())
+    table = tomllib.loads(RULES.read_text())
+    for name, body in fixtures.items():
+        whole = f"{module}/{name}"
+        try:
+            yield whole, fixture(module, whole, body, table)
+        except UnknownShape:
+            raise
+        except BROKEN as broken:
+            raise UnknownShape(f"{whole}: {type(broken).__name__} {broken}") from broken
+
+
+def fixture(module: str, path: str, body: Any, table: dict[str, Any]) -> tuple[Word, ...]:
+    """What one fixture says, by the first rule that names its path."""
+    reasons = table["reasons"]
+    if isinstance(body, dict) and body.keys() >= SERVER_KEYS:
+        return (Unused(reasons["server"]),)
+    for rule in table["rule"]:
+        if not re.search(rule["path"], path) or re.search(rule.get("unless", "$^"), path):
+            continue
+        kind = rule["kind"]
+        if kind == "error":
+            return (VenueSaysNo("", str(body)[:80]),)
+        if kind in reasons:
+            return (Unused(reasons[kind]),)
+        if kind == "stream":
+            body = decode(re.sub(r"//[^\n\"]*(?=\n)", "", body)) if isinstance(body, str) else body
+            return parse(module.removeprefix("stream-"), Incoming("wss://" + module, body))
+        if kind == "books":
+            return shapes.books(body, module)
+        if kind == "tickers":
+            return (shapes.tickers(body, module),)
+        if kind == "listings":
+            return (shapes.listings(body),)
+        if kind == "rows":
+            rows = body if isinstance(body, list) else next(iter(body["result"].values()))
+            rows = rows if isinstance(rows[0], list) else [rows]
+            return (shapes.trade_rows(rows, module, rule["price"], rule["qty"]),)
+        if kind == "ticker_rows":
+            return (shapes.ticker_rows(body),)
+        if kind == "trades":
+            return (shapes.trades(body, module),)
+        raise UnknownShape(f"{path}: no such kind {kind}")
+    raise UnknownShape(f"{path}: no rule names it")

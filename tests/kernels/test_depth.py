@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from app.kernels import book, depth, status
 from app.shm.books import BookBoard
-
 from tests.reference.depth import DeepBook
 
 BOARD_DEPTH, CAPACITY = 5, 40
@@ -75,8 +74,8 @@ def beside(pairs, offset):
 @given(messages, scales_of)
 def test_the_row_is_the_twins_after_every_message(script, scales):
     kernel, twin = Kernel(scales), DeepBook(scales)
-    for seq, (bids, asks, is_whole) in enumerate(script, 1):
-        bids, asks = beside(bids, 0), beside(asks, 100_000)
+    for seq, (bids, low_asks, is_whole) in enumerate(script, 1):
+        asks = beside(low_asks, 100_000)
         twin.take(bids, asks, is_whole=is_whole)
         expected = twin.board(BOARD_DEPTH)
         code = kernel.take(bids, asks, is_whole=is_whole, seq=seq)
@@ -91,8 +90,8 @@ def test_the_row_is_the_twins_after_every_message(script, scales):
 @given(messages, scales_of)
 def test_checksums_are_zlibs(script, scales):
     kernel, twin = Kernel(scales), DeepBook(scales)
-    for bids, asks, is_whole in script:
-        bids, asks = beside(bids, 0), beside(asks, 100_000)
+    for bids, low_asks, is_whole in script:
+        asks = beside(low_asks, 100_000)
         twin.take(bids, asks, is_whole=is_whole)
         for kind, total in (
             (depth.SHORT_SUM, twin.paired_sum(is_short=True)),

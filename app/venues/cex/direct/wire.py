@@ -19,7 +19,8 @@ from websockets.uri import parse_uri
 
 MOST_BYTES: Final = 1 << 24  # a whole book of 5,000 levels is about 300 kB
 HEAD_END: Final = b"\r\n\r\n"
-WHOLE_TEXT, WHOLE_BYTES, CONTINUED = 0x81, 0x82, 0x00
+SWITCHING: Final = b"HTTP/1.1 101 "
+WHOLE_TEXT, WHOLE_BYTES = 0x81, 0x82
 FIN, OPCODE, MASKED, LENGTH = 0x80, 0x0F, 0x80, 0x7F
 
 
@@ -35,6 +36,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._rest = b""
         self._parts: list[bytes] = []
+        self._is_split = False
 
     @classmethod
     async def connect(cls, url: str, on_text: Callable[[bytes], None]) -> Wire:
@@ -73,6 +75,7 @@ class Wire(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, lost: Exception | None) -> None:
+        self._rules.receive_eof()
         why = f"{type(lost).__name__}: {lost}" if lost is not None else f"closed {self._rules.close_code or ''}".strip()
         if not self.opened.done():
             self.opened.set_exception(ConnectionError(why))
@@ -95,13 +98,14 @@ class Wire(asyncio.Protocol):
         if head < 0 or self._rules.state is not State.CONNECTING:
             return 0 if head < 0 else len(data)
         used = head + len(HEAD_END)
+        if not data.startswith(SWITCHING):
+            raise ConnectionError(f"the venue answers {data[:60].partition(HEAD_END[:2])[0].decode(errors='replace')}")
         self._rules.receive_data(data[:used])
         for event in self._rules.events_received():
             if isinstance(event, Response) and self._rules.handshake_exc is None:
                 self.opened.set_result(None)
-        if self._rules.handshake_exc is not None and not self.opened.done():
-            self.opened.set_exception(ConnectionError(str(self._rules.handshake_exc)))
-            self.abort()
+        if self._rules.handshake_exc is not None:
+            raise ConnectionError(str(self._rules.handshake_exc))
         return used
 
     def _frames(self, data: bytes, at: int) -> int:
@@ -121,7 +125,7 @@ class Wire(asyncio.Protocol):
                 raise ProtocolError(f"a frame of {length} bytes")
             if end > n:
                 break
-            if first in {WHOLE_TEXT, WHOLE_BYTES} and not self._parts:
+            if first in {WHOLE_TEXT, WHOLE_BYTES} and not self._is_split:
                 self._on_text(data[start:end])
             else:
                 self._other(first, data[start:end], data[at:end])
@@ -133,10 +137,13 @@ class Wire(asyncio.Protocol):
     def _other(self, first: int, payload: bytes, frame: bytes) -> None:
         """A part of a message is kept until it is whole; control frames go by the library's rules."""
         if first & OPCODE <= 2:
+            if (first & OPCODE == 0) != self._is_split:
+                raise ProtocolError("a part of no message")
             self._parts.append(payload)
             if sum(map(len, self._parts)) > MOST_BYTES:
                 raise ProtocolError("a message without end")
-            if first & FIN:
+            self._is_split = not first & FIN
+            if not self._is_split:
                 whole, self._parts = b"".join(self._parts), []
                 self._on_text(whole)
             return
@@ -153,6 +160,8 @@ class Wire(asyncio.Protocol):
                 self._transport.close()
 
     def _end(self, why: str) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(ConnectionError(why))
         if not self.closed.done():
             self.closed.set_result(why)
         self.abort()

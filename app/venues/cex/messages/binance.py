@@ -81,9 +81,9 @@ def _event(data: Any) -> Parsed:
                 levels(data["b"]),
                 levels(data["a"]),
                 is_whole=False,
-                first_seq=data["U"],
+                first_seq=data.get("U", 0),  # the first protocol had none
                 last_seq=data["u"],
-                prev_seq=data.get("pu", data["U"] - 1),
+                prev_seq=data.get("pu", max(data.get("U", 0) - 1, 0)),
             )
         case "bookTicker":
             return _book_ticker(data)
@@ -115,6 +115,8 @@ def _answer(message: Incoming) -> Parsed:
     name = path.partition("/v1/")[2] or path.partition("/v3/")[2]
     if name in ANSWERS:
         return ANSWERS[name]
+    if body is None:
+        return VenueSaysNo("empty", "an answer without a body")
     if name == "depth":
         symbol = body.get("symbol") or message.asked("symbol")
         return Book(symbol, levels(body["bids"]), levels(body["asks"]), is_whole=True, last_seq=body["lastUpdateId"])
@@ -150,7 +152,7 @@ def _answer(message: Incoming) -> Parsed:
 
 def _trade(row: Any, symbol: str) -> Trade:
     if "a" in row:
-        return Trade(symbol, str(row["a"]), exact(row["p"]), exact(row["q"]), not row["m"])
+        return Trade(symbol, str(row["a"]), exact(row["p"]), exact(row["q"]), not row["m"] if "m" in row else None)
     return Trade(symbol, str(row["id"]), exact(row["price"]), exact(row["qty"]), not row["isBuyerMaker"])
 
 

@@ -73,8 +73,10 @@ def parse(message: Incoming) -> Parsed:
     if channel in {"diff_order_book", "order_book", "detail_order_book"}:
         return _book(symbol, data, is_whole=channel != "diff_order_book")
     if channel == "live_trades":
-        price, qty = exact(data["price_str"]), exact(data["amount_str"])
-        return Trades((Trade(symbol, str(data["id"]), price, qty, one_of(data["type"], "0", "1")),))
+        # The first version had no texts, and another name for the side.
+        price, qty = exact(data.get("price_str", data["price"])), exact(data.get("amount_str", data["amount"]))
+        side = data["type"] if "type" in data else data["order_type"]
+        return Trades((Trade(symbol, str(data["id"]), price, qty, one_of(side, "0", "1")),))
     raise UnknownShape(body["channel"])
 
 

@@ -74,6 +74,29 @@ def _bittrex_listing(row: Any) -> Listing:
     return Listing(row["symbol"], row["baseCurrencySymbol"], row["quoteCurrencySymbol"], step(row["precision"]))
 
 
+def parse_btcmarkets(message: Incoming) -> Parsed:
+    """One message of BTC Markets (v2): trades."""
+    body = message.body
+    if body["messageType"] != "trade":
+        raise UnknownShape(body["messageType"])
+    price, qty = exact(body["price"]), exact(body["volume"])
+    taker_buys = one_of(body["side"], "bid", "ask")
+    return Trades((Trade(body["marketId"], str(body["tradeId"]), price, qty, taker_buys),))
+
+
+def parse_btse(message: Incoming) -> Parsed:
+    """One message of BTSE: trades."""
+    body = message.body
+    if not body["topic"].startswith("tradeHistoryApi:"):
+        raise UnknownShape(body["topic"])
+    return Trades(
+        tuple(
+            Trade(r["symbol"], str(r["tradeId"]), exact(r["price"]), exact(r["size"]), is_buy(r["side"]))
+            for r in body["data"]
+        )
+    )
+
+
 def parse_crypto_com(message: Incoming) -> Parsed:
     """One answer of Crypto.com."""
     if not message.is_answer or message.body["method"] != "public/get-instruments":

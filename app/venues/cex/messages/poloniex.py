@@ -92,6 +92,8 @@ def _answer(message: Incoming) -> Parsed:
     body, path = message.body, message.path
     if isinstance(body, dict) and body.keys() >= {"code"} and body["code"] != 200:
         return VenueSaysNo(str(body["code"]), str(body.get("message", body.get("msg", ""))))
+    if path.endswith("/collateralInfo"):
+        return RISK
     for prefix, word in ANSWERS:
         if path.startswith(prefix):
             return word

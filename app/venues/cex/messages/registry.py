@@ -45,6 +45,8 @@ PARSERS: Final[dict[str, Parser]] = {
     "bitmex": bybit.parse_bitmex,
     "bitstamp": bitstamp.parse,
     "bittrex": others.parse_bittrex,
+    "btcmarkets": others.parse_btcmarkets,
+    "btse": others.parse_btse,
     "bybit": bybit.parse,
     "coinbase": coinbase.parse,
     "crypto.com": others.parse_crypto_com,

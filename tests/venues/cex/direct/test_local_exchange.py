@@ -1,4 +1,4 @@
-"""The direct feeds against the local exchange: its own books after diffs, gaps, bad checksums, lost and mute sockets."""
+"""The direct feeds against the local exchange: its own books through gaps, bad checksums, lost and mute sockets."""
 
 import contextlib
 from dataclasses import dataclass
