@@ -26,77 +26,78 @@ from app.venues.cex.messages.words import (
 )
 
 SIDES: Final = (("bids", "asks"), ("bid", "ask"), ("buy", "sell"), ("buy_price_levels", "sell_price_levels"))
-PRICE: Final = tuple(["price", "Price", "px", "rate", "Rate", "p", "trade_price"])
-QTY: Final = tuple(
-    [
-        "amount",
-        "quantity",
-        "Quantity",
-        "qty",
-        "size",
-        "volume",
-        "Volume",
-        "units_traded",
-        "traded_btc",
-        "q",
-        "n",
-        "amount_currency_to_trade",
-        "trade_volume",
-    ]
+PRICE: Final = ("price", "Price", "px", "rate", "Rate", "p", "trade_price")
+QTY: Final = (
+    "amount",
+    "quantity",
+    "Quantity",
+    "qty",
+    "size",
+    "volume",
+    "Volume",
+    "units_traded",
+    "traded_btc",
+    "q",
+    "n",
+    "amount_currency_to_trade",
+    "trade_volume",
 )
-BID: Final = tuple(
-    ["bid", "Bid", "buy", "buy_price", "best_bid", "bestBid", "bidPrice", "highest_bid", "market_bid", "best_bid_price"]
+BID: Final = (
+    "bid",
+    "Bid",
+    "buy",
+    "buy_price",
+    "best_bid",
+    "bestBid",
+    "bidPrice",
+    "highest_bid",
+    "market_bid",
+    "best_bid_price",
 )
-ASK: Final = tuple(
-    [
-        "ask",
-        "Ask",
-        "sell",
-        "sell_price",
-        "best_ask",
-        "bestAsk",
-        "askPrice",
-        "lowest_ask",
-        "market_ask",
-        "best_ask_price",
-    ]
+ASK: Final = (
+    "ask",
+    "Ask",
+    "sell",
+    "sell_price",
+    "best_ask",
+    "bestAsk",
+    "askPrice",
+    "lowest_ask",
+    "market_ask",
+    "best_ask_price",
 )
-LAST: Final = tuple(
-    [
-        "last",
-        "Last",
-        "last_price",
-        "lastPrice",
-        "ltp",
-        "closing_price",
-        "current",
-        "close",
-        "price",
-        "lastDealPrice",
-        "last_order",
-        "last_traded_price",
-        "trade_price",
-    ]
+LAST: Final = (
+    "last",
+    "Last",
+    "last_price",
+    "lastPrice",
+    "ltp",
+    "closing_price",
+    "current",
+    "close",
+    "price",
+    "lastDealPrice",
+    "last_order",
+    "last_traded_price",
+    "trade_price",
 )
-NAME: Final = tuple(
-    [
-        "symbol",
-        "pair",
-        "MarketName",
-        "currency_pair_code",
-        "currency_pair",
-        "product_code",
-        "instrument",
-        "market",
-        "name",
-        "Name",
-        "id",
-        "Id",
-        "order_currency",
-        "AssetPair",
-        "asset",
-        "trading_pair",
-    ]
+NAME: Final = (
+    "symbol",
+    "pair",
+    "MarketName",
+    "currency_pair_code",
+    "currency_pair",
+    "product_code",
+    "instrument",
+    "market",
+    "name",
+    "Name",
+    "id",
+    "Id",
+    "order_currency",
+    "AssetPair",
+    "asset",
+    "trading_pair",
 )
 BASE_QUOTE: Final = (
     ("baseAsset", "quoteAsset"),
