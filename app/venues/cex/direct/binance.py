@@ -124,6 +124,7 @@ class BinanceFeed:
             if stream.is_good:
                 stream.is_good = False
                 stream.book.gap()
+                self._tell(stream)
 
     def on_message(self, text_bytes: bytes, received_ns: int) -> None:
         self.counts.n_messages += 1
@@ -170,8 +171,7 @@ class BinanceFeed:
             return False
         counts.n_updates += 1
         stream.seq, stream.is_first = last, False
-        if self._on_book is not None:
-            self._on_book(stream.spec.symbol)
+        self._tell(stream)
         return True
 
     def _follows(self, stream: _Stream, first: int, last: int, prev: int) -> bool:
@@ -189,9 +189,11 @@ class BinanceFeed:
     def _bar(self, stream: _Stream) -> None:
         if stream.is_good and asyncio.get_running_loop().time() - stream.good_s > STEADY_S:
             stream.n_failures = 0
-        stream.is_good = False
         stream.waiting.clear()
         stream.book.gap()
+        if stream.is_good:
+            stream.is_good = False
+            self._tell(stream)
 
     def _want_whole(self, stream: _Stream) -> None:
         if stream.is_fetching or not self._is_open:
@@ -247,5 +249,8 @@ class BinanceFeed:
                 # The whole book is older than the diffs: they wait on for the next one.
                 stream.waiting.extend(waiting[i if is_text else i + 1 :])
                 return
+        self._tell(stream)
+
+    def _tell(self, stream: _Stream) -> None:
         if self._on_book is not None:
             self._on_book(stream.spec.symbol)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-OnBook = Callable[[str], None]  # the symbol whose row was written
+OnBook = Callable[[str], None]  # the symbol whose row was written or gapped
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class DirectFeed(Protocol):
     """
 
     async def start(self, on_book: OnBook | None = None) -> None:
-        """Begins to connect and returns; `on_book(symbol)` after each row that was written."""
+        """Begins to connect and returns; `on_book(symbol)` after each row that was written or gapped."""
         ...
 
     async def stop(self) -> None: ...

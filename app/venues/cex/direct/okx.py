@@ -98,6 +98,7 @@ class OkxFeed:
             if channel.is_good:
                 channel.is_good = False
                 channel.book.gap()
+                self._tell(channel)
 
     def on_message(self, text_bytes: bytes, received_ns: int) -> None:
         self.counts.n_messages += 1
@@ -153,6 +154,9 @@ class OkxFeed:
         if is_whole:
             channel.good_s = asyncio.get_running_loop().time()
         channel.seq, channel.is_good = seq, True
+        self._tell(channel)
+
+    def _tell(self, channel: _Channel) -> None:
         if self._on_book is not None:
             self._on_book(channel.spec.symbol)
 
@@ -181,7 +185,9 @@ class OkxFeed:
         if channel.is_good and asyncio.get_running_loop().time() - channel.good_s > STEADY_S:
             channel.n_failures = 0
         channel.book.gap()
-        channel.is_good = False
+        if channel.is_good:
+            channel.is_good = False
+            self._tell(channel)
         if channel.is_asked or self._say is None:
             return
         channel.is_asked = True
