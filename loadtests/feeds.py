@@ -30,8 +30,10 @@ from app.domain.units import PPM
 from app.kernels import jit, text
 from app.services.replay_protocol import ServedVenue, load_protocol
 from app.shm.books import BookBoard
+from app.venues.cex.direct import okx
 from app.venues.cex.direct.binance import BinanceEnd, BinanceFeed
 from app.venues.cex.direct.depth_book import DepthSpec
+from app.venues.cex.direct.okx import OkxFeed
 from app.venues.clock import SystemClock
 from loadtests import feed, probe
 
@@ -41,7 +43,7 @@ VENUE = "binance"
 WAIT_S = 120.0
 BOOKS = 40
 BURST_SPEED = 2.0
-SCALES = {"spot": (8, 8, 2, 6), "usdm": (2, 3, 2, 3)}  # the wire's decimals, then the board's
+SCALES = {"spot": (8, 8, 2, 6), "usdm": (2, 3, 2, 3), "okx": (2, 8, 2, 6)}  # the wire's decimals, then the board's
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +58,37 @@ class Played:
 
     @property
     def symbol(self) -> str:
-        return "BTC/USDT" if self.market == "spot" else "BTC/USDT:USDT"
+        return "BTC/USDT:USDT" if self.market == "usdm" else "BTC/USDT"
 
     def url(self, scheme: str, path: str) -> str:
         return f"{scheme}://127.0.0.1:{self.port}/{path}"
 
 
-async def ours(played: Played, stream: str = "depth@100ms") -> tuple[float, BookBoard]:
-    """CPU seconds of our feed for the whole tape, and its board."""
+def our_feed(played: Played, board: BookBoard, *, is_flooded: bool) -> BinanceFeed | OkxFeed:
+    """Our feed of one market."""
+    scales = SCALES[played.market]
+    if played.market == "okx":
+        spec = okx.spec(played.symbol, "BTC-USDT", scales[:2], scales[2:])
+        path = "flood" if is_flooded else "ws.okx.com"
+        return OkxFeed(VENUE, [spec], board, SystemClock(), played.url("ws", f"{path}/ws/v5/public"))
     is_futures = played.market == "usdm"
-    board = BookBoard([(VENUE, played.symbol)], DEPTH)
-    host = "fstream" if is_futures else "stream"
-    depth = "fapi/v1/depth" if is_futures else "api/v3/depth"
+    host, depth = ("fstream", "fapi/v1/depth") if is_futures else ("stream", "api/v3/depth")
+    stream = "depth@0ms" if is_flooded else "depth@100ms"
     end = BinanceEnd(played.url("ws", f"{host}/stream"), played.url("http", depth), is_futures, stream=stream)
-    spec = DepthSpec(played.symbol, "BTCUSDT", *SCALES[played.market])
-    watched = BinanceFeed(VENUE, [spec], board, SystemClock(), end)
+    return BinanceFeed(VENUE, [DepthSpec(played.symbol, "BTCUSDT", *scales)], board, SystemClock(), end)
+
+
+async def ours(played: Played, *, is_flooded: bool = False) -> tuple[float, BookBoard]:
+    """CPU seconds of our feed for the whole tape, and its board."""
+    board = BookBoard([(VENUE, played.symbol)], DEPTH)
+    watched = our_feed(played, board, is_flooded=is_flooded)
+    n_whole = int(played.market == "okx")  # OKX's whole book is one of its updates
     is_done = asyncio.Event()
     began_s = ended_s = 0.0
 
     def on_book(_symbol: str) -> None:
         nonlocal began_s, ended_s
-        n = watched.counts.n_updates
+        n = watched.counts.n_updates - n_whole
         if n == 1:
             began_s = time.process_time()
         if n == played.n_messages:
@@ -87,9 +99,9 @@ async def ours(played: Played, stream: str = "depth@100ms") -> tuple[float, Book
     try:
         await asyncio.wait_for(is_done.wait(), WAIT_S)
     finally:
+        counts = replace(watched.counts)
         await watched.stop()
-    counts = watched.counts
-    assert counts.n_gaps + counts.n_bad_texts == 0, counts
+    assert counts.n_gaps + counts.n_bad_texts + counts.n_bad_sums == 0, counts
     return ended_s - began_s, board
 
 
@@ -97,8 +109,8 @@ async def ccxts(played: Played) -> tuple[float, BookBoard]:
     """The same through ccxt.pro."""
     import ccxt.pro  # of the extra `cex`
 
-    is_futures = played.market == "usdm"
-    exchange: Any = (ccxt.pro.binanceusdm if is_futures else ccxt.pro.binance)({"enableRateLimit": False})
+    kinds = {"spot": ccxt.pro.binance, "usdm": ccxt.pro.binanceusdm, "okx": ccxt.pro.okx}
+    exchange: Any = kinds[played.market]({"enableRateLimit": False})
     exchange.urls["api"] = {name: _local(played, url) for name, url in exchange.urls["api"].items()}
     exchange.set_markets([_market(exchange, played)])
     board = BookBoard([(VENUE, played.symbol)], DEPTH)
@@ -144,7 +156,7 @@ def _local(played: Played, node: Any) -> Any:
 def _market(exchange: Any, played: Played) -> dict[str, Any]:
     is_swap = played.market == "usdm"
     market = {
-        "id": "BTCUSDT",
+        "id": "BTC-USDT" if played.market == "okx" else "BTCUSDT",
         "lowercaseId": "btcusdt",
         "symbol": played.symbol,
         "base": "BTC",
@@ -177,13 +189,15 @@ def same_books(a: BookBoard, b: BookBoard, symbol: str) -> bool:
 
 def read_rows_per_s(played: Played) -> float:
     """Level rows a second of CPU from text in memory to integers, without a socket."""
-    from loadtests.feeds_source import read_tape  # pyarrow belongs to the extra
+    from loadtests.feeds_source import read_okx_tape, read_tape  # pyarrow belongs to the extra
 
-    tape = read_tape(feed.RECORDING, played.market, played.n_messages)
+    is_okx, n = played.market == "okx", played.n_messages
+    tape = read_okx_tape(feed.RECORDING, n) if is_okx else read_tape(feed.RECORDING, played.market, n)
+    words = (b'"bids":', b'"asks":') if is_okx else (b'"b":', b'"a":')
     out, raws = np.zeros((6_000, 2), np.int64), []
     for message in tape.messages:
         raw = message.encode()
-        raws.append((np.frombuffer(raw, np.uint8), raw.index(b'"b":') + 4, raw.index(b'"a":') + 4))
+        raws.append((np.frombuffer(raw, np.uint8), *(raw.index(word) + len(word) for word in words)))
     price_scale, qty_scale, *_ = SCALES[played.market]
     began_s = time.process_time()
     n_rows = 0
@@ -207,10 +221,10 @@ def compare(played: Played, rounds: int) -> dict[str, object]:
             boards.append(board)
         assert same_books(*boards, played.symbol), "the two paths end with different books"
     ours_us, ccxt_us = (statistics.median(spent[name][1:]) for name in ("ours", "ccxt"))
-    flooded_us = min(uvloop.run(ours(played, "depth@0ms"))[0] for _ in range(rounds)) / played.n_messages * 1e6
+    flooded_us = min(uvloop.run(ours(played, is_flooded=True))[0] for _ in range(rounds)) / played.n_messages * 1e6
     ratios = [theirs / mine for mine, theirs in zip(spent["ours"][1:], spent["ccxt"][1:], strict=True)]
     return {
-        "what": f"binance {played.market}",
+        "what": played.market if played.market == "okx" else f"binance {played.market}",
         "n_updates": played.n_messages,
         "levels_per_update": round(played.n_rows / played.n_messages, 1),
         "ours_us": round(ours_us, 1),

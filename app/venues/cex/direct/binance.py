@@ -1,7 +1,7 @@
-"""Binance's diff depth (spot and USD-M), straight from the socket's bytes, over a whole book from REST.
+"""Binance's diff depth (spot, USD-M and COIN-M), straight from the socket's bytes, over a whole book from REST.
 
 Laws: a diff covers the updates U..u. Spot: it follows the book at n if U <= n + 1 <= u for the first after a whole
-book, and U = n + 1 from then on. USD-M: pu = n, or U <= n <= u for the first. A diff that is older than
+book, and U = n + 1 from then on. Contracts: pu = n, or U <= n <= u for the first. A diff that is older than
 the book is nothing new. What breaks a law gaps the row at once; diffs wait while a whole book is fetched.
 """
 
@@ -49,6 +49,9 @@ class BinanceEnd:
 
 SPOT: Final = BinanceEnd("wss://stream.binance.com:9443/stream", "https://api.binance.com/api/v3/depth")
 USD_M: Final = BinanceEnd("wss://fstream.binance.com/stream", "https://fapi.binance.com/fapi/v1/depth", is_futures=True)
+COIN_M: Final = BinanceEnd(
+    "wss://dstream.binance.com/stream", "https://dapi.binance.com/dapi/v1/depth", is_futures=True
+)
 
 
 @dataclass(slots=True)
