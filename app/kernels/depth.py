@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.kernels.book import gap_book, put_book
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 from app.kernels.status import BAD_CHECKSUM, BAD_LEVELS
 from app.kernels.text import TEXT, Bytes, read_levels
 
@@ -286,7 +286,8 @@ def is_sum_right(price_units: Int64, qty_units: Int64, n_levels: Int64, scales: 
 
 @kernel(
     f"int64({TEXT}, int64[::1], int64[::1], int64[:,::1], int64[:,::1], int64[::1], int64[:,:,::1], int64[:,:,::1],"
-    " int64[:,::1], int64[:,::1], int64[:,:,::1], int64[:,:,::1], int64, int64[::1])"
+    " int64[:,::1], int64[:,::1], int64[:,:,::1], int64[:,:,::1], int64, int64[::1])",
+    CALL,
 )
 def take_update(
     text: Bytes,

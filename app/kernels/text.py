@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.jit import kernel
+from app.kernels.jit import CALL, kernel
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -223,7 +223,7 @@ def read_levels(text: Bytes, start: int, price_scale: int, qty_scale: int, out_l
     return n, place + 1
 
 
-@kernel(f"int64({TEXT}, int64, int64[::1], int64[::1], int64[::1])")
+@kernel(f"int64({TEXT}, int64, int64[::1], int64[::1], int64[::1])", CALL)
 def find_members(text: Bytes, start: int, words: Int64, out_places: Int64, out_numbers: Int64) -> int:
     """`scan_members` for callers outside: the place behind the object, -1 if it is broken.
 
@@ -240,7 +240,7 @@ def find_members(text: Bytes, start: int, words: Int64, out_places: Int64, out_n
     return int(end)
 
 
-@kernel(f"int64({TEXT}, int64, int64)")
+@kernel(f"int64({TEXT}, int64, int64)", CALL)
 def find_member(text: Bytes, start: int, word_bits: int) -> int:
     """Where the value of one member begins, of the object that opens at `start`; -1 if there is none before it breaks.
 
@@ -263,7 +263,7 @@ def find_member(text: Bytes, start: int, word_bits: int) -> int:
     return -1
 
 
-@kernel(f"int64({TEXT}, int64, int64, int64, int64[:,::1])")
+@kernel(f"int64({TEXT}, int64, int64, int64, int64[:,::1])", CALL)
 def find_levels(text: Bytes, start: int, price_scale: int, qty_scale: int, out_levels: Int64) -> int:
     """`read_levels` for callers outside: the number of levels, -1 where the list is broken.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from app.domain.errors import Unavailable
 from app.domain.ports import Clock
-from app.kernels import text
+from app.kernels import jit, text
 from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
@@ -100,6 +100,7 @@ class BinanceFeed:
 
     async def start(self, on_book: OnBook | None = None) -> None:
         self._on_book = on_book
+        await asyncio.to_thread(jit.warm_imported)  # the first message must not wait for a compiler
         await self._line.start()
 
     async def stop(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from app.domain.ports import Clock
-from app.kernels import depth, status, text
+from app.kernels import depth, jit, status, text
 from app.shm.books import BookBoard
 from app.venues.cex.direct.depth_book import DepthBook, DepthSpec, Int64Array, Uint8Array, is_good
 from app.venues.cex.direct.feed import FeedCounts, FeedHealth, OnBook
@@ -72,6 +72,7 @@ class OkxFeed:
 
     async def start(self, on_book: OnBook | None = None) -> None:
         self._on_book = on_book
+        await asyncio.to_thread(jit.warm_imported)  # the first message must not wait for a compiler
         await self._line.start()
 
     async def stop(self) -> None:
