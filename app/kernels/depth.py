@@ -42,6 +42,7 @@ N_SCALES: Final = 4
 POINT: Final = 46
 COLON: Final = 58
 ZERO: Final = 48
+PACKED: Final = 15  # digits of four bits in a word
 POWERS: Final = np.array([10**k for k in range(19)], dtype=np.int64)
 
 
@@ -67,6 +68,17 @@ def crc_byte(crc_bits: int, byte_units: int) -> int:
 @kernel("")
 def crc_digits(crc_bits: int, units: int, n_min: int) -> int:
     """CRC32 after the decimal digits of units >= 0, at least `n_min` of them."""
+    if units < POWERS[PACKED] and n_min <= PACKED:
+        # Digits come last first: four bits each, they wait in one word. A division by ten is a multiplication.
+        packed, n = 0, 0
+        while units > 0 or n < n_min:
+            rest = units // 10
+            packed |= (units - rest * 10) << (4 * n)
+            units = rest
+            n += 1
+        for k in range(n - 1, -1, -1):
+            crc_bits = crc_byte(crc_bits, ZERO + ((packed >> (4 * k)) & 15))
+        return crc_bits
     n = 1
     while n < 18 and POWERS[n] <= units:
         n += 1

@@ -1,6 +1,7 @@
 """A venue's book beside dictionaries: after every message the row, the checksums and the refusals are the twin's."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -103,6 +104,12 @@ def test_checksums_are_zlibs(script, scales):
             assert kernel.take(bids, asks, is_whole=is_whole, kind=kind, total=signed) != status.BAD_CHECKSUM
             assert kernel.take(bids, asks, is_whole=is_whole, kind=kind, total=total ^ 1) == status.BAD_CHECKSUM
             assert kernel.is_gapped()
+
+
+@given(st.one_of(st.integers(0, 10**17), st.integers(10**14, 10**16)), st.integers(1, 18))
+def test_digits_of_any_length_are_zlibs(units, n_min):
+    found = depth.crc_digits(0xFFFFFFFF, units, n_min) ^ 0xFFFFFFFF
+    assert found == zlib.crc32(str(units).rjust(n_min, "0").encode())
 
 
 @given(
