@@ -89,10 +89,13 @@ class Core:
 
     def is_reached(self, symbol: str, bid_units: int, ask_units: int) -> bool:
         """Whether a venue's touch (0: none) is within the limit of an order that waits for it."""
-        return any(
-            0 < ask_units <= cap_units if sign > 0 else bid_units >= cap_units
-            for sign, cap_units in self.memory.awaited.get(symbol, {}).values()
-        )
+        waiting = self.memory.awaited.get(symbol)
+        if not waiting:
+            return False
+        for sign, cap_units in waiting.values():
+            if 0 < ask_units <= cap_units if sign > 0 else bid_units >= cap_units:
+                return True
+        return False
 
 
 def _start(ctx: Context, item: inp.Start) -> Reply:

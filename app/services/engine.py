@@ -217,7 +217,7 @@ class Engine:
 
     def on_book(self, book: BookSnapshot | BookDelta) -> None:
         """A venue's book; goes to the board at once. A book of what is not listed is told and left."""
-        if (book.venue, book.symbol) not in self.universe.instruments:
+        if (book.venue, book.symbol) not in self.core.world.universe.instruments:
             observe.book_received(book.venue, book.symbol, is_good=False)
             return
         self.market.take(book)
@@ -225,7 +225,8 @@ class Engine:
             book.symbol, *self.market.board.touch(book.venue, book.symbol)
         ):
             self._put(BookReached(book.symbol), None)
-        self._tell(self._book_listeners, book)
+        if self._book_listeners:
+            self._tell(self._book_listeners, book)
 
     def on_books(self, changed: Sequence[tuple[str, str]]) -> None:
         """Books that venue processes have written to the shared board; who listens sees what the board holds now."""

@@ -8,14 +8,16 @@ control[N_CONTROL, n_books] (kernels/book.py), n_levels[n_books, 2], price[n_boo
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.book import BookDelta, BookSnapshot, Level
+from app.domain.book import BookDelta, BookSnapshot
 from app.domain.errors import InvariantBroken
 from app.kernels import book, status
 
@@ -27,6 +29,8 @@ LAYOUT: Final = 2
 HEADER: Final = 8
 WORD_BYTES: Final = 8
 WORD: Final = np.dtype(np.int64)
+# Updates of more levels on a side are made into an array of their own.
+MOST_KEPT: Final = 64
 
 
 class SymbolBooks(NamedTuple):
@@ -107,6 +111,10 @@ class BookBoard:
         self._n_levels = words[spans[1] : spans[2]].reshape(n, 2)
         self._price = words[spans[2] : spans[3]].reshape(n, 2, depth)
         self._qty = words[spans[3] : spans[4]].reshape(n, 2, depth)
+        # Single words are read through these for half of what an array takes.
+        self._gapped_words, self._counts = self._control[book.IS_GAPPED].data, self._n_levels.data
+        self._price_words = self._price.data
+        self._bids, self._asks, self._stamps = _Rows(2), _Rows(2), _Rows(3)
 
     @staticmethod
     def _open(words: Int64Array, n_books: int, depth: int, rows: Sequence[tuple[str, str]]) -> None:
@@ -126,7 +134,7 @@ class BookBoard:
         is REFUSED: the row is emptied and gapped, and stays so until a good snapshot.
         """
         row = self._row(snapshot.venue, snapshot.symbol)
-        bids, asks = _levels(snapshot.bids), _levels(snapshot.asks)
+        bids, asks = self._bids.of(snapshot.bids), self._asks.of(snapshot.asks)
         bid, ask = bids[:, 0], asks[:, 0]
         is_sorted = bool((bid[1:] < bid[:-1]).all() and (ask[1:] > ask[:-1]).all())
         if not is_sorted:
@@ -135,7 +143,8 @@ class BookBoard:
         if snapshot.book_seq < 1:
             self.mark_gapped(snapshot.venue, snapshot.symbol)
             return BookWrite.REFUSED
-        found = book.put_book(self._control, self._n_levels, self._price, self._qty, row, _stamps(snapshot), bids, asks)
+        stamps = self._stamps.of(((snapshot.book_seq, snapshot.received_ts_ns, snapshot.venue_ts_ns),))[0]
+        found = book.put_book(self._control, self._n_levels, self._price, self._qty, row, stamps, bids, asks)
         if found > status.NORMALISED:
             return BookWrite.REFUSED
         return BookWrite.CLEAN if is_sorted and found == status.OK else BookWrite.NORMALISED
@@ -146,7 +155,6 @@ class BookBoard:
         A delta that the book already contains is True and changes nothing.
         """
         row = self._row(delta.venue, delta.symbol)
-        bids, asks = _levels(delta.bids), _levels(delta.asks)
         found = book.change_book(
             self._control,
             self._n_levels,
@@ -154,9 +162,9 @@ class BookBoard:
             self._qty,
             row,
             delta.prev_book_seq,
-            _stamps(delta),
-            bids,
-            asks,
+            self._stamps.of(((delta.book_seq, delta.received_ts_ns, delta.venue_ts_ns),))[0],
+            self._bids.of(delta.bids),
+            self._asks.of(delta.asks),
         )
         return found == status.OK
 
@@ -171,10 +179,10 @@ class BookBoard:
     def touch(self, venue: str, symbol: str) -> tuple[int, int]:
         """(best bid, best ask) of one book, for its writer's own thread; 0: an empty side, or the book is gapped."""
         row = self._row(venue, symbol)
-        if self._control[book.IS_GAPPED, row]:
+        if self._gapped_words[row]:
             return 0, 0
-        n_bids, n_asks = self._n_levels[row].tolist()
-        return int(self._price[row, 0, 0]) if n_bids else 0, int(self._price[row, 1, 0]) if n_asks else 0
+        counts, prices = self._counts, self._price_words
+        return prices[row, 0, 0] if counts[row, 0] else 0, prices[row, 1, 0] if counts[row, 1] else 0
 
     @property
     def listings(self) -> tuple[tuple[str, str], ...]:
@@ -267,9 +275,23 @@ class BookBoard:
         return row
 
 
-def _stamps(update: BookSnapshot | BookDelta) -> Int64Array:
-    return np.array((update.book_seq, update.received_ts_ns, update.venue_ts_ns), dtype=np.int64)
+class _Rows:
+    """Rows of integers as an array over the same memory each time, which spares the making of one for a few rows."""
 
+    def __init__(self, width: int) -> None:
+        array = np.empty((MOST_KEPT, width), WORD)
+        self._width, self._bytes = width, array.data.cast("B")
+        self._views = [array[:n] for n in range(MOST_KEPT + 1)]
+        self._packs = [struct.Struct(f"={width * n}q").pack_into for n in range(MOST_KEPT + 1)]
 
-def _levels(levels: Sequence[Level]) -> Int64Array:
-    return np.array(levels, dtype=np.int64).reshape(-1, 2)
+    def of(self, rows: Sequence[tuple[int, ...]]) -> Int64Array:
+        """int64[len(rows), width], good until the next call. Raises OverflowError beyond int64."""
+        n = len(rows)
+        if n <= MOST_KEPT:
+            try:
+                self._packs[n](self._bytes, 0, *chain.from_iterable(rows))
+            except struct.error:  # said better by NumPy
+                pass
+            else:
+                return self._views[n]
+        return np.array(rows, dtype=np.int64).reshape(-1, self._width)

@@ -78,11 +78,11 @@ class Ring:
         self._one = np.empty((1, row_words - 1), np.int64)
         # A row as Python's integers: several times cheaper than assigning a tuple to an array.
         self._row = struct.Struct(f"={row_words - 1}q")
-        self._one_bytes = memoryview(self._one).cast("B")
+        self._one_bytes = self._one.data.cast("B")
         self._listener = select.poll()
         self._listener.register(bell.descriptor, select.POLLIN)
         self._out = np.empty((min(capacity, MAX_BATCH), row_words - 1), np.int64)
-        self._out_bytes = memoryview(self._out).cast("B")
+        self._out_bytes = self._out.data.cast("B")
 
     def reset(self) -> None:
         """Empties the ring. Only while no other process uses it."""
