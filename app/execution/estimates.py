@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from app.domain.calibration import MIN_DAYS, Calibration, Urgency
 from app.domain.enums import ContractKind, ExclusionCode, Side
+from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.plan import Exclusion, PlanRequest
 from app.domain.terms import DEFAULT_ESTIMATE_PPM, Predicted, SourceTerms
@@ -47,16 +48,14 @@ class Estimator:
     def predicted(self, symbol: Symbol, books: SymbolBooks, asked: Asked) -> dict[str, Predicted]:
         """Per venue of `books` what the predictor says beyond the book walk; venues it cannot price are absent."""
         found: dict[str, Predicted] = {}
+        question = Question(asked.side, asked.qty_units, asked.urgency, sigma_ppm_sqrt_s=asked.sigma_ppm_sqrt_s)
         for venue_i, venue in enumerate(books.venues):
             predictor = self._predictor(symbol, venue)
             if predictor is None:
                 continue
-            question = Question(
-                asked.side, asked.qty_units, asked.urgency, asked.latency_ns.get(venue, 0), asked.sigma_ppm_sqrt_s
-            )
-            distribution = predictor.predict(books, venue_i, question)
-            if distribution is not None:
-                found[venue] = distribution.beyond_walk
+            predicted = predictor.beyond_walk(books, venue_i, question, asked.latency_ns.get(venue, 0))
+            if predicted is not None:
+                found[venue] = predicted
         return found
 
     def _predictor(self, symbol: Symbol, venue: str) -> Predictor | None:
@@ -81,6 +80,8 @@ class Beliefs:
     terms: Mapping[str, SourceTerms]
     latency_ns: Mapping[str, int]
     max_estimate_ppm: int = DEFAULT_ESTIMATE_PPM
+    # A venue's terms with its fee as last seen: fees change rarely, and making terms takes longer than using them.
+    _known: dict[tuple[str, bool], tuple[FeeTier, SourceTerms]] = field(default_factory=dict)
 
     def informed(self, request: PlanRequest, books: SymbolBooks) -> PlanRequest:
         """The request with bounded estimates, and with perpetuals barred where an input of theirs is missing."""
@@ -101,18 +102,25 @@ class Beliefs:
         fungible = request.symbol.fungible
         is_perpetual = self.estimator is not None and fungible.kind is not ContractKind.SPOT and not fungible.expiry
         return {
-            venue: replace(
+            venue: self._terms_of(venue, fee, is_perpetual=is_perpetual)
+            for venue, fee in request.fees.items()
+            if venue not in request.barred
+        }
+
+    def _terms_of(self, venue: str, fee: FeeTier, *, is_perpetual: bool) -> SourceTerms:
+        """What estimates are made of; a balance is none of it, the request has its own."""
+        known = self._known.get((venue, is_perpetual))
+        if known is None or known[0] is not fee:
+            terms = replace(
                 self.terms.get(venue) or SourceTerms(venue, fee.taker_fee_ppm),
                 taker_fee_ppm=fee.taker_fee_ppm,
                 maker_fee_ppm=fee.maker_fee_ppm,
                 fixed_nano=fee.fixed_nano,
-                balance_cap_nano=request.capacity_nano.get(venue, -1),
                 tier_value_ppm=fee.tier_value_ppm,
                 is_perpetual=is_perpetual,
             )
-            for venue, fee in request.fees.items()
-            if venue not in request.barred
-        }
+            known = self._known[(venue, is_perpetual)] = fee, terms
+        return known[1]
 
 
 def _share_units(request: PlanRequest) -> int:

@@ -76,13 +76,17 @@ class Predictor:
         self._walks_log = np.log1p(np.array(law.walk_knots_ppm, dtype=np.float64))
         self._waits_s = {u: waits_of(law, u) for u in Urgency}
         self._tables = {u: table_of(law, u) for u in Urgency}
+        self._wanted = np.empty(1, dtype=np.float64)
+        self._seen = np.empty((1, kernel.N_FEATURES), dtype=np.float64)
+        self._told = np.empty((1, kernel.N_OUT), dtype=np.float64)
 
     def predict(self, books: SymbolBooks, venue_i: int, question: Question) -> Distribution | None:
         """The distribution on one venue's book; None where the book is empty or too short, or the result no cost."""
-        features = self._features(books, venue_i, question.side, np.array((question.qty_units,), dtype=np.float64))
+        wanted = np.array((question.qty_units,), dtype=np.float64)
+        features = self._features(books, venue_i, question.side, wanted, np.empty((1, kernel.N_FEATURES)))
         if features is None:
             return None
-        out = self._quantiles(features, question)
+        out = self._quantiles(features, question, np.empty((1, kernel.N_OUT)), question.delay_ns)
         return None if out is None else _distribution(features[0], out[0])
 
     def predict_sizes(
@@ -95,8 +99,23 @@ class Predictor:
             found.append(self.predict(books, venue_i, asked))
         return tuple(found)
 
-    def _features(self, books: SymbolBooks, venue_i: int, side: Side, wanted: Float64Array) -> Float64Array | None:
-        features = np.empty((wanted.size, kernel.N_FEATURES), dtype=np.float64)
+    def beyond_walk(self, books: SymbolBooks, venue_i: int, question: Question, delay_ns: int) -> Predicted | None:
+        """`predict(...).beyond_walk` of a question whose own delay is not used. From the deciding thread only."""
+        wanted, seen, told = self._wanted, self._seen, self._told
+        wanted[0] = question.qty_units
+        if self._features(books, venue_i, question.side, wanted, seen) is None:
+            return None
+        if self._quantiles(seen, question, told, delay_ns) is None:
+            return None
+        values = p05, _, _, _, p95, mean = told[0].tolist()
+        if not isfinite(sum(values)) or min(values) < -MAX_COST_PPM or max(values) > MAX_COST_PPM:
+            return None
+        walk_ppm = seen[0].tolist()[kernel.WALK_PPM]
+        return Predicted(mean - walk_ppm, p05 - walk_ppm, p95 - walk_ppm)
+
+    def _features(
+        self, books: SymbolBooks, venue_i: int, side: Side, wanted: Float64Array, features: Float64Array
+    ) -> Float64Array | None:
         found = kernel.book_features(
             books.price_units[venue_i],
             books.qty_units[venue_i],
@@ -109,13 +128,14 @@ class Predictor:
         )
         return features if found == OK else None
 
-    def _quantiles(self, features: Float64Array, question: Question) -> Float64Array | None:
+    def _quantiles(
+        self, features: Float64Array, question: Question, out: Float64Array, delay_ns: int
+    ) -> Float64Array | None:
         urgency = question.urgency
-        out = np.empty((features.shape[0], kernel.N_OUT), dtype=np.float64)
         found = kernel.slippage_quantiles(
             features,
             (question.sigma_ppm_sqrt_s or self._sigma_ppm_sqrt_s) / self._sigma_ppm_sqrt_s,
-            question.delay_ns * 1e-9 + MEAN_WAIT_S[urgency],
+            delay_ns * 1e-9 + MEAN_WAIT_S[urgency],
             self._weights,
             self._waits_s[urgency],
             self._walks_log,

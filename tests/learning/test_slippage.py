@@ -98,3 +98,21 @@ def test_running_variance_of_steady_moves_is_their_variance():
         seen.append(variance)
     assert np.mean(seen[2_000:]) == pytest.approx(640, rel=0.05)
     assert next_variance(0.0, 3.0, 0.5, 10.0) == 18.0
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_what_ranks_a_plan_is_the_whole_answer_beyond_its_walk(side, urgency):
+    predictor, books = Predictor(made.symbol_calibration(), is_inverse=False), made.books()
+    for qty_units in (1, 700, 5_000, 50_000):
+        for delay_ns in (0, 5_000_000, 250_000_000):
+            whole = predictor.predict(books, 0, Question(side, qty_units, urgency, delay_ns))
+            found = predictor.beyond_walk(books, 0, Question(side, qty_units, urgency), delay_ns)
+            assert found == (whole.beyond_walk if whole is not None else None)
+
+
+def test_what_is_no_cost_ranks_no_plan():
+    absurd = tuple(tuple(value * 1e9 for value in made.ROW) for _ in range(6))
+    law = made.slippage(tables=tuple((urgency, absurd) for urgency in Urgency))
+    predictor = Predictor(made.symbol_calibration(slippage=law), is_inverse=False)
+    assert predictor.beyond_walk(made.books(), 0, Question(Side.BUY, 700), 250_000_000) is None
