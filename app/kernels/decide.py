@@ -18,6 +18,7 @@ from app.kernels.cost import N_RULES, N_TERMS
 from app.kernels.jit import kernel
 from app.kernels.pose import CAP_UNITS, IS_NARROW, N_ASKED, N_PLACES, N_REACH, N_WISHES, NOW_NS, pose_problem
 from app.kernels.prove import N_FACTS, N_FOUND, prove_plan
+from app.kernels.views import cut
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -111,12 +112,6 @@ def take_best(best_i: int, units: Int64, walk: Int64, out_chosen: Int64, out_wal
         out_chosen[v] = units[best_i, v] if best_i >= 0 else 0
         for i in range(4):
             out_walk[v, i] = walk[best_i, v, i] if best_i >= 0 else 0
-
-
-@kernel("", is_view=True)
-def cut(buffer: Int64, begin_i: int, n_rows: int, n_columns: int) -> Int64:
-    """n_rows x n_columns of a flat buffer, as an array of its own shape over the same memory."""
-    return buffer[begin_i : begin_i + n_rows * n_columns].reshape((n_rows, n_columns))
 
 
 @kernel("")
@@ -254,7 +249,7 @@ def _prove_step(
             floats[ints[HEAP_KEY] : ints[HEAP_KEY] + m],
             floats[ints[KEY] : ints[KEY] + 2 * n_most],
             cut(ints, ints[SENT], m, 2),
-            floats[ints[NANO] : ints[NANO] + m * 3].reshape((m, 3)),
+            cut(floats, ints[NANO], m, 3),
             ints_inplace[FOUND : FOUND + N_FOUND],
         )
     )

@@ -80,17 +80,15 @@ _CACHE_DIR: Final = str(cache_dir())
 
 
 def kernel(
-    signature: str, need: Need = READY, *, allocates: bool = False, is_view: bool = False
+    signature: str, need: Need = READY, *, allocates: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compiles a function on flat arrays, cached on disk; `signature` is Numba's text of the types it is called with.
 
     An empty signature marks a part that only other kernels call: it is compiled into them and cached with them.
     `allocates`: it makes arrays of its own, which must not leave it. Only then are references counted: an atomic step
-    for every slice. Without it Numba refuses to make an array. `is_view`: a part that returns a view of its argument,
-    which only a caller that it was written into may hold.
+    for every slice. Without it Numba refuses to make an array.
     """
     settings = {"boundscheck": False, "error_model": "numpy", "_nrt": allocates}
-    settings |= {"inline": "always"} if is_view else {}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not signature:
