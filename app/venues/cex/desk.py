@@ -30,6 +30,7 @@ _MARGIN_MS: Final = 5_000
 _N_LISTED: Final = 100
 # No child lives longer between its sending and its deadline.
 _MAX_LIFE_NS: Final = 30_000_000_000
+_MAX_PAGES: Final = 10
 
 
 class Desk:
