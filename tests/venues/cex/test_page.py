@@ -33,11 +33,11 @@ def test_one_failed_check_is_no_l1():
 
 def test_levels_are_written_and_nothing_else_changes():
     text = VENUES.read_text(encoding="utf-8")
-    raised = with_levels(text, {"okx": EvidenceLevel.L1})
+    raised = with_levels(text, {"okx": EvidenceLevel.L3})
     before, after = text.splitlines(), raised.splitlines()
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
     assert with_levels(raised, {"okx": profile_of("okx").evidence.level}) == text
-    assert 'level = "L1"' in next(b for a, b in zip(before, after, strict=True) if a != b)
+    assert 'level = "L3"' in next(b for a, b in zip(before, after, strict=True) if a != b)
 
 
 def test_results_are_told_check_by_check():

@@ -12,6 +12,7 @@ from app.domain.enums import ContractKind, DoneReason, Mode, OrderType, ParentSt
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.records import ParentRecord
+from app.domain.statement import VenueState
 from app.domain.universe import Universe
 from app.domain.venue import Venue
 from app.execution import inputs as inp
@@ -120,6 +121,8 @@ async def rig(server: LocalExchange) -> AsyncIterator[Rig]:
             await engine.ask(inp.SetBalance("desk", venue, currency, nano(amount), "test"))
     made = Rig(engine, server)
     await made.until(lambda: all(board.touch(v, "BTC/USDT") != (0, 0) for v in VENUES))
+    # As the engine last saw them: it asks now and then, and nothing new goes where a venue is not up.
+    await made.until(lambda: [engine.venue_health[v].state for v in VENUES] == [VenueState.UP] * len(VENUES))
     yield made
     await engine.close(1.0)
     assert not fatal

@@ -39,12 +39,12 @@ async def test_a_position_is_opened_told_and_closed(desk: Desk) -> None:
     bought = await desk.sent("101.00", "5")
     await desk.ended(bought)
     desk.agrees_with_ledger(bought)
-    (position,) = (await desk.venue.statement()).positions
+    (position,) = (await desk.venue.statement(desk.account)).positions
     assert (position.symbol, position.qty_lots) == (desk.place.symbol, bought.qty_lots)
     sold = await desk.sent("99.50", "5", Side.SELL)
     await desk.ended(sold)
     desk.agrees_with_ledger(sold)
-    statement = await desk.venue.statement()
+    statement = await desk.venue.statement(desk.account)
     assert statement.positions == ()
     ours = {balance.currency: balance.total_nano for balance in statement.balances}
     theirs = desk.server.control.balances(desk.name, desk.account)
