@@ -34,7 +34,7 @@ async def test_a_venue_that_is_away_takes_nothing_and_says_so():
         assert venue.health().reason
         await venue.send(Approved(CHILD, 1, 1))
         assert [(report.kind, report.code) for report in reports] == [(ReportKind.REJECTED, "not_sent")]
-        for ask in (venue.open_client_ids(), venue.statement(), venue.query(CHILD), venue.cancel(CHILD)):
+        for ask in (venue.open_client_ids(), venue.statement("desk"), venue.query(CHILD), venue.cancel(CHILD)):
             with pytest.raises(Unavailable):
                 await ask
         assert signer.requests == []
