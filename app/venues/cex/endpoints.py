@@ -1,13 +1,12 @@
 """What each venue's secret may be used for; whatever is not said here is refused.
 
-Reads, cancels and logins are those of the table of venues (venues.toml) and of endpoints.toml beside it; placements are
-of endpoints.toml alone, for each names what every parameter may be. A venue without such a rule can only be read.
+Reads, cancels and logins are those of a venue's row (venues.toml) and of its `signing` part; placements are of that
+part alone, for each names what every parameter may be. A venue without such a rule can only be read and canceled at.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import Any, Final
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.venues.cex.profile import ClientIdRule, VenueProfile
-from app.venues.cex.profile_table import profiles
+from app.venues.cex.profile_table import VENUES, parts_of_rows, profiles
 
-TABLE: Final = Path(__file__).with_name("endpoints.toml")
 # What a placement must say, each exactly once or more, before it is signed.
 MUST_SAY: Final = frozenset({"symbol", "side", "tif", "qty", "price", "client_id", "kind"})
 _SAYS: Final[Mapping[str, frozenset[str]]] = {
@@ -73,18 +71,29 @@ class VenueRules:
     has_token_login: bool = False
 
 
-def load_rules(path: Path = TABLE) -> Mapping[str, VenueRules]:
-    """By ccxt id. Raises InvariantBroken for tables that contradict one another or allow what no table may."""
-    tables = tomllib.loads(path.read_text())
-    rules = {venue: _venue(venue, tables[table.get("like", venue)]) for venue, table in tables.items()}
+def load_rules(path: Path = VENUES) -> Mapping[str, VenueRules]:
+    """By ccxt id. Raises InvariantBroken for rows that contradict themselves or allow what no table may."""
+    tables = parts_of_rows("signing", path)
+    rules = {venue: _venue(venue, _own_or_like(venue, tables)) for venue in tables}
     for profile in profiles().values():
         own = rules.get(profile.ccxt_id, VenueRules(profile.ccxt_id, frozenset(), frozenset(), {}))
         rules[profile.ccxt_id] = _checked(_with_profile(own, profile))
     return {venue: _checked(rule) for venue, rule in rules.items()}
 
 
+def _own_or_like(venue: str, tables: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The part of `venue`, or the one that it is like, which must be another's own; it says nothing beside that."""
+    if "like" not in tables[venue]:
+        return tables[venue]
+    like = tables[venue]["like"]
+    _known(venue, tables[venue], {"like"})
+    if "like" in tables.get(like, {"like": ""}):
+        raise InvariantBroken(venue=venue, reason="like a venue that has no part of its own", like=like)
+    return tables[like]
+
+
 def _with_profile(own: VenueRules, profile: VenueProfile) -> VenueRules:
-    """What the table of venues adds; its placements count only where a rule binds their parameters."""
+    """What the row itself adds; its placements count only where a rule binds their parameters."""
     logins = (re.compile(profile.login.preimage, re.ASCII),) if profile.login is not None else ()
     return replace(
         own,

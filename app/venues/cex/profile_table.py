@@ -38,6 +38,8 @@ from app.venues.cex.profile import (
 T = TypeVar("T")
 
 VENUES: Final = Path(__file__).with_name("venues.toml")
+# Parts of a row that others read: endpoints.py and sweep.py.
+_OF_OTHERS: Final = frozenset({"signing", "sweep"})
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 
 
@@ -60,6 +62,12 @@ def evidence_of(venue_id: str) -> Evidence:
     return profile_of(venue_id).evidence
 
 
+def parts_of_rows(part: str, path: Path = VENUES) -> dict[str, dict[str, Any]]:
+    """By ccxt id, the part `signing` or `sweep` of the rows that have it."""
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))["venues"].values()
+    return {row["ccxt_id"]: row[part] for row in rows if part in row}
+
+
 @cache
 def refused_venues() -> Mapping[str, str]:
     """Venues that ccxt knows and this adapter will not serve, each with the reason."""
@@ -78,7 +86,7 @@ def profiles_of(table: Mapping[str, Any], name: str) -> dict[str, VenueProfile]:
     found = {}
     for venue_id, row in table["venues"].items():
         try:
-            found[venue_id] = _profile(venue_id, row)
+            found[venue_id] = _profile(venue_id, {key: row[key] for key in row.keys() - _OF_OTHERS})
         except KeyError as error:
             raise InvariantBroken(file=name, venue=venue_id, reason=f"{error.args[0]} is missing") from error
         except (ValueError, TypeError, AttributeError, re.error) as error:

@@ -1,17 +1,16 @@
-"""How everything that is open at a venue is canceled without the engine: requests from a table, rows from answers."""
+"""How everything that is open at a venue is canceled without the engine: requests from its row, rows from answers."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import InvariantBroken
+from app.venues.cex.profile_table import VENUES, parts_of_rows
 from app.venues.cex.signing import SignRequest
 
-TABLE: Final = Path(__file__).with_name("sweep.toml")
 MAX_ROWS: Final = 2_000
 
 
@@ -47,15 +46,15 @@ class Desk:
     account: str
 
 
-def load_sweeps(path: Path = TABLE) -> Mapping[str, Sweep]:
+def load_sweeps(path: Path = VENUES) -> Mapping[str, Sweep]:
     """By ccxt id. Raises InvariantBroken for a table that says something unknown."""
     sweeps = {}
-    for ccxt_id, table in tomllib.loads(path.read_text()).items():
+    for ccxt_id, table in parts_of_rows("sweep", path).items():
         try:
             steps = tuple(Step(**step) for step in table["steps"])
             dead_man = tuple(Step(**step) for step in table.get("dead_man", ()))
-        except TypeError as error:
-            raise InvariantBroken(venue=ccxt_id, reason=str(error)) from None
+        except (TypeError, KeyError) as error:
+            raise InvariantBroken(venue=ccxt_id, reason=f"{type(error).__name__}: {error}") from None
         sweeps[ccxt_id] = Sweep(steps, dead_man, table.get("timeout_s", 0))
     return sweeps
 

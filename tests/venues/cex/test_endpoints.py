@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from app.domain.errors import InvariantBroken
-from app.venues.cex.endpoints import TABLE, load_rules
+from app.venues.cex.endpoints import load_rules
 from app.venues.cex.profile_table import profiles
 from app.venues.cex.sweep import load_sweeps
 
@@ -11,7 +13,7 @@ TEN = {"binance", "okx", "bybit", "kraken", "coinbase", "deribit", "bitget", "ku
 
 
 def table(tmp_path, text: str):
-    path = tmp_path / "endpoints.toml"
+    path = tmp_path / "venues.toml"
     path.write_text(text)
     return path
 
@@ -19,10 +21,10 @@ def table(tmp_path, text: str):
 def place(**changed: str) -> str:
     """A sound table of one placement, with some lines changed."""
     lines = {
-        "head": "[x]\nlogin = []",
+        "head": '[venues.x]\nccxt_id = "x"\n[venues.x.signing]\nlogin = []',
         "read": 'read = ["private GET balance"]',
         "cancel": 'cancel = ["private DELETE order"]',
-        "place": '[[x.place]]\nendpoint = "private POST order"',
+        "place": '[[venues.x.signing.place]]\nendpoint = "private POST order"',
         "kinds": 'kinds = ["spot"]',
         "params": 'params = { a = "symbol", b = "side", c = "tif", d = "qty", e = "price", f = "client_id" }',
     }
@@ -65,7 +67,7 @@ def test_a_sound_table_is_read(tmp_path):
         place(params='params = { a = "symbol", b = "side", c = "tif", d = "qty", e = "price" }'),
         place(params='params = { a = "symbol", b = "side", c = "tif", d = "quantity", e = "price", f = "client_id" }'),
         place(kinds='kinds = ["spot"]\nsurprise = 1'),
-        place(head="[x]\nlogin = []\nwithdraw = []"),
+        place(head='[venues.x]\nccxt_id = "x"\n[venues.x.signing]\nlogin = []\nwithdraw = []'),
     ],
 )
 def test_a_table_that_allows_too_much_or_says_too_little_is_refused(tmp_path, text):
@@ -74,6 +76,17 @@ def test_a_table_that_allows_too_much_or_says_too_little_is_refused(tmp_path, te
 
 
 def test_the_shipped_table_names_no_way_out():
-    text = TABLE.read_text().lower()
-    rules = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    assert not [word for word in ("withdraw", "transfer", "sub-account", "subaccount", 'leverage"') if word in rules]
+    for rule in load_rules().values():
+        named = [*rule.read, *rule.cancel, *rule.places]
+        named += [name for places in rule.places.values() for place in places for name in place.params]
+        ways_out = re.compile(r"withdraw|transfer|sub.?account|(set|change|/)leverage$", re.IGNORECASE)
+        assert not [name for name in named if ways_out.search(name)], rule.venue
+
+
+def test_a_row_can_be_like_another_that_has_a_part_of_its_own(tmp_path):
+    like = '\n[venues.y]\nccxt_id = "y"\n[venues.y.signing]\nlike = "x"'
+    rules = load_rules(table(tmp_path, place() + like))
+    assert rules["y"].places == rules["x"].places
+    for unsound in (like.replace('"x"', '"z"'), like + "\nread = []"):
+        with pytest.raises(InvariantBroken):
+            load_rules(table(tmp_path, place() + unsound))

@@ -49,8 +49,9 @@ def test_coinbase_takes_a_list_of_ids():
     assert request.params == {"order_ids": ["a"]}
 
 
-def test_a_word_that_no_step_knows_is_refused(tmp_path):
-    path = tmp_path / "sweep.toml"
-    path.write_text('[x]\nsteps = [{ call = "private GET open", whatever = 1 }]\n')
+@pytest.mark.parametrize("part", ['steps = [{ call = "private GET open", whatever = 1 }]', "timeout_s = 60"])
+def test_a_part_with_a_word_too_many_or_no_steps_is_refused(tmp_path, part):
+    path = tmp_path / "venues.toml"
+    path.write_text(f'[venues.x]\nccxt_id = "x"\n[venues.x.sweep]\n{part}\n')
     with pytest.raises(InvariantBroken):
         load_sweeps(path)
