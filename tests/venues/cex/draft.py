@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .captured import CatchAll, Request, catch_all, credentials, localised, one_market
+from .draft_place import CHILD, Placed, place_rules
 
-CHILD = "01JDN5X9Q8W7V6T5S4R3Q2P1N0"
 COMMON_WORDS = (
     *("new", "open", "active", "live", "pending", "partially_filled"),
     *("filled", "done", "closed", "canceled", "cancelled", "expired", "rejected"),
@@ -36,12 +36,13 @@ class Watched:
 
         exchange = getattr(ccxt, ccxt_id)({**credentials(ccxt_id), "enableRateLimit": False})
         self.exchange, self.server, self.signed = localised(exchange, server.port), server, ""
+        self.params: dict[str, Any] = {}
         self.symbol = one_market(exchange, "spot")
         theirs = exchange.sign
 
         def sign(path: str, api: Any = "public", method: str = "GET", params: Any = None) -> Any:
             words = api if isinstance(api, str) else ".".join(api)
-            self.signed = f"{words} {method} {path}"
+            self.signed, self.params = f"{words} {method} {path}", params or {}
             return theirs(path, api, method, params or {})
 
         exchange.sign = sign
@@ -78,6 +79,18 @@ def calls(symbol: str) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
     yield "read", "fetch_trading_fee", (symbol,)
 
 
+def placements_of(watched: Watched) -> list[Placed]:
+    """What ccxt hands to the signer for each side and time in force."""
+    found = []
+    for side in ("buy", "sell"):
+        for tif in ("gtc", "ioc", "fok"):
+            words = {"clientOrderId": CHILD} | ({} if tif == "gtc" else {"timeInForce": tif.upper()})
+            endpoint, _ = watched.sent("create_order", watched.symbol, "limit", side, 1.2345, 98765.5, words)
+            if endpoint:
+                found.append(Placed(endpoint, side, tif, dict(watched.params)))
+    return found
+
+
 def draft(ccxt_id: str, server: CatchAll) -> str:
     """The row, then the requests as comments."""
     import ccxt.pro
@@ -92,11 +105,12 @@ def draft(ccxt_id: str, server: CatchAll) -> str:
         text = request if isinstance(request, str) else f"{request.method} {request.path} {request.raw.strip()}"
         seen.append(f"# {call}{arguments[-1] if arguments and isinstance(arguments[-1], dict) else ''}: {text[:300]}")
     exchange = watched.exchange
+    placements = placements_of(watched)
     streams = getattr(ccxt.pro, ccxt_id, None)
     has = streams().has if streams is not None else {}
     row = _row(exchange, groups, [word for word, call in STREAMS.items() if has.get(call) is True])
     exchange.close()
-    return "\n".join([*row, "", *seen])
+    return "\n".join([*row, *place_rules(ccxt_id, exchange.market(watched.symbol)["id"], placements), "", *seen])
 
 
 def _row(exchange: Any, groups: dict[str, list[str]], streams: list[str]) -> Iterator[str]:
