@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from app.venues.cex.endpoints import load_rules
 from app.venues.cex.profile import Evidence, EvidenceLevel, IdForm, QueryRoute, VenueProfile
 from app.venues.cex.profile_table import VENUES, load_profiles, refused_venues
+from app.venues.cex.sweep import load_sweeps
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = _REPOSITORY / "docs" / "venues.md"
@@ -89,6 +91,9 @@ def page(profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], confo
         "## Orders\n\n`gtc`, `ioc` and `fok` are as the wire says them (`yes`: it says nothing, the venue's default). "
         "Our child id\ngoes out as it is (ulid), as the UUID of the same 128 bits, or as a hash in few bits (uint).\n",
         _table("venue gtc ioc fok our-id in max query-by-it cancel-by-it fill-key streams", map(_orders, venues)),
+        "## Live\n\n`placed`: the kinds of market that a key may place orders in (`signing.place`). `emptied`: the "
+        "watchdog can cancel all\nthat is open (`sweep`); a live start refuses a venue without it.\n",
+        _table("venue placed emptied", _live(venues)),
         "## Where the values are from\n",
         _table("venue client-id budgets proves words book codes-that-prove", map(_sources, venues)),
         *_notes(venues),
@@ -142,6 +147,15 @@ def _orders(profile: VenueProfile) -> list[str]:
         " ".join(profile.fill_key),
         " ".join(profile.streams) or "-",
     ]
+
+
+def _live(venues: Iterable[VenueProfile]) -> Iterator[list[str]]:
+    rules, sweeps = load_rules(), load_sweeps()
+    for venue in venues:
+        places = rules[venue.ccxt_id].places.values()
+        signed = {kind.value for each in places for rule in each for kind in rule.kinds}
+        placed = " ".join(kind.value for kind in venue.kinds if kind.value in signed)
+        yield [venue.venue_id, placed or "-", "yes" if venue.ccxt_id in sweeps else "-"]
 
 
 def _sources(profile: VenueProfile) -> list[str]:

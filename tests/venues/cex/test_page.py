@@ -59,3 +59,10 @@ def test_the_page_names_every_venue_and_every_refusal():
     text = PAGE.read_text(encoding="utf-8")
     assert all(f"| {name} |" in text for name in profiles())
     assert all(f"**{name}**" in text for name in refused_venues())
+
+
+def test_the_page_says_where_a_key_may_place_and_what_can_be_emptied():
+    text = PAGE.read_text(encoding="utf-8")
+    assert "| okx | spot linear inverse | yes |" in text
+    assert "| mexc | spot | - |" in text
+    assert "| bithumb | - | - |" in text
