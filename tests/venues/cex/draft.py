@@ -1,12 +1,13 @@
 """python -m tests.venues.cex.draft CCXT_ID: the first draft of a venue's row, and what ccxt puts on the wire for it.
 
 The row is printed with the values that risk least; the requests below it show what must be changed by hand: where our
-id went, what the wire calls IOC, what a cancel and a query by our id look like.
+id went, what the wire calls IOC, what a cancel and a query by our id look like. Last come the codes that ccxt knows.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -109,6 +110,7 @@ def draft(ccxt_id: str, server: CatchAll) -> str:
     streams = getattr(ccxt.pro, ccxt_id, None)
     has = streams().has if streams is not None else {}
     row = _row(exchange, groups, [word for word, call in STREAMS.items() if has.get(call) is True])
+    seen += [f"# code {code}: {kind.__name__}" for code, kind in exchange.exceptions.get("exact", {}).items()]
     exchange.close()
     return "\n".join([*row, *place_rules(ccxt_id, exchange.market(watched.symbol)["id"], placements), "", *seen])
 
@@ -162,13 +164,17 @@ def _row(exchange: Any, groups: dict[str, list[str]], streams: list[str]) -> Ite
 
 
 def _words(exchange: Any) -> tuple[list[str], list[tuple[str, str]]]:
-    """ccxt's own reading of the venue's status words, tried with what venues commonly say."""
+    """ccxt's own reading of the venue's status words, tried with those of its source and what venues commonly say."""
     words = [spelled for word in COMMON_WORDS for spelled in (word, word.upper(), word.title().replace("_", ""))]
+    named = []
+    if hasattr(exchange, "parse_order_status"):
+        named = re.findall(r"^\s+'([^']+)':", inspect.getsource(exchange.parse_order_status), re.MULTILINE)
+        words = list(dict.fromkeys([*named, *words]))
     means = {"closed": "filled", "canceled": "canceled", "expired": "expired", "rejected": "rejected"}
     read = (
         {word: exchange.parse_order_status(word) for word in words} if hasattr(exchange, "parse_order_status") else {}
     )
-    known = {word: said for word, said in read.items() if said != word}
+    known = {word: said for word, said in read.items() if said != word or word in named}
     ends = [(word, means[said]) for word, said in known.items() if said in means]
     return [word for word, said in known.items() if said == "open"], ends
 
