@@ -219,17 +219,18 @@ class OwnOrders:
         self._tell(report)
 
     def _state(self, raw: Mapping[str, Any]) -> ChildState | None:
-        """The final state that the vendor's own word means; None: still open, or nothing is proven."""
+        """The final state that the vendor's own word means; None: still open, or nothing is proven.
+
+        ccxt's word counts only where the vendor's is not at hand: it takes some partial fills for the whole.
+        """
         info = raw.get("info")
-        words = [info.get(name) for name in _STATUS_WORDS] if isinstance(info, Mapping) else []
-        state: ChildState | None = _UNIFIED.get(str(raw.get("status")))
+        words = [info[name] for name in _STATUS_WORDS if info.get(name)] if isinstance(info, Mapping) else []
         for word in words:
             if word in self._profile.open_words:
                 return None
             if word in self._profile.ends:
-                state = self._profile.ends[str(word)]
-                break
-        return state
+                return self._profile.ends[str(word)]
+        return None if words else _UNIFIED.get(str(raw.get("status")))
 
     def _end(self, order: OwnOrder, state: ChildState, ts_ns: int, evidence: str) -> ExecutionReport | None:
         """The report of a final state; None where the fills alone say it."""

@@ -307,8 +307,13 @@ def make_session(
     signer: RequestSigner | None = None,
     on_wire: Callable[[Any, Any], bool] = lambda client, message: True,
 ) -> Any:
-    """ccxt's exchange object for one venue and account, wired as `Wire` says; loads and connects nothing yet."""
-    base: Any = getattr(ccxt.pro, profile.ccxt_id)
+    """ccxt's exchange object for one venue and account, wired as `Wire` says; loads and connects nothing yet.
+
+    Raises Unavailable for a venue whose books ccxt does not stream: nothing could be routed there.
+    """
+    base: Any = getattr(ccxt.pro, profile.ccxt_id, None)
+    if base is None or "book" not in profile.streams:
+        raise Unavailable("venue_unavailable", f"{profile.venue_id}: ccxt streams no books of it")
     made: Any = type(f"Wired_{profile.ccxt_id}", (Wire, base), {})
     key_id = signer.key_id(profile.venue_id, settings.account) if signer is not None else ""
     exchange = made(

@@ -125,6 +125,7 @@ def test_a_word_that_is_open_or_unknown_ends_nothing():
     orders, own, _ = made()
     orders.take_order(word("open", "0", "NEW"), "rest")
     orders.take_order(word(None, "0", "SOMETHING_NEW"), "rest")
+    orders.take_order(word("closed", "0.001", "SOMETHING_NEW"), "rest")  # ccxt's own reading of a word it does not know
     assert own.end_state is None
     assert list(orders.open()) == [own]
     assert orders.client_id_of({"clientOrderId": ID}) == ID

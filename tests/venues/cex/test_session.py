@@ -143,3 +143,10 @@ def test_a_streams_login_is_the_signers(exchange):
     expected = exchange.signer.login("binance", "desk", b"apiKey=key1&timestamp=1700000000000", "sha256", "hex")
     assert signed == expected
     assert len(signed) == 64
+
+
+def test_a_venue_without_a_stream_of_books_is_unavailable_by_name():
+    profile = profile_of("tokocrypto")
+    budget = Budgets().of(profile, key_id="", account="")
+    with pytest.raises(Unavailable, match="tokocrypto: ccxt streams no books"):
+        make_session(profile, SessionSettings(), budget, SystemClock())
