@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.shm.post import PostShape
+from app.workers.ending import end_within
 
 # It is at its input, or still importing: then there is nothing that it was asked.
 END_TIMEOUT_S: Final = 0.5
@@ -74,11 +75,7 @@ class Nursery:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        try:
-            self._process.wait(END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_within(self._process, END_TIMEOUT_S)
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None

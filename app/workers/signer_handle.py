@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -32,6 +31,7 @@ from app.venues.signer_wire import (
     decode_control_answer,
     encode,
 )
+from app.workers.ending import end_within
 
 # It imports ccxt (a second on a busy machine) before it is ready.
 START_S: Final = 30.0
@@ -89,11 +89,7 @@ class SignerHandle:
     def stop(self) -> None:
         """Ends it; with it end all channels. A successor has another epoch: what was minted before is void."""
         self._control.close()
-        try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_within(self.process, END_S)
 
 
 def start_signer(config: SignerConfig) -> SignerHandle:
@@ -120,10 +116,7 @@ def start_signer(config: SignerConfig) -> SignerHandle:
         answer = _tell(ours, word)
     except (Refused, Unavailable):
         ours.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_S)
-        process.kill()
-        process.wait()
+        end_within(process, END_S)
         raise
     assert isinstance(answer, Ready)
     return SignerHandle(process, TokenKey(answer.epoch, secret), answer.keys, answer.protections, ours)

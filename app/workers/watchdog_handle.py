@@ -17,6 +17,7 @@ from app.domain.errors import InvariantBroken, Refused, Unavailable
 from app.shm.lease import Lease
 from app.venues.cex.permit import Role
 from app.venues.cex.sweep import load_sweeps
+from app.workers.ending import end_within
 from app.workers.signer_handle import SignerHandle
 from app.workers.watchdog import WatchedDesk, WatchOrders, missing_sweeps
 
@@ -41,10 +42,7 @@ class WatchdogHandle:
         """Gives the lease back and waits for the watchdog to stand down. Call it when nothing is open any more."""
         self.lease.give_back()
         try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            end_within(self.process, END_S)
         finally:
             if self.process.stdout is not None:
                 self.process.stdout.close()

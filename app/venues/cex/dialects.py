@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from app.domain.enums import ContractKind
 from app.venues.cex.exact import decimal_of
 
+_HOST: Final = re.compile(r"^(http|ws)(s?)://([^/]+)")
 _SPOT, _LINEAR, _INVERSE = ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE
 _SWAPS: Final = {_SPOT: "spot", _LINEAR: "swap", _INVERSE: "swap"}
 _SIDES: Final = {_SPOT: "spot", _LINEAR: "linear", _INVERSE: "inverse"}
 # What ccxt calls each kind where it can load one without the others.
 _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
     "binance": _SIDES,
+    "binanceus": _SIDES,
     "bybit": _SIDES,
     "okx": _SWAPS,
     "bitget": _SWAPS,
@@ -55,6 +58,14 @@ def ccxt_options(ccxt_id: str, kinds: Collection[ContractKind]) -> dict[str, Any
         if _SPOT not in kinds:
             options["defaultSubType"] = "linear" if _LINEAR in kinds else "inverse"
     return options
+
+
+def local_url(url: str, base_url: str) -> str:
+    """`url` at `base_url`, its host as the first path segment; as it is where there is none, or it is there already."""
+    base_url = base_url.rstrip("/")
+    if not base_url or url.startswith((base_url, base_url.replace("http", "ws", 1))):
+        return url
+    return _HOST.sub(lambda found: f"{base_url.replace('http', found[1], 1)}/{found[3]}", url)
 
 
 def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:

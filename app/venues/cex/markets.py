@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from app.domain.calendar import CalendarEntry, CalendarKind
 from app.domain.enums import ContractKind
 from app.domain.errors import Unavailable
 from app.domain.listing import Listing
+from app.venues.cex.dialects import ccxt_options, local_url
 from app.venues.cex.profile import MarketClass, VenueProfile
 from app.venues.cex.symbols import NotRouted, market_listing, unique_listings
 
@@ -27,13 +27,6 @@ _DELISTING: Final[Mapping[str, tuple[str, int]]] = {
     "gate": ("delisting_time", _NS_PER_S),
     "binanceusdm": ("deliveryDate", _NS_PER_MS),
     "binancecoinm": ("deliveryDate", _NS_PER_MS),
-}
-# What ccxt would load beside the venue's kinds, and from other hosts that may be away.
-_LOADED: Final[Mapping[str, Mapping[str, Any]]] = {
-    "binance": {"fetchMarkets": {"types": ["spot"]}},
-    "binanceus": {"fetchMarkets": {"types": ["spot"]}},
-    "kucoin": {"fetchMarkets": {"types": ["spot"]}},
-    "htx": {"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}},
 }
 _MAX_TEXT: Final = 300
 
@@ -56,7 +49,9 @@ class PublicVenue:
     def __init__(self, profile: VenueProfile, base_url: str, timeout_s: float) -> None:
         import ccxt.async_support as ccxt
 
-        options = {**_LOADED.get(profile.venue_id, {}), **profile.options}
+        # A venue of spot alone is not asked for its other markets: they are on other hosts, which may be away.
+        is_spot = profile.kinds == (MarketClass.SPOT,)
+        options = {**(ccxt_options(profile.ccxt_id, {ContractKind.SPOT}) if is_spot else {}), **profile.options}
         self._error: type[Exception] = ccxt.BaseError
         self._venue_id = profile.venue_id
         self._exchange = getattr(ccxt, profile.ccxt_id)({"timeout": round(timeout_s * 1000), "options": options})
@@ -158,4 +153,4 @@ def _local(value: Any, base_url: str, hostname: str) -> Any:
         return {key: _local(each, base_url, hostname) for key, each in value.items()}
     if not isinstance(value, str):
         return value
-    return re.sub(r"^https?:/", base_url.rstrip("/"), value.replace("{hostname}", hostname))
+    return local_url(value.replace("{hostname}", hostname), base_url)

@@ -8,7 +8,6 @@ request, for an outcome is read from that record and never from the kind of an e
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,12 +23,11 @@ from app.domain.enums import ContractKind
 from app.domain.errors import Unavailable
 from app.domain.ports import Clock
 from app.venues.cex.budget import SessionBudget
-from app.venues.cex.dialects import ccxt_options
+from app.venues.cex.dialects import ccxt_options, local_url
 from app.venues.cex.profile import Endpoint, VenueProfile
 from app.venues.cex.signing import RequestSigner, RiskToken, SignRequest
 
 _NS_PER_S: Final = 1_000_000_000
-_HOST: Final = re.compile(r"^(http|ws)(s?)://([^/]+)")
 # How long a call may wait for its budget. A placement that waits is no longer what was decided.
 _MAX_WAIT_S: Final = {"place": 0.05, "cancel": 1.0}
 _DEFAULT_MAX_WAIT_S: Final = 10.0
@@ -242,10 +240,7 @@ class Wire:
 
     def local(self, url: str) -> str:
         """`url` at the base URL of the settings, its host as the first path segment."""
-        base_url = self.settings.base_url
-        if not base_url or url.startswith((base_url, base_url.replace("http", "ws", 1))):
-            return url
-        return _HOST.sub(lambda found: f"{base_url.replace('http', found[1], 1)}/{found[3]}", url)
+        return local_url(url, self.settings.base_url)
 
     # streams
 

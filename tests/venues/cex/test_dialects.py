@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.enums import ContractKind
-from app.venues.cex.dialects import cancel_words, ccxt_options, own_trade
+from app.venues.cex.dialects import cancel_words, ccxt_options, local_url, own_trade
 
 
 def test_only_the_kinds_that_are_traded_are_loaded():
@@ -33,3 +33,12 @@ def test_a_fee_above_zero_is_paid_wherever_it_comes_from():
 def test_a_cancel_by_our_own_id_is_said_as_the_venue_hears_it():
     assert cancel_words("binance", "clientOrderId", "C1") == ("", {"clientOrderId": "C1"})
     assert cancel_words("gate", "clientOrderId", "t-C1") == ("t-C1", {})
+
+
+def test_a_stand_in_takes_the_place_of_every_host():
+    base = "http://127.0.0.1:9"
+    assert local_url("https://api.x.com/v3/order", base) == f"{base}/api.x.com/v3/order"
+    assert local_url("wss://ws.x.com:443/v3", f"{base}/") == "ws://127.0.0.1:9/ws.x.com:443/v3"
+    for same in (f"{base}/api.x.com/v3", "ws://127.0.0.1:9/ws.x.com"):
+        assert local_url(same, base) == same
+    assert local_url("https://api.x.com/v3", "") == "https://api.x.com/v3"
