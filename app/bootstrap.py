@@ -366,6 +366,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             base_urls=live.urls,
             account=live.account,
             is_sandbox=live.is_sandbox,
+            feeds=live.feeds,
         )
         for i in range(0, len(venues), each)
     ]

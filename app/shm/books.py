@@ -200,7 +200,7 @@ class BookBoard:
 
     def is_gapped(self, venue: str, symbol: str) -> bool:
         """Whether one book is barred until its next good snapshot."""
-        return bool(self._control[book.IS_GAPPED, self._row(venue, symbol)])
+        return bool(self._gapped_words[self._row(venue, symbol)])
 
     def best(self, venue: str, symbol: str) -> tuple[int, int]:
         """(best bid, best ask) as `touch`, for who is not the book's writer. Not held against the book's sums."""

@@ -29,6 +29,7 @@ from app.venues.paper import PaperVenue, make_paper_venues
 from app.venues.registry import load_universe, ns_of_ms
 
 if TYPE_CHECKING:
+    from app.venues.cex.direct.feed import Rows
     from app.venues.cex.session import SessionSettings
 
 # A live paper venue's own clock tells no books; it only has to look at something now and then.
@@ -49,7 +50,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
 
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
     table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts. `account`: whose keys live
-    orders are signed with. `may_fail`: faults may be switched on (tests).
+    orders are signed with. `feeds`: `direct` reads books without ccxt where that is possible. `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -62,6 +63,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     base_urls: dict[str, str] = {}
     account: str = ""
     is_sandbox: bool = False
+    feeds: str = "direct"
     may_fail: bool = False
 
 
@@ -97,10 +99,17 @@ class VenueGroup:
     tokens: TokenBox = field(default_factory=TokenBox)
 
 
-def make_group(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket | None = None) -> VenueGroup:
+def make_group(
+    spec: GroupSpec,
+    universe: Universe,
+    clock: Clock,
+    signer: socket.socket | None = None,
+    rows: Rows | None = None,
+) -> VenueGroup:
     """The ports of a process; nothing runs before each is started. ccxt is loaded for real venues only.
 
-    `signer`: a channel to the signer process; raises Unavailable where live orders have none.
+    `signer`: a channel to the signer process; raises Unavailable where live orders have none. `rows`: the board that
+    direct feeds write themselves; paper orders change what is shown of a book, so theirs come as values all the same.
     """
     if spec.kind is GroupKind.SIMULATED:
         made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
@@ -109,11 +118,14 @@ def make_group(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket
         return VenueGroup(_live_paper(spec, universe, clock))
     if signer is None:
         raise Unavailable("no_signer", "Live orders need a signer process; there is none.")
-    return _live(spec, universe, clock, signer)
+    return _live(spec, universe, clock, signer, rows)
 
 
-def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket) -> VenueGroup:
+def _live(
+    spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket, rows: Rows | None
+) -> VenueGroup:
     from app.venues.cex.adapter import CcxtVenue
+    from app.venues.cex.books import feed_maker
     from app.venues.cex.budget import Budgets
     from app.venues.signer import SignerClient
 
@@ -121,8 +133,16 @@ def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.sock
     made = {}
     for venue_id in universe.venues:
         settings = replace(_session(spec, venue_id), account=spec.account)
+        profile = profile_of(venue_id)
         made[venue_id] = CcxtVenue(
-            profile_of(venue_id), universe, clock, settings, signer=client, budgets=budgets, token_of=box.take
+            profile,
+            universe,
+            clock,
+            settings,
+            signer=client,
+            budgets=budgets,
+            token_of=box.take,
+            make_feed=feed_maker(spec.feeds, profile, rows),
         )
     return VenueGroup(made, box)
 
@@ -135,6 +155,7 @@ def _session(spec: GroupSpec, venue_id: str) -> SessionSettings:
 
 
 def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, LivePaperVenue]:
+    from app.venues.cex.books import feed_maker
     from app.venues.cex.budget import Budgets
     from app.venues.cex.public import PublicBooks
 
@@ -142,7 +163,9 @@ def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, 
     made = {}
     for venue_id in universe.venues:
         listings = listings_at(universe, venue_id)
-        books = PublicBooks(profile_of(venue_id), listings, clock, _session(spec, venue_id), budgets)
+        profile = profile_of(venue_id)
+        settings, make_feed = _session(spec, venue_id), feed_maker(spec.feeds, profile)
+        books = PublicBooks(profile, listings, clock, settings, budgets, make_feed)
         fee = universe.fees[venue_id]
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Final
 
 import msgspec
+import uvloop
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
@@ -30,6 +31,7 @@ from app.shm.link import Link, LinkBells, open_link
 from app.shm.rings import Bell
 from app.shm.segment import attach
 from app.venues.base import VenueBase
+from app.venues.cex.direct.feed import Rows
 from app.venues.clock import SystemClock
 from app.venues.group import GroupSpec, VenueGroup, exchange_behind, make_group, universe_of
 from app.venues.wire import (
@@ -264,10 +266,11 @@ def main(read_line: Callable[[], str] = sys.stdin.readline) -> int:
     signer = socket.socket(fileno=spec.signer) if spec.signer >= 0 else None
 
     async def live() -> int:
-        group = make_group(spec.group, universe, SystemClock(), signer)
+        rows = Rows(board, lambda _: link.bells.books.ring())
+        group = make_group(spec.group, universe, SystemClock(), signer, rows)
         return await Worker(group, link, board, may_fail=spec.group.may_fail).run(spec.lifeline)
 
-    return asyncio.run(live())
+    return uvloop.run(live())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from app.domain.ports import BookSink, Clock, ReportSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.venues.base import VenueBase
+from app.venues.cex.books import FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
@@ -71,6 +72,7 @@ class CcxtVenue(VenueBase):
         budgets: Budgets,
         token_of: TokenSource = no_token,
         has_feed: bool = True,
+        make_feed: FeedMaker = CcxtFeed,
     ) -> None:
         super().__init__(profile.venue_id, clock)
         self.profile = profile
@@ -82,7 +84,7 @@ class CcxtVenue(VenueBase):
         key_id = signer.key_id(profile.venue_id, settings.account)
         self._budget = budgets.of(profile, key_id=key_id, account=settings.account)
         self._health = Health(profile.venue_id, clock, self._budget)
-        self._feed = CcxtFeed(profile, self._listings, clock, self._health) if has_feed else None
+        self._feed = make_feed(profile, self._listings, clock, self._health) if has_feed else None
         self._exchange: Any = make_session(
             profile, settings, self._budget, clock, signer=signer, on_wire=self._on_private_wire
         )

@@ -11,6 +11,7 @@ from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import BookSink, Clock
 from app.domain.statement import VenueHealth, VenueState
+from app.venues.cex.books import BookFeed, FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.desk import Desk
 from app.venues.cex.feed import CcxtFeed
@@ -35,16 +36,18 @@ class PublicBooks:
         clock: Clock,
         settings: SessionSettings,
         budgets: Budgets,
+        make_feed: FeedMaker = CcxtFeed,
     ) -> None:
         self._profile = profile
         self._listings = listings
         self._clock = clock
+        self._make_feed = make_feed
         kinds = frozenset(symbol.fungible.kind for symbol, _ in listings.values())
         self._settings = replace(settings, account="", kinds=kinds)
         self._budget = budgets.of(profile, key_id="", account="")
         self._health = Health(profile.venue_id, clock, self._budget)
         self._tasks = Tasks(profile.venue_id)
-        self._feed: CcxtFeed | None = None
+        self._feed: BookFeed | None = None
         self._exchange: Any = None
         self._missing: tuple[str, ...] = ()
 
@@ -82,7 +85,7 @@ class PublicBooks:
 
     async def _prepare(self) -> None:
         """Markets and the clock, on a new session; what ccxt parses from then on stays text."""
-        found: list[CcxtFeed] = []
+        found: list[BookFeed] = []
         self._exchange = make_session(
             self._profile,
             self._settings,
@@ -97,7 +100,7 @@ class PublicBooks:
         self._missing = tuple(name for name in self._listings if name not in there)
         if not there:
             raise Unavailable("venue_unavailable", f"not listed there: {', '.join(self._missing)}")
-        self._feed = CcxtFeed(self._profile, there, self._clock, self._health)
+        self._feed = self._make_feed(self._profile, there, self._clock, self._health)
         found.append(self._feed)
 
     def _desk(self) -> Desk:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from app.shm.books import BookBoard
 
 OnBook = Callable[[str], None]  # the symbol whose row was written or gapped
+
+
+class Rows(NamedTuple):
+    """The board that is decided on, where the feed's own process writes it; `on_row` after each row's change."""
+
+    board: BookBoard
+    on_row: OnBook
 
 
 @dataclass(slots=True)

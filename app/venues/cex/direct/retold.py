@@ -15,15 +15,18 @@ class Retold:
 
     def __init__(self, venue: str, board: BookBoard, on_book: BookSink) -> None:
         self._venue, self._board, self._on_book = venue, board, on_book
+        self._seqs: dict[str, int] = {}
 
     def __call__(self, symbol: str) -> None:
         books = self._board.read(symbol)
-        seq, venue_ts_ns, received_ts_ns = (
+        venue_seq, venue_ts_ns, received_ts_ns = (
             int(column[0]) for column in (books.book_seq, books.venue_ts_ns, books.received_ts_ns)
         )
+        # The venue's own where that rises; a gap is counted too, and a venue may begin anew.
+        self._seqs[symbol] = seq = max(self._seqs.get(symbol, 0) + 1, venue_seq)
         if books.is_gapped[0]:
             # It follows nothing: whoever takes it bars the book until the next snapshot.
-            self._on_book(BookDelta(self._venue, symbol, seq + 1, seq + 2, venue_ts_ns, received_ts_ns, (), ()))
+            self._on_book(BookDelta(self._venue, symbol, seq, seq, venue_ts_ns, received_ts_ns, (), ()))
             return
         bids, asks = (
             _levels(books.price_units[0, side_i].tolist(), books.qty_units[0, side_i].tolist(), int(n))

@@ -18,9 +18,11 @@ from app.domain.orders import Approved, ChildOrder
 from app.domain.statement import VenueState
 from app.domain.universe import Universe
 from app.venues.cex.adapter import CcxtVenue
+from app.venues.cex.books import FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.client_ids import wire_client_id
 from app.venues.cex.exact import decimal_of, nano_of, price_text, qty_text
+from app.venues.cex.feed import CcxtFeed
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.session import SessionSettings
@@ -74,6 +76,7 @@ class Desk:
     venue: CcxtVenue = field(init=False)
     signer: LocalSigner = field(init=False)
     budgets: Budgets = field(default_factory=Budgets)
+    make_feed: FeedMaker = CcxtFeed
 
     def __post_init__(self) -> None:
         if not self.account:
@@ -117,6 +120,7 @@ class Desk:
             signer=self.signer,
             budgets=self.budgets,
             has_feed=has_feed,
+            make_feed=self.make_feed,
         )
         await self.venue.start(self.reports.append, self.books.append)
         return self
