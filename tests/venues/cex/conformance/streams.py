@@ -15,7 +15,7 @@ from tests.venues.cex.conformance.desks import ASKS, BIDS, Desk
 R = ReportKind
 
 
-def _theirs(desk: Desk) -> tuple[tuple[tuple[int, int], ...], ...]:
+def theirs(desk: Desk) -> tuple[tuple[tuple[int, int], ...], ...]:
     symbol, _ = desk.listing()
     book = desk.server.control.book(desk.name, desk.place.market)
 
@@ -30,14 +30,14 @@ def _theirs(desk: Desk) -> tuple[tuple[tuple[int, int], ...], ...]:
     )
 
 
-def _is_equal(desk: Desk) -> bool:
+def is_equal(desk: Desk) -> bool:
     last = desk.books[-1] if desk.books else None
-    return isinstance(last, BookSnapshot) and (last.bids, last.asks) == _theirs(desk)
+    return isinstance(last, BookSnapshot) and (last.bids, last.asks) == theirs(desk)
 
 
 async def books_equal_the_exchanges_own(desk: Desk) -> None:
     for n in range(1, 6):
-        await desk.quoted(lambda: _is_equal(desk), [*BIDS[n % 3 :], (f"{99 - n}.00", str(n))], ASKS[: 1 + n % 3])
+        await desk.quoted(lambda: is_equal(desk), [*BIDS[n % 3 :], (f"{99 - n}.00", str(n))], ASKS[: 1 + n % 3])
     seqs = [book.book_seq for book in desk.books]
     assert seqs == sorted(set(seqs))
     for book in desk.books:
@@ -48,31 +48,31 @@ async def books_equal_the_exchanges_own(desk: Desk) -> None:
 async def a_book_gap_bars_the_book_and_is_mended_within_a_second(desk: Desk) -> None:
     if desk.profile.book.continuity is Continuity.NONE:
         return
-    await desk.quoted(lambda: _is_equal(desk), BIDS, ASKS)
+    await desk.quoted(lambda: is_equal(desk), BIDS, ASKS)
     n_before = len(desk.books)
     desk.switch("book_gap", route="book", times=1)
     bids, asks = [("91.00", "3")], [("105.00", "1")]
     await desk.quoted(lambda: any(isinstance(book, BookDelta) for book in desk.books[n_before:]), bids, asks)
-    assert await desk.quoted(lambda: _is_equal(desk), bids, asks) < 1.0
+    assert await desk.quoted(lambda: is_equal(desk), bids, asks) < 1.0
 
 
 async def a_bad_checksum_bars_the_book(desk: Desk) -> None:
     if not desk.profile.book.checksum:
         return
-    await desk.quoted(lambda: _is_equal(desk), BIDS, ASKS)
+    await desk.quoted(lambda: is_equal(desk), BIDS, ASKS)
     n_before = len(desk.books)
     desk.switch("bad_checksum", route="book", times=1)
     bids, asks = [("81.00", "3")], [("106.00", "1")]
     await desk.quoted(lambda: any(isinstance(book, BookDelta) for book in desk.books[n_before:]), bids, asks)
-    assert await desk.quoted(lambda: _is_equal(desk), bids, asks) < 1.0
+    assert await desk.quoted(lambda: is_equal(desk), bids, asks) < 1.0
 
 
 async def a_dropped_connection_bars_the_book_and_comes_back(desk: Desk) -> None:
-    await desk.quoted(lambda: _is_equal(desk), BIDS, ASKS)
+    await desk.quoted(lambda: is_equal(desk), BIDS, ASKS)
     n_before = len(desk.books)
     desk.server.control.drop(desk.name)
     await desk.until(lambda: any(isinstance(book, BookDelta) for book in desk.books[n_before:]))
-    assert await desk.quoted(lambda: _is_equal(desk), [("97.00", "3")], [("107.00", "1")]) < 2.0
+    assert await desk.quoted(lambda: is_equal(desk), [("97.00", "3")], [("107.00", "1")]) < 2.0
     await desk.until(lambda: desk.venue.health().state is VenueState.UP)
 
 
@@ -113,7 +113,7 @@ async def silence_is_death_and_rest_goes_on(desk: Desk) -> None:
     desk.server.control.set_book(desk.name, desk.place.market, [("99.00", "5")], [("100.20", "4"), ("101.00", "5")])
     await desk.until(lambda: desk.filled_lots(child) == child.qty_lots)
     desk.server.control.clear()
-    await desk.quoted(lambda: _is_equal(desk), [("96.00", "5")], [("108.00", "4")], 8)
+    await desk.quoted(lambda: is_equal(desk), [("96.00", "5")], [("108.00", "4")], 8)
     await desk.until(lambda: desk.venue.health().state is VenueState.UP, 8)
 
 
