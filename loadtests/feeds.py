@@ -1,9 +1,9 @@
-"""Books from the socket's bytes to the board: ccxt's path beside ours, in turns, on the recorded BTC depth.
+"""Books from the socket's bytes to the board: the product's two paths in turns, on the recorded BTC depth.
 
-Both read the same messages from the same process over a real socket, fetch the same whole book, and write the same
-board; CPU is of the reading process alone, from the first update to the last. ccxt's path is ccxt.pro's
-watch_order_book, its 50 best levels as integers, a whole book a turn; where messages wait, ccxt gives one book for
-several, and each message counts.
+Both are what a venue process runs (app/venues/cex/books.py): a session of the same profile, its feed, the same board;
+both read the same messages from the same process over a real socket and fetch the same whole book. CPU is of the
+reading process alone, from the first update to the last. Where messages wait, ccxt gives one book for several, and each
+message counts. `as_values`: the direct path as paper venues hear it. `wake_up`: a reader that does nothing.
 
     python -m loadtests.feeds [--messages 600] [--rounds 4]
 """
@@ -19,27 +19,35 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
 import uvloop
 
-from app.domain.book import BookSnapshot, Level
+from app.domain.book import BookDelta, BookSnapshot
+from app.domain.enums import ContractKind
+from app.domain.instrument import FungibilityClass, Instrument, Symbol
+from app.domain.ports import BookSink
 from app.domain.units import PPM
 from app.kernels import jit, text
 from app.services.replay_protocol import ServedVenue, load_protocol
 from app.shm.books import BookBoard
-from app.venues.cex.direct import okx
-from app.venues.cex.direct.binance import BinanceEnd, BinanceFeed
-from app.venues.cex.direct.depth_book import DepthSpec
-from app.venues.cex.direct.okx import OkxFeed
+from app.venues.cex.books import BookFeed, DirectBooks
+from app.venues.cex.budget import Budgets
+from app.venues.cex.direct.feed import Rows
+from app.venues.cex.direct.fetch import fetch
+from app.venues.cex.direct.wire import Wire
+from app.venues.cex.feed import CcxtFeed
+from app.venues.cex.health import Health
+from app.venues.cex.profile_table import profile_of
+from app.venues.cex.session import SessionSettings, make_session
 from app.venues.clock import SystemClock
 from loadtests import feed, probe
 
 MESSAGES, ROUNDS = 600, 4
 DEPTH = 50
-VENUE = "binance"
+PROFILES = {"spot": "binance", "usdm": "binanceusdm", "okx": "okx"}
 WAIT_S = 120.0
 BOOKS = 40
 BURST_SPEED = 2.0
@@ -60,101 +68,139 @@ class Played:
     def symbol(self) -> str:
         return "BTC/USDT:USDT" if self.market == "usdm" else "BTC/USDT"
 
-    def url(self, scheme: str, path: str) -> str:
-        return f"{scheme}://127.0.0.1:{self.port}/{path}"
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}".removesuffix("/")
 
 
-def our_feed(played: Played, board: BookBoard, *, is_flooded: bool) -> BinanceFeed | OkxFeed:
-    """Our feed of one market."""
-    scales = SCALES[played.market]
-    if played.market == "okx":
-        spec = okx.spec(played.symbol, "BTC-USDT", scales[:2], scales[2:])
-        path = "flood" if is_flooded else "ws.okx.com"
-        return OkxFeed(VENUE, [spec], board, SystemClock(), played.url("ws", f"{path}/ws/v5/public"))
-    is_futures = played.market == "usdm"
-    host, depth = ("fstream", "fapi/v1/depth") if is_futures else ("stream", "api/v3/depth")
-    stream = "depth@0ms" if is_flooded else "depth@100ms"
-    end = BinanceEnd(played.url("ws", f"{host}/stream"), played.url("http", depth), is_futures, stream=stream)
-    return BinanceFeed(VENUE, [DepthSpec(played.symbol, "BTCUSDT", *scales)], board, SystemClock(), end)
+class Session:
+    """One of the product's paths on one market: its session, its feed, and the board that it fills."""
+
+    def __init__(
+        self, played: Played, make_feed: Callable[..., BookFeed], board: BookBoard, *, is_flooded: bool
+    ) -> None:
+        self.played, self.board = played, board
+        profile, clock = profile_of(PROFILES[played.market]), SystemClock()
+        budget = Budgets().of(profile, key_id="", account="")
+        health = Health(profile.venue_id, clock, budget)
+        self.feed = make_feed(profile, {played.symbol: listing_of(played)}, clock, health)
+        settings = SessionSettings(base_url=played.url("flood" if is_flooded else ""), timeout_s=WAIT_S)
+        self.exchange: Any = make_session(profile, settings, budget, clock, on_wire=self.feed.on_wire)
+
+    async def open(self, on_book: BookSink) -> None:
+        """As adapters do once markets are loaded."""
+        exchange = self.exchange
+        exchange.open()
+        exchange.set_markets([_market(exchange, self.played)])
+        exchange.markets_loading = asyncio.get_running_loop().create_future()
+        exchange.markets_loading.set_result(exchange.markets)
+        exchange.number = str
+        self.feed.start(exchange, on_book)
+
+    async def close(self) -> None:
+        await self.feed.stop()
+        await self.exchange.close()
 
 
-async def ours(played: Played, *, is_flooded: bool = False) -> tuple[float, BookBoard]:
-    """CPU seconds of our feed for the whole tape, and its board."""
-    board = BookBoard([(VENUE, played.symbol)], DEPTH)
-    watched = our_feed(played, board, is_flooded=is_flooded)
-    n_whole = int(played.market == "okx")  # OKX's whole book is one of its updates
-    is_done = asyncio.Event()
-    began_s = ended_s = 0.0
+async def ours(played: Played, *, is_told: bool = False, is_flooded: bool = False) -> tuple[float, BookBoard]:
+    """CPU seconds of the direct path for the whole tape, and the board. `is_told`: as values, to paper venues."""
+    board = new_board(played)
+    is_done, began_s, ended_s, n = asyncio.Event(), 0.0, 0.0, -1  # the first row is the whole book
 
-    def on_book(_symbol: str) -> None:
-        nonlocal began_s, ended_s
-        n = watched.counts.n_updates - n_whole
+    def on_row(_symbol: str) -> None:
+        nonlocal began_s, ended_s, n
+        n += 1
         if n == 1:
             began_s = time.process_time()
         if n == played.n_messages:
             ended_s = time.process_time()
             is_done.set()
 
-    await watched.start(on_book)
+    def on_book(book: BookSnapshot | BookDelta) -> None:
+        if isinstance(book, BookSnapshot):
+            board.write_snapshot(book)
+            on_row(book.symbol)
+        else:
+            assert is_done.is_set(), book  # a feed that stops bars its books
+
+    rows = None if is_told else Rows(board, on_row)
+    session = Session(played, partial(DirectBooks, rows=rows), board, is_flooded=is_flooded)
+    await session.open(on_book)
     try:
         await asyncio.wait_for(is_done.wait(), WAIT_S)
+        return ended_s - began_s, copy_of(board, played)
     finally:
-        counts = replace(watched.counts)
-        await watched.stop()
-    assert counts.n_gaps + counts.n_bad_texts + counts.n_bad_sums == 0, counts
-    return ended_s - began_s, board
+        await session.close()
 
 
 async def ccxts(played: Played) -> tuple[float, BookBoard]:
-    """The same through ccxt.pro."""
-    import ccxt.pro  # of the extra `cex`
+    """The same through the product's feed on ccxt."""
+    board = new_board(played)
+    is_done, began_s, ended_s = asyncio.Event(), 0.0, 0.0
 
-    kinds = {"spot": ccxt.pro.binance, "usdm": ccxt.pro.binanceusdm, "okx": ccxt.pro.okx}
-    exchange: Any = kinds[played.market]({"enableRateLimit": False})
-    exchange.urls["api"] = {name: _local(played, url) for name, url in exchange.urls["api"].items()}
-    exchange.set_markets([_market(exchange, played)])
-    board = BookBoard([(VENUE, played.symbol)], DEPTH)
-    known: tuple[dict[float, int], dict[float, int]] = ({}, {})
-    began_s = 0.0
+    def on_book(book: BookSnapshot | BookDelta) -> None:
+        nonlocal began_s, ended_s
+        assert isinstance(book, BookSnapshot), book
+        board.write_snapshot(book)
+        began_s = began_s or time.process_time()
+        if session.exchange.orderbooks[played.symbol]["nonce"] == played.last_seq:
+            ended_s = time.process_time()
+            is_done.set()
+
+    session = Session(played, CcxtFeed, board, is_flooded=False)
+    await session.open(on_book)
     try:
-        n_books = 0
-        while True:
-            book = await asyncio.wait_for(exchange.watch_order_book(played.symbol), WAIT_S)
-            n_books += 1
-            began_s = began_s or time.process_time()
-            bids = _levels(book["bids"][:DEPTH], played.market, known[0], ROUND_FLOOR)
-            asks = _levels(book["asks"][:DEPTH], played.market, known[1], ROUND_CEILING)
-            seq, now_ns = book["nonce"], time.time_ns()
-            board.write_snapshot(BookSnapshot(VENUE, played.symbol, seq, now_ns, now_ns, bids, asks))
-            if seq == played.last_seq:
-                return time.process_time() - began_s, board
+        await asyncio.wait_for(is_done.wait(), WAIT_S)
+        return ended_s - began_s, board
     finally:
-        await exchange.close()
+        await session.close()
 
 
-def _levels(raw: Any, market: str, known: dict[float, int], rounding: str) -> tuple[Level, ...]:
-    """Levels in the board's units, prices remembered: as the product does with what ccxt gives."""
-    *_, price_scale, qty_scale = SCALES[market]
-    found = []
-    for price, qty in raw:
-        units = known.get(price)
-        if units is None:
-            units = known[price] = int(Decimal(str(price)).scaleb(price_scale).to_integral_value(rounding))
-        lots = int(Decimal(str(qty)).scaleb(qty_scale).to_integral_value(ROUND_FLOOR))
-        if lots:
-            found.append((units, lots))
-    return tuple(found)
+async def woken(played: Played) -> float:
+    """CPU seconds of a reader that does nothing with what it reads: what waking up for each message costs."""
+    is_done, began_s, ended_s, n = asyncio.Event(), 0.0, 0.0, 0
+
+    def on_text(_text: bytes) -> None:
+        nonlocal began_s, ended_s, n
+        n += 1
+        if n == 1:
+            began_s = time.process_time()
+        if n == played.n_messages:
+            ended_s = time.process_time()
+            is_done.set()
+
+    url = played.url("stream.binance.com/stream?streams=btcusdt@depth").replace("http", "ws", 1)
+    wire = await Wire.connect(url, on_text)
+    try:
+        await fetch(played.url("api.binance.com/api/v3/depth"))
+        await asyncio.wait_for(is_done.wait(), WAIT_S)
+        return ended_s - began_s
+    finally:
+        wire.abort()
 
 
-def _local(played: Played, node: Any) -> Any:
-    if isinstance(node, dict):
-        return {name: _local(played, value) for name, value in node.items()}
-    scheme, _, rest = node.partition("://")
-    return played.url("ws" if scheme.startswith("ws") else "http", rest)
+def new_board(played: Played) -> BookBoard:
+    return BookBoard([(PROFILES[played.market], played.symbol)], DEPTH)
+
+
+def copy_of(board: BookBoard, played: Played) -> BookBoard:
+    """The board as it is now: a feed that stops gaps its rows."""
+    copied, book = new_board(played), board.snapshot(PROFILES[played.market], played.symbol)
+    assert book is not None
+    copied.write_snapshot(book)
+    return copied
+
+
+def listing_of(played: Played) -> tuple[Symbol, Instrument]:
+    """The market at the board's scales."""
+    kind = ContractKind.LINEAR if played.market == "usdm" else ContractKind.SPOT
+    fungible = FungibilityClass("BTC", "USDT", "USDT", kind)
+    symbol = Symbol(played.symbol, fungible, *SCALES[played.market][2:])
+    return symbol, Instrument(PROFILES[played.market], played.symbol, "BTCUSDT", fungible, 1, 1)
 
 
 def _market(exchange: Any, played: Played) -> dict[str, Any]:
     is_swap = played.market == "usdm"
+    price_places, qty_places, *_ = SCALES[played.market]
     market = {
         "id": "BTC-USDT" if played.market == "okx" else "BTCUSDT",
         "lowercaseId": "btcusdt",
@@ -169,7 +215,7 @@ def _market(exchange: Any, played: Played) -> dict[str, Any]:
         "linear": is_swap or None,
         "inverse": False if is_swap else None,
         "active": True,
-        "precision": {"price": 0.01, "amount": 0.001},
+        "precision": {"price": f"1e-{price_places}", "amount": f"1e-{qty_places}"},
         "limits": {},
         "info": {},
     }
@@ -183,7 +229,7 @@ def same_books(a: BookBoard, b: BookBoard, symbol: str) -> bool:
         books = board.read(symbol)
         n_bids, n_asks = books.n_levels[0].tolist()
         levels = np.stack((books.price_units[0], books.qty_units[0]), axis=-1)
-        found.append((levels[0, :n_bids].tolist(), levels[1, :n_asks].tolist(), int(books.book_seq[0])))
+        found.append((levels[0, :n_bids].tolist(), levels[1, :n_asks].tolist()))
     return found[0] == found[1]
 
 
@@ -210,17 +256,25 @@ def read_rows_per_s(played: Played) -> float:
 
 
 def compare(played: Played, rounds: int) -> dict[str, object]:
-    """One market, both paths in turns; medians over the rounds."""
-    ways: dict[str, Callable[[Played], Awaitable[tuple[float, BookBoard]]]] = {"ours": ours, "ccxt": ccxts}
+    """One market, the paths in turns; medians over the rounds."""
+    ways: dict[str, Callable[[Played], Awaitable[tuple[float, BookBoard]]]] = {
+        "ours": ours,
+        "told": partial(ours, is_told=True),
+        "ccxt": ccxts,
+    }
     spent: dict[str, list[float]] = {name: [] for name in ways}
+    woken_us = []
     for _ in range(rounds + 1):  # the first is warm-up
         boards = []
         for name, way in ways.items():
             seconds, board = uvloop.run(way(played))
             spent[name].append(seconds / played.n_messages * 1e6)
             boards.append(board)
-        assert same_books(*boards, played.symbol), "the two paths end with different books"
-    ours_us, ccxt_us = (statistics.median(spent[name][1:]) for name in ("ours", "ccxt"))
+        assert same_books(boards[0], boards[2], played.symbol), "the two paths end with different books"
+        assert same_books(boards[0], boards[1], played.symbol), "the rows as values are other books"
+        if played.market == "spot":
+            woken_us.append(uvloop.run(woken(played)) / played.n_messages * 1e6)
+    ours_us, told_us, ccxt_us = (statistics.median(spent[name][1:]) for name in ways)
     flooded_us = min(uvloop.run(ours(played, is_flooded=True))[0] for _ in range(rounds)) / played.n_messages * 1e6
     ratios = [theirs / mine for mine, theirs in zip(spent["ours"][1:], spent["ccxt"][1:], strict=True)]
     return {
@@ -228,6 +282,8 @@ def compare(played: Played, rounds: int) -> dict[str, object]:
         "n_updates": played.n_messages,
         "levels_per_update": round(played.n_rows / played.n_messages, 1),
         "ours_us": round(ours_us, 1),
+        "wake_up_us": round(statistics.median(woken_us[1:]), 1) if woken_us else "",
+        "as_values_us": round(told_us, 1),
         "ccxt_us": round(ccxt_us, 1),
         "ccxt_over_ours": round(statistics.median(ratios), 1),
         "flooded_us": round(flooded_us, 1),

@@ -1,6 +1,6 @@
 """A venue for the feed bench: the recorded BTC depth as Binance and OKX write it, over a real socket.
 
-One message a millisecond or, to a stream that asks for 0 ms, as fast as they are read.
+One message a millisecond or, to a socket whose path begins with /flood, as fast as they are read.
 
     python -m loadtests.feeds_source FOLDER N_MESSAGES     prints the port, then serves
 
@@ -167,9 +167,12 @@ class Source:
         assert socket.request is not None
         path = socket.request.path
         if "streams=" in path:
-            self.sockets[socket] = (market_of(path), True, 0.0 if "@0ms" in path else PACE_S)
+            self.sockets[socket] = (market_of(path), True, pace_of(path))
         with contextlib.suppress(ConnectionClosed):
             async for said in socket:
+                if said == "ping":
+                    await socket.send("pong")
+                    continue
                 asked = json.loads(said)
                 if "op" in asked:
                     await self._okx(socket, asked)
@@ -185,11 +188,7 @@ class Source:
         await socket.send(json.dumps({"event": asked["op"], "arg": argument}))
         if asked["op"] == "subscribe":
             await socket.send(self.tapes["okx"].whole.decode())
-            self.sockets[socket] = (
-                "okx",
-                False,
-                0.0 if "flood" in (socket.request.path if socket.request else "") else PACE_S,
-            )
+            self.sockets[socket] = ("okx", False, pace_of(socket.request.path if socket.request else ""))
             self._begin("okx")
 
     def _begin(self, market: str) -> None:
@@ -209,6 +208,11 @@ class Source:
                     if pace_s:
                         await asyncio.sleep(pace_s)
                     await socket.send(f'{{"stream":"btcusdt@depth@100ms","data":{text}}}' if is_wrapped else text)
+
+
+def pace_of(path: str) -> float:
+    """Seconds between two messages to a socket of this path."""
+    return 0.0 if path.startswith("/flood") else PACE_S
 
 
 def market_of(path: str) -> str:

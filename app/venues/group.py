@@ -50,7 +50,8 @@ class GroupSpec(msgspec.Struct, frozen=True):
 
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
     table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts. `account`: whose keys live
-    orders are signed with. `feeds`: `direct` reads books without ccxt where that is possible. `may_fail`: faults may be switched on (tests).
+    orders are signed with. `feeds`: `direct` reads books without ccxt where that is possible. `may_fail`: faults may be
+    switched on (tests).
     """
 
     kind: GroupKind
@@ -121,9 +122,7 @@ def make_group(
     return _live(spec, universe, clock, signer, rows)
 
 
-def _live(
-    spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket, rows: Rows | None
-) -> VenueGroup:
+def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.socket, rows: Rows | None) -> VenueGroup:
     from app.venues.cex.adapter import CcxtVenue
     from app.venues.cex.books import feed_maker
     from app.venues.cex.budget import Budgets
@@ -165,7 +164,7 @@ def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, 
         listings = listings_at(universe, venue_id)
         profile = profile_of(venue_id)
         settings, make_feed = _session(spec, venue_id), feed_maker(spec.feeds, profile)
-        books = PublicBooks(profile, listings, clock, settings, budgets, make_feed)
+        books = PublicBooks(profile, listings, clock, settings, budgets, make_feed=make_feed)
         fee = universe.fees[venue_id]
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from app.domain.book import BookDelta, BookSnapshot
+from app.domain.statement import VenueState
+from app.shm.books import BookBoard
+from app.venues.cex.direct.feed import Rows
 from app.venues.clock import SystemClock
 from app.venues.group import GroupKind, GroupSpec, exchange_behind, make_group, universe_of
+from tests.venues.exchange.server import LocalExchange
 
 
 def test_a_group_makes_just_its_venues_on_its_own_folder(tmp_path: Path) -> None:
@@ -21,3 +29,39 @@ def test_a_group_makes_just_its_venues_on_its_own_folder(tmp_path: Path) -> None
     paper = exchange_behind(ports["sim_bravo"])
     assert paper is not None
     assert (paper.exchange.spec.ledger_path.parent, paper.exchange.spec.seed) == (tmp_path, 3)
+
+
+@pytest.mark.parametrize("feeds", ["direct", "ccxt"])
+async def test_paper_orders_meet_the_books_of_either_path(tmp_path: Path, feeds: str) -> None:
+    venues = ("binance", "okx")
+    with LocalExchange(list(venues)) as server:
+        urls = {"*": f"http://127.0.0.1:{server.port}"}
+        spec = GroupSpec(
+            GroupKind.LIVE_PAPER, venues, str(tmp_path), symbols=("BTC/USDT",), base_urls=urls, feeds=feeds
+        )
+        universe = universe_of(spec)
+        rows = Rows(BookBoard([(venue, "BTC/USDT") for venue in venues]), lambda symbol: None)
+        ports = make_group(spec, universe, SystemClock(), rows=rows).ports
+        board = BookBoard([(venue, "BTC/USDT") for venue in venues])
+
+        def on_book(book: BookSnapshot | BookDelta) -> None:
+            if isinstance(book, BookSnapshot):
+                board.write_snapshot(book)
+            else:
+                board.apply_delta(book)
+
+        for port in ports.values():
+            await port.start(lambda report: None, on_book)
+        try:
+            for venue, market in zip(venues, ("BTCUSDT", "BTC-USDT"), strict=True):
+                async with asyncio.timeout(20):
+                    while board.best(venue, "BTC/USDT") != (10_000 + 10 * len(market), 10_100):
+                        bids = [(f"100.{len(market)}", "5"), ("99", str(1 + time.monotonic_ns() % 9))]
+                        server.control.set_book(venue, market, bids, [("101.00", "5")])
+                        await asyncio.sleep(0.05)
+                assert ports[venue].health().state is VenueState.UP
+                assert rows.board.snapshot(venue, "BTC/USDT") is None, "what paper orders change is never a raw row"
+        finally:
+            for port in ports.values():
+                await port.stop()
+        assert all(board.is_gapped(venue, "BTC/USDT") for venue in venues if feeds == "direct")

@@ -142,9 +142,7 @@ class DirectBooks:
         words = _BINANCE.get(self._profile.ccxt_id)
         if words is None:
             rule = LineRule(self._silence_s, min(_ASK_S, self._silence_s / 2), ask="ping")
-            return OkxFeed(
-                self._venue_id, specs, board, self._clock, exchange.local(f"{urls['ws']}/public"), rule=rule
-            )
+            return OkxFeed(self._venue_id, specs, board, self._clock, exchange.local(f"{urls['ws']}/public"), rule=rule)
         stream_url = exchange.local(urls["ws"][words.stream]).removesuffix("/ws") + "/stream"
         end = BinanceEnd(stream_url, f"{urls[words.api]}/depth", words.is_futures)
         rule = LineRule(self._silence_s, min(_ASK_S, self._silence_s / 2))

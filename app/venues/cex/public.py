@@ -36,6 +36,7 @@ class PublicBooks:
         clock: Clock,
         settings: SessionSettings,
         budgets: Budgets,
+        *,
         make_feed: FeedMaker = CcxtFeed,
     ) -> None:
         self._profile = profile

@@ -88,7 +88,7 @@ async def contracts(server: LocalExchange, budgets: Budgets) -> AsyncIterator[tu
     listings = {PERPETUAL: (universe.symbols[PERPETUAL], universe.instruments[(venue, PERPETUAL)])}
     heard: list[Heard] = []
     settings = SessionSettings(base_url=f"http://127.0.0.1:{server.port}")
-    books = PublicBooks(profile_of(venue), listings, SystemClock(), settings, budgets, DirectBooks)
+    books = PublicBooks(profile_of(venue), listings, SystemClock(), settings, budgets, make_feed=DirectBooks)
     await books.start(heard.append)
     try:
         yield books, heard
