@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -183,9 +184,17 @@ class Run:
     engine: Engine
     board: BookBoard
     watch: Watch
-    feed: Iterator[tuple[int, list[BookEvent]]]
+    feed: Iterator[tuple[int, list[Any]]]
     speed: float
     _ids: Iterator[int] = field(default_factory=itertools.count)
+
+    @classmethod
+    def prepared(cls, events: list[tuple[int, list[BookEvent]]], universe: Universe) -> Iterator[tuple[int, list[Any]]]:
+        """The events as this player takes them, made before the clock runs."""
+        return iter(events)
+
+    def open(self) -> None:
+        """Before the first event."""
 
     async def play(self, seconds: float) -> None:
         """Feeds by the clock while orders come by their own."""
@@ -216,7 +225,8 @@ class Run:
             self.watch.late_ns.append(now_ns - due_ns)
             self._take(events)
 
-    def _take(self, events: list[BookEvent]) -> None:
+    def _take(self, events: list[Any]) -> None:
+        event: BookEvent
         for event in events:
             received = _stamped(event, time.time_ns())
             self.engine.on_book(received)
@@ -294,7 +304,13 @@ def _stamped(event: BookEvent, now_ns: int) -> BookEvent:
 
 
 async def run(
-    path: Path, seconds: float, speed: float, port: int, folder: Path, served: Sequence[ServedVenue]
+    path: Path,
+    seconds: float,
+    speed: float,
+    port: int,
+    folder: Path,
+    served: Sequence[ServedVenue],
+    player: type[Run] = Run,
 ) -> Watch:
     """Opens an engine on the recording's markets, each served as `served` says, plays it, closes it."""
     from app.store.recording import open_recording  # pyarrow belongs to the extra
@@ -314,6 +330,7 @@ async def run(
     for source in sources:
         events += list(itertools.takewhile(lambda item: item[0] <= until_ns, source))
     events.sort(key=lambda item: item[0])
+    feed = player.prepared(events, universe)
     clock, venues = SystemClock(), {}
     for venue_id in universe.venues:
         venues[venue_id] = TimedVenue(venue_id, clock, "127.0.0.1", port)
@@ -335,7 +352,9 @@ async def run(
         await engine.ask(SetBalance(DEMO_ACCOUNT, venue_id, currency, 10**8 * NANO, "bench"))
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
     engine.add_listener(watch.on_facts)
-    await Run(markets, engine, board, watch, iter(events), speed).play(seconds)
+    played = player(markets, engine, board, watch, feed, speed)
+    played.open()
+    await played.play(seconds)
     await engine.close(1.0)
     journal.close()
     if fatal:
@@ -380,6 +399,7 @@ def measure(
     seconds: float = SECONDS,
     speed: float = SPEED,
     served: Sequence[ServedVenue] = (),
+    player: type[Run] = Run,
 ) -> list[dict[str, object]]:
     """One row, or none where the recording is not at hand."""
     if not RECORDING.is_dir():
@@ -392,7 +412,8 @@ def measure(
         port = int(sink.stdout.readline())
         before = probe.look()
         with tempfile.TemporaryDirectory(prefix="bestex-bench-") as folder:
-            watch = uvloop.run(run(RECORDING, seconds, speed, port, Path(folder), served or load_protocol().shared))
+            shared = served or load_protocol().shared
+            watch = uvloop.run(run(RECORDING, seconds, speed, port, Path(folder), shared, player))
         return [row_of(watch, seconds, speed, before, probe.look())]
     finally:
         sink.kill()

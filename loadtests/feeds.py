@@ -44,6 +44,7 @@ from app.venues.cex.profile_table import profile_of
 from app.venues.cex.session import SessionSettings, make_session
 from app.venues.clock import SystemClock
 from loadtests import feed, probe
+from loadtests.feeds_burst import DirectRun
 
 MESSAGES, ROUNDS = 600, 4
 DEPTH = 50
@@ -293,9 +294,9 @@ def compare(played: Played, rounds: int) -> dict[str, object]:
 
 
 def burst(*, is_quick: bool) -> dict[str, object]:
-    """The recorded burst over 40 books, an engine deciding on them meanwhile."""
+    """The recorded burst over 40 books by the direct parser, an engine deciding on them meanwhile."""
     served = many(load_protocol().shared, BOOKS // 2)
-    (row,) = feed.measure(is_quick=is_quick, speed=BURST_SPEED, served=served)
+    (row,) = feed.measure(is_quick=is_quick, speed=BURST_SPEED, served=served, player=DirectRun)
     kept = ("speed", "book_writes_per_s", "n_plans", "oldest_book_ms", "age_limit_ms", "feed_late_ms_p99", "probe_p99")
     return {"what": f"burst over {BOOKS} books"} | {name: row[name] for name in kept}
 

@@ -98,6 +98,10 @@ class BinanceFeed:
         self._inner, self._numbers = np.zeros((2, INNER.size), np.int64)
         self._whole, self._stamps = np.zeros((2, WHOLE.size), np.int64)
 
+    def tell(self, on_book: OnBook) -> None:
+        """Who hears of rows; `start` says it too. What has no socket (a replay) calls the listener's methods itself."""
+        self._on_book = on_book
+
     async def start(self, on_book: OnBook | None = None) -> None:
         self._on_book = on_book
         await asyncio.to_thread(jit.warm_imported)  # the first message must not wait for a compiler
