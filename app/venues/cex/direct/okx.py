@@ -27,6 +27,7 @@ ARG, ACTION, DATA, EVENT = range(4)
 ARGUMENT: Final = np.array([text.word_of(name) for name in ("instId", "channel")])
 INNER: Final = np.array([text.word_of(name) for name in ("bids", "asks", "ts", "checksum", "seqId", "prevSeqId")])
 BIDS, ASKS, TS, CHECKSUM, SEQ, PREV_SEQ = range(6)
+HEAD_END: Final = b'"data":['
 MS_NS: Final = 1_000_000
 # The venue closes a socket that is quiet for 30 s, and takes 480 subscriptions an hour on one.
 RULE: Final = LineRule(silent_s=15.0, ask_s=10.0, ask="ping")
@@ -63,6 +64,13 @@ class OkxFeed:
             spec.venue_symbol.encode(): _Channel(spec, DepthBook(spec, board.row_of(venue, spec.symbol)))
             for spec in specs
         }
+        # How the venue begins its messages; one that begins otherwise is read member by member.
+        self._heads = {
+            b'{"arg":{"channel":"books","instId":"%s"},"action":"%s",%s' % (name, action, HEAD_END): (channel, is_whole)
+            for name, channel in self._channels.items()
+            for action, is_whole in ((b"snapshot", True), (b"update", False))
+        }
+        self._longest = max(map(len, self._heads), default=0)
         self._line = Line(ws_url, self, clock, rule)
         self._on_book: OnBook | None = None
         self._say: Say | None = None
@@ -106,6 +114,11 @@ class OkxFeed:
         if text_bytes == b"pong":
             return
         raw = np.frombuffer(text_bytes, np.uint8)
+        head_end = text_bytes.find(HEAD_END, 0, self._longest) + len(HEAD_END)
+        known = self._heads.get(text_bytes[:head_end])
+        if known is not None and text_bytes.endswith(b"}]}"):
+            self._take(known[0], raw, head_end, received_ns, is_whole=known[1])
+            return
         places, numbers = self._outer
         if text.find_members(raw, 0, OUTER, places, numbers) < 0:
             self._bar_all()
