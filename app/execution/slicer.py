@@ -1,0 +1,137 @@
+"""The life of a schedule: what is released now, and what pause, resume and amend make of it. Pure, and of integers.
+
+Every slice is a difference of cumulative lots, so children sum to the parent whatever happens between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from app.domain.errors import BadRequest, InvariantBroken
+from app.domain.schedule import (
+    MEANING,
+    PovParameters,
+    Progress,
+    ScheduleParameters,
+    ScheduleTerms,
+    Seen,
+    ShortfallParameters,
+    TwapParameters,
+    VwapParameters,
+)
+from app.domain.units import MAX_UNITS, PPM, div_up
+from app.execution.schedules import pov, shortfall, twap, vwap
+
+# One signature: (parameters, progress, seen) -> lots due, from the anchor's up to all, never falling with time.
+_DUE: Final[dict[type, Callable[[Any, Progress, Seen], int]]] = {
+    TwapParameters: twap.due_lots,
+    VwapParameters: vwap.due_lots,
+    PovParameters: pov.due_lots,
+    ShortfallParameters: shortfall.due_lots,
+}
+
+
+def begin(total_lots: int, seen: Seen) -> Progress:
+    """The progress of a parent of `total_lots` that comes now."""
+    if not 0 < total_lots < MAX_UNITS:
+        raise BadRequest("invalid_request", "a parent has at least one lot", pointer="/qty")
+    return Progress(total_lots, seen.now_ns, 0, seen.others_lots, 0, seen.others_lots)
+
+
+def target_lots(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> int:
+    """Lots of the parent that ought to be given out by now: at least those that are, at most all of them.
+
+    The plan's lots, or all at the would-price; within the cap; none beyond the limit, before the start or in a pause;
+    no less than the least clip at once.
+    """
+    terms, released = parameters.terms, progress.released_lots
+    if progress.is_paused or seen.now_ns < terms.start_ns or not _is_within_limit(terms, seen):
+        return released
+    if _is_at_would_price(terms, seen):
+        wanted = progress.total_lots
+    else:
+        wanted = _DUE[type(parameters)](parameters, progress, seen)
+    slice_lots = min(wanted - released, _room_lots(parameters, progress, seen))
+    is_last = released + slice_lots == progress.total_lots
+    if slice_lots <= 0 or (slice_lots < terms.min_clip_lots and not is_last):
+        return released
+    return released + slice_lots
+
+
+def release(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> tuple[Progress, int]:
+    """(progress after, lots of the slice that is given out now: 0 for none)."""
+    target = target_lots(parameters, progress, seen)
+    slice_lots = target - progress.released_lots
+    if slice_lots == 0:
+        return progress, 0
+    return replace(progress, released_lots=target, mark_others_lots=seen.others_lots), slice_lots
+
+
+def give_back(progress: Progress, unfilled_lots: int) -> Progress:
+    """Lots of a child that ended unfilled are due again. Raises InvariantBroken for more than were given out."""
+    if not 0 <= unfilled_lots <= progress.released_lots:
+        raise InvariantBroken(reason="give back", unfilled_lots=unfilled_lots, released_lots=progress.released_lots)
+    return replace(progress, released_lots=progress.released_lots - unfilled_lots)
+
+
+def pause(progress: Progress) -> Progress:
+    """Nothing is released until it is resumed; what is out stays out."""
+    return replace(progress, is_paused=True)
+
+
+def resume(progress: Progress, seen: Seen) -> Progress:
+    """What is left is planned anew from now to the same end; the pause's own volume gives no room under the cap."""
+    if not progress.is_paused:
+        return progress
+    return _anchored(replace(progress, is_paused=False), seen)
+
+
+def amend(progress: Progress, seen: Seen, *, total_lots: int | None = None) -> Progress:
+    """For new parameters or a new total: what is left is planned anew from now. Refuses less than is already out."""
+    total = progress.total_lots if total_lots is None else total_lots
+    if not max(progress.released_lots, 1) <= total < MAX_UNITS:
+        raise BadRequest("invalid_request", f"{progress.released_lots} lots are already out", pointer="/qty")
+    return _anchored(replace(progress, total_lots=total), seen)
+
+
+def _anchored(progress: Progress, seen: Seen) -> Progress:
+    return replace(
+        progress,
+        anchor_ns=seen.now_ns,
+        anchor_lots=progress.released_lots,
+        anchor_others_lots=seen.others_lots,
+        mark_others_lots=seen.others_lots,
+    )
+
+
+def _is_within_limit(terms: ScheduleTerms, seen: Seen) -> bool:
+    """Without a price there is no market to be within the limit of."""
+    if terms.limit_price_ticks is None:
+        return True
+    if seen.price_ticks is None:
+        return False
+    return terms.side.sign * (seen.price_ticks - terms.limit_price_ticks) <= 0
+
+
+def _is_at_would_price(terms: ScheduleTerms, seen: Seen) -> bool:
+    if terms.would_price_ticks is None or seen.price_ticks is None:
+        return False
+    return terms.side.sign * (seen.price_ticks - terms.would_price_ticks) <= 0
+
+
+def _room_lots(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> int:
+    """Most lots that the cap, and a POV's urgency, let out now: a part of what others traded since the last release."""
+    terms = parameters.terms
+    left_lots = progress.total_lots - progress.released_lots
+    if terms.cap_ppm is None:
+        return left_lots
+    passed_lots = max(seen.others_lots - progress.mark_others_lots, 0)
+    capped_lots = passed_lots * terms.cap_ppm // PPM
+    if isinstance(parameters, PovParameters) and not _is_at_would_price(terms, seen):
+        # Between the rate and the cap, as far as the urgency says; rounded up, or a plan of few lots would fall behind.
+        rate, base = parameters.of_others
+        over = MEANING[terms.urgency].catch_up_ppm * (terms.cap_ppm * base - rate * PPM)
+        capped_lots = min(capped_lots, div_up(passed_lots * (rate * PPM * PPM + over), base * PPM * PPM))
+    return min(left_lots, capped_lots)
