@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-MAGICS = (b"BXR1", b"BXR2")
+MAGICS = (b"BXR1", b"BXR2", b"BXR3")
 TEXTS = (
     "route_id",
     "symbol",
@@ -63,6 +63,11 @@ COLUMNS = (
 CAPACITY_BITS = 60
 _FORMATS = {2: "h", 4: "i", 8: "q"}
 LONG_WIDTHS = (8, 32)
+MOST_SCALE = 18
+
+
+RATE_INTEGERS = ("price_scale", "num", "den", "pair_scale", "is_inverse")
+QUOTE_INTEGERS = ("book_seq", "age_ns", "max_age_ns", "bid_units", "ask_units")
 
 
 class BadReceipt(ValueError):
@@ -76,6 +81,31 @@ class Place:
     venue: str
     terms: dict[str, int]
     levels: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What another quote currency counted: num / den, and each quote (venue, its integers) that it was read from."""
+
+    symbol: str
+    currency: str
+    pair: str
+    terms: dict[str, int]
+    quotes: tuple[tuple[str, dict[str, int]], ...]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An order's other quote currencies. `rate_of`: by place, the number of its rate, 0 for the order's own symbol.
+
+    `own_levels`: by place, (price in units of the rate's symbol, quantity), empty for the order's own symbol.
+    """
+
+    max_basis_ppm: int
+    currencies: tuple[str, ...]
+    rates: tuple[Rate, ...]
+    rate_of: tuple[int, ...]
+    own_levels: tuple[tuple[tuple[int, int], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -95,6 +125,7 @@ class Receipt:
     integers: dict[str, int]
     places: tuple[Place, ...]
     rivals: tuple[Rival, ...]
+    pool: Pool | None = None
 
 
 class _Reader:
@@ -164,9 +195,38 @@ def decode(data: bytes) -> Receipt:
             Place(venue, {name: values[i] for name, values in columns.items()}, levels[i])
             for i, venue in enumerate(venues)
         )
+    pool = _pool(reader, n_venues) if magic == MAGICS[2] else None
     if not reader.is_done():
         raise BadReceipt("bytes after the end")
-    return Receipt(texts, integers, places, rivals)
+    return Receipt(texts, integers, places, rivals, pool)
+
+
+def _pool(reader: _Reader, n_venues: int) -> Pool:
+    """What a quote_pool adds behind everything else."""
+    (max_basis_ppm,) = reader.integers(1)
+    currencies = tuple(reader.text() for _ in range(reader.count(1)))
+    rates = []
+    for _ in range(reader.count(1)):
+        symbol, currency, pair = reader.text(), reader.text(), reader.text()
+        terms = dict(zip(RATE_INTEGERS, reader.integers(len(RATE_INTEGERS)), strict=True))
+        quotes = []
+        for _ in range(reader.count(1)):
+            venue = reader.text()
+            quotes.append((venue, dict(zip(QUOTE_INTEGERS, reader.integers(len(QUOTE_INTEGERS)), strict=True))))
+        if not (0 <= terms["price_scale"] <= MOST_SCALE and 0 <= terms["pair_scale"] <= MOST_SCALE):
+            raise BadReceipt("a rate's scale is out of range")
+        if terms["num"] < 1 or terms["den"] < 1:
+            raise BadReceipt("a rate that is not above zero")
+        rates.append(Rate(symbol, currency, pair, terms, tuple(quotes)))
+    rate_of, own_levels = [], []
+    for _ in range(n_venues):
+        rate_of.append(reader.count(1))
+        n_levels = reader.count(2)
+        numbers = reader.integers(2 * n_levels)
+        own_levels.append(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+    if any(number > len(rates) for number in rate_of):
+        raise BadReceipt("a place names a rate that is not there")
+    return Pool(max_basis_ppm, currencies, tuple(rates), tuple(rate_of), tuple(own_levels))
 
 
 def _integers(reader: _Reader, *, is_first: bool) -> dict[str, int]:

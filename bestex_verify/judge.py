@@ -10,11 +10,12 @@ from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor
 
-from bestex_verify.decode import Place, Receipt, decode
+from bestex_verify.decode import Place, Pool, Rate, Receipt, decode
 
 NANO = 10**9
 PPM = 10**6
 UBPS_PER_ONE = 10**10
+MOST_BASIS_PPM = 10_000  # of any order
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class _Judge:
         self._equal("money_nano", n["money_nano"], money)
         for place in self.receipt.places:
             self._check_place(place)
+        self._check_pool()
         self._check_sums(money)
         bound, n_rounded = self._bound()
         if n["is_searched"]:
@@ -214,6 +216,60 @@ class _Judge:
         )
         for name, holds in checks:
             self._claim(f"{place.venue} {name}", holds, "broken")
+
+    def _check_pool(self) -> None:
+        """Each place of another quote currency: named by the order, at the best quote, its levels at that rate."""
+        pool, own_symbol = self.receipt.pool, self.receipt.texts["symbol"]
+        if pool is None:
+            return
+        for rate in pool.rates:
+            self._check_rate(rate, pool)
+        self._claim("pool", self.kind == "spot", "another quote currency for a contract")
+        for place, number, own_levels in zip(self.receipt.places, pool.rate_of, pool.own_levels, strict=True):
+            if not number:
+                is_own = ":" not in place.venue and not own_levels
+                self._claim(place.venue, is_own, "another currency without a rate")
+                continue
+            rate = pool.rates[number - 1]
+            is_named = place.venue.partition(":")[2] == rate.symbol != own_symbol
+            self._claim(place.venue, is_named and place.terms["tick_units"] == 1, "not a listing of its rate's symbol")
+            told = self._converted(rate, own_levels)[: len(place.levels)]
+            self._claim(place.venue, told == list(place.levels), "its levels are not its own book at the rate")
+
+    def _converted(self, rate: Rate, own_levels: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+        """Levels in units of the order's symbol: a buyer's prices up, a seller's down; equal ones are one."""
+        merged: dict[int, int] = {}
+        for own_price, qty in own_levels:
+            exact = Fraction(
+                own_price * rate.terms["num"] * 10 ** self.receipt.integers["price_scale"],
+                rate.terms["den"] * 10 ** rate.terms["price_scale"],
+            )
+            price = ceil(exact) if self.side > 0 else floor(exact)
+            if price > 0:
+                merged[price] = merged.get(price, 0) + qty
+        return list(merged.items())
+
+    def _check_rate(self, rate: Rate, pool: Pool) -> None:
+        terms, quote = rate.terms, self.receipt.texts["quote"]
+        name, is_inverse = f"rate of {rate.currency}", bool(terms["is_inverse"])
+        pair = f"{quote}/{rate.currency}" if is_inverse else f"{rate.currency}/{quote}"
+        is_named = {rate.currency, quote} <= set(pool.currencies) and rate.pair == pair and rate.currency != quote
+        is_named = is_named and rate.symbol == f"{self.receipt.texts['base']}/{rate.currency}"
+        self._claim(name, is_named, "not a currency of the order's pool, or of another pair")
+        is_fresh = all(
+            q["book_seq"] > 0 and q["age_ns"] <= q["max_age_ns"] and 0 < q["bid_units"] < q["ask_units"]
+            for _, q in rate.quotes
+        )
+        self._claim(name, is_fresh and bool(rate.quotes), "no fresh book")
+        if not (is_fresh and rate.quotes):
+            return
+        is_ask = (self.side > 0) != is_inverse
+        prices = [q["ask_units" if is_ask else "bid_units"] for _, q in rate.quotes]
+        best = Fraction(min(prices) if is_ask else max(prices), 10 ** terms["pair_scale"])
+        worth = 1 / best if is_inverse else best
+        self._claim(name, worth == Fraction(terms["num"], terms["den"]), "not the best of its quotes")
+        self._claim(name, abs(worth - 1) * PPM <= pool.max_basis_ppm, "further from par than the order allows")
+        self._claim(name, pool.max_basis_ppm <= MOST_BASIS_PPM, "a wider basis than any order may ask for")
 
     def _check_sums(self, money: int) -> None:
         n = self.receipt.integers

@@ -10,10 +10,11 @@ from typing import Final, Literal
 from app.api.errors import FieldError, decimal_error
 from app.api.schemas.order import OrderBody
 from app.api.validate import invalid
-from app.domain.enums import OrderType, Remainder, TimeInForce
+from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
 from app.domain.errors import BadDecimal
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder, VenueFilter
+from app.domain.quote_pool import MAX_BASIS_PPM, Carrier, QuotePool, may_pool
 from app.domain.units import NANO_SCALE, decimal_text, units_exact
 from app.domain.universe import Universe
 
@@ -33,6 +34,7 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, _Step(BPS_SCALE, "bps"))
     decision_price_units = scales.positive("/decision_price", body.decision_price, _Step(symbol.price_scale, quote))
     venues = _venues(scales.errors, body, universe)
+    quote_pool = _quote_pool(scales, body, symbol, universe)
     if scales.errors:
         raise invalid(scales.errors)
     is_resting = body.type is OrderType.LIMIT and body.time_in_force in _RESTING
@@ -57,6 +59,7 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
         received_ts_ns=now_ns,
         body_hash="",
         tags=tuple(sorted(body.tags.items())),
+        quote_pool=quote_pool,
     )
 
 
@@ -84,6 +87,8 @@ def _contradictions(body: OrderBody) -> list[FieldError]:
             add("/remainder", "excluded", f"{body.time_in_force.value} leaves nothing to hold; use none.")
         elif body.type is OrderType.MARKET:
             add("/remainder", "excluded", "Only a limit order can be held.")
+    if body.quote_pool is not None and (body.require_full_fill or body.time_in_force is TimeInForce.FOK):
+        add("/quote_pool", "excluded", "One venue must fill it whole, and that in one currency; leave quote_pool out.")
     if body.decision_price is not None and body.decision_at is None:
         add("/decision_at", "missing", "decision_price needs decision_at.")
     return errors
@@ -136,6 +141,38 @@ def nearest(value: Decimal, scale: int, step_units: int) -> str:
     below = int(value.scaleb(scale)) // step_units * step_units
     texts = [decimal_text(units, scale) for units in (below, below + step_units) if units]
     return " or ".join(texts)
+
+
+def _quote_pool(scales: _Scales, body: OrderBody, symbol: Symbol, universe: Universe) -> QuotePool | None:
+    """The pool, each currency of it known to trade against the base, or its culprits."""
+    asked = body.quote_pool
+    if asked is None:
+        return None
+    errors, own = scales.errors, symbol.fungible
+    if own.kind is not ContractKind.SPOT:
+        hint = "Contracts settle in one currency each; a quote_pool is for spot only."
+        errors.append(FieldError("/quote_pool", "not_spot", "spot", own.kind.value, hint=hint))
+        return None
+    if asked.carrier is Carrier.CONVERT:
+        hint = "Converting afterwards is not offered; the desk carries the other currency: desk."
+        errors.append(
+            FieldError("/quote_pool/carrier", "not_offered", Carrier.DESK.value, asked.carrier.value, hint=hint)
+        )
+    max_basis_ppm = scales.exact("/quote_pool/max_basis_bps", asked.max_basis_bps, _Step(BPS_SCALE, "bps")) or 0
+    if max_basis_ppm > MAX_BASIS_PPM:
+        most, told = decimal_text(MAX_BASIS_PPM, BPS_SCALE), decimal_text(max_basis_ppm, BPS_SCALE)
+        pointer = "/quote_pool/max_basis_bps"
+        errors.append(FieldError(pointer, "too_wide", most, told, unit="bps", hint=f"Use at most {most}."))
+    pool = QuotePool(tuple(dict.fromkeys(asked.currencies)), max_basis_ppm, asked.carrier)
+    if own.quote not in pool.currencies:
+        hint = f"Name {own.quote} too: a currency is used only where it is named."
+        errors.append(FieldError("/quote_pool/currencies", "missing", own.quote, hint=hint))
+    others = {s.fungible.quote for s in universe.symbols.values() if may_pool(own, s.fungible, pool)}
+    for i, currency in enumerate(asked.currencies):
+        if currency != own.quote and currency not in others:
+            hint = f"No symbol {own.base}/{currency} is listed; see GET /v1/symbols."
+            errors.append(FieldError(f"/quote_pool/currencies/{i}", "unknown_currency", "", currency, hint=hint))
+    return pool
 
 
 def _venues(errors: list[FieldError], body: OrderBody, universe: Universe) -> VenueFilter:

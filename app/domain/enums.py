@@ -206,6 +206,9 @@ class ExclusionCode(StrEnum):
     UNCERTIFIED = "uncertified"  # live money, and no proof of the adapter that the venue itself has answered
     TERM_MISSING = "term_missing"  # a perpetual whose funding, margin mode or reduce-only nobody said
     RECONCILIATION_BREAK = "reconciliation_break"  # the venue's own books differ from ours and nothing explains it
+    NO_QUOTE_RATE = "no_quote_rate"  # another quote currency, and no fresh book of ours says what it is worth
+    QUOTE_BASIS = "quote_basis"  # another quote currency, further from par than the order's quote_pool allows
+    QUOTE_SCALE = "quote_scale"  # another quote currency's symbol, whose quantities are counted in other units
 
 
 @unique

@@ -126,6 +126,7 @@ class OrderAccepted(Event):
     """
 
     KIND: ClassVar[str] = "order_accepted"
+    V: ClassVar[int] = 2
     order_id: str
     order: ParentOrder
     mode: Mode
@@ -167,7 +168,7 @@ class RefusalsAggregated(Event):
 @dataclass(frozen=True, slots=True)
 class RoutePlanned(Event):
     KIND: ClassVar[str] = "route_planned"
-    V: ClassVar[int] = 2
+    V: ClassVar[int] = 3
     order_id: str
     plan: RoutePlan
 
@@ -198,6 +199,8 @@ class ChildFilled(Event):
     `money_nano` is the gross settlement money by the symbol's own rule. `moves`: (currency, signed nano) that the
     account's balances at the venue change by, fee included. `signed_qty_units`: change of the position there.
     `fee_nano` is the whole charge of the venue; `gas_nano` the part of it that did not depend on the size.
+    Prices and money are of `symbol`, which is not the order's where that has a quote_pool: then the route's conversion
+    of it says what counts. `class_mid_half_units` is of the order's own class, always.
     """
 
     KIND: ClassVar[str] = "child_filled"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.quote_pool import QuotePool
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -28,7 +29,8 @@ class ParentOrder:
 
     `limit_price_units` binds every child's raw execution price. `max_slippage_ppm` is against the arrival mid and
     becomes a price cap at acceptance. `decision_ts_ns` is the client's own decision time, 0 if not given.
-    `decision_price_units` likewise. `expire_ts_ns` belongs to gtd, 0 otherwise.
+    `decision_price_units` likewise. `expire_ts_ns` belongs to gtd, 0 otherwise. `quote_pool`: which other quote
+    currencies it may be filled in; None: only the symbol's own.
     """
 
     account: str
@@ -51,6 +53,7 @@ class ParentOrder:
     received_ts_ns: int
     body_hash: str
     tags: tuple[tuple[str, str], ...] = field(default=())
+    quote_pool: QuotePool | None = None
 
 
 @dataclass(frozen=True, slots=True)

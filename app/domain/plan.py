@@ -15,6 +15,7 @@ from app.domain.enums import ExclusionCode, Side, SolveStatus, UnallocatedCode
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import Approved, ParentOrder
+from app.domain.quote_pool import Conversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ class VenueEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolUse:
+    """What a request's other quote currencies are made of: the rates, and each source's own levels on the routed side.
+
+    `own_levels`: source -> (price in units of its own symbol, quantity), best first: what was converted to its book.
+    """
+
+    conversions: tuple[Conversion, ...]
+    own_levels: Mapping[str, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRequest:
     """Everything a planner may look at, besides the books.
 
@@ -70,6 +82,8 @@ class PlanRequest:
     reference check excludes, with their numbers. `mid_half_units`: twice the class mid, the benchmark.
     `fees` and `instruments` hold every enabled venue that lists the symbol. `estimates`: per venue, cut by the verifier
     to +-`max_estimate_ppm` (at most MAX_ESTIMATE_PPM); a venue without one is ranked by what is certain.
+    `pool`: the order's other quote currencies, if it has any now; their listings are sources beside the venues
+    (`quote_pool.source_of`), of their own class and all in units of this symbol: ticks of one unit, money at the rate.
     """
 
     approved: Approved[ParentOrder]
@@ -89,6 +103,7 @@ class PlanRequest:
     order_id: str = ""
     estimates: Mapping[str, VenueEstimate] = field(default_factory=dict)
     max_estimate_ppm: int = 100
+    pool: PoolUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +165,10 @@ class CostSplit:
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """One wave's decision. `best_bid_units`/`best_ask_units` are consolidated over valid venues (may cross)."""
+    """One wave's decision. `best_bid_units`/`best_ask_units` are consolidated over valid venues (may cross).
+
+    `conversions`: the rates of other quote currencies that its sources were compared with, empty without a quote_pool.
+    """
 
     route_id: str
     order_id: str
@@ -172,6 +190,7 @@ class RoutePlan:
     alternatives: tuple[Alternative, ...]
     cost: CostSplit
     certificate: Certificate
+    conversions: tuple[Conversion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

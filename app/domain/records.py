@@ -12,6 +12,7 @@ from typing import Final
 from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, child_status, parent_status
 from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.orders import ChildOrder
+from app.domain.quote_pool import Conversion
 
 
 @dataclass(slots=True)
@@ -93,6 +94,13 @@ class ParentRecord:
             is_canceling=self.is_canceling,
             is_unknown=bool(live) and all(c.state is ChildState.UNKNOWN for c in live),
         )
+
+    def conversion(self, child: ChildOrder) -> Conversion | None:
+        """The rate at which a child in another quote currency counts, that of its wave's plan; None in the own one."""
+        if child.symbol == self.accepted.order.symbol:
+            return None
+        plan = next(fact.plan for _, fact in reversed(self.routes) if fact.plan.wave == child.wave)
+        return next(found for found in plan.conversions if found.symbol == child.symbol)
 
     @property
     def in_flight_qty_units(self) -> int:

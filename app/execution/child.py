@@ -194,7 +194,7 @@ def _fill_fact(
         venue_ts_ns=report.venue_ts_ns,
         received_ts_ns=report.received_ts_ns,
         venue_mid_half_units=report.mid_half_units,
-        class_mid_half_units=ctx.mid_half_units(child.symbol),
+        class_mid_half_units=ctx.mid_half_units(parent.accepted.order.symbol),
         is_late=is_late,
         signed_qty_units=child.side.sign * fill_units,
         moves=balance_moves(symbol, child.side, fill_units, money_nano, report),

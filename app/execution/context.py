@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
@@ -13,7 +13,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion, Planned, PlanRequest
 from app.domain.ports import Prepared
-from app.domain.records import ParentRecord
+from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
@@ -181,16 +181,21 @@ class Context:
         hidden = hash80(self.ledger.epoch, self.ledger.seq + 1, prefix) & (2**60 - 1)
         return f"{prefix}_{ulid(self.now_ns, memory.n_ids_in_ms << 60 | hidden)}"
 
-    def barred(self, order: ParentOrder, mode: Mode, parent: ParentRecord | None = None) -> dict[str, Exclusion]:
-        """Why each listed venue may not be used by this order now; venues that may are absent."""
-        listings = self.world.universe.listings(order.symbol)
-        reference = self.market(order.symbol)[1]
+    def barred(
+        self, order: ParentOrder, mode: Mode, parent: ParentRecord | None = None, other_symbol: str = ""
+    ) -> dict[str, Exclusion]:
+        """Why each listed venue may not be used by this order now; venues that may are absent.
+
+        `other_symbol`: of its quote_pool, else the order's own symbol is looked at.
+        """
+        listings = self.world.universe.listings(other_symbol or order.symbol)
+        reference = self.market(other_symbol or order.symbol)[1]
         pending = (
             {c.child.venue for c in parent.children.values() if c.state.value == "unknown"} if parent else frozenset()
         )
         result: dict[str, Exclusion] = {}
         for venue in listings:
-            code = self._bar_code(venue, order, mode)
+            code = self._bar_code(venue, order, mode) or self._bar_code_of_pool(venue, other_symbol)
             if code is not None:
                 result[venue] = Exclusion(venue, code)
             elif venue in pending:
@@ -220,6 +225,14 @@ class Context:
             return ExclusionCode.RECONCILIATION_BREAK
         return None
 
+    def _bar_code_of_pool(self, venue: str, symbol: str) -> ExclusionCode | None:
+        """What bars another symbol than the order's own: its kill switch, and a cap that is held against one quote."""
+        if not symbol:
+            return None
+        if (KillScope.SYMBOL, symbol) in self.ledger.kills:
+            return ExclusionCode.KILLED
+        return ExclusionCode.UNCERTIFIED if venue in self.world.child_cap_nano else None
+
 
 def remaining_qty_units(parent: ParentRecord) -> int | None:
     """What may still be sent of a quantity order: nothing in flight, known or unknown, is sent again."""
@@ -234,8 +247,17 @@ def remaining_notional_nano(parent: ParentRecord, symbol: Symbol) -> int | None:
     order = parent.accepted.order
     if order.notional_nano is None:
         return None
-    flying_nano = sum(flying_notional_nano(symbol, c) for c in parent.children.values() if not c.state.is_terminal)
+    flying_nano = sum(_flying_nano(parent, symbol, c) for c in parent.children.values() if not c.state.is_terminal)
     return max(0, order.notional_nano - parent.cum_notional_nano - flying_nano)
+
+
+def _flying_nano(parent: ParentRecord, symbol: Symbol, record: ChildRecord) -> int:
+    """A live child's notional in the quote of its parent's `symbol`."""
+    conversion = parent.conversion(record.child)
+    if conversion is None:
+        return flying_notional_nano(symbol, record)
+    own = replace(symbol, price_scale=conversion.price_scale)  # both count quantities alike
+    return conversion.in_quote_nano(flying_notional_nano(own, record), Side.BUY)
 
 
 def side_price(reference: Reference, side: Side) -> int:

@@ -237,9 +237,13 @@ def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
         is_full = record.cum_qty_units >= record.child.qty_units
         step = ChildStep.FULL_FILL if is_full else ChildStep.PARTIAL_FILL
         _step_child(ledger, fact, record, step)
+    conversion = parent.conversion(record.child)
+    money_nano, notional_nano = event.money_nano, event.notional_nano
+    if conversion is not None:  # spot: both are the gross money
+        money_nano = notional_nano = conversion.in_quote_nano(event.money_nano, record.child.side)
     parent.cum_qty_units += event.qty_units
-    parent.cum_money_nano += event.money_nano
-    parent.cum_notional_nano += event.notional_nano
+    parent.cum_money_nano += money_nano
+    parent.cum_notional_nano += notional_nano
     parent.fees_nano[event.fee_currency] = parent.fees_nano.get(event.fee_currency, 0) + event.fee_nano
     parent.fills.append(FillRecord(fact.seq, fact.account_seq, fact.ts_ns, event))
     for currency, change_nano in event.moves:

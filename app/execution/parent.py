@@ -28,6 +28,7 @@ from app.domain.units import div_up
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.fees import fees_of
 from app.execution.inputs import CancelChild, SearchAway, SendChild
+from app.execution.pooling import Destination, destination, pooled, with_pool
 from app.execution.stakes import gate_view, lookalike_key
 from app.risk import gate
 from app.risk.exposure import GateView, capacity_nano, capped_price_units, price_cap_units
@@ -57,10 +58,11 @@ class Wanted:
 def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Approval:
     """Gate, then plan, or prepare what is worth sending away; raises OrderRefused. Writes nothing.
 
-    An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan.
+    An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan. So is one
+    with a quote_pool, whose market no other process has.
     """
     away = ctx.world.away
-    if away is None or needs_single_venue(order):
+    if away is None or needs_single_venue(order) or order.quote_pool is not None:
         return approve_and_plan(ctx, order, view)
     request, cap_units = _first_request(ctx, order, view)
     books = ctx.market(order.symbol)[0]
@@ -81,7 +83,7 @@ def _first_request(ctx: Context, order: ParentOrder, view: GateView) -> tuple[Pl
 def approve_and_plan(ctx: Context, order: ParentOrder, view: GateView) -> Approval:
     """Gate, then plan; raises OrderRefused. Writes nothing."""
     request, cap_units = _first_request(ctx, order, view)
-    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if needs_single_venue(order) and not _fills_alone(view, planned):
         code = Code.FOK_NO_SINGLE_VENUE if order.time_in_force is TimeInForce.FOK else Code.NOT_ATOMIC
         pointer = "/time_in_force" if order.time_in_force is TimeInForce.FOK else "/require_full_fill"
@@ -263,20 +265,23 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     if gate.is_halted(order, ctx.ledger.kills):
         _wait_or_end(ctx, parent, "kill_switch", has_live=has_live)
         return
-    if not _crosses(ctx, order, cap_units):
+    if order.quote_pool is None and not _crosses(ctx, order, cap_units):
         _wait_or_end(ctx, parent, UnallocatedCode.BEYOND_LIMIT, has_live=has_live)
         return
-    view = gate_view(ctx, order, parent.mode, parent=parent)
-    if view.account.limits is None or not view.eligible:
+    view = with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent)
+    if view.account.limits is None or not (view.eligible or (view.pool is not None and view.pool.instruments)):
         _wait_or_end(ctx, parent, UnallocatedCode.NO_VENUE, has_live=has_live)
         return
     wanted = Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano)
     request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
-    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if not planned.plan.allocations:
         _wait_or_end(ctx, parent, planned.plan.unallocated_code or "", has_live=has_live)
         return
-    if not any(_affordable_lots(ctx, parent, allocation) for allocation in planned.plan.allocations):
+    conversions = planned.plan.conversions
+    if not any(
+        _affordable_lots(ctx, parent, a, destination(ctx, parent, a, conversions)) for a in planned.plan.allocations
+    ):
         _wait_or_end(ctx, parent, UnallocatedCode.BELOW_LOT, has_live=has_live)
         return
     _write_wave(ctx, parent, planned)
@@ -347,7 +352,7 @@ def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     killed = frozenset(ctx.ledger.kills)
     symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
     for allocation in planned.plan.allocations:
-        child = _child(ctx, parent, allocation)
+        child = _child(ctx, parent, allocation, destination(ctx, parent, allocation, planned.plan.conversions))
         if child.qty_lots <= 0:
             continue
         try:
@@ -359,14 +364,15 @@ def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
             raise InvariantBroken(
                 order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
             ) from refusal
-        ctx.emit(ChildSending(parent.account, child, approved.limits_version, planned.plan.mid_half_units))
+        is_own = child.symbol == symbol.name
+        mid_half_units = planned.plan.mid_half_units if is_own else ctx.mid_half_units(child.symbol)
+        ctx.emit(ChildSending(parent.account, child, approved.limits_version, mid_half_units))
         ctx.turn.commands.append(SendChild(approved))
 
 
-def _child(ctx: Context, parent: ParentRecord, allocation: Allocation) -> ChildOrder:
-    order = parent.accepted.order
-    venue = ctx.world.universe.venues[allocation.venue]
-    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
+def _child(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> ChildOrder:
+    order, listing = parent.accepted.order, to.listing
+    venue = ctx.world.universe.venues[listing.venue]
     client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
     return ChildOrder(
         child_id=f"chd_{client_id}",
@@ -374,32 +380,31 @@ def _child(ctx: Context, parent: ParentRecord, allocation: Allocation) -> ChildO
         order_id=parent.order_id,
         account=parent.account,
         wave=parent.n_waves,
-        venue=allocation.venue,
-        symbol=order.symbol,
+        venue=listing.venue,
+        symbol=listing.symbol,
         side=order.side,
         time_in_force=TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC,
-        price_ticks=allocation.limit_ticks,
-        qty_lots=_affordable_lots(ctx, parent, allocation),
+        price_ticks=to.limit_ticks,
+        qty_lots=_affordable_lots(ctx, parent, allocation, to),
         tick_units=listing.tick_units,
         lot_units=listing.lot_units,
         deadline_ts_ns=ctx.now_ns + venue.request_deadline_ns,
     )
 
 
-def _affordable_lots(ctx: Context, parent: ParentRecord, allocation: Allocation) -> int:
+def _affordable_lots(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> int:
     """A buyer's notional is never exceeded, not even at each child's worst price; 0 below the venue's minimums."""
-    order = parent.accepted.order
+    order, listing = parent.accepted.order, to.listing
     symbol = ctx.world.universe.symbols[order.symbol]
-    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
-    cap_nano = ctx.world.child_cap_nano.get(allocation.venue)
+    cap_nano = ctx.world.child_cap_nano.get(listing.venue)
     if cap_nano is not None:
         return _capped_lots(ctx, parent, allocation, cap_nano)
     if order.notional_nano is None or order.side is Side.SELL:
         return allocation.qty_lots
     left_nano = remaining_notional_nano(parent, symbol) or 0
-    lot_nano = max(1, symbol.notional_nano(allocation.limit_ticks * listing.tick_units, listing.lot_units))
+    lot_nano = max(1, symbol.notional_nano(to.limit_units, listing.lot_units))
     lots = min(allocation.qty_lots, left_nano // lot_nano)
-    is_sized = lots >= listing.min_qty_lots and lots * lot_nano >= listing.min_notional_nano
+    is_sized = lots >= listing.min_qty_lots and lots * lot_nano >= to.least_nano
     return lots if is_sized else 0
 
 

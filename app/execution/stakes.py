@@ -55,7 +55,7 @@ def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
         open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0),
         n_open_orders=len(ledger.open_by_account.get(account, ())),
         open_notional_nano=committed.open_notional_nano.get(account, 0),
-        venue_exposure_nano=_venue_exposure(ctx, account, symbol, positions),
+        venue_exposure_nano=venue_exposure_nano(ctx, account, symbol),
     )
 
 
@@ -70,12 +70,14 @@ def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str
     }
 
 
-def _venue_exposure(ctx: Context, account: str, symbol: Symbol, positions: dict[str, int]) -> dict[str, int]:
+def venue_exposure_nano(ctx: Context, account: str, symbol: Symbol) -> dict[str, int]:
+    """Venue -> quote notional of the account's position in `symbol` there, at the mid, and of what is in flight."""
     mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
-    flying = ctx.committed().flying_nano
+    flying, positions = ctx.committed().flying_nano, ctx.ledger.positions
     return {
-        venue: symbol.notional_nano(mid_units, abs(units)) + flying.get((account, venue, symbol.name), 0)
-        for venue, units in positions.items()
+        venue: symbol.notional_nano(mid_units, abs(positions.get((account, venue, symbol.name), 0)))
+        + flying.get((account, venue, symbol.name), 0)
+        for venue in ctx.world.universe.listings(symbol.name)
     }
 
 

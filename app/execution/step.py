@@ -27,6 +27,7 @@ from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
+from app.execution.pooling import with_pool
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.stakes import gate_view
 from app.risk import gate
@@ -63,7 +64,7 @@ class Core:
         """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
         memory = Memory(commitments=self.memory.commitments, unreachable=self.memory.unreachable)
         ctx = Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn())
-        view = gate_view(ctx, order, mode)
+        view = with_pool(ctx, gate_view(ctx, order, mode), None)
         checks = gate.preview(view)
         planned, cap_units = None, 0
         if all(check.refusal is None for check in checks):
@@ -76,7 +77,10 @@ class Core:
 
     def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""
-        if any(target in self.ledger.kills for target in gate.kill_targets(child)):
+        parent = self.ledger.parents.get(child.order_id)
+        own_symbol = parent.accepted.order.symbol if parent is not None else child.symbol
+        targets = (*gate.kill_targets(child), (KillScope.SYMBOL, own_symbol))
+        if any(target in self.ledger.kills for target in targets):
             return "kill_switch"
         if child.venue in self.memory.unreachable:
             return "venue_unavailable"
@@ -124,7 +128,7 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
     known = ctx.ledger.by_client_id.get((order.account, order.client_order_id))
     if known is not None:
         return _replay(ctx, order, *known)
-    view = gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account))
+    view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account)), None)
     try:
         approval = approve_or_prepare(ctx, order, view)
     except OrderRefused as refusal:

@@ -330,7 +330,7 @@ def max_position(view: GateView) -> OrderRefused | None:
     limits, account, order = view.account.limits, view.account, view.order
     assert limits is not None
     open_units = account.open_buy_units if order.side is Side.BUY else account.open_sell_units
-    position_units = sum(account.position_units.values())
+    position_units = sum(account.position_units.values()) + (view.pool.position_units if view.pool else 0)
     worst_units = order.side.sign * position_units + open_units + order_qty_units(view)
     value = qty_nano(view.symbol, max(0, worst_units))
     if value > limits.max_position_nano:
@@ -352,6 +352,8 @@ def insufficient_balance(view: GateView) -> OrderRefused | None:
     free_nano = sum(max(0, view.account.free_nano.get((v, account_currency), 0)) for v in view.eligible)
     if view.symbol.fungible.is_inverse:
         free_nano = free_nano * view.reference.mid_half_units // (2 * 10**view.symbol.price_scale)
+    if view.pool is not None:
+        free_nano += view.pool.free_nano
     if needed_nano > free_nano:
         return OrderRefused(
             RefusalCode.INSUFFICIENT_BALANCE,
@@ -366,6 +368,8 @@ def insufficient_balance(view: GateView) -> OrderRefused | None:
 def credit_limit(view: GateView) -> OrderRefused | None:
     """P21: no eligible venue has both balance and credit left."""
     if any(venue_capacity_nano(view, venue) for venue in view.eligible):
+        return None
+    if view.pool is not None and any(view.pool.capacity_nano.values()):
         return None
     limits = view.account.limits
     assert limits is not None

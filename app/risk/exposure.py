@@ -11,6 +11,7 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
+from app.domain.quote_pool import Conversion
 from app.domain.units import NANO_SCALE
 from app.risk.reference import Reference
 
@@ -37,6 +38,24 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolView:
+    """What an order's quote_pool opens now; sources are named as `quote_pool.source_of` does.
+
+    `conversions`: by symbol, of those that are open. `instruments`: source -> the listing as its venue has it.
+    `capacity_nano` as the function of that name, in the order's quote (or base) and beyond what the order's own
+    listings may take of what they share. `free_nano`: what the pool adds to the balances that could pay for the order.
+    `position_units`: what the account holds in the pool's symbols.
+    """
+
+    conversions: Mapping[str, Conversion]
+    instruments: Mapping[str, Instrument]
+    barred: Mapping[str, Exclusion]
+    capacity_nano: Mapping[str, int]
+    free_nano: int
+    position_units: int
+
+
+@dataclass(frozen=True, slots=True)
 class GateView:
     """One order, its market and its account at one instant: everything a check may look at.
 
@@ -57,6 +76,7 @@ class GateView:
     lookalike_id: str
     eligible: tuple[str, ...]
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
+    pool: PoolView | None = None
     # What most checks ask for, worked out once: see the functions of these names.
     _price_cap_units: int = field(init=False, repr=False)
     _worst_price_units: int = field(init=False, repr=False)

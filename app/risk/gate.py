@@ -73,24 +73,27 @@ def approve_child(
 ) -> Approved[ChildOrder]:
     """The child, approved, or OrderRefused: kill switches, price cap, and never more than the parent asked for.
 
-    A bound that the plan breaks here is our own bug.
+    A bound that the plan breaks here is our own bug. `symbol` is the parent's: a child in another quote currency is
+    held against it at its wave's rate, rounded against the child.
     """
     for scope, target in kill_targets(child):
         if (scope, target) in killed:
             raise OrderRefused(RefusalCode.TRADING_HALTED, limit=scope.value, value=target or "all")
-    cap_units = parent.accepted.price_cap_units
-    if cap_units and child.side.sign * (child.price_units - cap_units) > 0:
-        raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(child.price_units))
+    cap_units, price_units = parent.accepted.price_cap_units, _price_in_quote(parent, symbol, child)
+    if cap_units and child.side.sign * (price_units - cap_units) > 0:
+        raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(price_units))
     if place.cap_nano is not None:
-        price_units = capped_price_units(child.price_units, child.side, place.mid_half_units)
-        value_nano = symbol.notional_nano(price_units, child.qty_units)
+        judged_units = capped_price_units(price_units, child.side, place.mid_half_units)
+        value_nano = symbol.notional_nano(judged_units, child.qty_units)
         if value_nano > place.cap_nano or not is_in_dollars(symbol):
             raise OrderRefused(RefusalCode.CREDIT_LIMIT, limit=str(place.cap_nano), value=str(value_nano))
     order = parent.accepted.order
     if order.notional_nano is not None and (order.side is Side.BUY or symbol.fungible.is_inverse):
         flying = (c for c in parent.children.values() if not c.state.is_terminal)
-        committed_nano = parent.cum_notional_nano + symbol.notional_nano(child.price_units, child.qty_units)
-        committed_nano += sum(symbol.notional_nano(c.child.price_units, c.leaves_qty_units) for c in flying)
+        committed_nano = parent.cum_notional_nano + symbol.notional_nano(price_units, child.qty_units)
+        committed_nano += sum(
+            symbol.notional_nano(_price_in_quote(parent, symbol, c.child), c.leaves_qty_units) for c in flying
+        )
         if committed_nano > order.notional_nano:
             raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.notional_nano), value=str(committed_nano))
     if order.qty_units is not None:
@@ -100,6 +103,14 @@ def approve_child(
     if child.qty_lots <= 0 or child.price_ticks <= 0 or child.side is not order.side:
         raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(child.qty_lots), limit="1")
     return Approved(child, place.limits_version, place.seq)
+
+
+def _price_in_quote(parent: ParentRecord, symbol: Symbol, child: ChildOrder) -> int:
+    """A child's limit in units of its parent's symbol."""
+    conversion = parent.conversion(child)
+    if conversion is None:
+        return child.price_units
+    return conversion.price_units(child.price_units, symbol.price_scale, child.side)
 
 
 def readopt_child(fact: ChildSending, seq: int) -> Approved[ChildOrder]:

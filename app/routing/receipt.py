@@ -25,6 +25,7 @@ from app.routing.problem import RouteProblem
 Int64Array = npt.NDArray[np.int64]
 
 MAGIC: Final = b"BXR2"
+POOL_MAGIC: Final = b"BXR3"  # the same, and behind it what a quote_pool's rates and books were
 # The two widths of the head's integers: int64 is enough for all but absurd sums.
 SHORT, LONG = 8, 32
 
@@ -61,7 +62,7 @@ def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome)
     """The receipt's bytes: the same decision gives the same bytes."""
     head = _head(request, outcome)
     if problem is None:
-        return b"".join([*head, b"\0\0"])
+        return b"".join([*head, b"\0\0", *_pool(request, ())])
     n, rivals = problem.n_venues, outcome.alternatives
     names, picks = problem.admitted.listings.names, problem.admitted.picks
     return b"".join(
@@ -73,8 +74,33 @@ def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome)
             *[word_bytes(rival.name) for rival in rivals],
             integers_bytes([rival.objective_nano for rival in rivals]),
             _columns(problem, outcome),
+            *_pool(request, problem.venues),
         ]
     )
+
+
+def _pool(request: PlanRequest, venues: Sequence[str]) -> list[bytes]:
+    """Rates with the quotes that they were read from, and each source's own levels: nothing without a quote_pool."""
+    pool, asked = request.pool, request.approved.value.quote_pool
+    if pool is None or asked is None:
+        return []
+    pieces = [integers_bytes((asked.max_basis_ppm,)), len(asked.currencies).to_bytes(1, "little")]
+    pieces += [*map(text_bytes, asked.currencies), len(pool.conversions).to_bytes(1, "little")]
+    for rate in pool.conversions:
+        pieces += [*map(text_bytes, (rate.symbol, rate.currency, rate.pair))]
+        pieces.append(integers_bytes((rate.price_scale, rate.num, rate.den, rate.pair_scale, int(rate.is_inverse))))
+        pieces.append(len(rate.quotes).to_bytes(1, "little"))
+        for quote in rate.quotes:
+            pieces.append(text_bytes(quote.venue))
+            numbers = (quote.book_seq, quote.age_ns, quote.max_age_ns, quote.bid_units, quote.ask_units)
+            pieces.append(integers_bytes(numbers))
+    order = {rate.symbol: rate_i for rate_i, rate in enumerate(pool.conversions, 1)}
+    for source in venues:
+        levels = pool.own_levels.get(source, ())
+        pieces.append(order[request.instruments[source].symbol].to_bytes(1, "little") if levels else b"\0")
+        pieces.append(len(levels).to_bytes(2, "little"))
+        pieces.append(integers_bytes([number for level in levels for number in level]))
+    return pieces
 
 
 def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
@@ -146,7 +172,8 @@ def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
         finding.estimated_nano,
         int(finding.is_searched),
     )
-    return [MAGIC, text_bytes(request.route_id), _names(symbol), *map(word_bytes, words), integers_bytes(integers)]
+    magic = MAGIC if request.pool is None else POOL_MAGIC
+    return [magic, text_bytes(request.route_id), _names(symbol), *map(word_bytes, words), integers_bytes(integers)]
 
 
 _names: Final = lru_cache(maxsize=1_024)(symbol_bytes)

@@ -59,7 +59,9 @@ class Router:
 
     def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
         """The problem in words where sending it to a route worker pays; None: plan it here."""
-        if not search.may_pay(request, self._known(request), books.price_units.shape[2]):
+        if request.pool is not None or not search.may_pay(
+            request, self._known(request, books), books.price_units.shape[2]
+        ):
             return None
         problem, excluded = self.pose(request, books)
         words = carry.pack(problem) if problem is not None and search.pays(problem) else None
@@ -110,9 +112,9 @@ class Router:
     def _lay(self, request: PlanRequest, books: SymbolBooks) -> Laid:
         """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
         name = request.symbol.name
-        listings = self._known(request)
+        listings = self._known(request, books)
         n_levels = len(listings.venues) * books.price_units.shape[2]
-        workspace = self._workspaces.get(name)
+        workspace = self._workspaces.get(name) if request.pool is None else Workspace(listings, n_levels)
         if workspace is None or not workspace.fits(listings, n_levels):
             workspace = self._workspaces[name] = Workspace(listings, n_levels)
         asked = verify.ask(request, books, listings, workspace)
@@ -141,11 +143,15 @@ class Router:
 
         It has arrays of its own, which no later decision writes.
         """
-        listings, books = self._known(request), plain(books)
+        listings, books = self._known(request, books), plain(books)
         workspace = Workspace(listings, len(listings.venues) * books.price_units.shape[2])
         return _pose(request, books, listings, workspace)
 
-    def _known(self, request: PlanRequest) -> Listings:
+    def _known(self, request: PlanRequest, books: SymbolBooks) -> Listings:
+        """A pool's rows hold its rate of this instant, so they are made and checked anew."""
+        if request.pool is not None:
+            verify.check_pool(request, books)
+            return verify.admit_listings(request)
         listings = self._listings.get(request.symbol.name)
         if listings is None or not listings.are_of(request):
             listings = self._listings[request.symbol.name] = verify.admit_listings(request)
@@ -236,6 +242,7 @@ def _assemble(
         certificate=verify.certify(
             problem, contest.finding, plan.name if plan is not None else greedy.NAME, data, believed
         ),
+        conversions=request.pool.conversions if request.pool is not None else (),
     )
     laws = contest.proof.laws
     judged = dict(zip(problem.venues, laws, strict=True)) if problem is not None and laws is not None else None

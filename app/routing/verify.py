@@ -16,7 +16,7 @@ import numpy.typing as npt
 from app.domain.enums import ContractKind, ExclusionCode, Side, SolveStatus, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.fees import fee_nano
-from app.domain.instrument import Symbol
+from app.domain.instrument import Instrument, Symbol
 from app.domain.plan import (
     MAX_ESTIMATE_PPM,
     Allocation,
@@ -26,6 +26,7 @@ from app.domain.plan import (
     PlanRequest,
     RoutePlan,
 )
+from app.domain.quote_pool import MAX_BASIS_PPM, Conversion, may_pool, rate_of, source_of, venue_of
 from app.domain.units import NANO, PPM, div_up
 from app.kernels import decide, pose, screen
 from app.routing import quick
@@ -85,12 +86,14 @@ _SCREENED: Final = {
 def admit_listings(request: PlanRequest) -> Listings:
     """The request's listings as rows of integers, each checked to be of the symbol's own class and to have its fee.
 
-    Raises InvariantBroken for an instrument of another class, or one without fees: our bug, not the book's.
+    A listing of another class is admitted where the order's quote_pool names its quote and a rate within the order's
+    basis brings it into the symbol's units. Raises InvariantBroken for any other, or for one without fees: our bug, not
+    the book's.
     """
     fees = []
     for venue, listing in request.instruments.items():
         if listing.fungible != request.symbol.fungible or listing.symbol != request.symbol.name:
-            raise InvariantBroken(reason="a problem holds one fungibility class", venue=venue, symbol=listing.symbol)
+            _admit_pooled(request, venue, listing)
         fee = request.fees.get(venue)
         if fee is None or listing.venue != venue:
             raise InvariantBroken(reason="a venue needs its own listing and fee", venue=venue)
@@ -98,6 +101,51 @@ def admit_listings(request: PlanRequest) -> Listings:
             raise InvariantBroken(reason="a fee or minimum that no number of ours can hold", venue=venue)
         fees.append(fee)
     return tabulate(request.symbol, tuple(request.instruments.values()), tuple(fees))
+
+
+def _admit_pooled(request: PlanRequest, source: str, listing: Instrument) -> None:
+    """Raises InvariantBroken unless the order itself opens the listing's class, at a rate that its books bear out."""
+    order, own = request.approved.value, request.symbol.fungible
+    rates = request.pool.conversions if request.pool is not None else ()
+    conversion = next((found for found in rates if found.symbol == listing.symbol), None)
+    if conversion is None or order.quote_pool is None or not may_pool(own, listing.fungible, order.quote_pool):
+        raise InvariantBroken(reason="a problem holds one fungibility class", venue=source, symbol=listing.symbol)
+    if (
+        source != source_of(venue_of(source), listing.symbol)
+        or conversion.currency != listing.fungible.quote
+        or listing.tick_units != 1
+        or not is_borne_out(conversion, order.side)
+        or conversion.basis_ppm > min(order.quote_pool.max_basis_ppm, MAX_BASIS_PPM)
+    ):
+        raise InvariantBroken(reason="a rate that the order does not allow or no book bears out", venue=source)
+
+
+def is_borne_out(conversion: Conversion, side: Side) -> bool:
+    """Whether the rate is the best of its own quotes, all of them fresh and of books that may be believed."""
+    best = rate_of(conversion.quotes, side, conversion.pair_scale, is_inverse=conversion.is_inverse)
+    is_fresh = all(
+        q.book_seq > 0 and q.age_ns <= q.max_age_ns and 0 < q.bid_units < q.ask_units for q in conversion.quotes
+    )
+    return is_fresh and best == (conversion.num, conversion.den) and conversion.num > 0 < conversion.den
+
+
+def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
+    """Raises InvariantBroken where a source's routed side is not its own levels at its rate: our bug again."""
+    if request.pool is None:
+        return
+    side, side_i = request.approved.value.side, int(request.approved.value.side is Side.BUY)
+    rates = {conversion.symbol: conversion for conversion in request.pool.conversions}
+    for source, own_levels in request.pool.own_levels.items():
+        row, conversion = books.venues.index(source), rates[request.instruments[source].symbol]
+        found: dict[int, int] = {}
+        for own_price, qty in own_levels:
+            price = conversion.price_units(own_price, request.symbol.price_scale, side)
+            if price > 0:
+                found[price] = found.get(price, 0) + qty
+        n = int(books.n_levels[row, side_i])
+        told = zip(books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist(), strict=True)
+        if list(found.items()) != list(told):
+            raise InvariantBroken(reason="a source's book is not its own levels at the rate", venue=source)
 
 
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
@@ -141,8 +189,8 @@ def _are_wanted(request: PlanRequest, venues: Sequence[str]) -> list[int] | int:
     if not (barred or wanted.include or wanted.exclude):
         return 1
     return [
-        int(venue not in barred and venue not in wanted.exclude and (not wanted.include or venue in wanted.include))
-        for venue in venues
+        int(source not in barred and venue not in wanted.exclude and (not wanted.include or venue in wanted.include))
+        for source, venue in zip(venues, map(venue_of, venues), strict=True)
     ]
 
 
@@ -199,9 +247,9 @@ def _reason(request: PlanRequest, books: SymbolBooks, place: tuple[str, int, int
     wanted = request.approved.value.venues
     if venue in request.barred:
         return None
-    if venue in wanted.exclude:
+    if venue_of(venue) in wanted.exclude:
         return Exclusion(venue, ExclusionCode.EXCLUDED_BY_ORDER)
-    if wanted.include and venue not in wanted.include:
+    if wanted.include and venue_of(venue) not in wanted.include:
         return Exclusion(venue, ExclusionCode.NOT_INCLUDED)
     if code == screen.USABLE:
         return None

@@ -48,6 +48,9 @@ def body_hash(order: ParentOrder) -> str:
         order.decision_price_units,
         order.tags,
     ]
+    if order.quote_pool is not None:  # an order without one keeps the hash that it always had
+        pool = order.quote_pool
+        asked.append([sorted(pool.currencies), pool.max_basis_ppm, pool.carrier])
     return hashlib.sha256(orjson.dumps(asked)).hexdigest()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, Event, Fact, RoutePlanned
+from app.domain.events import EVENT_TYPES, Event, Fact, OrderAccepted, RoutePlanned
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
@@ -26,9 +26,13 @@ _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
-    (RoutePlanned.KIND, 1): lambda plain: plain["plan"]["certificate"].update(
-        estimated_nano=0, estimated_low_nano=0, estimated_high_nano=0, is_bound_searched=False
+    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None),
+    (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
+        certificate=plain["plan"]["certificate"]
+        | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},
+        conversions=[],
     ),
+    (RoutePlanned.KIND, 2): lambda plain: plain["plan"].update(conversions=[]),
 }
 
 

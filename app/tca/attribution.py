@@ -17,18 +17,21 @@ of it.
 The reference is the client's decision price, or the mid when the order was received if none was given. The order of
 the steps is a declaration, not a discovery: adding up proves arithmetic, not attribution. A venue that reports one
 average price per child shows its impact inside spread.
+A fill in another quote currency (the order's quote_pool) counts at its wave's rate from step 3 on, so that what the
+currency costs, the half spread of the pair with it, stands in basis and in nothing else; its fee counts at that rate.
 Positive is a cost for buyers and sellers, also of inverse contracts (FungibilityClass.cost_sign).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.enums import Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import ChildFilled, TcaReported
 from app.domain.instrument import Symbol
+from app.domain.quote_pool import Conversion
 from app.domain.records import ParentRecord
 from app.tca.benchmarks import mid_money_nano
 
@@ -56,8 +59,8 @@ def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int)
     side = accepted.order.side
     reference, reference_half = _reference(record)
     approved_half = accepted.approved_mid_half_units or reference_half
-    fills = [f.fill for f in record.fills]
-    parts = _sum_parts(record, symbol, fills, reference_half, approved_half)
+    parts = _sum_parts(record, symbol, reference_half, approved_half)
+    fills = [_charged_in_quote(record, f.fill) for f in record.fills]
     unfilled = _unfilled_qty_units(record, symbol, reference_half)
     closing_half = closing_mid_half_units or approved_half
     sign = symbol.fungible.cost_sign(side)
@@ -119,12 +122,50 @@ def _reference(record: ParentRecord) -> tuple[str, int]:
     return "approved", accepted.approved_mid_half_units
 
 
-def _sum_parts(
-    record: ParentRecord, symbol: Symbol, fills: list[ChildFilled], reference_half: int, approved_half: int
-) -> _Parts:
-    parts = _Parts()
-    touch_units = _touches(record.accepted.order.side, fills)
+def _charged_in_quote(record: ParentRecord, fill: ChildFilled) -> ChildFilled:
+    """The fill with a fee in another quote currency counted in the order's."""
+    conversion = _conversion(record, fill)
+    if conversion is None or fill.fee_currency != conversion.currency:
+        return fill
+    fee, gas = (conversion.in_quote_nano(nano, Side.BUY) for nano in (fill.fee_nano, fill.gas_nano))
+    return replace(fill, fee_nano=fee, gas_nano=gas, fee_currency=record.accepted.order.symbol.partition("/")[2])
+
+
+def _conversion(record: ParentRecord, fill: ChildFilled) -> Conversion | None:
+    child = record.children.get(fill.child_id)
+    return record.conversion(child.child) if child is not None else None
+
+
+def _add_converted(
+    parts: _Parts, own: Symbol, fill: ChildFilled, touch_units: int, rate: tuple[Conversion, Side]
+) -> None:
+    """The stations of a fill in another quote currency that are priced there: own-venue mid, touch, paid.
+
+    `own`: the fill's symbol. Without an own-venue mid, the touch stands in for it.
+    """
+    conversion, side = rate
+    touch_nano = own.money_nano(touch_units, fill.qty_units)
+    has_mid = fill.venue_mid_half_units > 0
+    mid_nano = mid_money_nano(own, fill.venue_mid_half_units, fill.qty_units) if has_mid else touch_nano
+    parts.venue_mid_nano += conversion.in_quote_nano(mid_nano, side)
+    parts.touch_nano += conversion.in_quote_nano(touch_nano, side)
+    parts.paid_nano += conversion.in_quote_nano(fill.money_nano, side)
+
+
+def _sum_parts(record: ParentRecord, symbol: Symbol, reference_half: int, approved_half: int) -> _Parts:
+    parts, fills = _Parts(), [f.fill for f in record.fills]
+    side = record.accepted.order.side
+    touch_units = _touches(side, fills)
     for fill in fills:
+        conversion = _conversion(record, fill)
+        if conversion is not None:
+            class_half = fill.class_mid_half_units or approved_half
+            parts.reference_nano += mid_money_nano(symbol, reference_half, fill.qty_units)
+            parts.approved_nano += mid_money_nano(symbol, approved_half, fill.qty_units)
+            parts.class_mid_nano += mid_money_nano(symbol, class_half, fill.qty_units)
+            own = replace(symbol, price_scale=conversion.price_scale)  # both count quantities alike
+            _add_converted(parts, own, fill, touch_units[fill.child_id], (conversion, side))
+            continue
         child = record.children.get(fill.child_id)
         sent_half = child.mid_half_units if child is not None else 0
         class_half = fill.class_mid_half_units or sent_half or approved_half

@@ -68,7 +68,7 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
     record = await services.reads.order(accepted.fact.account, accepted.fact.order_id)
     payload = order_json(record, symbol)
     if body.response_type is ResponseType.FULL:
-        payload["executions"] = [execution_json(fill, record, symbol) for fill in record.fills]
+        payload["executions"] = _executions(call, record)
         payload["route"] = _routes(call, record, symbol)
     return Reply(payload, status, headers)
 
@@ -150,15 +150,13 @@ async def cancel_orders(call: Call, query: Annotated[CancelAllQuery, Query()]) -
 async def list_children(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
     """Every order that was sent to a venue for this one, oldest first."""
     record = await _record(call, order_id, query)
-    symbol = _symbol(call, record)
-    return {"data": [child_json(child, symbol) for child in record.children.values()]}
+    return {"data": [child_json(child, _own(call, child.child.symbol)) for child in record.children.values()]}
 
 
 async def list_order_executions(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
     """The order's fills, oldest first."""
     record = await _record(call, order_id, query)
-    symbol = _symbol(call, record)
-    return {"data": [execution_json(fill, record, symbol) for fill in record.fills]}
+    return {"data": _executions(call, record)}
 
 
 async def get_order_route(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
@@ -184,7 +182,7 @@ async def resolve_child(
     child = await call.services.admin.resolve(
         record.account, record.order_id, child_id, call.principal.actor, body.evidence
     )
-    return child_json(child, _symbol(call, record))
+    return child_json(child, _own(call, child.child.symbol))
 
 
 async def list_executions(call: Call, query: Annotated[ExecutionsQuery, Query()]) -> Json:
@@ -193,7 +191,7 @@ async def list_executions(call: Call, query: Annotated[ExecutionsQuery, Query()]
     reads = call.services.reads
     symbol = reads.known_symbol(query.symbol, "/query/symbol").name if query.symbol else ""
     page = await reads.executions(account, OrderFilter(symbol), slice_of(query))
-    return page_json(page, lambda row: execution_json(row.fill, row.order, _symbol(call, row.order)))
+    return page_json(page, lambda row: execution_json(row.fill, row.order, _own(call, row.fill.fill.symbol)))
 
 
 def _intake(call: Call, body: OrderBody) -> tuple[ParentOrder, Symbol]:
@@ -210,6 +208,15 @@ async def _record(call: Call, reference: str, query: AccountQuery) -> ParentReco
 
 def _symbol(call: Call, record: ParentRecord) -> Symbol:
     return call.services.engine.universe.symbols[record.accepted.order.symbol]
+
+
+def _own(call: Call, name: str) -> Symbol:
+    """The symbol of a child or fill: with a quote_pool not always its order's."""
+    return call.services.engine.universe.symbols[name]
+
+
+def _executions(call: Call, record: ParentRecord) -> list[Json]:
+    return [execution_json(fill, record, _own(call, fill.fill.symbol)) for fill in record.fills]
 
 
 def _routes(call: Call, record: ParentRecord, symbol: Symbol) -> list[Json]:

@@ -22,6 +22,7 @@ from app.domain.enums import (
     Strategy,
     TimeInForce,
 )
+from app.domain.quote_pool import Carrier
 
 CLIENT_ORDER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 ClientOrderId = Annotated[str, StringConstraints(strict=True, pattern=CLIENT_ORDER_ID_PATTERN)]
@@ -45,6 +46,19 @@ class VenueChoice(Body):
     include: list[Name] = Field(default_factory=list, max_length=64, description="Empty means every venue.")
     exclude: list[Name] = Field(default_factory=list, max_length=64)
     max: Annotated[int, Field(ge=1, le=64), IN_BODY] | None = Field(default=None, description="So many at once.")
+
+
+class PoolBody(Body):
+    """Other quote currencies that may pay for the order. Spot only; each counts in the order's quote at a rate."""
+
+    currencies: list[Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z0-9]{1,16}$")]] = Field(
+        min_length=2, max_length=8, description="Every one that may be used, the symbol's own quote among them."
+    )
+    max_basis_bps: Dec = Field(
+        description="A currency whose rate is further than this from 1 is left out. In 0.01 steps, 100 at most.",
+        examples=["5"],
+    )
+    carrier: Carrier = Field(description="Who has the other currency afterwards; `convert` is not offered.")
 
 
 class OrderBody(Body):
@@ -87,6 +101,7 @@ class OrderBody(Body):
     venues: VenueChoice | None = None
     max_slippage_bps: Dec | None = Field(default=None, description="Against the arrival mid, in 0.01 steps.")
     require_full_fill: Bool = False
+    quote_pool: PoolBody | None = Field(default=None, description="Absent: the symbol's own quote currency only.")
     decision_at: Time | None = Field(default=None, description="When the desk decided: the start of the delay cost.")
     decision_price: Dec | None = None
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=16)
@@ -103,6 +118,14 @@ class OrderVenues(Answer):
     include: list[str]
     exclude: list[str]
     max: int | None
+
+
+class OrderPool(Answer):
+    """The order's quote_pool as it stands."""
+
+    currencies: list[str]
+    max_basis_bps: Dec
+    carrier: Carrier
 
 
 class Fee(Answer):
@@ -145,6 +168,7 @@ class Order(Answer):
     venues: OrderVenues
     max_slippage_bps: Dec | None
     require_full_fill: bool
+    quote_pool: OrderPool | None = Field(default=None, description="Only where the order has one.")
     decision_at: Time | None
     decision_price: Dec | None
     tags: dict[str, str]

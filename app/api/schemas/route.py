@@ -68,9 +68,10 @@ class Allocation(Answer):
 
 
 class Excluded(Answer):
-    """An enabled venue that got nothing."""
+    """An enabled venue that got nothing; `symbol` where its listing in another quote currency is meant."""
 
     venue: str
+    symbol: str | None = None
     code: ExclusionCode
     detail: str
     limit: str
@@ -98,6 +99,7 @@ class Saving(Answer):
 
 class BookSeen(Answer):
     venue: str
+    symbol: str | None = Field(default=None, description="Only where it is another quote currency's.")
     book_seq: int
     age_ms: Dec
 
@@ -124,6 +126,24 @@ class PlanCertificate(Answer):
     receipt_sha256: str
 
 
+class RateBook(Answer):
+    venue: str
+    book_seq: int
+    age_ms: Dec
+    bid: Dec
+    ask: Dec
+
+
+class RateUsed(Answer):
+    """What one unit of another quote currency counts in the order's, from our own books of the pair."""
+
+    symbol: str
+    currency: str
+    rate: Dec = Field(description="To 1e-9; the receipt has the exact ratio.")
+    pair: str
+    books: list[RateBook]
+
+
 class Route(Answer):
     """One wave's decision. `requested` = `allocated` + `unallocated`; each enabled venue appears exactly once."""
 
@@ -146,6 +166,7 @@ class Route(Answer):
     alternatives: list[RouteAlternative]
     savings: list[Saving]
     certificate: PlanCertificate
+    conversions: list[RateUsed] | None = Field(default=None, description="Only where a quote_pool opened a currency.")
 
 
 class RouteList(Answer):

@@ -29,6 +29,11 @@ def event_json(item: StreamItem, universe: Universe) -> Json:
     """The fact, what it means in FIX's words, and where its order stood right after it."""
     event, view = item.fact.event, item.order
     symbol = universe.symbols[view.accepted.order.symbol] if view is not None else None
+    own = symbol
+    if isinstance(event, ev.ChildFilled):
+        own = universe.symbols[event.symbol]
+    elif isinstance(event, ev.ChildSending):
+        own = universe.symbols[event.child.symbol]
     return {
         "seq": item.fact.account_seq,
         "ts": time_text(item.fact.ts_ns),
@@ -43,7 +48,7 @@ def event_json(item: StreamItem, universe: Universe) -> Json:
             if view is not None and symbol and view.leaves_qty_units is not None
             else None
         ),
-        "data": _data(item, event, symbol, universe),
+        "data": _data(item, event, own, universe),
     }
 
 
@@ -62,6 +67,10 @@ def _data(item: StreamItem, event: Event, symbol: Symbol | None, universe: Unive
                 "qty": decimal_text(event.child.qty_units, symbol.qty_scale),
             }
             return _members(event, symbol) | {"child": child}
+        case ev.ChildFilled() if item.order is not None:
+            order_symbol = universe.symbols[item.order.accepted.order.symbol]
+            class_mid = mid_or_none(event.class_mid_half_units, order_symbol.price_scale)
+            return _members(event, symbol) | {"class_mid": class_mid}
         case _:
             return _members(event, symbol)
 

@@ -73,7 +73,7 @@ def order_json(record: ParentRecord, symbol: Symbol) -> Json:
 
 
 def child_json(record: ChildRecord, symbol: Symbol) -> Json:
-    """One order to one venue."""
+    """One order to one venue; `symbol` is the child's own."""
     child = record.child
     return {
         "child_id": child.child_id,
@@ -100,7 +100,7 @@ def child_json(record: ChildRecord, symbol: Symbol) -> Json:
 
 
 def execution_json(fill: FillRecord, parent: ParentRecord, symbol: Symbol) -> Json:
-    """One fill of `parent`."""
+    """One fill of `parent`; `symbol` is the fill's own."""
     event = fill.fill
     child = parent.children.get(event.child_id)
     order = parent.accepted.order
@@ -157,6 +157,20 @@ def _asked(fact: OrderAccepted, symbol: Symbol) -> Json:
         "decision_price": price_or_none(order.decision_price_units, symbol.price_scale),
         "tags": dict(order.tags),
         "mode": fact.mode.value,
+    } | _quote_pool(order)
+
+
+def _quote_pool(order: ParentOrder) -> Json:
+    """The member of an order that has one; other orders read as they always did."""
+    pool = order.quote_pool
+    if pool is None:
+        return {}
+    return {
+        "quote_pool": {
+            "currencies": list(pool.currencies),
+            "max_basis_bps": bps_of_ppm(pool.max_basis_ppm),
+            "carrier": pool.carrier.value,
+        }
     }
 
 

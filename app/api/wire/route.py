@@ -16,9 +16,10 @@ from app.api.wire.text import (
 )
 from app.domain.enums import ExclusionCode
 from app.domain.errors import OrderRefused
-from app.domain.instrument import Instrument, Symbol
+from app.domain.instrument import Symbol
 from app.domain.plan import Allocation, Exclusion, RoutePlan
-from app.domain.units import decimal_text
+from app.domain.quote_pool import symbol_of, venue_of
+from app.domain.units import NANO_SCALE, decimal_text, div_half_even
 from app.domain.universe import Universe
 
 Json = dict[str, Any]
@@ -32,6 +33,7 @@ _MEASURED = {
     ExclusionCode.INSUFFICIENT_BALANCE: "{value} is the least it takes, {limit} is free there",
     ExclusionCode.CREDIT_LIMIT: "{value} used of {limit}",
     ExclusionCode.MAX_VENUES: "{value} venues are in the plan, the order allows {limit}",
+    ExclusionCode.QUOTE_BASIS: "its quote currency is {value} from par, the order's quote_pool allows {limit}",
     ExclusionCode.DEARER: "its all-in price is {value}, the dearest that the plan pays is {limit}",
 }
 _DETAILS = {
@@ -43,6 +45,8 @@ _DETAILS = {
     ExclusionCode.BOOK_GAP: "a gap in its book's sequence",
     ExclusionCode.EMPTY_SIDE: "nothing on the side needed",
     ExclusionCode.PENDING_UNKNOWN: "a child there has an unknown outcome",
+    ExclusionCode.NO_QUOTE_RATE: "no fresh book of ours says what its quote currency is worth",
+    ExclusionCode.QUOTE_SCALE: "its symbol counts quantities in other units than the order's",
     ExclusionCode.UNREACHABLE: "does not answer, or just rejected a child of this order",
 }
 
@@ -92,14 +96,44 @@ def route_json(plan: RoutePlan, symbol: Symbol, universe: Universe, order_id: st
             "gas": gas,
             "model_adjustment": "0",
         },
-        "allocations": [
-            _allocation(a, plan, symbol, universe.instruments[(a.venue, plan.symbol)])
-            for a in sorted(plan.allocations, key=lambda a: a.rank)
-        ],
-        "excluded": [_exclusion(x, symbol) for x in plan.excluded],
+        "allocations": [_allocation(a, plan, symbol, universe) for a in sorted(plan.allocations, key=lambda a: a.rank)],
+        "excluded": [_exclusion(x, symbol) | _of_pool(x.venue) for x in plan.excluded],
         "alternatives": _alternatives(plan, symbol, base_nano),
         "savings": _savings(plan, base_nano, universe),
         "certificate": _certificate(plan, symbol, base_nano),
+    } | _conversions(plan)
+
+
+def _of_pool(source: str) -> Json:
+    """The member that tells a venue's listing in another quote currency from its listing of the order's own symbol."""
+    symbol = symbol_of(source, "")
+    return {"symbol": symbol} if symbol else {}
+
+
+def _conversions(plan: RoutePlan) -> Json:
+    """The member of a plan whose order's quote_pool opened another currency."""
+    if not plan.conversions:
+        return {}
+    return {
+        "conversions": [
+            {
+                "symbol": rate.symbol,
+                "currency": rate.currency,
+                "rate": decimal_text(div_half_even(rate.num * 10**NANO_SCALE, rate.den), NANO_SCALE),
+                "pair": rate.pair,
+                "books": [
+                    {
+                        "venue": quote.venue,
+                        "book_seq": quote.book_seq,
+                        "age_ms": ms_text(quote.age_ns),
+                        "bid": decimal_text(quote.bid_units, rate.pair_scale),
+                        "ask": decimal_text(quote.ask_units, rate.pair_scale),
+                    }
+                    for quote in rate.quotes
+                ],
+            }
+            for rate in plan.conversions
+        ]
     }
 
 
@@ -115,19 +149,21 @@ def check_json(code: str, refusal: OrderRefused | None) -> Json:
     }
 
 
-def _allocation(allocation: Allocation, plan: RoutePlan, symbol: Symbol, listing: Instrument) -> Json:
-    sign = symbol.fungible.cost_sign(plan.side)
+def _allocation(allocation: Allocation, plan: RoutePlan, symbol: Symbol, universe: Universe) -> Json:
+    """All of it in the order's quote, also where `symbol` says that the child is in another one."""
+    sign, venue, name = symbol.fungible.cost_sign(plan.side), venue_of(allocation.venue), plan.symbol
+    tick_units = 1 if venue != allocation.venue else universe.instruments[(venue, name)].tick_units
     base_nano = money_at_mid(symbol, plan.mid_half_units, allocation.qty_units)
     price_nano = sign * (abs(allocation.money_nano) - base_nano) if base_nano else 0
     (price, fee, gas), total = bps_split((price_nano, allocation.fee_nano, allocation.fixed_nano), base_nano)
     return {
         "rank": allocation.rank + 1,
-        "venue": allocation.venue,
-        "symbol": plan.symbol,
+        "venue": venue,
+        "symbol": symbol_of(allocation.venue, name),
         "qty": decimal_text(allocation.qty_units, symbol.qty_scale),
         "expected_price": average_price(symbol, allocation.money_nano, allocation.qty_units),
         "worst_price": decimal_text(allocation.worst_price_units, symbol.price_scale),
-        "limit_price": decimal_text(allocation.limit_ticks * listing.tick_units, symbol.price_scale),
+        "limit_price": decimal_text(allocation.limit_ticks * tick_units, symbol.price_scale),
         "fee": money(allocation.fee_nano),
         "cost_bps": {"price": price, "fee": fee, "gas": gas, "total": total},
         "reason": "lowest_all_in",
@@ -142,7 +178,7 @@ def _exclusion(exclusion: Exclusion, symbol: Symbol) -> Json:
     if code in _MEASURED and (exclusion.limit or exclusion.value):
         limit, value = _measure(code, exclusion.limit, symbol), _measure(code, exclusion.value, symbol)
         detail = _MEASURED[code].format(limit=limit, value=value)
-    return {"venue": exclusion.venue, "code": code.value, "detail": detail, "limit": limit, "value": value}
+    return {"venue": venue_of(exclusion.venue), "code": code.value, "detail": detail, "limit": limit, "value": value}
 
 
 def _measure(code: ExclusionCode, number: int, symbol: Symbol) -> str:
@@ -156,6 +192,8 @@ def _measure(code: ExclusionCode, number: int, symbol: Symbol) -> str:
             return f"{decimal_text(number, symbol.qty_scale)} {symbol.qty_currency}"
         case ExclusionCode.MAX_VENUES:
             return str(number)
+        case ExclusionCode.QUOTE_BASIS:
+            return f"{decimal_text(number, 2)} bps"
         case ExclusionCode.DEARER:
             return f"{money(number)} {symbol.money_currency}"
         case _:
@@ -172,7 +210,7 @@ def _alternatives(plan: RoutePlan, symbol: Symbol, base_nano: int) -> list[Json]
         rows.append(
             {
                 "name": rival.name,
-                "venue": rival.venue or None,
+                "venue": venue_of(rival.venue) or None,
                 "qty": decimal_text(rival.qty_units, symbol.qty_scale),
                 "n_venues": rival.n_venues,
                 "total_bps": bps_or_none(rival_nano, base_nano) if is_comparable else None,
@@ -182,7 +220,7 @@ def _alternatives(plan: RoutePlan, symbol: Symbol, base_nano: int) -> list[Json]
 
 
 def _savings(plan: RoutePlan, base_nano: int, universe: Universe) -> list[Json]:
-    is_simulated = any(universe.venues[a.venue].is_simulated for a in plan.allocations)
+    is_simulated = any(universe.venues[venue_of(a.venue)].is_simulated for a in plan.allocations)
     rows = []
     for rival in plan.alternatives:
         bps = bps_or_none(rival.cost_nano - plan.certificate.objective_nano, base_nano)
@@ -205,7 +243,11 @@ def _certificate(plan: RoutePlan, symbol: Symbol, base_nano: int) -> Json:
         "estimated_low": money(proof.estimated_low_nano),
         "estimated_high": money(proof.estimated_high_nano),
         "estimated_terms": [{"name": name, "bps": decimal_text(ubps, 6)} for name, ubps in proof.estimated_terms],
-        "books": [{"venue": use.venue, "book_seq": use.book_seq, "age_ms": ms_text(use.age_ns)} for use in proof.books],
+        "books": [
+            {"venue": venue_of(use.venue), "book_seq": use.book_seq, "age_ms": ms_text(use.age_ns)}
+            | _of_pool(use.venue)
+            for use in proof.books
+        ],
         "receipt_sha256": proof.receipt_sha256,
     }
 
