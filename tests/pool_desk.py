@@ -10,12 +10,14 @@ from app.domain.fees import FeeTier
 from app.domain.fills import ReportKind
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.orders import ChildOrder, ParentOrder
+from app.domain.plan import Planned, PlanRequest
 from app.domain.quote_pool import Carrier, QuotePool
 from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.domain.venue import Venue
 from app.execution import inputs as inp
-from app.shm.books import BookBoard
+from app.routing.router import Router
+from app.shm.books import BookBoard, SymbolBooks
 from tests.worlds import BTC_USDT, LIMITS, MS, Desk, make_core, make_order
 
 
@@ -112,6 +114,31 @@ def put_books(desk: PoolDesk, pair: str = "USDC/USDT") -> None:
     else:
         desk.put("b", pair, ((100_000, 10**9),), ((100_011, 10**9),))
         desk.put("c", pair, ((99_999, 10**9),), ((100_010, 10**9),))
+
+
+@dataclass
+class Listener:
+    """The planner, with what it was asked last."""
+
+    request: PlanRequest | None = None
+    books: SymbolBooks | None = None
+    planned: Planned | None = None
+
+    def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned:
+        self.request, self.books = request, books
+        self.planned = Router().plan(request, books)
+        return self.planned
+
+
+def asked(desk: PoolDesk, order: ParentOrder) -> tuple[PlanRequest, SymbolBooks, Planned]:
+    """What a planner is asked for `order` now, and what it answers."""
+    listener = Listener()
+    desk.core.world = replace(desk.core.world, planner=listener)
+    desk.core.preview(order, Mode.PAPER, desk.now_ns)
+    assert listener.request is not None
+    assert listener.books is not None
+    assert listener.planned is not None
+    return listener.request, listener.books, listener.planned
 
 
 def pool_order(**changes: object) -> ParentOrder:

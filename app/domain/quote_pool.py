@@ -51,7 +51,7 @@ class RateQuote:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What one unit of `currency` counts in the order's quote: `num` / `den`, for listings of `symbol`.
+    """What `currency` counts in an order's quote: `quote_units` of that for `currency_units`; for listings of `symbol`.
 
     `price_scale` is that of `symbol`. `pair` is the symbol of `quotes`, whose prices have `pair_scale`; `is_inverse`:
     it is the order's quote in the other currency, and not the other way about.
@@ -60,8 +60,8 @@ class Conversion:
     symbol: str
     currency: str
     price_scale: int
-    num: int
-    den: int
+    quote_units: int
+    currency_units: int
     pair: str
     pair_scale: int
     is_inverse: bool
@@ -70,22 +70,25 @@ class Conversion:
     @property
     def basis_ppm(self) -> int:
         """How far the rate is from par, rounded away from it."""
-        return div_up(abs(self.num - self.den) * PPM, self.den)
+        return div_up(abs(self.quote_units - self.currency_units) * PPM, self.currency_units)
 
     def price_units(self, price_units: int, scale: int, side: Side) -> int:
         """A price of `symbol` in the order's quote at `scale`: a buyer's never too low, a seller's never too high."""
-        over, under = price_units * self.num * 10**scale, self.den * 10**self.price_scale
+        over, under = price_units * self.quote_units * 10**scale, self.currency_units * 10**self.price_scale
         return div_up(over, under) if side is Side.BUY else over // under
 
     def own_ticks(self, price_units: int, scale: int, side: Side, tick_units: int) -> int:
         """The worst tick of a listing of `symbol` that is no worse than a price in the order's quote at `scale`."""
-        over, under = price_units * self.den * 10**self.price_scale, self.num * 10**scale * tick_units
+        over, under = (
+            price_units * self.currency_units * 10**self.price_scale,
+            self.quote_units * 10**scale * tick_units,
+        )
         return over // under if side is Side.BUY else div_up(over, under)
 
     def in_quote_nano(self, amount_nano: int, side: Side) -> int:
         """An amount of `currency` as the order's cost counts it: a buyer's rounded up, a seller's down."""
-        over = amount_nano * self.num
-        return div_up(over, self.den) if side is Side.BUY else over // self.den
+        over = amount_nano * self.quote_units
+        return div_up(over, self.currency_units) if side is Side.BUY else over // self.currency_units
 
 
 def source_of(venue: str, symbol: str) -> str:

@@ -88,7 +88,11 @@ def _pool(request: PlanRequest, venues: Sequence[str]) -> list[bytes]:
     pieces += [*map(text_bytes, asked.currencies), len(pool.conversions).to_bytes(1, "little")]
     for rate in pool.conversions:
         pieces += [*map(text_bytes, (rate.symbol, rate.currency, rate.pair))]
-        pieces.append(integers_bytes((rate.price_scale, rate.num, rate.den, rate.pair_scale, int(rate.is_inverse))))
+        pieces.append(
+            integers_bytes(
+                (rate.price_scale, rate.quote_units, rate.currency_units, rate.pair_scale, int(rate.is_inverse))
+            )
+        )
         pieces.append(len(rate.quotes).to_bytes(1, "little"))
         for quote in rate.quotes:
             pieces.append(text_bytes(quote.venue))

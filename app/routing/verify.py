@@ -126,7 +126,11 @@ def is_borne_out(conversion: Conversion, side: Side) -> bool:
     is_fresh = all(
         q.book_seq > 0 and q.age_ns <= q.max_age_ns and 0 < q.bid_units < q.ask_units for q in conversion.quotes
     )
-    return is_fresh and best == (conversion.num, conversion.den) and conversion.num > 0 < conversion.den
+    return (
+        is_fresh
+        and best == (conversion.quote_units, conversion.currency_units)
+        and conversion.quote_units > 0 < conversion.currency_units
+    )
 
 
 def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
@@ -135,8 +139,11 @@ def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
         return
     side, side_i = request.approved.value.side, int(request.approved.value.side is Side.BUY)
     rates = {conversion.symbol: conversion for conversion in request.pool.conversions}
-    for source, own_levels in request.pool.own_levels.items():
-        row, conversion = books.venues.index(source), rates[request.instruments[source].symbol]
+    for source, listing in request.instruments.items():
+        conversion = rates.get(listing.symbol)
+        if conversion is None:
+            continue  # of the order's own symbol, or it would not have been admitted
+        row, own_levels = books.venues.index(source), request.pool.own_levels.get(source, ())
         found: dict[int, int] = {}
         for own_price, qty in own_levels:
             price = conversion.price_units(own_price, request.symbol.price_scale, side)

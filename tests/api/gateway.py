@@ -33,7 +33,7 @@ from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.store.memory import MemoryJournal
 from app.venues.clock import VirtualClock
-from tests.worlds import LIMITS, Desk, flat_book, make_desk, report
+from tests.worlds import LIMITS, VENUES, Desk, flat_book, make_desk, report
 
 ACCOUNTS = ("desk", "rival")
 GOOD = {
@@ -63,7 +63,8 @@ class ToldVenue:
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         self.on_report = on_report
-        on_book(flat_book(self.venue_id, 6_000_000, self.clock.wall_ns(), book_seq=900))
+        if self.venue_id in VENUES:
+            on_book(flat_book(self.venue_id, 6_000_000, self.clock.wall_ns(), book_seq=900))
 
     async def stop(self) -> None:
         pass
@@ -88,8 +89,8 @@ class ToldVenue:
             price_ticks=child.price_ticks,
             qty_lots=lots or child.qty_lots,
             fee_nano=1_000,
-            fee_currency="USDT",
-            mid_half_units=12_000_000,
+            fee_currency=child.symbol.partition("/")[2],
+            mid_half_units=1_199_800 if child.symbol == "BTC/USDC" else 12_000_000,
         )
 
     def tell(self, child: ChildOrder, kind: ReportKind, **more: object) -> None:
@@ -160,9 +161,14 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(history: History | None = None, database: NoDatabase | None = None) -> AsyncIterator[Gateway]:
-    """Accounts `desk` and `rival` with limits and money, and keys: desk, desk_read, desk_trade, rival, operator."""
-    desk = make_desk()
+async def open_gateway(
+    history: History | None = None, database: NoDatabase | None = None, desk: Desk | None = None
+) -> AsyncIterator[Gateway]:
+    """Accounts `desk` and `rival` with limits and money, and keys: desk, desk_read, desk_trade, rival, operator.
+
+    `desk`: another world than three venues of BTC/USDT.
+    """
+    desk = desk or make_desk()
     fund(desk, "rival")
     clock = VirtualClock(desk.now_ns)
     venues = {v: ToldVenue(v, clock) for v in desk.core.world.universe.venues}

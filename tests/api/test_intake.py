@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,8 +13,10 @@ from app.api.errors import InvalidRequest
 from app.api.intake import nearest, parent_order
 from app.api.schemas.order import OrderBody
 from app.api.validate import validate
-from app.domain.enums import OrderType, Remainder, TimeInForce
+from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
+from app.domain.quote_pool import Carrier, QuotePool
 from app.domain.units import decimal_text
+from tests.pool_desk import pool_universe
 from tests.worlds import BTC_USDT, T0_NS, make_universe
 
 UNIVERSE = make_universe()
@@ -110,3 +113,15 @@ def test_a_size_beyond_int64_is_refused():
     with pytest.raises(InvalidRequest) as caught:
         intake(qty="99999999999999999999")
     assert caught.value.errors[0].code == "size"
+
+
+def test_a_quote_pool_is_for_spot_only():
+    """A contract settles in one currency: no pool opens another."""
+    linear = replace(BTC_USDT, fungible=replace(BTC_USDT.fungible, kind=ContractKind.LINEAR))
+    pool = {"currencies": ["USDT", "USDC"], "max_basis_bps": "5", "carrier": "desk"}
+    body = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.1", "quote_pool": pool}
+    with pytest.raises(InvalidRequest) as caught:
+        parent_order(validate(OrderBody, body), linear, pool_universe(), "desk", T0_NS)
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [("/quote_pool", "not_spot")]
+    order = parent_order(validate(OrderBody, body), BTC_USDT, pool_universe(), "desk", T0_NS)
+    assert order.quote_pool == QuotePool(("USDT", "USDC"), 500, Carrier.DESK)

@@ -62,14 +62,14 @@ def test_the_cheaper_dollar_gets_the_order_and_its_children_are_in_their_own_tic
         assert 599_900 < own_price < 600_000
     (rate,) = parent.routes[0][1].plan.conversions
     # A buyer gets the other dollar at the lowest ask of the pair: c's 1.00000.
-    assert (rate.num, rate.den, rate.pair, rate.is_inverse) == (100_000, 100_000, "USDC/USDT", False)
+    assert (rate.quote_units, rate.currency_units, rate.pair, rate.is_inverse) == (100_000, 100_000, "USDC/USDT", False)
     assert {quote.venue for quote in rate.quotes} == {"b", "c"}
 
 
 def test_a_seller_is_paid_at_the_highest_bid_of_the_pair() -> None:
     desk = pool_desk()
     (rate,) = plan_of(desk, sell()).conversions
-    assert (rate.num, rate.den) == (99_990, 100_000)
+    assert (rate.quote_units, rate.currency_units) == (99_990, 100_000)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -77,7 +77,7 @@ def test_the_inverse_pair_says_the_same(side: Side) -> None:
     desk = pool_desk("USDT/USDC")
     (rate,) = plan_of(desk, pool_order(side=side)).conversions
     # Getting USDC is selling USDT at the highest bid; getting rid of it is buying USDT at the lowest ask.
-    assert (rate.num, rate.den) == ((100_000, 100_000) if side is Side.BUY else (100_000, 100_010))
+    assert (rate.quote_units, rate.currency_units) == ((100_000, 100_000) if side is Side.BUY else (100_000, 100_010))
     assert rate.is_inverse
 
 
@@ -104,6 +104,7 @@ def test_every_child_keeps_the_orders_limit_after_conversion(side: Side) -> None
     desk = pool_desk()
     desk.put("b", "USDC/USDT", ((100_012, 10**9),), ((100_013, 10**9),))
     desk.put("c", "USDC/USDT", ((100_011, 10**9),), ((100_014, 10**9),))
+    n_judged = 0
     for limit_units in range(5_998_000, 6_002_000, 37):
         order = pool_order(side=side, order_type=OrderType.LIMIT, limit_price_units=limit_units, qty_units=20_000)
         turn = desk.turn(inp.Submit(order, Mode.PAPER))
@@ -114,9 +115,13 @@ def test_every_child_keeps_the_orders_limit_after_conversion(side: Side) -> None
             conversion = parent.conversion(child)
             assert conversion is not None
             # exact, by cross-multiplication: price x rate against the limit, scales 1 and 2
-            over = side.sign * (child.price_units * conversion.num * 10 - limit_units * conversion.den)
+            over = side.sign * (
+                child.price_units * conversion.quote_units * 10 - limit_units * conversion.currency_units
+            )
             assert over <= 0, (child, limit_units)
+            n_judged += 1
         desk.turn(*[inp.Cancel("desk", parent.order_id, "test", "enough")])
+    assert n_judged > 50
 
 
 def test_a_rate_beyond_the_basis_leaves_the_currency_out_and_says_by_how_much() -> None:

@@ -119,7 +119,7 @@ def _conversions(plan: RoutePlan) -> Json:
             {
                 "symbol": rate.symbol,
                 "currency": rate.currency,
-                "rate": decimal_text(div_half_even(rate.num * 10**NANO_SCALE, rate.den), NANO_SCALE),
+                "rate": decimal_text(div_half_even(rate.quote_units * 10**NANO_SCALE, rate.currency_units), NANO_SCALE),
                 "pair": rate.pair,
                 "books": [
                     {
