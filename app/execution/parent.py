@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 from app.domain.enums import (
     ChildState,
@@ -23,6 +24,7 @@ from app.domain.ids import prefixed_ulid, venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
 from app.domain.ports import Prepared, SearchJob
+from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
@@ -324,14 +326,18 @@ def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool
 
 
 def _fits_nowhere(ctx: Context, parent: ParentRecord) -> bool:
-    """Whether the rest is too small for every venue the order may ever use, not only for those of this instant."""
+    """Whether the rest is too small for every venue the order may ever use, not only for those of this instant.
+
+    Listings of its quote_pool are judged at par: what waits for one of them in vain waits like any held order.
+    """
     order, universe = parent.accepted.order, ctx.world.universe
     symbol = universe.symbols[order.symbol]
     mid_units = max(1, div_up(ctx.mid_half_units(symbol.name, parent.accepted.approved_mid_half_units), 2))
     cap_units = parent.accepted.price_cap_units
     price_units = max(cap_units, mid_units) if order.side is Side.SELL else (cap_units or mid_units)
     rest_units, rest_nano = remaining_qty_units(parent), remaining_notional_nano(parent, symbol) or 0
-    for venue, listing in universe.listings(symbol.name).items():
+    pooled_symbols = [s for s in universe.symbols.values() if may_pool(symbol.fungible, s.fungible, order.quote_pool)]
+    for venue, listing in chain.from_iterable(universe.listings(s.name).items() for s in (symbol, *pooled_symbols)):
         if venue in order.venues.exclude or (order.venues.include and venue not in order.venues.include):
             continue
         lot_nano = max(1, symbol.notional_nano(price_units, listing.lot_units))

@@ -61,21 +61,14 @@ def with_pool(ctx: Context, view: GateView, parent: ParentRecord | None) -> Gate
 
 def _add_symbol(ctx: Context, view: GateView, parent: ParentRecord | None, symbol: Symbol, found: _Found) -> None:
     """Each listing of one other symbol: open, or left out with its reason."""
-    order, pool = view.order, view.order.quote_pool
-    assert pool is not None
-    listings = ctx.world.universe.listings(symbol.name)
+    order, listings = view.order, ctx.world.universe.listings(symbol.name)
     barred = ctx.barred(order, view.mode, parent, symbol.name)
     conversion = _conversion(ctx, view, symbol)
-    reason: tuple[ExclusionCode, int, int] | None = None
-    if symbol.qty_scale != view.symbol.qty_scale:
-        reason = ExclusionCode.QUOTE_SCALE, 0, 0
-    elif conversion is None:
-        reason = ExclusionCode.NO_QUOTE_RATE, 0, 0
-    elif conversion.basis_ppm > pool.max_basis_ppm:
-        reason = ExclusionCode.QUOTE_BASIS, pool.max_basis_ppm, conversion.basis_ppm
+    reason = _closed(view, symbol, conversion)
     free = free_nano(ctx, order.account, symbol)
     exposure = venue_exposure_nano(ctx, order.account, symbol)
-    found.position_units += sum(ctx.ledger.positions.get((order.account, v, symbol.name), 0) for v in listings)
+    held_units = sum(ctx.ledger.positions.get((order.account, v, symbol.name), 0) for v in listings)
+    found.position_units += qty_nano(symbol, held_units) // qty_nano(view.symbol, 1)
     for venue, listing in listings.items():
         source = source_of(venue, symbol.name)
         if venue in barred or reason is not None:
@@ -98,6 +91,21 @@ def _add_symbol(ctx: Context, view: GateView, parent: ParentRecord | None, symbo
             found.free_nano += held
             used = conversion.in_quote_nano(exposure.get(venue, 0), Side.BUY)
             found.capacity_nano[source] = max(0, min(held - _ROUNDING_NANO, _credit_nano(view, venue, used, found)))
+
+
+def _closed(view: GateView, symbol: Symbol, conversion: Conversion | None) -> tuple[ExclusionCode, int, int] | None:
+    """Why no listing of a symbol of the pool is open, with the numbers behind it: the account, the units, the rate."""
+    pool, limits = view.order.quote_pool, view.account.limits
+    assert pool is not None
+    if limits is not None and limits.allowed_symbols and symbol.name not in limits.allowed_symbols:
+        return ExclusionCode.DISABLED, 0, 0
+    if symbol.qty_scale != view.symbol.qty_scale:
+        return ExclusionCode.QUOTE_SCALE, 0, 0
+    if conversion is None:
+        return ExclusionCode.NO_QUOTE_RATE, 0, 0
+    if conversion.basis_ppm > pool.max_basis_ppm:
+        return ExclusionCode.QUOTE_BASIS, pool.max_basis_ppm, conversion.basis_ppm
+    return None
 
 
 def _base_nano(view: GateView, venue: str, free: int, found: _Found) -> int:

@@ -150,9 +150,9 @@ class Router:
     def _known(self, request: PlanRequest, books: SymbolBooks) -> Listings:
         """A pool's rows hold its rate of this instant, so they are made and checked anew."""
         if request.pool is not None:
-            listings = verify.admit_listings(request)
+            admitted = verify.admit_listings(request)
             verify.check_pool(request, books)
-            return listings
+            return admitted
         listings = self._listings.get(request.symbol.name)
         if listings is None or not listings.are_of(request):
             listings = self._listings[request.symbol.name] = verify.admit_listings(request)

@@ -231,9 +231,10 @@ class Reads:
                 await asyncio.sleep(0)
             account_seq = seqs[i]
             record = await self._record(account, order_ids[i])
-            if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):
+            if record is None:
                 continue
-            rows += [Execution(record, fill) for fill in record.fills if fill.account_seq == account_seq]
+            fills = [fill for fill in record.fills if fill.account_seq == account_seq]
+            rows += [Execution(record, fill) for fill in fills if wanted.symbol in ("", fill.fill.symbol)]
             if len(rows) > part.limit:
                 return PageOf(rows[:-1], str(rows[-2].fill.account_seq))
         return PageOf(rows, "")

@@ -32,7 +32,7 @@ from app.store.statehash import ledger_hash
 from app.tca.attribution import parts_total_nano
 from bestex_verify.judge import verify_receipt
 from tests.pool_desk import BPS, BTC_USDC, POOL, PoolDesk, pool_desk, pool_order, put_books, sell, without_pool
-from tests.worlds import BTC_USDT, MS, sent
+from tests.worlds import BTC_USDT, LIMITS, MS, sent
 
 
 def plan_of(desk: PoolDesk, order: ParentOrder) -> RoutePlan:
@@ -151,6 +151,39 @@ def test_a_stale_rate_is_none() -> None:
 def test_a_symbol_that_counts_quantities_otherwise_is_left_out() -> None:
     desk = pool_desk(other=replace(BTC_USDC, qty_scale=6))
     assert reasons(plan_of(desk, pool_order()))["a:BTC/USDC"][0] is ExclusionCode.QUOTE_SCALE
+
+
+def test_an_accounts_allow_list_holds_for_the_other_symbol_too() -> None:
+    desk = pool_desk()
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, allowed_symbols=("BTC/USDT",)), "test"))
+    plan = plan_of(desk, pool_order())
+    assert reasons(plan)["c:BTC/USDC"][0] is ExclusionCode.DISABLED
+    assert {a.venue for a in plan.allocations} <= {"a", "b"}
+
+
+def test_what_is_held_in_the_other_symbol_counts_for_the_position_limit() -> None:
+    desk = pool_desk()
+    done(desk, pool_order(qty_units=4_000))
+    tight = replace(LIMITS, version=2, max_position_nano=5 * NANO // 100)
+    desk.turn(inp.SetLimits("desk", tight, "test"))
+    assert isinstance(desk.submit(pool_order(qty_units=1_000))[0], inp.Accepted)
+    reply, _ = desk.submit(pool_order(qty_units=1_010))
+    assert isinstance(reply, inp.Failed)
+    assert getattr(reply.error, "code", None) is RefusalCode.MAX_POSITION
+
+
+def test_a_venues_credit_is_one_for_both_listings() -> None:
+    """At most 600 at each venue: what its two listings get together stays within that."""
+    desk = pool_desk()
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, venue_credit_nano=600 * NANO), "test"))
+    _, children = desk.accepted(pool_order())
+    by_venue: dict[str, int] = {}
+    for child in children:
+        symbol = desk.core.world.universe.symbols[child.symbol]
+        spent_nano = symbol.notional_nano(child.price_units, child.qty_units)
+        by_venue[child.venue] = by_venue.get(child.venue, 0) + spent_nano
+    assert len(by_venue) == 3
+    assert max(by_venue.values()) <= 600 * NANO
 
 
 def test_what_bars_a_venue_bars_its_other_listing_too() -> None:
