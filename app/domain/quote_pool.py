@@ -72,6 +72,14 @@ class Conversion:
         """How far the rate is from par, rounded away from it."""
         return div_up(abs(self.quote_units - self.currency_units) * PPM, self.currency_units)
 
+    def is_borne_out(self, side: Side) -> bool:
+        """Whether the rate is the best of its own quotes, all of them fresh and of books that may be believed."""
+        best = rate_of(self.quotes, side, self.pair_scale, is_inverse=self.is_inverse)
+        is_fresh = all(
+            q.book_seq > 0 and q.age_ns <= q.max_age_ns and 0 < q.bid_units < q.ask_units for q in self.quotes
+        )
+        return is_fresh and best == (self.quote_units, self.currency_units) and best[0] > 0
+
     def price_units(self, price_units: int, scale: int, side: Side) -> int:
         """A price of `symbol` in the order's quote at `scale`: a buyer's never too low, a seller's never too high."""
         over, under = price_units * self.quote_units * 10**scale, self.currency_units * 10**self.price_scale

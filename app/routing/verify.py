@@ -26,7 +26,7 @@ from app.domain.plan import (
     PlanRequest,
     RoutePlan,
 )
-from app.domain.quote_pool import MAX_BASIS_PPM, Conversion, may_pool, rate_of, source_of, venue_of
+from app.domain.quote_pool import MAX_BASIS_PPM, may_pool, source_of, venue_of
 from app.domain.units import NANO, PPM, div_up
 from app.kernels import decide, pose, screen
 from app.routing import quick
@@ -114,23 +114,10 @@ def _admit_pooled(request: PlanRequest, source: str, listing: Instrument) -> Non
         source != source_of(venue_of(source), listing.symbol)
         or conversion.currency != listing.fungible.quote
         or listing.tick_units != 1
-        or not is_borne_out(conversion, order.side)
+        or not conversion.is_borne_out(order.side)
         or conversion.basis_ppm > min(order.quote_pool.max_basis_ppm, MAX_BASIS_PPM)
     ):
         raise InvariantBroken(reason="a rate that the order does not allow or no book bears out", venue=source)
-
-
-def is_borne_out(conversion: Conversion, side: Side) -> bool:
-    """Whether the rate is the best of its own quotes, all of them fresh and of books that may be believed."""
-    best = rate_of(conversion.quotes, side, conversion.pair_scale, is_inverse=conversion.is_inverse)
-    is_fresh = all(
-        q.book_seq > 0 and q.age_ns <= q.max_age_ns and 0 < q.bid_units < q.ask_units for q in conversion.quotes
-    )
-    return (
-        is_fresh
-        and best == (conversion.quote_units, conversion.currency_units)
-        and conversion.quote_units > 0 < conversion.currency_units
-    )
 
 
 def check_pool(request: PlanRequest, books: SymbolBooks) -> None:

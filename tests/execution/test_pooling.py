@@ -17,6 +17,7 @@ from app.domain.enums import (
     RefusalCode,
     Remainder,
     Side,
+    Strategy,
     TimeInForce,
 )
 from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
@@ -313,6 +314,30 @@ def test_the_receipt_holds_the_rate_and_a_stranger_finds_it_right() -> None:
         (plan,) = [f.event.plan for f in turn.facts if isinstance(f.event, ev.RoutePlanned)]
         assert plan.certificate.receipt_sha256 == sha256
         assert verdict.objective_nano == plan.certificate.objective_nano
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_sweep_goes_down_to_the_limit_in_every_currency(side: Side) -> None:
+    desk = pool_desk()
+    limit_units = 6_000_300 if side is Side.BUY else 5_997_700
+    if side is Side.SELL:
+        desk.put("c", "BTC/USDC", ((600_500, 5_000),), ((600_600, 5_000),))
+    order = pool_order(
+        side=side,
+        strategy=Strategy.SWEEP,
+        order_type=OrderType.LIMIT,
+        limit_price_units=limit_units,
+        qty_units=9_000,
+    )
+    turn = desk.turn(inp.Submit(order, Mode.PAPER))
+    assert {child.symbol for child in sent(turn)} >= {"BTC/USDC"}
+    assert verify_receipt(turn.receipts[0][1]).is_valid
+    parent = next(iter(desk.core.ledger.parents.values()))
+    for child in in_usdc(sent(turn)):
+        conversion = parent.conversion(child)
+        assert conversion is not None
+        at_limit = conversion.own_ticks(limit_units, 2, side, child.tick_units)
+        assert child.price_ticks == at_limit
 
 
 def test_a_replay_of_the_facts_gives_the_same_state() -> None:

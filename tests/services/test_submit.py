@@ -10,6 +10,7 @@ import pytest
 from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder, VenueFilter
+from app.domain.quote_pool import Carrier, QuotePool
 from app.services.submit import body_hash
 from tests.api.gateway import Gateway, open_gateway, settle
 from tests.worlds import make_order
@@ -33,6 +34,7 @@ OTHER = {
     "decision_ts_ns": 3,
     "decision_price_units": 4,
     "tags": (("a", "1"),),
+    "quote_pool": QuotePool(("USDT", "USDC"), 500, Carrier.DESK),
 }
 OUTSIDE = {"received_ts_ns": 1, "body_hash": "other"}
 
@@ -64,6 +66,16 @@ def test_the_order_of_venues_is_no_wish() -> None:
     two = make_order(client_order_id="c", venues=VenueFilter(include=("b", "a")))
     assert body_hash(one) == body_hash(two)
     assert body_hash(replace(one, venues=VenueFilter(exclude=("a", "b")))) != body_hash(one)
+
+
+@pytest.mark.parametrize("change", [{"currencies": ("USDT", "DAI")}, {"max_basis_ppm": 501}])
+def test_another_pool_is_another_wish(change: dict[str, object]) -> None:
+    pool = QuotePool(("USDT", "USDC"), 500, Carrier.DESK)
+    order = make_order(client_order_id="c", quote_pool=pool)
+    changed = replace(pool, **change)  # type: ignore[arg-type]
+    assert body_hash(replace(order, quote_pool=changed)) != body_hash(order)
+    turned = replace(pool, currencies=("USDC", "USDT"))
+    assert body_hash(replace(order, quote_pool=turned)) == body_hash(order)
 
 
 def test_the_hash_is_for_ever() -> None:
