@@ -195,7 +195,9 @@ class Context:
         )
         result: dict[str, Exclusion] = {}
         for venue in listings:
-            code = self._bar_code(venue, order, mode) or self._bar_code_of_pool(venue, other_symbol)
+            code = self._bar_code(venue, order, mode)
+            if code is None and other_symbol:
+                code = self._bar_code_of_pool(venue, other_symbol)
             if code is not None:
                 result[venue] = Exclusion(venue, code)
             elif venue in pending:
@@ -227,8 +229,6 @@ class Context:
 
     def _bar_code_of_pool(self, venue: str, symbol: str) -> ExclusionCode | None:
         """What bars another symbol than the order's own: its kill switch, and a cap that is held against one quote."""
-        if not symbol:
-            return None
         if (KillScope.SYMBOL, symbol) in self.ledger.kills:
             return ExclusionCode.KILLED
         return ExclusionCode.UNCERTIFIED if venue in self.world.child_cap_nano else None
