@@ -20,7 +20,7 @@ from app.domain.plan import Allocation, Exclusion, PlanRequest, PoolUse
 from app.domain.quote_pool import Conversion, RateQuote, may_pool, rate_of, source_of, symbol_of, venue_of
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
-from app.execution.context import Context
+from app.execution.context import Context, remaining_qty_units
 from app.execution.fees import fees_of
 from app.execution.stakes import free_nano, venue_exposure_nano
 from app.risk.exposure import GateView, PoolView, order_notional_nano, qty_nano, venue_capacity_nano
@@ -85,7 +85,8 @@ def _add_symbol(ctx: Context, view: GateView, parent: ParentRecord | None, symbo
         found.conversions[symbol.name] = conversion
         found.instruments[source] = listing
         if order.side is Side.SELL:
-            found.capacity_nano[source] = _base_nano(view, venue, free[(venue, symbol.fungible.base)], found)
+            own_nano = _own_sale_nano(ctx, view, parent, venue)
+            found.capacity_nano[source] = _base_nano(venue, free[(venue, symbol.fungible.base)], own_nano, found)
         else:
             held = conversion.in_quote_nano(max(0, free[(venue, symbol.money_currency)]), Side.SELL)
             found.free_nano += held
@@ -108,16 +109,28 @@ def _closed(view: GateView, symbol: Symbol, conversion: Conversion | None) -> tu
     return None
 
 
-def _base_nano(view: GateView, venue: str, free: int, found: _Found) -> int:
+def _own_sale_nano(ctx: Context, view: GateView, parent: ParentRecord | None, venue: str) -> int | None:
+    """The most base that the order's own listing at a venue could sell now: what is left, what its bids take.
+
+    None: nothing there is open to it.
+    """
+    if venue not in view.eligible:
+        return None
+    books = ctx.market(view.symbol.name)[0]
+    row = books.venues.index(venue)
+    depth_units = int(books.qty_units[row, 0, : int(books.n_levels[row, 0])].sum())
+    left_units = view.order.qty_units if parent is None else remaining_qty_units(parent)
+    return qty_nano(view.symbol, depth_units if left_units is None else min(left_units, depth_units))
+
+
+def _base_nano(venue: str, free: int, own_nano: int | None, found: _Found) -> int:
     """What of a venue's base no other source may take: they share it, and the order's own listing comes first."""
-    wanted = view.order.qty_units
-    wanted_nano = free if wanted is None else qty_nano(view.symbol, wanted)
-    is_own = venue in view.eligible
+    free = max(0, free)
     if venue not in found.taken_nano:
-        found.taken_nano[venue] = min(max(0, free), wanted_nano) if is_own else 0
-        found.free_nano += 0 if is_own else max(0, free)
-    left = max(0, free - found.taken_nano[venue])
-    found.taken_nano[venue] += min(left, wanted_nano)
+        found.taken_nano[venue] = min(free, own_nano or 0)
+        found.free_nano += free if own_nano is None else 0
+    left = free - found.taken_nano[venue]
+    found.taken_nano[venue] = free  # and what a second currency's listing might take is not counted on
     return left
 
 

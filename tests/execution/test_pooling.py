@@ -237,6 +237,22 @@ def test_two_listings_of_a_venue_never_sell_the_same_coin_twice() -> None:
         by_venue[child.venue] = by_venue.get(child.venue, 0) + child.qty_units
     assert by_venue
     assert max(by_venue.values()) <= 2_000
+    only_a = VenueFilter(include=("a",))
+    desk = pool_desk(balances={"BTC": 0})
+    desk.turn(inp.SetBalance("desk", "a", "BTC", 2 * NANO // 100, "test"))
+    _, children = desk.accepted(sell(qty_units=2_000, venues=only_a))
+    assert sum(child.qty_units for child in children) == 2_000
+    desk = pool_desk(balances={"BTC": 0})
+    desk.turn(inp.SetBalance("desk", "a", "BTC", 2 * NANO // 100, "test"))
+    desk.put("a", "BTC/USDT", ((5_999_900, 500),), ((6_000_100, 500),))
+    _, children = desk.accepted(sell(qty_units=1_500, venues=only_a))
+    assert sorted((child.symbol, child.qty_units) for child in children) == [("BTC/USDC", 1_000), ("BTC/USDT", 500)]
+    for balance_units in (600, 1_000, 1_400):
+        desk = pool_desk(balances={"BTC": 0})
+        desk.turn(inp.SetBalance("desk", "a", "BTC", balance_units * NANO // 100_000, "test"))
+        desk.put("a", "BTC/USDT", ((5_999_900, 500),), ((6_000_100, 500),))
+        _, children = desk.accepted(sell(qty_units=balance_units, venues=only_a))
+        assert sum(child.qty_units for child in children) == balance_units
 
 
 def done(desk: PoolDesk, order: ParentOrder, better_ticks: int = 0) -> ParentRecord:
