@@ -26,6 +26,7 @@ from app.domain.quote_pool import QuotePool
 from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.execution import inputs as inp
+from app.execution.context import remaining_notional_nano
 from app.execution.ledger import fold
 from app.execution.pooling import convert_levels
 from app.store.codec import decode_fact, encode_fact
@@ -255,6 +256,19 @@ def test_two_listings_of_a_venue_never_sell_the_same_coin_twice() -> None:
         assert sum(child.qty_units for child in children) == balance_units
 
 
+def test_the_own_listing_and_the_other_one_share_a_venues_coin() -> None:
+    """The venue's other listing pays better than the next venue, and still gets none of what its own one may sell."""
+    desk = pool_desk(balances={"BTC": 0})
+    for venue in "ab":
+        desk.turn(inp.SetBalance("desk", venue, "BTC", NANO // 100, "test"))
+    desk.put("a", "BTC/USDT", ((6_000_000, 9_000),), ((6_000_100, 500),))
+    desk.put("b", "BTC/USDT", ((5_995_000, 9_000),), ((6_005_000, 500),))
+    desk.put("a", "BTC/USDC", ((599_950, 9_000),), ((599_960, 9_000),))
+    _, children = desk.accepted(sell(qty_units=2_000, max_slippage_ppm=5_000))
+    found = sorted((child.venue, child.symbol, child.qty_units) for child in children)
+    assert found == [("a", "BTC/USDT", 1_000), ("b", "BTC/USDT", 1_000)]
+
+
 def done(desk: PoolDesk, order: ParentOrder, better_ticks: int = 0) -> ParentRecord:
     parent, children = desk.accepted(order)
     for child in children:
@@ -401,6 +415,17 @@ def test_a_notional_is_never_exceeded_at_the_rate(side: Side) -> None:
     desk.put("c", "USDC/USDT", ((100_011, 10**9),), ((100_014, 10**9),))
     parent, children = desk.accepted(pool_order(side=side, qty_units=None, notional_nano=1_999 * NANO))
     assert in_usdc(children)
+    flying_nano = 0
+    for child in children:
+        conversion = parent.conversion(child)
+        if conversion is None:
+            mid_units = 6_000_000 if side is Side.SELL else 0
+            flying_nano += BTC_USDT.notional_nano(max(mid_units, child.price_units), child.qty_units)
+            continue
+        own_mid_nano = 0 if side is Side.BUY else BTC_USDC.notional_nano(599_900, child.qty_units)
+        own_nano = max(own_mid_nano, BTC_USDC.notional_nano(child.price_units, child.qty_units))
+        flying_nano += conversion.in_quote_nano(own_nano, Side.BUY)
+    assert remaining_notional_nano(parent, BTC_USDT) == max(0, 1_999 * NANO - flying_nano)
     for child in children:
         desk.fill_at(child, child.price_ticks)
     if side is Side.BUY:

@@ -17,6 +17,7 @@ from app.store.codec import decode, encode
 from app.store.memory import MemoryJournal
 from app.store.projector import Projection
 from app.store.statehash import database_hash, ledger_hash
+from app.store.working_set import adopt, release
 from tests.pool_desk import PoolDesk, pool_desk, pool_order, sell, without_pool
 from tests.store.projecting import FAST, caught_up
 
@@ -52,6 +53,18 @@ def test_facts_of_older_versions_have_no_pool() -> None:
             assert plain["plan"].pop("conversions") == []
         body = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
         assert decode(kind.KIND, kind.V - 1, body) == event
+
+
+def test_letting_an_order_go_and_taking_it_back_changes_nothing() -> None:
+    ledger = fold(story().facts)
+    assert ledger.fill_keys
+    for order_id, parent in list(ledger.parents.items()):
+        keys = set(ledger.fill_keys)
+        release(ledger, order_id)
+        adopt(ledger, parent)
+        assert ledger.fill_keys == keys
+        release(ledger, order_id)
+    assert not ledger.fill_keys
 
 
 @pytest.mark.postgres
