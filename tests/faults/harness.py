@@ -90,6 +90,7 @@ class Gateway:
     venues: Venues
     database_url: str = ""
     port: int = field(default_factory=free_port)
+    environment: dict[str, str] = field(default_factory=dict)
     parent: subprocess.Popen[str] | None = None
     pid: int = 0
 
@@ -113,6 +114,7 @@ class Gateway:
             "BESTEX_VENUES": f"tcp://127.0.0.1:{self.venues.port}",
             "BESTEX_DATABASE_URL": self.database_url,
             "BESTEX_LOG_LEVEL": "error",
+            **self.environment,
         }
         self.parent = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.preloaded"],
@@ -214,6 +216,9 @@ class Desk:
             self.refused[client_order_id] = answer.text
         return answer.status_code
 
+    def body(self, client_order_id: str, rng: random.Random) -> dict[str, object]:
+        return order_body(client_order_id, rng)
+
     async def load(self, rate_per_s: float, stop: asyncio.Event) -> None:
         """Open loop at `rate_per_s` until `stop`; first asks again about every unsure order."""
         rng = random.Random(self.seed + self.n_sent)
@@ -224,7 +229,7 @@ class Desk:
             while not stop.is_set():
                 self.n_sent += 1
                 client_order_id = f"d{self.seed}-{self.n_sent}"
-                self.bodies[client_order_id] = order_body(client_order_id, rng)
+                self.bodies[client_order_id] = self.body(client_order_id, rng)
                 tasks.append(asyncio.create_task(self.post(client, client_order_id)))
                 await asyncio.sleep(rng.expovariate(rate_per_s))
             await asyncio.gather(*tasks)
