@@ -74,7 +74,7 @@ FAULTS: Final[tuple[tuple[str, tuple[str, ...], float, float, float, int | None,
     ("hidden", ("*",), 1.0, 0.2, 0.9, None, 2),
 )
 STATES: Final = frozenset({"clock_skew", "hidden"})  # they stand instead of striking: one each time they are on
-N_RULES: Final = 16
+N_RULES: Final = 30
 _WEIGHTS: Final = {"kraken": 1, "deribit": 2}  # of few requests a minute; the others have 3
 
 
@@ -182,7 +182,22 @@ class BookWatch:
                 self.seqs[venue] = state[0]
                 return
         if states and self.seqs.get(venue, 0) >= states[0][0]:
-            self.breaches.append(f"{venue}: no state of its book had {shown[0][:3]} and {shown[1][:3]}")
+            self.breaches.append(f"{venue}: no state of its book was the board's; {self._nearest(venue, shown, states)}")
+
+    def _nearest(self, venue: str, shown: list[Any], states: list[tuple[int, Any, Any]]) -> str:
+        """The state that differs least: its number, and the levels (price, quantity) of each that the other lacks."""
+
+        def lacks(state: tuple[int, Any, Any]) -> tuple[list[Any], list[Any]]:
+            ours, theirs = set(), set()
+            for mine, its in zip(shown, self.books.in_units(venue, state), strict=True):
+                n = min(len(mine), len(its))
+                ours |= set(mine[:n])
+                theirs |= set(its[:n])
+            return sorted(ours - theirs), sorted(theirs - ours)
+
+        differences = [(state[0], *lacks(state)) for state in states]
+        seq, more, less = min(differences, key=lambda row: len(row[1]) + len(row[2]))
+        return f"{seq} of {states[-1][0]} is nearest: only here {more}, only there {less}"
 
 
 def _agree(ours: list[tuple[int, int]], theirs: Any) -> bool:
@@ -235,14 +250,14 @@ class Campaign:
     seed: int
     wanted: int
     database_url: str = ""
-    rate_per_s: float = 5.0
+    rate_per_s: float = 12.0
     waits_s: float = 60.0
-    kill_every_s: float = 12.0
+    kill_every_s: float = 15.0
     n_engine_kills: int = 1
 
     async def run(self) -> Report:
         began_s = time.monotonic()
-        with ten_venues(self.seed, beat_s=0.25) as (exchange, books):
+        with ten_venues(self.seed, beat_s=1.0) as (exchange, books):
             open_accounts(exchange, self.home)
             settings = settings_of(self.home, exchange)
             universe = await first_facts(settings)
@@ -255,7 +270,9 @@ class Campaign:
                 gateway.preload()
                 gateway.start()
                 await gateway.ready(60)
+                report.figures["s until ready"] = round(time.monotonic() - began_s, 1)
                 await self._storm(exchange, gateway, trader, watch, report)
+                report.figures["s until calm"] = round(time.monotonic() - began_s, 1)
                 report.figures["open at the end"] = await self._settle(exchange, gateway, trader)
                 gateway.stop()
             finally:
