@@ -95,6 +95,7 @@ class CcxtVenue(VenueBase):
         )
         self._desk = Desk(profile, self._listings, self._exchange, clock, self._health)
         self._orders = OwnOrders(profile, self._listings, self._report, clock.wall_ns)
+        self._desk.on_listed = lambda word: self._orders.take_order(word, "rest")
         self._tasks = Tasks(profile.venue_id)
         self._connected = asyncio.Event()
         self._on_report: ReportSink | None = None

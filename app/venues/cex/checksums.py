@@ -21,7 +21,6 @@ from app.venues.cex.profile import BookRule
 # (digits after the point of a price, of a quantity) of a market by the name that its messages have.
 Places = Callable[[str], tuple[int, int]]
 _OKX, _KRAKEN = "okx_crc32", "kraken_crc32"
-_BY_CCXT: Final = frozenset({"bitget"})
 
 
 @dataclass(slots=True)
@@ -53,12 +52,12 @@ Sides = tuple[BookSide, BookSide]  # bids, asks
 
 
 class ChecksumWatch:
-    """Raw books of every market on each connection, for venues whose checksum ccxt does not verify."""
+    """Raw books of every market on each connection, for venues with a checksum: ccxt's own check unsubscribes later."""
 
-    def __init__(self, rule: BookRule, ccxt_id: str, places: Places) -> None:
+    def __init__(self, rule: BookRule, places: Places) -> None:
         self._rule = rule
         self._places = places
-        self._words = {_OKX: _okx_words, _KRAKEN: _kraken_words}.get(rule.checksum) if ccxt_id not in _BY_CCXT else None
+        self._words = {_OKX: _okx_words, _KRAKEN: _kraken_words}.get(rule.checksum)
         self._books: WeakKeyDictionary[Any, dict[str, Sides]] = WeakKeyDictionary()
 
     def is_right(self, connection: Any, message: Any) -> bool:

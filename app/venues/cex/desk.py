@@ -49,6 +49,7 @@ class Desk:
         self._exchange = exchange
         self._clock = clock
         self._health = health
+        self.on_listed: Callable[[Mapping[str, Any]], object] = lambda order: None
 
     async def ask(self, name: str, question: Callable[[], Awaitable[T]], *, call: Call | None = None) -> T:
         """The answer to `question`, counted as `name`; raises Unavailable where there is none."""
@@ -84,10 +85,10 @@ class Desk:
             return await self._one(order.venue_order_id, name, {})
         if self._profile.query_route is QueryRoute.ORDER:
             return await self._one("", name, {self._profile.client_id.param: order.wire_id})
-        for found in await self.open_orders(name) + await self._closed_orders(order):
-            if self._is(order, found):
-                return found
-        return None
+        listed = await self.open_orders(name) + await self._closed_orders(order)
+        for each in listed:
+            self.on_listed(each)  # one list answers for every order in it: at some venues a minute has few of them
+        return next((each for each in listed if self._is(order, each)), None)
 
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
         call = Call("query")

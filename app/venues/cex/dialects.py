@@ -31,6 +31,9 @@ _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "kucoin": {"hf": True, "watchOrderBook": {"snapshotDelay": 1}},
     "gate": {"watchOrderBook": {"snapshotDelay": 1, "checksum": True}},
     "bybit": {"fetchOrder": {"acknowledged": True}},
+    # ccxt would unsubscribe, on whatever connection there is by then.
+    "bitget": {"watchOrderBook": {"checksum": False}},
+    "okx": {"watchOrderBook": {"checksum": False}},
     "kraken": {"watchOrderBook": {"checksum": False}},  # ccxt's takes floats for texts; ours is in checksums.py
     "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts", "fetchTime": "v3PublicGetBrokerageTime"},
 }

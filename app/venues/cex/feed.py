@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
+from weakref import WeakSet
 
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.instrument import Instrument, Symbol
@@ -63,8 +64,12 @@ class CcxtFeed:
         # Rises over restarts: no venue changes a book a billion times a second.
         self._books = {name: _Book(symbol, clock.wall_ns()) for name, (symbol, _) in listings.items()}
         self._sequence = SequenceWatch(profile.book)
-        self._checksum = ChecksumWatch(profile.book, profile.ccxt_id, self._places)
+        self._checksum = ChecksumWatch(profile.book, self._places)
         self._tasks = Tasks(profile.venue_id)
+        # Connections that were given up. What they still bring is of a book that is gone: ccxt would lay it over the
+        # next one, and takes some venues' snapshots for changes besides.
+        self._given_up: WeakSet[Any] = WeakSet()
+        self._connections: dict[str, Any] = {}
         self._exchange: Any = None
         self._on_book: BookSink | None = None
         self.n_gaps = 0
@@ -85,11 +90,18 @@ class CcxtFeed:
 
     def on_wire(self, client: Any, message: Any) -> bool:
         """Every raw message, before ccxt takes it; False keeps it from ccxt."""
+        if client in self._given_up:
+            return False
+        before = self._connections.get(client.url)
+        if before is not client:
+            self._connections[client.url] = client
+            if before is not None:
+                self._replace(before)
         if not self._sequence.is_whole(client, message):
-            self._resync(client.url, "sequence")
+            self._resync(client, "sequence")
             return False
         if not self._checksum.is_right(client, message):
-            self._resync(client.url, "checksum")
+            self._resync(client, "checksum")
             return False
         return True
 
@@ -107,15 +119,30 @@ class CcxtFeed:
             f"book {name}",
             watched,
             lambda book: self._take(name, book),
-            lambda why: self._gap(name),
+            lambda why: self._lose(name, why),
         )
 
-    def _resync(self, url: str, why: str) -> None:
-        """Every book of this connection is barred and taken anew."""
+    def _lose(self, name: str, why: str) -> None:
+        """A stream ended. A connection that goes on would make the next book of changes alone: all are given up."""
+        if self._books[name].is_gapped:
+            self._exchange.orderbooks.pop(name, None)
+            return
+        self._gap(name)
+        for client in list(self._exchange.clients.values()):
+            self._resync(client, why)
+
+    def _replace(self, before: Any) -> None:
+        """A new connection speaks. The one before may have ended between two awaits of its streams, unheard."""
+        self._given_up.add(before)
         for name in self._books:
             self._gap(name)
-            self._exchange.orderbooks.pop(name, None)
-        close_silent(self._exchange, url, why)
+
+    def _resync(self, client: Any, why: str) -> None:
+        """Every book is barred and taken anew, from another connection."""
+        self._given_up.add(client)
+        for name in self._books:
+            self._gap(name)
+        close_silent(self._exchange, client.url, why)
 
     def _gap(self, name: str) -> None:
         book = self._books[name]
@@ -169,10 +196,10 @@ class CcxtFeed:
             horizon_ns = self._clock.monotonic_ns() - self._silence_ns
             silent = [name for name, book in self._books.items() if not book.is_gapped and book.heard_ns < horizon_ns]
             if silent:
-                for url, client in list(self._exchange.clients.items()):
+                for client in list(self._exchange.clients.values()):
                     heard_ms = client.last_message_at
                     if heard_ms is None or heard_ms < self._exchange.milliseconds() - self._silence_ns // _NS_PER_MS:
-                        self._resync(url, "silence")
+                        self._resync(client, "silence")
 
 
 def levels_of(

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from app.venues.cex.profile import BookRule, Continuity
+from app.venues.cex.profile import BookRule, BookSource, Continuity
 
 _PAYLOADS: Final = ("data", "params", "result", "tick")
 _MARKETS: Final = ("s", "instId", "symbol", "product_id", "instrument_name", "pair", "contract", "market")
 _SNAPSHOTS: Final = frozenset({"snapshot", "partial"})
+_CHANGES: Final = frozenset({"update", "delta", "change"})
 _OUTER: Final = ("ch", "channel", "topic", "stream", "table")
 
 
@@ -39,7 +40,10 @@ class SequenceWatch:
         if last is None:
             return True
         seen[market] = last
-        if before is None or payload.get("type") in _SNAPSHOTS or payload.get("action") in _SNAPSHOTS:
+        words = {payload.get("type"), payload.get("action")}
+        if before is None and rule.source is BookSource.STREAM and words & _CHANGES:
+            return False  # a change of what was never told
+        if before is None or words & _SNAPSHOTS:
             return True
         match rule.continuity:
             case Continuity.PREVIOUS:

@@ -19,7 +19,7 @@ def test_the_default_market_is_one_that_is_traded():
     assert ccxt_options("bybit", {ContractKind.SPOT})["defaultType"] == "spot"
     options = ccxt_options("bybit", {ContractKind.INVERSE})
     assert (options["defaultType"], options["defaultSubType"]) == ("swap", "inverse")
-    assert ccxt_options("bitget", ())["watchOrderBook"] == {"checksum": True}
+    assert ccxt_options("bitget", ())["watchOrderBook"] == {"checksum": False}
     assert ccxt_options("kraken", ())["watchOrderBook"] == {"checksum": False}
 
 

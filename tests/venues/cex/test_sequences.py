@@ -43,6 +43,7 @@ def by_previous(previous, last, action="update"):
         (PREVIOUS, [by_previous(-1, 10, "snapshot"), by_previous(10, 12), by_previous(12, 13)], [True, True, True]),
         (PREVIOUS, [by_previous(-1, 10, "snapshot"), by_previous(11, 12)], [True, False]),
         (PREVIOUS, [by_previous(-1, 10, "snapshot"), by_previous(10, 12), by_previous(-1, 3, "snapshot")], [True] * 3),
+        (PREVIOUS, [by_previous(10, 12), by_previous(-1, 13, "snapshot")], [False, True]),
         (PLUS_ONE, [{"channel": "l2", "sequence_num": 0}, {"channel": "l2", "sequence_num": 1}], [True, True]),
         (PLUS_ONE, [{"channel": "l2", "sequence_num": 0}, {"channel": "l2", "sequence_num": 2}], [True, False]),
     ],
