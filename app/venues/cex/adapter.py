@@ -280,6 +280,15 @@ class CcxtVenue(VenueBase):
         """Asks about `child` and tells all that is known. Raises Unavailable where nobody answered."""
         self._require_connection()
         order = self._orders.add(child)
+        if order.is_asked_about:
+            return  # the answer is on its way
+        order.is_asked_about = True
+        try:
+            await self._query(order)
+        finally:
+            order.is_asked_about = False
+
+    async def _query(self, order: OwnOrder) -> None:
         found = await self._desk.order(order)
         looked_ns = 0
         if found is None:
@@ -291,7 +300,7 @@ class CcxtVenue(VenueBase):
                 ExecutionReport(
                     ReportKind.NOT_FOUND,
                     self.venue_id,
-                    child.client_id,
+                    order.child.client_id,
                     code="never_accepted",
                     venue_ts_ns=max(0, proven_until_ns(self._life, looked_ns)),
                     evidence="rest:query",

@@ -5,6 +5,7 @@ A question that is not answered raises Unavailable; an answer that proves absenc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -33,6 +34,34 @@ _MAX_LIFE_NS: Final = 30_000_000_000
 _MAX_PAGES: Final = 10
 
 
+class Shared:
+    """One question about a market that many ask at once. Who comes while it is under way gets the next answer, which is
+    asked for once, from the earliest time that anybody wants. Where a minute has few calls, nothing else gets through.
+    """
+
+    def __init__(self, ask: Callable[[int], Awaitable[list[Mapping[str, Any]]]]) -> None:
+        self._ask = ask
+        self._lock = asyncio.Lock()
+        self._wanted_ms: list[int] = []
+        self._n_begun = self._n_answered = 0
+        self._answer: list[Mapping[str, Any]] = []
+
+    async def since(self, since_ms: int) -> list[Mapping[str, Any]]:
+        """An answer that was asked for after this call. Raises Unavailable as the question does."""
+        n_before = self._n_begun
+        self._wanted_ms.append(since_ms)
+        try:
+            async with self._lock:
+                if self._n_answered > n_before:
+                    return self._answer
+                self._n_begun += 1
+                self._answer = await self._ask(min(self._wanted_ms))
+                self._n_answered = self._n_begun
+                return self._answer
+        finally:
+            self._wanted_ms.remove(since_ms)
+
+
 class Desk:
     """Questions of one account at one venue."""
 
@@ -49,6 +78,8 @@ class Desk:
         self._exchange = exchange
         self._clock = clock
         self._health = health
+        self._lists = {name: Shared(partial(self._listed, name)) for name in listings}
+        self._trades = {name: Shared(partial(self.trades, name)) for name in listings}
         self.on_listed: Callable[[Mapping[str, Any]], object] = lambda order: None
 
     async def ask(self, name: str, question: Callable[[], Awaitable[T]], *, call: Call | None = None) -> T:
@@ -85,7 +116,7 @@ class Desk:
             return await self._one(order.venue_order_id, name, {})
         if self._profile.query_route is QueryRoute.ORDER:
             return await self._one("", name, {self._profile.client_id.param: order.wire_id})
-        listed = await self.open_orders(name) + await self._closed_orders(order)
+        listed = await self._lists[name].since(self._since_ms(order))
         for each in listed:
             self.on_listed(each)  # one list answers for every order in it: at some venues a minute has few of them
         return next((each for each in listed if self._is(order, each)), None)
@@ -112,12 +143,11 @@ class Desk:
             found += await self.ask("open_orders", partial(self._exchange.fetch_open_orders, each))
         return found
 
-    async def _closed_orders(self, order: OwnOrder) -> list[Mapping[str, Any]]:
-        since_ms = self._since_ms(order)
-        name = order.child.symbol
-        return list(
-            await self.ask("closed_orders", lambda: self._exchange.fetch_closed_orders(name, since_ms, _N_LISTED))
-        )
+    async def _listed(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
+        """Open orders, then those that closed since."""
+        is_open = await self.open_orders(name)
+        closed = partial(self._exchange.fetch_closed_orders, name, since_ms, _N_LISTED)
+        return is_open + list(await self.ask("closed_orders", closed))
 
     async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
         """The account's own trades in one market, oldest first; a full page is followed by the next."""
@@ -139,7 +169,7 @@ class Desk:
 
     async def trades_of(self, order: OwnOrder) -> list[Mapping[str, Any]]:
         """The trades of one order's market since it was sent."""
-        return await self.trades(order.child.symbol, self._since_ms(order))
+        return await self._trades[order.child.symbol].since(self._since_ms(order))
 
     async def balance(self) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = await self.ask("balance", self._exchange.fetch_balance)

@@ -69,6 +69,7 @@ class OwnOrder:
     is_placed: bool = False  # the venue was heard to know it
     next_look_ns: int = 0
     n_looks: int = 0
+    is_asked_about: bool = False
 
     @property
     def traded_qty(self) -> Decimal:
