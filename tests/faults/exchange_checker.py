@@ -15,6 +15,7 @@ from tests.faults.checker import Log, check_acks, check_evidence, check_kill, ch
 
 ENDS = {"child_canceled", "child_expired", "child_rejected", "child_resolved"}
 UNIT = Decimal(10) ** 9
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -46,7 +47,7 @@ class Child:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The limits of the account, in nano: what one child may be worth, a venue's credit, and how many orders are open."""
+    """The account's limits: what one child may be worth and a venue's credit, in nano, and how many orders are open."""
 
     child: int
     venue: int
@@ -204,7 +205,9 @@ def check_limits(log: Log, allowed: Allowed) -> list[str]:
         elif kind == "child_filled":
             live = cost[event["venue"]]
             if event["child_id"] in live:
-                live[event["child_id"]] = max(0, live[event["child_id"]] - event["price_units"] * event["qty_units"] * 10)
+                live[event["child_id"]] = max(
+                    0, live[event["child_id"]] - event["price_units"] * event["qty_units"] * 10
+                )
             position[event["venue"]] += event["signed_qty_units"]
         elif kind in ENDS:
             for live in cost.values():
@@ -212,7 +215,7 @@ def check_limits(log: Log, allowed: Allowed) -> list[str]:
     return breaches
 
 
-def check_database(log: Log, children: Mapping[str, Child], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def check_database(log: Log, children: Mapping[str, Child], rows: Rows) -> list[str]:
     """Postgres holds the journal's fills, children and balances, each once."""
     breaches = []
     booked = Counter(
@@ -240,7 +243,7 @@ def check_exchange_campaign(
     venues: Mapping[str, Venue],
     acks: dict[str, str],
     allowed: Allowed,
-    rows: Mapping[str, Sequence[Mapping[str, Any]]] | None,
+    rows: Rows | None,
 ) -> list[str]:
     """Everything; [] when all four agree. `rows`: of Postgres, None where there is none."""
     children = children_of(log)

@@ -142,7 +142,6 @@ def environment_of(exchange: LocalExchange) -> dict[str, str]:
     names = ",".join(f'"{venue}"' for venue in MARKETS)
     return {
         "BESTEX_MODE": "live",
-        **({"BESTEX_LOG_LEVEL": os.environ["CAMPLOG"]} if "CAMPLOG" in os.environ else {}),
         "BESTEX_MARKET": "live",
         "BESTEX_SHARD": f"ten{os.getpid()}",
         "BESTEX_LIVE__VENUES": f"[{names}]",
@@ -178,7 +177,7 @@ def store_listings(home: Path) -> None:
 
 
 async def first_facts(settings: Settings) -> Universe:
-    """The log's first facts: the account's key (its token in demo.key), its balances as the venues hold them, limits."""
+    """The log's first facts: the account's key (its token in demo.key), its balances as at the venues, its limits."""
     store_listings(settings.home)
     universe, clock = make_universe(settings), SystemClock()
     board = BookBoard(list(universe.instruments))

@@ -143,11 +143,38 @@ class Desk:
             found += await self.ask("open_orders", partial(self._exchange.fetch_open_orders, each))
         return found
 
-    async def _listed(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
-        """Open orders, then those that closed since."""
-        is_open = await self.open_orders(name)
-        closed = partial(self._exchange.fetch_closed_orders, name, since_ms, _N_LISTED)
-        return is_open + list(await self.ask("closed_orders", closed))
+    async def _listed(
+        self, name: str, since_ms: int, words: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """(orders out of lists, whether one may be cut short): open ones first, and what ends meanwhile after them."""
+        exchange = self._exchange
+        methods = lists_of_ended(exchange.has)
+        lists: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
+            ("open_orders", lambda: exchange.fetch_open_orders(name, None, None, dict(words))),
+            *(
+                ("closed_orders", partial(getattr(exchange, m), name, since_ms, _SHORTEST_PAGE, dict(words)))
+                for m in methods
+            ),
+        ]
+        found: list[Mapping[str, Any]] = []
+        is_cut = False
+        for title, question in lists:
+            call = Call(title)
+            rows: list[Mapping[str, Any]] = list(await self.ask(title, question, call=call))
+            found += rows
+            is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= _SHORTEST_PAGE
+        return found, is_cut
+
+    async def _named(self, order: OwnOrder) -> Mapping[str, Any] | None:
+        """The order by our own id, where lists can be asked for it. Raises Unavailable where a list may still be cut
+        short of it: that proves no absence.
+        """
+        words = list_words(self._profile.ccxt_id, order.wire_id)
+        listed, is_cut = await self._listed(order.child.symbol, self._since_ms(order), words) if words else ([], True)
+        found = next((each for each in listed if self._is(order, each)), None)
+        if found is None and is_cut:
+            raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more orders than a list shows")
+        return found
 
     async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
         """The account's own trades in one market, oldest first; a full page is followed by the next."""
