@@ -78,7 +78,7 @@ FAULTS: Final[tuple[tuple[str, tuple[str, ...], float, float, float, int | None,
 )
 STATES: Final = frozenset({"clock_skew", "hidden"})  # they stand instead of striking: one each time they are on
 N_RULES: Final = 30
-_WEIGHTS: Final = {"kraken": 1, "deribit": 2}  # of few requests a minute; the others have 3
+_WEIGHTS: Final = {"kraken": 0.5, "deribit": 2}  # of few requests a minute; the others have 3
 
 
 @dataclass

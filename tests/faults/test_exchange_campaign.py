@@ -36,7 +36,7 @@ BOOKED = {
 @pytest.mark.postgres
 @pytest.mark.timeout(5_000)
 @pytest.mark.parametrize(
-    ("n_faults", "seed", "waits_s"), [(1_000, 7, 90), pytest.param(10_000, 8, 400, marks=pytest.mark.soak)]
+    ("n_faults", "seed", "waits_s"), [(1_000, 7, 150), pytest.param(10_000, 8, 900, marks=pytest.mark.soak)]
 )
 async def test_random_faults_lose_and_double_nothing(
     tmp_path: Path, database_url: str, n_faults: int, seed: int, waits_s: float
