@@ -27,6 +27,37 @@ _SAYS: Final[Mapping[str, frozenset[str]]] = {
 }
 # No table may allow these, whatever a hand writes into it.
 _NEVER: Final = re.compile(r"withdraw|transfer|sub.?(account|user)|api.?key.*(create|add|new|update)|loan|borrow", re.I)
+# Venues whose signature covers the path. Anywhere else a read's or a cancel's signature is good for every endpoint of
+# the venue that takes the same parameters: permit.py lets such requests say nothing that an order or a payment needs.
+SIGNS_PATH: Final = frozenset(
+    {
+        "bequant",
+        "bitfinex",
+        "bitget",
+        "bitstamp",
+        "bitvavo",
+        "blofin",
+        "coinbase",
+        "coinbaseexchange",
+        "cryptocom",
+        "deribit",
+        "gate",
+        "gemini",
+        "hitbtc",
+        "htx",
+        "kraken",
+        "krakenfutures",
+        "kucoin",
+        "kucoinfutures",
+        "myokx",
+        "okx",
+        "phemex",
+        "poloniex",
+        "whitebit",
+        "woo",
+        "xt",
+    }
+)
 _ENDPOINT: Final = re.compile(r"[A-Za-z0-9.]+ (GET|POST|PUT|DELETE) [A-Za-z0-9_{}./:-]+")
 
 

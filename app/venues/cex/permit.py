@@ -19,7 +19,7 @@ from app.domain.errors import InvariantBroken, Refused
 from app.domain.proof import ChildTerms
 from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import wire_client_id
-from app.venues.cex.endpoints import MUST_SAY, Bind, PlaceRule, VenueRules
+from app.venues.cex.endpoints import MUST_SAY, SIGNS_PATH, Bind, PlaceRule, VenueRules
 from app.venues.cex.signing import SignRequest
 
 MAX_VALUES: Final = 64
@@ -34,6 +34,70 @@ _NUMBER: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2})?", re.ASCII
 _API_WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _IN_PATH: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,79}")
+# Names of a read or a cancel are written into texts that are signed, by some venues unquoted.
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}", re.ASCII)
+# What ccxt itself writes into a signed body to name the request: a parameter of that name would name another one.
+_OF_THE_SIGNATURE: Final = frozenset({"request", "method", "path", "url", "nonce", "signature", "sign"})
+# Where a signature does not cover its path: what reads and cancels may say. Nothing that an order, an amendment, a
+# transfer, a withdrawal or a key's rights would need is among it.
+_HARMLESS: Final = frozenset(
+    {
+        "category",
+        "symbol",
+        "market",
+        "coin",
+        "baseCoin",
+        "settleCoin",
+        "accountType",
+        "orderId",
+        "order_id",
+        "orderIdList",
+        "origClientOrderId",
+        "clientOrderId",
+        "clientOrderID",
+        "client_order_id",
+        "newClientOrderId",
+        "orderLinkId",
+        "listenKey",
+        "uuid",
+        "uuids",
+        "identifier",
+        "identifiers",
+        "orderFilter",
+        "orderStatus",
+        "execType",
+        "openOnly",
+        "status",
+        "state",
+        "states",
+        "type",
+        "tradingUnit",
+        "fromId",
+        "cursor",
+        "limit",
+        "page",
+        "pageSize",
+        "pageIndex",
+        "size",
+        "current_page",
+        "page_length",
+        "startTime",
+        "endTime",
+        "start_time",
+        "end_time",
+        "startTs",
+        "endTs",
+        "start_date",
+        "end_date",
+        "order_by",
+        "recvWindow",
+        "omitZeroBalances",
+        "countdownTime",
+        "timeOut",
+        "time_window",
+    }
+)
+_HARMLESS_TEXT: Final = re.compile(r"[A-Za-z0-9_.,:/\[\]\" -]{0,200}", re.ASCII)
 
 
 @unique
@@ -69,13 +133,34 @@ def use_of(rules: VenueRules, request: SignRequest) -> Use:
     """What `request` is for. Raises Refused for an endpoint that is not in the table, or values that are no values."""
     endpoint = endpoint_of(request)
     _check_values(request)
-    if endpoint in rules.read:
-        return Use.READ
-    if endpoint in rules.cancel:
-        return Use.CANCEL
+    if endpoint in rules.read or endpoint in rules.cancel:
+        _check_says_no_order(rules, request)
+        return Use.READ if endpoint in rules.read else Use.CANCEL
     if endpoint in rules.places:
         return Use.PLACE
     raise Refused(reason="endpoint_not_allowed", venue=request.venue, endpoint=endpoint[:120])
+
+
+def _check_says_no_order(rules: VenueRules, request: SignRequest) -> None:
+    """Raises Refused where the signature of a read or a cancel could serve another request than its own."""
+    is_bound = rules.venue in SIGNS_PATH
+    for name, value in _leaves(request.params):
+        is_sound = name in _HARMLESS and _HARMLESS_TEXT.fullmatch(str(value)) if not is_bound else _NAME.fullmatch(name)
+        if not is_sound or name in _OF_THE_SIGNATURE:
+            raise Refused(reason="param_not_of_a_read", venue=request.venue, param=name[:80])
+
+
+def _leaves(params: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Every plain value with the innermost name that it stands under; a name over nothing is told as well."""
+    if isinstance(params, Mapping):
+        for inner, value in params.items():
+            yield inner, ""
+            yield from _leaves(value, inner)
+    elif isinstance(params, list | tuple):
+        for value in params:
+            yield from _leaves(value, name)
+    else:
+        yield name, "" if params is None else params
 
 
 def check_placement(rules: VenueRules, request: SignRequest, terms: ChildTerms) -> None:

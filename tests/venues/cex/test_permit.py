@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused
-from app.venues.cex.endpoints import load_rules
+from app.venues.cex.ccxt_sign import CcxtSigner, Credentials, VenueSetup
+from app.venues.cex.endpoints import SIGNS_PATH, load_rules
 from app.venues.cex.permit import Role, Use, check_login, check_placement, endpoint_of, use_of
 from app.venues.cex.signing import SignRequest
 
@@ -289,3 +292,77 @@ def test_a_token_that_names_no_request_is_a_login():
             check_login(RULES["coinbase"], token_login(**claims))
     with pytest.raises(Refused, match="login_not_known"):
         check_login(RULES["okx"], token_login())
+
+
+@cache
+def _signer_of(venue: str) -> CcxtSigner:
+    secret = base64.b64encode(b"only for this test, ever").decode()
+    credentials = Credentials("account-" + "k" * 24, secret, "passphrase", "42")
+    signer = CcxtSigner(VenueSetup(venue), credentials, lambda: 1_700_000_000 * 10**9)
+    signer._exchange.uuid = signer._exchange.uuid16 = signer._exchange.uuid22 = lambda *_: "u"
+    return signer
+
+
+def _signatures(venue: str, api: str, method: str, path: str, params: dict[str, str]) -> list[str]:
+    """Every hexadecimal or base64 text that could be a signature, of a request at a fixed time."""
+    signer = _signer_of(venue)
+    signer._last_ms = 0  # the same instant each time
+    made = signer.sign(SignRequest(venue, ACCOUNT, path, tuple(api.split(".")), method, params))
+    body = made.body.decode() if isinstance(made.body, bytes) else made.body or ""
+    query = made.url.partition("?")[2]
+    return sorted(re.findall(r"[A-Za-z0-9+/=_.%-]{40,}", "\n".join((query, body, *made.headers.values()))))
+
+
+def test_a_read_at_binance_would_sign_an_order_as_well_and_is_refused():
+    """Its signature is over the parameters alone: what says an order is one, whatever path it was asked for."""
+    order = {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "quantity": "9",
+        "price": "1",
+        "newClientOrderId": "x",
+    }
+    of_read = _signatures("binance", "private", "GET", "openOrders", order)
+    assert of_read
+    assert of_read == _signatures("binance", "private", "POST", "order", order)
+    for words in (order, {"coin": "BTC", "address": "bc1", "amount": "9"}, {"symbol": "BTCUSDT&side=BUY&quantity=9"}):
+        with pytest.raises(Refused, match="param_not_of_a_read"):
+            use_of(RULES["binance"], read("binance", "private", "GET", "openOrders", words))
+
+
+@pytest.mark.parametrize("venue", sorted(RULES.keys() - SIGNS_PATH))
+def test_where_the_path_is_not_signed_no_read_and_no_cancel_says_an_order_or_a_payment(venue):
+    rules = RULES[venue]
+    for endpoint in rules.read | rules.cancel:
+        api, method, path = endpoint.split(" ")
+        ids = dict.fromkeys(re.findall(r"\{([^{}]+)\}", path), "7")
+        assert use_of(rules, read(venue, api, method, path, ids | {"symbol": "BTCUSDT"})) is not Use.PLACE
+        for name in ("side", "quantity", "qty", "amount", "price", "address", "asset", "permissions", "request"):
+            with pytest.raises(Refused):
+                use_of(rules, read(venue, api, method, path, ids | {name: "1"}))
+            with pytest.raises(Refused):
+                use_of(rules, read(venue, api, method, path, ids | {"orderId": [{name: "1"}]}))
+
+
+@pytest.mark.parametrize("venue", sorted(SIGNS_PATH))
+def test_the_venues_that_are_said_to_sign_the_path_do(venue):
+    """The same parameters for two paths have no signature in common."""
+    rules, n_signed = RULES[venue], 0
+    for endpoint in sorted(rules.read | rules.cancel):
+        api, method, path = endpoint.split(" ")
+        if "{" in path or "listenKey" in path:
+            continue
+        own, other = (_signatures(venue, api, method, each, {"symbol": "BTCUSDT"}) for each in (path, f"x{path}"))
+        assert not own or own != other, endpoint
+        n_signed += bool(own)
+    assert n_signed > 2
+
+
+@pytest.mark.parametrize("name", ["request", "method", "nonce", "/createsymbol", "a&side", "a=1&b"])
+def test_no_read_names_another_request_than_its_own(name):
+    """WhiteBIT and Gemini sign a body in which ccxt names the request: a parameter would name another one."""
+    for venue in ("whitebit", "gemini", "phemex"):
+        endpoint = min(RULES[venue].read)
+        with pytest.raises(Refused, match="param_not_of_a_read"):
+            use_of(RULES[venue], read(venue, *endpoint.split(" "), {name: "/api/v4/order/new"}))
