@@ -25,7 +25,9 @@ STREAM_ERRORS: Final = (
     OSError,
     TimeoutError,
     ArithmeticError,
+    AttributeError,
     LookupError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
@@ -55,6 +57,8 @@ class Stream:
         while True:
             try:
                 words = await self._awaited()
+                self.back()
+                self.on_words(words)
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -63,9 +67,7 @@ class Stream:
             except STREAM_ERRORS as error:
                 self._lose(error)
             else:
-                self.back()
                 backoff_s = _FIRST_BACKOFF_S
-                self.on_words(words)
                 continue
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)

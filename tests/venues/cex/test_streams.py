@@ -33,6 +33,25 @@ async def test_a_stream_comes_back_after_every_kind_of_end():
     assert told == ["back", "a", "lost OSError", "lost CancelledError", "lost KeyError", "back", "b"]
 
 
+async def test_words_that_cannot_be_taken_are_a_gap_and_no_end():
+    """What a parser could not say is asked for over REST once the stream is back; the stream itself goes on."""
+    told, words = [], asyncio.Queue()
+    for word in ("1", "x", None, "2"):
+        words.put_nowait(word)
+
+    def take(word):
+        told.append(word.strip() and int(word))  # ValueError, and AttributeError of None
+
+    stream = Stream("v", "fills", words.get, take, lambda why: told.append(f"lost {why}"), lambda: told.append("back"))
+    task = asyncio.ensure_future(stream.run())
+    while 2 not in told:  # noqa: ASYNC110 - bounded by the test's own timeout
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert told == ["back", 1, "lost ValueError", "back", "lost AttributeError", "back", 2]
+
+
 async def test_a_quiet_stream_is_up_once_its_connection_is():
     told, is_open = [], []
     forever = asyncio.Event()
