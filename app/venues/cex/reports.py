@@ -162,6 +162,9 @@ class OwnOrders:
         order.seen_qty = max(order.seen_qty, decimal_of(raw.get("filled")) or Decimal(0))
         for trade in raw.get("trades") or ():
             self.take_trade(trade, source)
+        if source != "rest" and raw.get("filled") is None:
+            state = None  # an end that does not count its fills is none yet: REST, which counts them, is asked
+            order.next_look_ns = 0
         if state is not None and order.end_state is None:
             order.end_state = state
             order.end = self._end(order, state, ts_ns, f"{source} order:{venue_id}")

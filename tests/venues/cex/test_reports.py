@@ -91,6 +91,21 @@ def test_an_end_waits_for_the_fills_that_it_counts():
     assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.EXPIRED]
 
 
+@pytest.mark.parametrize("status", [("canceled", "CANCELED"), ("closed", "FILLED"), ("expired", "EXPIRED")])
+def test_an_end_that_does_not_count_its_fills_is_none_until_rest_counts_them(status):
+    """Else a part that was filled and is not heard of yet would be sent again elsewhere."""
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    own.next_look_ns = 99
+    orders.take_order(word(status[0], None, status[1]), "stream")
+    assert [report.kind for report in told] == [R.ACKED]
+    assert own.next_look_ns == 0
+    orders.take_order(word("canceled", "0.001", "CANCELED"), "rest")
+    assert [report.kind for report in told] == [R.ACKED]
+    orders.take_trade(trade(1, "0.001"), "rest")
+    assert [(r.kind, r.cum_qty_lots) for r in told[1:]] == [(R.FILLED, 1), (R.CANCELED, 1)]
+
+
 def test_fills_in_finer_lots_than_ours_are_told_in_whole_ones_with_all_their_fees():
     orders, own, told = made()
     orders.take_report(own, ACK)
