@@ -25,6 +25,8 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
 }
 # Where open orders must be asked for market by market: those in markets that are not listed here stay unseen.
 OPEN_BY_MARKET: Final = frozenset({"kucoin"})
+# Lists that can be asked for one order by our own id, and ccxt's name for it.
+_LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     # `hf`: else it asks in the middle of a placement which kind of account this is. `snapshotDelay`: deltas before the
     # snapshot is asked for; a quiet market would wait for them.
@@ -89,3 +91,21 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
 def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:
     """(order id, parameters) of a cancel by our own id. Gate takes it in the order id's place."""
     return (wire_id, {}) if ccxt_id == "gate" else ("", {param: wire_id})
+
+
+def lists_of_ended(has: Mapping[str, Any]) -> tuple[str, ...]:
+    """ccxt's methods that together list every order that ended, whatever it filled. At most venues `closed` means
+    filled to the last; an order that was given up after a part of it is not there."""
+    if has.get("fetchCanceledAndClosedOrders") is True:
+        return ("fetch_canceled_and_closed_orders",)
+    if has.get("fetchOrders") is True:
+        return ("fetch_orders",)
+    if has.get("fetchCanceledOrders") is True:
+        return ("fetch_closed_orders", "fetch_canceled_orders")
+    return ("fetch_closed_orders",)
+
+
+def list_words(ccxt_id: str, wire_id: str) -> dict[str, str]:
+    """Parameters that make a list of orders one of the order with our id alone; none where there is no such thing."""
+    param = _LISTED_BY_ID.get(ccxt_id)
+    return {} if param is None else {param: wire_id}

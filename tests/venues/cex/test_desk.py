@@ -1,47 +1,115 @@
-"""A question that many ask at once is asked once more, not once for each."""
+"""A list of orders proves an absence only where it would have shown the order."""
 
 from __future__ import annotations
 
-import asyncio
+import warnings
+from typing import Any
 
 import pytest
 
-from app.domain.errors import Unavailable
-from app.venues.cex.desk import Shared
+from app.domain.enums import Side, TimeInForce
+from app.domain.errors import Refused, Unavailable
+from app.domain.orders import ChildOrder
+from app.venues.cex.budget import Budgets
+from app.venues.cex.desk import Desk, n_rows
+from app.venues.cex.dialects import list_words, lists_of_ended
+from app.venues.cex.endpoints import load_rules
+from app.venues.cex.health import Health
+from app.venues.cex.permit import Use, use_of
+from app.venues.cex.profile import QueryRoute
+from app.venues.cex.profile_table import profile_of, profiles
+from app.venues.cex.reports import OwnOrders
+from app.venues.cex.signing import SignRequest
+from app.venues.clock import SystemClock
+
+from .captured import credentials, one_market
+from .markets import listing
+
+ID = "01M8B00Z1NXM48M0VT2ZJPE5RW"
+LISTED = [
+    (venue, kind.value)
+    for venue, profile in profiles().items()
+    if profile.query_route is QueryRoute.LISTS
+    for kind in profile.kinds[:1]
+]
 
 
-async def test_who_comes_while_it_is_under_way_shares_the_next_answer():
-    asked: list[int] = []
-    answered = asyncio.Event()
+class Lists:
+    """What ccxt would answer: so many orders of others, and ours among the ended ones or not."""
 
-    async def ask(since_ms: int):
-        asked.append(since_ms)
-        await answered.wait()
-        return [{"id": str(len(asked))}]
+    def __init__(self, n_ended: int, *ours: dict[str, Any]) -> None:
+        self.has = {"fetchOrders": True}
+        self.asked: list[str] = []
+        self._rows = [{"id": str(n), "clientOrderId": f"other{n}", "info": {}} for n in range(n_ended)] + list(ours)
 
-    shared = Shared(ask)
-    first = asyncio.create_task(shared.since(500))
-    await asyncio.sleep(0)
-    others = [asyncio.create_task(shared.since(since_ms)) for since_ms in (700, 300, 900)]
-    await asyncio.sleep(0)
-    answered.set()
-    assert await first == [{"id": "1"}]
-    assert await asyncio.gather(*others) == [[{"id": "2"}]] * 3
-    assert asked == [500, 300], "the second answer reaches as far back as anybody wants"
-
-
-async def test_who_comes_afterwards_asks_anew_and_a_failure_is_nobodys_answer():
-    asked: list[int] = []
-
-    async def ask(since_ms: int):
-        asked.append(since_ms)
-        if len(asked) == 2:
-            raise Unavailable("venue_unavailable", "gone")
+    async def fetch_open_orders(self, *_: Any) -> list[dict[str, Any]]:
+        self.asked.append("open")
         return []
 
-    shared = Shared(ask)
-    await shared.since(1)
-    with pytest.raises(Unavailable):
-        await shared.since(2)
-    assert await shared.since(3) == []
-    assert asked == [1, 2, 3]
+    async def fetch_orders(self, *_: Any) -> list[dict[str, Any]]:
+        self.asked.append("ended")
+        return self._rows
+
+
+def desk_of(exchange: Any) -> tuple[Desk, Any]:
+    profile, clock = profile_of("coinbase"), SystemClock()
+    listings = {"BTC/USDT": listing("coinbase", "BTC/USDT", "0.01", "0.001")}
+    health = Health("coinbase", clock, Budgets().of(profile, key_id="k", account="desk"))
+    child = ChildOrder(
+        "chd_1", ID, "ord_1", "desk", 1, "coinbase", "BTC/USDT", Side.BUY, TimeInForce.IOC, 10_050, 3, 1, 1, 2**60
+    )
+    orders = OwnOrders(profile, listings, lambda report: None, clock.wall_ns)
+    return Desk(profile, listings, exchange, clock, health), orders.add(child)
+
+
+async def test_a_list_that_may_be_cut_short_proves_no_absence():
+    desk, order = desk_of(Lists(50))
+    with pytest.raises(Unavailable, match="more orders than a list shows"):
+        await desk.order(order)
+
+
+async def test_a_list_with_room_left_does_and_the_order_is_found_in_either():
+    exchange = Lists(49)
+    desk, order = desk_of(exchange)
+    assert await desk.order(order) is None
+    assert exchange.asked == ["open", "ended"]
+    desk, order = desk_of(Lists(60, ours := {"id": "7", "clientOrderId": order.wire_id, "info": {}}))
+    assert await desk.order(order) == ours
+
+
+def test_the_rows_of_an_answer_are_counted_before_others_are_left_out():
+    assert n_rows({"error": [], "result": {"closed": {str(n): {"vol": "1"} for n in range(50)}, "count": 70}}) == 50
+    assert n_rows({"result": {"list": [{"a": 1}] * 50}}) == 50
+    assert n_rows(None) == 0
+
+
+@pytest.mark.parametrize(("venue", "kind"), LISTED)
+def test_what_ended_is_asked_for_in_whatever_state_it_ended_and_the_signer_allows_it(venue, kind):
+    """`Filled` alone would miss what was given up after a part of it: it would look never accepted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ccxt = pytest.importorskip("ccxt", reason="needs the cex extra")
+    profile = profile_of(venue)
+    exchange = getattr(ccxt, profile.ccxt_id)(credentials(profile.ccxt_id))
+    exchange.options.update(profile.options)
+    symbol = one_market(exchange, kind)
+    asked: list[SignRequest] = []
+
+    def fetch2(path: str, api: Any = "public", method: str = "GET", params: Any = None, *_: Any) -> Any:
+        words = (api,) if isinstance(api, str) else tuple(api)
+        asked.append(SignRequest(profile.ccxt_id, "desk", path, words, method, params or {}))
+        raise ccxt.NetworkError("asked")
+
+    exchange.fetch2 = fetch2
+    methods = lists_of_ended(exchange.has)
+    for method in methods:
+        with pytest.raises((ccxt.NetworkError, ccxt.NotSupported)):
+            getattr(exchange, method)(symbol, 1_700_000_000_000, 50, list_words(profile.ccxt_id, "7"))
+    rules = load_rules()[profile.ccxt_id]
+    for request in asked:
+        try:
+            assert use_of(rules, request) is Use.READ
+        except Refused as refusal:
+            pytest.fail(f"{request.path}: {refusal}")
+    said = [str(request.params.get("orderStatus", request.params.get("order_status", ""))).lower() for request in asked]
+    assert len(methods) > 1 or "filled" not in said

@@ -44,7 +44,7 @@ async def test_words_that_cannot_be_taken_are_a_gap_and_no_end():
 
     stream = Stream("v", "fills", words.get, take, lambda why: told.append(f"lost {why}"), lambda: told.append("back"))
     task = asyncio.ensure_future(stream.run())
-    while 2 not in told:  # noqa: ASYNC110 - bounded by the test's own timeout
+    while 2 not in told:
         assert not task.done(), task.exception()
         await asyncio.sleep(0.01)
     task.cancel()

@@ -134,6 +134,20 @@ async def a_restart_finds_what_is_open(desk: Desk) -> None:
         await other.close()
 
 
+async def a_restart_finds_what_ended_with_less_than_its_whole(desk: Desk) -> None:
+    """Its acknowledgement was never heard: it must not be taken for one that was never accepted."""
+    child = await desk.sent("100.55", "3")
+    await desk.ended(child)
+    other = await desk.another(has_feed=False)
+    try:
+        await other.venue.query(child)
+        await other.until(lambda: bool({R.CANCELED, R.EXPIRED, R.NOT_FOUND} & set(other.kinds(child))))
+        assert R.NOT_FOUND not in other.kinds(child)
+        other.agrees_with_ledger(child)
+    finally:
+        await other.close()
+
+
 async def a_wrong_key_is_told_and_places_nothing(desk: Desk) -> None:
     other = Desk(desk.server, desk.place)
     await other.open(secret=desk.place.wrong_secret, has_feed=False)
@@ -156,5 +170,6 @@ CHECKS = (
     fills_while_disconnected_are_told_after_reconnecting,
     silence_is_death_and_rest_goes_on,
     a_restart_finds_what_is_open,
+    a_restart_finds_what_ended_with_less_than_its_whole,
     a_wrong_key_is_told_and_places_nothing,
 )

@@ -413,7 +413,10 @@ class Bybit(Protocol):
         orders = [o for o in self.visible_orders(call.owner) if not o.is_open and _matches(o.market, query, markets)]
         for word, of in (("orderId", "id"), ("orderLinkId", "client_id")):
             orders = [order for order in orders if query.get(word, getattr(order, of)) == getattr(order, of)]
-        return self._page([order_row(order) for order in reversed(orders)], query)
+        rows = [order_row(order) for order in reversed(orders)]
+        return self._page(
+            [row for row in rows if row["orderStatus"] == query.get("orderStatus", row["orderStatus"])], query
+        )
 
     def _executions(self, call: Call) -> Answer:
         query, markets = call.query, self._of(call.query.get("category", ""))
