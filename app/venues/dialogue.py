@@ -30,6 +30,8 @@ from app.venues.wire import (
 )
 
 _ANSWER_TIMEOUT_S: Final = 1.0
+# A statement is several requests to a real venue, one after the other, behind its rate limit.
+_STATEMENT_TIMEOUT_S: Final = 9.0
 _ENDS: Final = frozenset({ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED, ReportKind.NOT_FOUND})
 
 
@@ -88,9 +90,9 @@ class Dialogue:
             raise Unavailable("venue_unavailable", f"{self._venue_id} does not answer.")
         return answer.client_ids
 
-    async def statement(self) -> VenueStatement:
-        """Raises Unavailable where the venue does not answer within a second."""
-        answer = await self._asked(StatementAsk(self._next_ask()))
+    async def statement(self, account: str) -> VenueStatement:
+        """Raises Unavailable where the venue does not answer in nine seconds."""
+        answer = await self._asked(StatementAsk(self._next_ask(), account), _STATEMENT_TIMEOUT_S)
         if not isinstance(answer, StatementAnswer) or answer.statement is None:
             raise Unavailable("venue_unavailable", f"{self._venue_id} does not answer.")
         return answer.statement
@@ -103,12 +105,14 @@ class Dialogue:
         self._n_asks += 1
         return self._n_asks
 
-    async def _asked(self, ask: OpenAsk | StatementAsk) -> OpenAnswer | StatementAnswer:
+    async def _asked(
+        self, ask: OpenAsk | StatementAsk, timeout_s: float = _ANSWER_TIMEOUT_S
+    ) -> OpenAnswer | StatementAnswer:
         self._write(ask)
         answer: asyncio.Future[OpenAnswer | StatementAnswer] = asyncio.get_running_loop().create_future()
         self._asks[ask.ask_n] = answer
         try:
-            return await asyncio.wait_for(answer, _ANSWER_TIMEOUT_S)
+            return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
             raise Unavailable("venue_unavailable", f"{self._venue_id} does not answer.") from None
         finally:

@@ -13,6 +13,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import Approved, ChildOrder
+from app.domain.statement import VenueStatement
 from app.venues import wire
 from app.venues.clock import SystemClock
 from app.venues.registry import load_universe
@@ -184,6 +185,15 @@ async def test_open_ids_are_the_venues_word_or_unavailable(link: Link) -> None:
         await asking
     with pytest.raises(Unavailable):  # no answer within a second
         await link.venue.open_client_ids()
+
+
+async def test_a_statement_may_take_longer_than_an_answer_of_one_request(link: Link) -> None:
+    """Else a venue that needs four requests for it would never be reconciled, and nothing would say so."""
+    asking = asyncio.create_task(link.venue.statement("acme"))
+    await asyncio.sleep(1.1)
+    said = VenueStatement("sim_alpha", 7, (), (), ())
+    link.server.say(wire.StatementAnswer(1, said, "sim_alpha"))
+    assert await asking == said
 
 
 async def test_a_problem_or_garbage_from_the_venue_loses_no_later_message(link: Link) -> None:
