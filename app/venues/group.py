@@ -31,6 +31,7 @@ from app.venues.registry import load_universe, ns_of_ms
 if TYPE_CHECKING:
     from app.venues.cex.direct.feed import Rows
     from app.venues.cex.session import SessionSettings
+    from app.venues.signer import SignerClient
 
 # A live paper venue's own clock tells no books; it only has to look at something now and then.
 _PUBLISH_NS: Final = 1_000_000_000
@@ -94,10 +95,11 @@ class TokenBox:
 
 @dataclass(frozen=True, slots=True)
 class VenueGroup:
-    """A process's ports, by venue, and the tokens that the live ones ask for."""
+    """A process's ports, by venue, the tokens that the live ones ask for, and who signs for them."""
 
     ports: Mapping[str, VenueBase]
     tokens: TokenBox = field(default_factory=TokenBox)
+    signer: SignerClient | None = None
 
 
 def make_group(
@@ -143,7 +145,7 @@ def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.sock
             token_of=box.take,
             make_feed=feed_maker(spec.feeds, profile, rows),
         )
-    return VenueGroup(made, box)
+    return VenueGroup(made, box, client)
 
 
 def _session(spec: GroupSpec, venue_id: str) -> SessionSettings:

@@ -56,6 +56,11 @@ class SignerClient:
     def close(self) -> None:
         self._channel.close()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing will be signed through this channel any more: whoever holds it needs another."""
+        return self._channel.fileno() < 0
+
     def _ask(self, ask: Ask) -> Answer:
         try:
             frame = encode(ask)

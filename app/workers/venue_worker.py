@@ -54,6 +54,7 @@ from app.venues.wire import (
 
 HEALTH_EVERY_S: Final = 0.1
 EXIT_DAMAGED: Final = 70
+EXIT_NO_SIGNER: Final = 71
 # Answers that the engine has not made room for. Beyond this it does not read at all, and will ask a successor.
 _MAX_BACKLOG: Final = 100_000
 _RETRY_S: Final = 0.002
@@ -81,7 +82,7 @@ class Worker:
     """One process's venues between the pipes and the world."""
 
     def __init__(self, group: VenueGroup, link: Link, board: BookBoard, *, may_fail: bool) -> None:
-        self._ports, self._tokens = group.ports, group.tokens
+        self._ports, self._tokens, self._signer = group.ports, group.tokens, group.signer
         self._link = link
         self._board = board
         self._may_fail = may_fail
@@ -153,6 +154,10 @@ class Worker:
 
     async def _tell_health_for_ever(self) -> None:
         while True:
+            if self._signer is not None and self._signer.is_lost:
+                # Neither orders nor cancels nor questions leave any more; a successor gets a new channel.
+                self._end(EXIT_NO_SIGNER)
+                return
             self._say(HealthMessage(tuple(self._health(venue_id) for venue_id in self._ports)))
             await asyncio.sleep(HEALTH_EVERY_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +21,11 @@ from app.shm.books import BookBoard
 from app.shm.link import Link, LinkBells
 from app.shm.pipe import PIPE_WORDS, Pipe
 from app.shm.rings import Bell
-from app.venues import wire
+from app.venues import signer, wire
 from app.venues.base import VenueBase
 from app.venues.clock import SystemClock
 from app.venues.group import VenueGroup
-from app.workers.venue_worker import EXIT_DAMAGED, Worker
+from app.workers.venue_worker import EXIT_DAMAGED, EXIT_NO_SIGNER, Worker
 from tests.worlds import flat_book
 
 CHILD = ChildOrder("chd", "id-1", "ord", "desk", 1, "ven_a", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, 5, 1, 1, 2**62)
@@ -211,3 +212,23 @@ async def test_a_venue_that_cannot_start_gets_nothing_says_why_and_is_tried_agai
     assert await running == 0
     os.close(lifeline)
     bells.close()
+
+
+async def test_a_process_whose_signer_does_not_answer_makes_room_for_a_successor(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One late answer closes the channel for good: alive, it could neither place nor cancel, and say that it is up."""
+    monkeypatch.setattr(signer, "ANSWER_S", 0.01)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client = signer.SignerClient(ours)
+    lifeline, other_end = os.pipe()
+    worker = Worker(VenueGroup({}, signer=client), rig.engine, rig.board, may_fail=False)
+    running = asyncio.create_task(worker.run(lifeline))
+    await asyncio.sleep(0.05)
+    assert not running.done()
+    with pytest.raises(Unavailable):
+        client.key_id("ven_a", "acme")
+    assert await asyncio.wait_for(running, 5) == EXIT_NO_SIGNER
+    for each in (lifeline, other_end):
+        os.close(each)
+    theirs.close()
