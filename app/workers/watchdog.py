@@ -24,7 +24,7 @@ from app import observe
 from app.domain.errors import Refused, Unavailable
 from app.shm.lease import Lease, attach_lease
 from app.venues.cex.signing import SignedRequest, SignRequest
-from app.venues.cex.sweep import Desk, Step, Sweep, cancels, first_request, load_sweeps
+from app.venues.cex.sweep import Desk, Step, Sweep, cancels, failure_of, first_request, load_sweeps
 from app.venues.signer import SignerClient, signer_channel
 
 LOOK_S: Final = 0.05
@@ -190,9 +190,12 @@ class Watchdog:
         if status >= 400:  # its text is the venue's, and could repeat what it was sent
             raise ValueError(f"status {status}")
         try:
-            return msgspec.json.decode(body)
+            answer = msgspec.json.decode(body)
         except msgspec.MsgspecError:
             raise ValueError("not JSON") from None
+        if failure := failure_of(answer):
+            raise ValueError(failure)
+        return answer
 
 
 def _localised(watched: WatchedDesk, signed: SignedRequest) -> Any:

@@ -12,6 +12,9 @@ from app.venues.cex.profile_table import VENUES, parts_of_rows
 from app.venues.cex.signing import SignRequest
 
 MAX_ROWS: Final = 2_000
+# Where vendors say in the body of a good status that the request failed, and what they say otherwise.
+_CODES: Final = ("code", "retCode", "err-code", "err_code", "error_code")
+_SUCCESSES: Final = frozenset({"", "0", "00000", "200", "200000"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,20 @@ def cancels(desk: Desk, step: Step, answer: Any) -> Iterator[SignRequest]:
         named = {name: str(row[source]) for name, source in step.params.items()}
         lists = {name: [str(row[source])] for name, source in step.list_params.items()}
         yield _request(desk, step.each, {**step.fixed_each, **named, **lists})
+
+
+def failure_of(answer: Any) -> str:
+    """The vendor's word that `answer` is a failure, whatever its status; empty where it is none. An error beside an empty
+    list is no empty book."""
+    if not isinstance(answer, Mapping):
+        return ""
+    for name in _CODES:
+        code = answer.get(name)
+        if isinstance(code, str | int) and str(code) not in _SUCCESSES:
+            return f"{name} {code}"
+    if answer.get("error"):
+        return "error"
+    return "status error" if answer.get("status") == "error" or answer.get("success") is False else ""
 
 
 def _request(desk: Desk, endpoint: str, params: Mapping[str, Any]) -> SignRequest:

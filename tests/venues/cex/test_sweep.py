@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.errors import InvariantBroken
-from app.venues.cex.sweep import MAX_ROWS, Desk, Step, cancels, first_request, load_sweeps
+from app.venues.cex.sweep import MAX_ROWS, Desk, Step, cancels, failure_of, first_request, load_sweeps
 
 DESK = Desk("okx", "acme")
 EACH = Step("private GET open", rows="data", each="private POST cancel", params={"id": "ordId"}, row_id="ordId")
@@ -29,6 +29,39 @@ def test_no_rows_need_no_cancel():
 def test_an_answer_without_rows_is_an_error_and_never_an_empty_book(answer):
     with pytest.raises((ValueError, KeyError, TypeError)):
         list(cancels(DESK, EACH, answer))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"code": "50011", "msg": "Too Many Requests", "data": []},  # OKX, with status 200
+        {"retCode": 10006, "retMsg": "Too many visits!", "result": {"list": []}},
+        {"error": ["EAPI:Rate limit exceeded"]},
+        {"error": {"code": 10028, "message": "too_many_requests"}},
+        {"status": "error", "err-code": "api-signature-not-valid", "data": None},
+        {"success": False, "orders": []},
+    ],
+)
+def test_a_failure_beside_an_empty_list_is_no_empty_book(answer):
+    assert failure_of(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {"code": "0", "data": []},
+        {"code": "00000", "data": []},
+        {"code": "200000", "data": {"items": []}},
+        {"retCode": 0, "result": {"list": []}},
+        {"error": [], "result": {"open": {}}},
+        {"status": "ok", "data": []},
+        {"jsonrpc": "2.0", "result": []},
+        {"orders": [], "has_next": False},
+    ],
+)
+def test_a_success_is_no_failure(answer):
+    assert not failure_of(answer)
 
 
 def test_an_answer_without_bound_is_cut(tmp_path):
