@@ -92,8 +92,10 @@ def cancels(desk: Desk, step: Step, answer: Any) -> Iterator[SignRequest]:
 
 
 def failure_of(answer: Any) -> str:
-    """The vendor's word that `answer` is a failure, whatever its status; empty where it is none. An error beside an empty
-    list is no empty book."""
+    """The vendor's word that `answer` is a failure, whatever its status; empty where it is none.
+
+    An error beside an empty list is no empty book.
+    """
     if not isinstance(answer, Mapping):
         return ""
     for name in _CODES:
