@@ -23,6 +23,7 @@ from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
 from app.venues.cex.streams import STREAM_ERRORS
+from app.venues.cex.trade_pages import PageRule, Rows, page_rule
 
 T = TypeVar("T")
 _NS_PER_MS: Final = 1_000_000
@@ -31,37 +32,7 @@ _MARGIN_MS: Final = 5_000
 _N_LISTED: Final = 100
 # No child lives longer between its sending and its deadline.
 _MAX_LIFE_NS: Final = 30_000_000_000
-_MAX_PAGES: Final = 10
-# The shortest page that a venue cuts a list of orders to.
-_SHORTEST_PAGE: Final = 50
-
-
-class Shared:
-    """One question about a market that many ask at once. Who comes while it is under way gets the next answer, which is
-    asked for once, from the earliest time that anybody wants. Where a minute has few calls, nothing else gets through.
-    """
-
-    def __init__(self, ask: Callable[[int], Awaitable[list[Mapping[str, Any]]]]) -> None:
-        self._ask = ask
-        self._lock = asyncio.Lock()
-        self._wanted_ms: list[int] = []
-        self._n_begun = self._n_answered = 0
-        self._answer: list[Mapping[str, Any]] = []
-
-    async def since(self, since_ms: int) -> list[Mapping[str, Any]]:
-        """An answer that was asked for after this call. Raises Unavailable as the question does."""
-        n_before = self._n_begun
-        self._wanted_ms.append(since_ms)
-        try:
-            async with self._lock:
-                if self._n_answered > n_before:
-                    return self._answer
-                self._n_begun += 1
-                self._answer = await self._ask(min(self._wanted_ms))
-                self._n_answered = self._n_begun
-                return self._answer
-        finally:
-            self._wanted_ms.remove(since_ms)
+_MAX_PAGES: Final = 50
 
 
 class Desk:
@@ -168,17 +139,61 @@ class Desk:
         return None
 
     async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
-        """The account's own trades in one market, oldest first; a full page is followed by the next."""
+        """The account's own trades in one market, oldest first; page after page until the venue has no more.
+
+        What more pages than `_MAX_PAGES` hold stays unseen by this look: whoever lacks it asks again.
+        """
+        rule = page_rule(self._profile.ccxt_id)
         found: dict[tuple[str, str], Mapping[str, Any]] = {}
-        for _ in range(_MAX_PAGES):
-            page = await self.ask("my_trades", partial(self._exchange.fetch_my_trades, name, since_ms, _N_LISTED))
-            fresh = {(str(each.get("order")), str(each.get("id"))): each for each in page}
-            is_more = len(page) >= _N_LISTED and bool(fresh.keys() - found.keys())
-            found |= fresh
-            if not is_more:
-                break
-            since_ms = max(int(each.get("timestamp") or 0) for each in page)
+        if rule.following is None:
+            await self._trades_by_time(rule, name, since_ms, found)
+        else:
+            since: int | None = since_ms
+            n_seen, more = 0, dict(rule.fixed)
+            for _ in range(_MAX_PAGES):
+                answer, rows, is_new = await self._page(rule, name, since, more, found)
+                n_seen += len(rows)
+                following = rule.following(answer, rows, n_seen)
+                if following is None or len(rows) < rule.size or not is_new:
+                    break
+                more = {**rule.fixed, **following}
+                since = None if rule.is_since_first else since_ms
         return sorted(found.values(), key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
+
+    async def _trades_by_time(
+        self, rule: PageRule, name: str, since_ms: int, found: dict[tuple[str, str], Mapping[str, Any]]
+    ) -> None:
+        """A full page may be the oldest or the youngest: from it on, then back from it, each until nothing is new."""
+        _, rows, _ = await self._page(rule, name, since_ms, rule.fixed, found)
+        if len(rows) < rule.size:
+            return
+        for is_forward in (True, False):
+            for _ in range(_MAX_PAGES):
+                times = [int(each.get("timestamp") or 0) for each in found.values()]
+                if not times:
+                    return
+                since, more = (max(times), rule.fixed) if is_forward else (since_ms, {**rule.fixed, "until": min(times)})
+                _, rows, is_new = await self._page(rule, name, since, more, found)
+                if len(rows) < rule.size or not is_new:
+                    break
+
+    async def _page(
+        self,
+        rule: PageRule,
+        name: str,
+        since_ms: int | None,
+        more: Mapping[str, Any],
+        found: dict[tuple[str, str], Mapping[str, Any]],
+    ) -> tuple[Any, Rows, bool]:
+        """(the vendor's answer, its rows, whether they may lead to more); trades are added to `found`."""
+        call = Call("my_trades")
+        page = await self.ask(
+            "my_trades", partial(self._exchange.fetch_my_trades, name, since_ms, rule.size, dict(more)), call=call
+        )
+        fresh = {(str(each.get("order")), str(each.get("id"))): each for each in page}
+        is_new = bool(fresh.keys() - found.keys()) or not page  # a page of other markets says nothing of ours
+        found |= fresh
+        return call.answer, rule.rows(call.answer) or page, is_new
 
     def _since_ms(self, order: OwnOrder) -> int:
         """An order that a process before this one sent was sent before its deadline, and not long before."""

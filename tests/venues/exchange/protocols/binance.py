@@ -306,7 +306,7 @@ class Binance(Protocol):
             and fill.trade_id >= first
             and order_id in {"", fill.order_id}
         ]
-        limit = int(_of(call, "limit") or 500)
+        limit = min(1000, int(_of(call, "limit") or 500))
         return rows[:limit] if first or since else rows[-limit:]
 
     # -- the account -----------------------------------------------------------------------------------------------

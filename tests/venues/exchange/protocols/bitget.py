@@ -373,7 +373,7 @@ class Bitget(Protocol):
             and query.get("orderId", fill.order_id) == fill.order_id
             and int(query.get("idLessThan", 2**63)) > fill.trade_id
             and int(query.get("startTime") or 0) <= ms(fill.ts_ns) <= int(query.get("endTime") or 10**15)
-        ][::-1][: int(query.get("limit") or 100)]
+        ][::-1][: min(100, int(query.get("limit") or 100))]
         rows = [fill_row(fill, self.exchange.orders[fill.order_id], is_stream=False) for fill in fills]
         return rows if self._is_spot else {"fillList": rows, "endId": str(fills[-1].trade_id) if fills else ""}
 

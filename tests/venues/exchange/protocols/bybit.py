@@ -432,7 +432,7 @@ class Bybit(Protocol):
         return self._page([execution_row(fill, self.exchange.orders[fill.order_id]) for fill in reversed(fills)], query)
 
     def _page(self, rows: list[dict[str, Any]], query: dict[str, str]) -> Answer:
-        limit, start = int(query.get("limit") or 50), int(query.get("cursor") or 0)
+        limit, start = min(100, int(query.get("limit") or 50)), int(query.get("cursor") or 0)
         cursor = str(start + limit) if len(rows) > start + limit else ""
         result = {"category": query["category"], "list": rows[start : start + limit], "nextPageCursor": cursor}
         return self._ok(result)

@@ -305,7 +305,7 @@ class Deribit(Protocol):
             and currency in {"", "any", fill.market.base, fill.market.cash}
             and start <= fill.ts_ns // NS_PER_MS <= end
         ]
-        count = int(params.get("count", 10))
+        count = min(1000, int(params.get("count", 10)))
         page = found[:count] if start else found[::-1][:count]
         return {"trades": page, "has_more": len(found) > count}
 

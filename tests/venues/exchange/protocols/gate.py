@@ -371,7 +371,9 @@ class Gate(Protocol):
             and query.get("order_id", query.get("order", fill.order_id)) == fill.order_id
             and int(query.get("from") or 0) <= ms(fill.ts_ns) // 1000 <= int(query.get("to") or 10**12)
         ]
-        return fills[::-1][: int(query.get("limit") or 100)]
+        limit = min(1000, int(query.get("limit") or 100))
+        first = limit * (int(query.get("page") or 1) - 1)
+        return fills[::-1][first : first + limit]
 
     def _spot_trades(self, call: Call) -> Any:
         return [spot_fill(fill) for fill in self._fills(call)]

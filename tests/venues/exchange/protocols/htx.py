@@ -31,6 +31,7 @@ TYPES = {
     "limit-fok": ("limit", "FOK", False),
     "limit-maker": ("limit", "GTC", True),
 }
+FIRST_ROW = 313_288_753  # ids of rows of match results: a trade has another
 STATE_NUMBERS = {"partial-canceled": 5, "filled": 6, "canceled": 7}
 
 
@@ -305,8 +306,13 @@ class Htx(Protocol):
             and order_id in {"", fill.order_id}
             and int(query.get("start-time") or 0) <= ms(fill.ts_ns) <= int(query.get("end-time") or 10**15)
         ]
-        young = fills[::-1][: int(query.get("size") or 100)]
-        return [match_row(fill, self.exchange.orders[fill.order_id], 313_288_753 + fill.trade_id) for fill in young]
+        older = int(query.get("from") or 2**63)  # an id of a row; of the next page by default, which is the older one
+        rows = [
+            match_row(fill, self.exchange.orders[fill.order_id], FIRST_ROW + fill.trade_id)
+            for fill in fills[::-1]
+            if FIRST_ROW + fill.trade_id < older
+        ]
+        return rows[: min(500, int(query.get("size") or 100))]
 
     # -- streams ---------------------------------------------------------------------------------------------------
 

@@ -332,7 +332,7 @@ class KuCoin(Protocol):
         self._market(call.query.get("symbol", ""))
         last = int(call.query.get("lastId") or 2**63)
         fills = [fill for fill in self._found_fills(call) if fill.trade_id < last][
-            : int(call.query.get("limit") or 100)
+            : min(100, int(call.query.get("limit") or 100))
         ]
         rows = [fill_row(fill, self.exchange.orders[fill.order_id]) for fill in fills]
         return {"items": rows, "lastId": fills[-1].trade_id if fills else 0}

@@ -290,7 +290,9 @@ class Okx(Protocol):
             and order_id in {"", fill.order_id}
             and int(ms(fill.ts_ns)) >= begin
         ]
-        return wrapped([fill_row(fill) for fill in reversed(found[-100:])])
+        rows = [fill_row(fill) for fill in reversed(found)]
+        older = int(call.query.get("after") or 2**63)
+        return wrapped([row for row in rows if int(row["billId"]) < older][:100])
 
     # -- the account -----------------------------------------------------------------------------------------------
 
