@@ -164,9 +164,9 @@ def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, 
     made = {}
     for venue_id in universe.venues:
         listings = listings_at(universe, venue_id)
-        profile = profile_of(venue_id)
-        settings, make_feed = _session(spec, venue_id), feed_maker(spec.feeds, profile)
-        books = PublicBooks(profile, listings, clock, settings, budgets, make_feed=make_feed)
+        max_age_ns = universe.venues[venue_id].max_book_age_ns
+        session = _session(spec, venue_id)
+        books = PublicBooks(profile_of(venue_id), listings, clock, session, budgets, max_age_ns=max_age_ns)
         fee = universe.fees[venue_id]
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],

@@ -31,7 +31,7 @@ from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed
 from app.venues.cex.health import Health
-from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
@@ -84,7 +84,8 @@ class CcxtVenue(VenueBase):
         key_id = signer.key_id(profile.venue_id, settings.account)
         self._budget = budgets.of(profile, key_id=key_id, account=settings.account)
         self._health = Health(profile.venue_id, clock, self._budget)
-        self._feed = make_feed(profile, self._listings, clock, self._health) if has_feed else None
+        max_age_ns = universe.venues[profile.venue_id].max_book_age_ns
+        self._feed = CcxtFeed(profile, self._listings, clock, self._health, max_age_ns=max_age_ns) if has_feed else None
         self._exchange: Any = make_session(
             profile, settings, self._budget, clock, signer=signer, on_wire=self._on_private_wire
         )
@@ -360,10 +361,16 @@ class CcxtVenue(VenueBase):
         return made
 
     def _own_stream(self, name: str, next_words: Callable[[], Any], on_words: Callable[[Any], None]) -> Stream:
-        self._health.lacks(name, "stream not open yet")
+        # Where orders can be asked about, REST tells what a lost stream does not; where not, only it does.
+        has_sweep = self.profile.query_route is not QueryRoute.NONE
 
         def lost(why: str) -> None:
-            self._health.lacks(name, why)
+            if has_sweep:
+                self._health.does_without(name, f"{why}, asked for over REST")
+            else:
+                self._health.lacks(name, why)
+
+        lost("stream not open yet")
 
         def back() -> None:
             self._health.has(name)

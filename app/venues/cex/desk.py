@@ -172,7 +172,9 @@ class Desk:
                 times = [int(each.get("timestamp") or 0) for each in found.values()]
                 if not times:
                     return
-                since, more = (max(times), rule.fixed) if is_forward else (since_ms, {**rule.fixed, "until": min(times)})
+                since, more = (
+                    (max(times), rule.fixed) if is_forward else (since_ms, {**rule.fixed, "until": min(times)})
+                )
                 _, rows, is_new = await self._page(rule, name, since, more, found)
                 if len(rows) < rule.size or not is_new:
                     break

@@ -8,26 +8,48 @@ frees it. Prices that the symbol cannot say exactly are moved against us, quanti
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 from weakref import WeakSet
 
+from app import observe
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import BookSink, Clock
 from app.venues.cex.checksums import ChecksumWatch
 from app.venues.cex.exact import ceil_units, floor_units, places_of
 from app.venues.cex.health import Health
-from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile import Continuity, VenueProfile
 from app.venues.cex.sequences import SequenceWatch
-from app.venues.cex.streams import Stream, Tasks, close_silent
+from app.venues.cex.session import Call, calling
+from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
 
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 _MAX_KNOWN_PRICES: Final = 8_192
 _WATCH_EVERY_S: Final = 0.5
+# A resubscription takes some tenths of a second: books that are away for longer mean that the connection is.
+_AWAY_NS: Final = 1 * _NS_PER_S
+
+
+# Quantity by price, of bids and of asks; and (side, price, quantity) of one level of them.
+Sides = tuple[Mapping[int, int], Mapping[int, int]]
+Standing = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RetakePace:
+    """Each book every `every_s`, never two questions within `least_s`; a contradicted book again after `again_s`.
+
+    `again_s` is longer than an exchange keeps an old answer for.
+    """
+
+    every_s: float = 5.0
+    least_s: float = 1.0
+    again_s: float = 2.0
 
 
 @dataclass(slots=True)
@@ -38,6 +60,8 @@ class _Book:
     book_seq: int
     is_gapped: bool = True
     heard_ns: int = 0
+    gapped_ns: int = 0
+    suspects: frozenset[Standing] = frozenset()
     said: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
     bid_units: dict[Any, int] = field(default_factory=dict)
     ask_units: dict[Any, int] = field(default_factory=dict)
@@ -55,12 +79,17 @@ class CcxtFeed:
         *,
         n_levels: int = 50,
         silence_s: float = 5.0,
+        max_age_ns: int = 0,
+        retake: RetakePace | None = None,
     ) -> None:
+        """`max_age_ns`: nobody routes on an older book; 0: not known here. `retake`: for books that nothing proves."""
         self._profile = profile
         self._clock = clock
         self._health = health
         self._n_levels = n_levels
         self._silence_ns = int(silence_s * _NS_PER_S)
+        self._max_age_ns = max_age_ns
+        self._retake = retake or RetakePace()
         # Rises over restarts: no venue changes a book a billion times a second.
         self._books = {name: _Book(symbol, clock.wall_ns()) for name, (symbol, _) in listings.items()}
         self._sequence = SequenceWatch(profile.book)
@@ -84,6 +113,8 @@ class CcxtFeed:
         for name in self._books:
             self._tasks.start(self._stream(name).run(), f"book {name}")
         self._tasks.start(self._listen_for_silence(), "book silence")
+        if self._profile.book.continuity is Continuity.NONE:
+            self._tasks.start(self._retake_for_ever(), "book retake")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -151,10 +182,9 @@ class CcxtFeed:
             return
         book.is_gapped = True
         book.said = ((), ())
+        book.gapped_ns = self._clock.monotonic_ns()
         self.n_gaps += 1
         book.book_seq += 1
-        if all(each.is_gapped for each in self._books.values()):
-            self._health.lacks("books", "all are barred")
         now_ns = self._clock.wall_ns()
         # It follows nothing: the board bars the book until the next snapshot.
         gap = BookDelta(self._profile.venue_id, name, book.book_seq, book.book_seq + 1, 0, now_ns, (), ())
@@ -162,14 +192,15 @@ class CcxtFeed:
         assert self._on_book is not None
         self._on_book(gap)
 
-    def _take(self, name: str, raw: Any) -> None:
+    def _take(self, name: str, raw: Any, *, is_again: bool = False) -> None:
+        """`is_again`: told even where nothing changed, for its age."""
         book = self._books[name]
         scale = (book.symbol.price_scale, book.symbol.qty_scale)
         book.heard_ns = self._clock.monotonic_ns()
         self._health.heard(f"book {name}")
         bids = levels_of(raw["bids"][: self._n_levels], scale, book.bid_units, is_bid=True)
         asks = levels_of(raw["asks"][: self._n_levels], scale, book.ask_units, is_bid=False)
-        if (bids, asks) == book.said and not book.is_gapped:
+        if (bids, asks) == book.said and not book.is_gapped and not is_again:
             return
         book.said = (bids, asks)
         book.book_seq += 1
@@ -193,13 +224,85 @@ class CcxtFeed:
         """A book that says nothing for too long is taken for dead, with its connection."""
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
-            horizon_ns = self._clock.monotonic_ns() - self._silence_ns
+            now_ns = self._clock.monotonic_ns()
+            horizon_ns = now_ns - self._silence_ns
             silent = [name for name, book in self._books.items() if not book.is_gapped and book.heard_ns < horizon_ns]
             if silent:
                 for client in list(self._exchange.clients.values()):
                     heard_ms = client.last_message_at
-                    if heard_ms is None or heard_ms < self._exchange.milliseconds() - self._silence_ns // _NS_PER_MS:
-                        self._resync(client, "silence")
+                    if heard_ms is None or heard_ms < time.time_ns() // _NS_PER_MS - self._silence_ns // _NS_PER_MS:
+                        self._resync(url, "silence")
+            if self._max_age_ns and self._profile.book.continuity is Continuity.NONE:
+                for name, book in self._books.items():
+                    if book.heard_ns < now_ns - self._max_age_ns:
+                        self._gap(name)
+            if self._books and all(b.is_gapped and b.gapped_ns < now_ns - _AWAY_NS for b in self._books.values()):
+                self._health.lacks("books", "all are barred")
+
+    # books that nothing proves whole
+
+    async def _retake_for_ever(self) -> None:
+        """Asks for each such book over REST in its turn, often enough for its age where the venue's budget lasts.
+
+        Where the answer contradicts levels that stand still here, twice in a row, deltas were lost: all is taken anew.
+        """
+        pace, every_s = self._retake, self._retake.every_s
+        if self._max_age_ns:
+            every_s = min(every_s, self._max_age_ns / _NS_PER_S / 2)
+        while True:
+            await asyncio.sleep(0 if self._books else pace.least_s)
+            for name in list(self._books):
+                await asyncio.sleep(max(pace.least_s, every_s / len(self._books)))
+                await self._retake_one(name)
+                if self._books[name].suspects:
+                    await asyncio.sleep(pace.again_s)
+                    await self._retake_one(name)
+
+    async def _retake_one(self, name: str) -> None:
+        book = self._books[name]
+        before = self._standing(name, self._exchange.orderbooks.get(name))
+        try:
+            with calling(Call("book")):
+                raw = await self._exchange.fetch_order_book(name)
+        except STREAM_ERRORS as error:
+            observe.venue_call_failed(self._profile.venue_id, "book", error)
+            return
+        wrong = contradicted(
+            before, self._standing(name, self._exchange.orderbooks.get(name)), self._standing(name, raw)
+        )
+        if wrong & book.suspects:
+            book.suspects = frozenset()
+            for url in list(self._exchange.clients):
+                self._resync(url, "contradicted")
+            return
+        book.suspects = wrong
+        if not wrong:
+            self._take(name, raw, is_again=True)
+
+    def _standing(self, name: str, raw: Any) -> Sides:
+        """Its best levels in the symbol's units, bids and asks by price."""
+        book = self._books[name]
+        scale, raw = (book.symbol.price_scale, book.symbol.qty_scale), raw or {"bids": (), "asks": ()}
+        bids = levels_of(raw["bids"][: self._n_levels], scale, book.bid_units, is_bid=True)
+        return dict(bids), dict(levels_of(raw["asks"][: self._n_levels], scale, book.ask_units, is_bid=False))
+
+
+def contradicted(before: Sides, after: Sides, theirs: Sides) -> frozenset[Standing]:
+    """Levels that stood still here around a question and that the answer has otherwise.
+
+    Only where both sides of the comparison reach: an answer of few levels says nothing of deeper ones.
+    """
+    wrong = set()
+    for side, sign in ((0, -1), (1, 1)):
+        ours, asked = (before[side], after[side]), theirs[side]
+        if not all(ours) or not asked:
+            continue
+        reach = min(max(sign * price for price in levels) for levels in (*ours, asked))
+        for price in {*ours[0], *ours[1], *asked}:
+            was, is_now, is_there = ours[0].get(price, 0), ours[1].get(price, 0), asked.get(price, 0)
+            if sign * price <= reach and was == is_now != is_there:
+                wrong.add((side, price, was))
+    return frozenset(wrong)
 
 
 def levels_of(

@@ -79,6 +79,7 @@ class Health:
         self.breaker = Breaker()
         self.heard_ts_ns: dict[str, int] = {}
         self._needs: dict[str, str] = {"connect": "not connected yet"}  # what is missing, by part
+        self._without: dict[str, str] = {}
         self._last: tuple[VenueState, str] = (VenueState.DOWN, "")
         self._since_ns = clock.wall_ns()
 
@@ -93,6 +94,13 @@ class Health:
     def has(self, part: str) -> None:
         """`part` works again."""
         self._needs.pop(part, None)
+        self._without.pop(part, None)
+        self._note()
+
+    def does_without(self, part: str, why: str) -> None:
+        """`part` does not work now, and something else does its work: said, and bars nothing."""
+        self._needs.pop(part, None)
+        self._without[part] = why
         self._note()
 
     def answered(self) -> None:
@@ -116,7 +124,7 @@ class Health:
             return VenueState.DEGRADED, f"clock {self.offset.offset_ns // 1_000_000} ms off"
         for part, why in self._needs.items():
             return VenueState.DEGRADED, f"{part}: {why}"
-        return VenueState.UP, ""
+        return VenueState.UP, "; ".join(f"{part}: {why}" for part, why in self._without.items())
 
     def _note(self) -> None:
         state = self.state()

@@ -37,8 +37,9 @@ class PublicBooks:
         settings: SessionSettings,
         budgets: Budgets,
         *,
-        make_feed: FeedMaker = CcxtFeed,
+        max_age_ns: int = 0,
     ) -> None:
+        self._max_age_ns = max_age_ns
         self._profile = profile
         self._listings = listings
         self._clock = clock
@@ -101,7 +102,7 @@ class PublicBooks:
         self._missing = tuple(name for name in self._listings if name not in there)
         if not there:
             raise Unavailable("venue_unavailable", f"not listed there: {', '.join(self._missing)}")
-        self._feed = self._make_feed(self._profile, there, self._clock, self._health)
+        self._feed = CcxtFeed(self._profile, there, self._clock, self._health, max_age_ns=self._max_age_ns)
         found.append(self._feed)
 
     def _desk(self) -> Desk:
