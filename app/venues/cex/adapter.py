@@ -86,8 +86,12 @@ class CcxtVenue(VenueBase):
         self._health = Health(profile.venue_id, clock, self._budget)
         max_age_ns = universe.venues[profile.venue_id].max_book_age_ns
         self._feed = CcxtFeed(profile, self._listings, clock, self._health, max_age_ns=max_age_ns) if has_feed else None
+
+        def offset_ns() -> int:
+            return self._health.offset.offset_ns
+
         self._exchange: Any = make_session(
-            profile, settings, self._budget, clock, signer=signer, on_wire=self._on_private_wire
+            profile, settings, self._budget, clock, signer=signer, on_wire=self._on_private_wire, offset_ns=offset_ns
         )
         self._public: Any = (
             make_session(profile, replace(settings, account=""), self._budget, clock, on_wire=self._feed.on_wire)

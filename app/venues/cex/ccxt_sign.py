@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app.domain.errors import Refused
+from app.venues.cex.dialects import NONCE_VENUES
 from app.venues.cex.signing import SignedRequest, SignRequest
 
 _DIGESTS: Final = ("hex", "base64")
@@ -49,7 +50,10 @@ class CcxtSigner:
     def sign(self, request: SignRequest) -> SignedRequest:
         """The request with its signature. Raises Refused where ccxt cannot build it; its words are not repeated,
         for they could hold what it was given."""
-        self._offset_ms = request.clock_offset_ms
+        if request.clock_offset_ms is not None and self._setup.ccxt_id not in NONCE_VENUES:
+            if request.clock_offset_ms < self._offset_ms:
+                self._last_ms = 0  # here it is a time: one that goes on ahead of the venue's clock is refused
+            self._offset_ms = request.clock_offset_ms
         api = [request.api] if isinstance(request.api, str) else list(request.api)
         params = dict(request.params) if isinstance(request.params, dict) else list(request.params)
         try:

@@ -16,7 +16,10 @@ from app.venues.cex.budget import SessionBudget
 _NS_PER_S: Final = 1_000_000_000
 # The best of the last readings counts: the quickest round trip bounds the error best.
 _N_READINGS: Final = 8
-_MAX_OFFSET_NS: Final = 1 * _NS_PER_S
+# Requests are stamped with the venue's own time as we know it, so an offset hurts nobody; one so large is our fault.
+_MAX_OFFSET_NS: Final = 30 * _NS_PER_S
+# More than the roads there and back can differ by: the clock was set.
+_STEP_NS: Final = 250_000_000
 _MAX_FAILURES: Final = 3
 _FIRST_OPEN_NS: Final = 1 * _NS_PER_S
 _MAX_OPEN_NS: Final = 30 * _NS_PER_S
@@ -31,11 +34,15 @@ class ClockOffset:
     def take(self, asked_ns: int, venue_ns: int, answered_ns: int) -> None:
         """One round trip: our time before and after, and what the venue said between.
 
-        A time of whole seconds is taken for one that was cut to them.
+        A time of whole seconds is taken for one that was cut to them. A reading that cannot be true together with those
+        before it means that a clock was set: they are forgotten.
         """
         trip_ns = max(0, answered_ns - asked_ns) // 2
         grain_ns = _NS_PER_S // 2 if venue_ns % _NS_PER_S == 0 else 0
-        self.readings.append((trip_ns + grain_ns, venue_ns + grain_ns - asked_ns - trip_ns))
+        error_ns, offset_ns = trip_ns + grain_ns, venue_ns + grain_ns - asked_ns - trip_ns
+        if self.readings and abs(offset_ns - self.offset_ns) > error_ns + self.error_ns + _STEP_NS:
+            self.readings.clear()
+        self.readings.append((error_ns, offset_ns))
 
     @property
     def offset_ns(self) -> int:

@@ -302,8 +302,9 @@ def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, ob
 
 def _check_values(request: SignRequest) -> None:
     """Refuses what is no plain data, is too much of it, or would write another path."""
-    if not -MAX_OFFSET_MS <= request.clock_offset_ms <= MAX_OFFSET_MS:
-        raise Refused(reason="clock_offset", limit=MAX_OFFSET_MS, value=request.clock_offset_ms)
+    offset_ms = request.clock_offset_ms or 0
+    if not -MAX_OFFSET_MS <= offset_ms <= MAX_OFFSET_MS:
+        raise Refused(reason="clock_offset", limit=MAX_OFFSET_MS, value=offset_ms)
     if _count(request.params, MAX_DEPTH) > MAX_VALUES:
         raise Refused(reason="params_too_many", limit=MAX_VALUES)
     for name in _PLACEHOLDER.findall(request.path):

@@ -23,10 +23,11 @@ from app.domain.enums import ContractKind
 from app.domain.errors import Unavailable
 from app.domain.ports import Clock
 from app.venues.cex.budget import SessionBudget
-from app.venues.cex.dialects import ccxt_options, local_url
+from app.venues.cex.dialects import NONCE_VENUES, ccxt_options
 from app.venues.cex.profile import Endpoint, VenueProfile
 from app.venues.cex.signing import RequestSigner, RiskToken, SignRequest
 
+_NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 # How long a call may wait for its budget. A placement that waits is no longer what was decided.
 _MAX_WAIT_S: Final = {"place": 0.05, "cancel": 1.0}
@@ -101,6 +102,7 @@ class Wire:
     budget: SessionBudget
     clock: Clock
     on_wire: Callable[[Any, Any], bool]
+    offset_ns: Callable[[], int]
     _is_signing: bool = False
     _is_unsigned_rim: bool = False
 
@@ -195,12 +197,34 @@ class Wire:
         words = api if isinstance(api, str) else tuple(api)
         signed = self.signer.sign(
             SignRequest(
-                self.profile.venue_id, self.settings.account, path, words, method, given, call.token if call else None
+                self.profile.venue_id,
+                self.settings.account,
+                path,
+                words,
+                method,
+                given,
+                call.token if call else None,
+                self._offset_ms(),
             )
         )
         self._learn_passphrase(signed.headers)
         body = signed.body.decode() if isinstance(signed.body, bytes) else signed.body
         return {"url": signed.url, "method": signed.method, "headers": dict(signed.headers), "body": body}
+
+    # time, as the venue has it: ccxt writes it into logins and into what it asks for
+
+    def _offset_ms(self) -> int | None:
+        """None where a nonce is signed and no time."""
+        return None if self.profile.ccxt_id in NONCE_VENUES else self.offset_ns() // _NS_PER_MS
+
+    def milliseconds(self) -> int:
+        return self.clock.wall_ns() // _NS_PER_MS + (self._offset_ms() or 0)
+
+    def seconds(self) -> int:
+        return self.milliseconds() // 1_000
+
+    def microseconds(self) -> int:
+        return self.milliseconds() * 1_000
 
     def _learn_passphrase(self, headers: Mapping[str, str]) -> None:
         """A stream's login names the passphrase that each signed request shows anyway."""
@@ -301,15 +325,16 @@ def make_session(
     *,
     signer: RequestSigner | None = None,
     on_wire: Callable[[Any, Any], bool] = lambda client, message: True,
+    offset_ns: Callable[[], int] = lambda: 0,
 ) -> Any:
     """ccxt's exchange object for one venue and account, wired as `Wire` says; loads and connects nothing yet.
 
-    Raises Unavailable for a venue whose books ccxt does not stream: nothing could be routed there.
+    `offset_ns`: the venue's clock minus ours.
     """
-    base: Any = getattr(ccxt.pro, profile.ccxt_id, None)
-    if base is None or "book" not in profile.streams:
-        raise Unavailable("venue_unavailable", f"{profile.venue_id}: ccxt streams no books of it")
-    made: Any = type(f"Wired_{profile.ccxt_id}", (Wire, base), {})
+    base: Any = getattr(ccxt.pro, profile.ccxt_id)
+    # ccxt's constructor asks for the time already.
+    timed = {"profile": profile, "clock": clock, "offset_ns": staticmethod(offset_ns)}
+    made: Any = type(f"Wired_{profile.ccxt_id}", (Wire, base), timed)
     key_id = signer.key_id(profile.venue_id, settings.account) if signer is not None else ""
     exchange = made(
         {
@@ -321,8 +346,7 @@ def make_session(
             "streaming": {"keepAlive": int(settings.ping_s * 1000), "maxPingPongMisses": 2},
         }
     )
-    exchange.profile, exchange.settings, exchange.signer = profile, settings, signer
-    exchange.budget, exchange.clock, exchange.on_wire = budget, clock, on_wire
+    exchange.settings, exchange.signer, exchange.budget, exchange.on_wire = settings, signer, budget, on_wire
     if settings.is_sandbox:
         exchange.set_sandbox_mode(True)
     return exchange

@@ -15,7 +15,7 @@ __all__ = ["RequestSigner", "RiskToken", "SignRequest", "SignedRequest"]
 class SignRequest:
     """One private request before its signature: the arguments of ccxt's `sign`. A placement carries its token.
 
-    `clock_offset_ms`: the venue's clock minus ours, for the timestamp that is signed.
+    `clock_offset_ms`: the venue's clock minus ours, for the timestamp that is signed; None: as it was last told.
     """
 
     venue: str
@@ -25,7 +25,7 @@ class SignRequest:
     method: str
     params: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     token: RiskToken | None = None
-    clock_offset_ms: int = 0
+    clock_offset_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

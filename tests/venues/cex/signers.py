@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -31,10 +32,13 @@ class LocalSigner:
         if (request.venue, request.account) not in self.keys:
             raise Refused(reason="no key", venue=request.venue, account=request.account)
         self.requests.append(request)
+        offset_ms = request.clock_offset_ms or 0
+        exchange = self._exchange(request.venue, request.account)
+        exchange.milliseconds = lambda: time.time_ns() // 1_000_000 + offset_ms
+        exchange.seconds = lambda: exchange.milliseconds() // 1_000
+        exchange.microseconds = lambda: exchange.milliseconds() * 1_000
         api = request.api if isinstance(request.api, str) else list(request.api)
-        signed = self._exchange(request.venue, request.account).sign(
-            request.path, api, request.method, deepcopy(request.params)
-        )
+        signed = exchange.sign(request.path, api, request.method, deepcopy(request.params))
         return SignedRequest(signed["url"], signed["method"], signed["headers"] or {}, signed["body"])
 
     def login(self, venue: str, account: str, preimage: bytes, algorithm: str, digest: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
@@ -24,7 +25,7 @@ def signer(ccxt_id: str = "binance", secret: str = SECRET, **setup) -> CcxtSigne
     return CcxtSigner(VenueSetup(ccxt_id, **setup), Credentials("kid", secret, "pass"), lambda: NOW_NS)
 
 
-def request(offset_ms: int = 0) -> SignRequest:
+def request(offset_ms: int | None = 0) -> SignRequest:
     return SignRequest("binance", "acme", "openOrders", ("private",), "GET", {"symbol": "BTCUSDT"}, None, offset_ms)
 
 
@@ -41,6 +42,29 @@ def test_timestamps_rise_and_follow_the_venues_clock():
     stamps = [int(parse_qs(pen.sign(request(500)).url.partition("?")[2])["timestamp"][0]) for _ in range(5)]
     first_ms = NOW_NS // 1_000_000 + 500
     assert stamps == list(range(first_ms, first_ms + 5))
+
+
+def test_an_offset_that_falls_is_followed_and_one_that_is_not_told_is_kept():
+    pen = signer()
+
+    def stamp(offset_ms: int | None) -> int:
+        return int(parse_qs(pen.sign(request(offset_ms)).url.partition("?")[2])["timestamp"][0])
+
+    now_ms = NOW_NS // 1_000_000
+    assert [stamp(offset) for offset in (3_000, None, -3_000, None)] == [
+        now_ms + 3_000, now_ms + 3_001, now_ms - 3_000, now_ms - 2_999
+    ]  # fmt: skip
+
+
+def test_a_nonce_takes_no_offset_and_rises():
+    pen = signer("kraken")
+    ask = SignRequest("kraken", "acme", "Balance", ("private",), "POST", {})
+    nonces = [
+        int(parse_qs(str(pen.sign(replace(ask, clock_offset_ms=offset)).body))["nonce"][0])
+        for offset in (0, 3_000, -3_000, None)
+    ]
+    assert nonces == sorted(set(nonces))
+    assert nonces[-1] < NOW_NS // 1_000_000 + 100
 
 
 def test_a_base_url_takes_the_real_host_for_its_first_segment():

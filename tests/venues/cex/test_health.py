@@ -46,6 +46,16 @@ def test_a_clock_of_whole_seconds_is_known_to_half_of_one():
     assert (offset.offset_ns, offset.error_ns) == (100_000_000, 500_000_000)
 
 
+def test_a_clock_that_was_set_is_believed_at_once():
+    offset = ClockOffset()
+    for _ in range(8):
+        offset.take(0, 5_000_000, 10_000_000)
+    offset.take(0, 3 * S, 200_000_000)
+    assert offset.offset_ns == 3 * S + S // 2 - 100_000_000
+    offset.take(0, 3 * S + 1, 400_000_000)
+    assert len(offset.readings) == 2
+
+
 def test_a_breaker_opens_after_failures_for_longer_each_time_and_closes_on_success():
     breaker = Breaker()
     for _ in range(2):
@@ -70,10 +80,15 @@ def test_the_state_is_the_worst_of_its_parts():
     assert health.report().state is VenueState.DEGRADED
     health.has("orders")
     assert health.report().state is VenueState.UP
+    health.does_without("orders", "lost, asked for over REST")
+    assert (health.report().state, health.report().reason) == (VenueState.UP, "orders: lost, asked for over REST")
+    health.has("orders")
+    assert health.report().reason == ""
     health.offset.take(0, 3 * S + 1, 0)
+    assert health.report().state is VenueState.UP
+    health.offset.take(0, 31 * S + 1, 0)
     assert health.report().state is VenueState.DEGRADED
-    for _ in range(8):
-        health.offset.take(1, 1, 1)
+    health.offset.take(1, 1, 1)
     assert health.report().state is VenueState.UP
     for _ in range(3):
         health.unanswered()
