@@ -341,6 +341,11 @@ def signer_started(epoch: int, n_keys: int, protections: Mapping[str, bool]) -> 
     _log().warning("signer_started", epoch=epoch, n_keys=n_keys, not_granted=missing)
 
 
+def venue_keys_read(n_keys: int) -> None:
+    """The signer has read the vault again."""
+    _log().warning("venue_keys_read", n_keys=n_keys)
+
+
 def lease_lost(pid: int, silent_ms: int, n_desks: int) -> None:
     """The engine is dead or hangs: its watchdog cancels what it left open."""
     _leases_lost.inc()

@@ -11,10 +11,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from app.domain.errors import Unavailable
+from app import observe
+from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.domain.universe import Universe
 from app.risk.token import TokenMint
@@ -22,6 +24,9 @@ from app.venues.cex.ccxt_sign import VenueSetup
 from app.venues.cex.profile_table import profile_of
 from app.workers.live_guard import LiveGuard, start_guard
 from app.workers.signer_handle import SignerConfig
+
+# After a failure to start signer or watchdog again.
+REVIVE_PAUSE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,9 @@ class LiveDesk:
         self._guard: LiveGuard | None = None
         self._mint: TokenMint | None = None
         self._beating: asyncio.Task[None] | None = None
+        self._reviving: asyncio.Task[None] | None = None
+        self._revive_at_s = 0.0
+        self._turning: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Raises as `start_guard` does, and Unavailable naming the venues at which the account has no key."""
@@ -69,6 +77,8 @@ class LiveDesk:
 
     async def stop(self) -> None:
         """Ends the watchdog in order, then the signer. Call it when the venue processes have ended."""
+        under_way = [*self._turning, *([self._reviving] if self._reviving is not None else [])]
+        await asyncio.gather(*under_way, return_exceptions=True)
         if self._guard is not None:
             await asyncio.to_thread(self._guard.stop)
         if self._beating is not None:
@@ -83,7 +93,42 @@ class LiveDesk:
     def lack(self) -> str:
         """Why nothing new may be placed; empty where signer and watchdog live."""
         is_whole = self._guard is not None and self._guard.is_whole()
-        return "" if is_whole else "The signer or the watchdog has ended: start the service again."
+        is_reviving = self._reviving is not None and not self._reviving.done()
+        return "" if is_whole and not is_reviving else "The signer or the watchdog has ended and is started again."
+
+    def tend(self) -> None:
+        """Called ever again: a dead signer or watchdog is started again, with a pause after each failure."""
+        loop = asyncio.get_running_loop()
+        if self._guard is None or not self.lack() or loop.time() < self._revive_at_s:
+            return
+        if self._reviving is None or self._reviving.done():
+            self._reviving = loop.create_task(self._revive(self._guard))
+
+    async def _revive(self, guard: LiveGuard) -> None:
+        try:
+            await asyncio.to_thread(guard.revive)
+        except (Refused, Unavailable, OSError) as error:
+            observe.venue_call_failed("", "guard", error)
+            self._revive_at_s = asyncio.get_running_loop().time() + REVIVE_PAUSE_S
+        else:
+            self._mint = guard.mint(self._universe)
+
+    def turn_keys(self) -> None:
+        """Has the signer read the vault again, after `bestex keys venue` changed it; venue processes follow by
+        themselves."""
+        task = asyncio.get_running_loop().create_task(self._turn_keys())
+        self._turning.add(task)
+        task.add_done_callback(self._turning.discard)
+
+    async def _turn_keys(self) -> None:
+        if self._guard is None:
+            return
+        try:
+            keys = await asyncio.to_thread(self._guard.signer.reload)
+        except (Refused, Unavailable) as error:
+            observe.venue_call_failed("", "keys", error)  # the keys of before go on
+        else:
+            observe.venue_keys_read(len(keys))
 
     def channel(self, venues: tuple[str, ...]) -> socket.socket:
         """A new channel's end for the process of these venues. Raises Unavailable where the signer is gone."""

@@ -33,6 +33,7 @@ class LiveGuard:
     lease: Lease
     watchdog: WatchdogHandle
     unreached: tuple[tuple[str, str], ...]
+    config: SignerConfig
 
     def mint(self, universe: Universe) -> TokenMint:
         return TokenMint(self.signer.token_key, universe)
@@ -47,6 +48,28 @@ class LiveGuard:
     def is_whole(self) -> bool:
         """Whether signer and watchdog live. Without either, nothing new may be placed."""
         return self.signer.is_alive() and self.watchdog.is_alive()
+
+    def revive(self) -> None:
+        """Starts again what of it has ended; blocks. Raises as `start_guard`, and is then as little whole as before.
+
+        A successor of the signer has its own epoch: it does not know which tokens were spent, so none minted before is
+        taken. A watchdog whose signer died can cancel nothing and is replaced with it.
+        """
+        if not self.signer.is_alive():
+            self.watchdog.kill()
+            signer = start_signer(self.config)
+            try:
+                self.unreached = recheck_rights(signer, self.config.setups)
+            except BaseException:
+                signer.stop()
+                raise
+            self.signer.stop()
+            self.signer = signer
+            observe.signer_started(signer.token_key.epoch, len(signer.keys), signer.protections)
+        if not self.watchdog.is_alive():
+            self.watchdog.kill()
+            self.lease.take(os.getpid(), self.signer.token_key.epoch, time.monotonic_ns())
+            self.watchdog = start_watchdog(self.signer, self.lease, _desks(self.signer, self.config))
 
     def stop(self) -> None:
         """In order: the watchdog stands down, then the signer ends."""
@@ -74,7 +97,7 @@ def start_guard(config: SignerConfig) -> LiveGuard:
         if lease is not None:
             lease.segment.unlink()
         raise
-    return LiveGuard(signer, lease, watchdog, unreached)
+    return LiveGuard(signer, lease, watchdog, unreached, config)
 
 
 def _desks(signer: SignerHandle, config: SignerConfig) -> tuple[WatchedDesk, ...]:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,12 +59,14 @@ class SignerHandle:
     keys: tuple[tuple[str, str], ...]
     protections: Mapping[str, bool]
     _control: socket.socket = field(repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def open_channel(self, role: Role, venues: tuple[str, ...] = ()) -> socket.socket:
         """A new channel's end, to hand to one process (it is inheritable there by its number). No `venues`: all."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            answer = _tell(self._control, Grant(role, venues), theirs.fileno())
+            with self._lock:
+                answer = _tell(self._control, Grant(role, venues), theirs.fileno())
         except (Refused, Unavailable):
             ours.close()
             raise
@@ -78,7 +81,8 @@ class SignerHandle:
 
     def reload(self) -> tuple[tuple[str, str], ...]:
         """Reads the vault again after `bestex keys venue` changed it."""
-        answer = _tell(self._control, Reload())
+        with self._lock:
+            answer = _tell(self._control, Reload())
         assert isinstance(answer, Ready)
         self.keys = answer.keys
         return answer.keys

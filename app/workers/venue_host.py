@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class Group:
     venues: dict[str, LinkedVenue]
     process: subprocess.Popen[bytes] | None = None
     pidfd: int = -1
+    signer_pid: int = 0
     since_ns: int = 0
     heard_ns: int = 0
     restart_ns: int = 0
@@ -128,6 +130,8 @@ class VenueProcesses:
                 self._release()
                 raise
         loop = asyncio.get_running_loop()
+        if self.desk is not None and threading.current_thread() is threading.main_thread():
+            loop.add_signal_handler(signal.SIGHUP, self.desk.turn_keys)
         for group in self.groups:
             loop.add_reader(group.link.bells.engine.fileno(), self._listen, group)
             loop.add_reader(group.link.bells.books.fileno(), self._look_at_books, group.link.bells.books)
@@ -148,6 +152,8 @@ class VenueProcesses:
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             self._timer.cancel()
+        if self.desk is not None and threading.current_thread() is threading.main_thread():
+            loop.remove_signal_handler(signal.SIGHUP)
         for group in self.groups:
             if group.process is not None:
                 loop.remove_reader(group.pidfd)  # its death is what we wait for
@@ -218,6 +224,7 @@ class VenueProcesses:
             process.stdin.write(msgspec.json.encode(spec) + b"\n")
             process.stdin.close()
         group.process, group.since_ns, group.is_up = process, self._clock.monotonic_ns(), False
+        group.signer_pid = 0 if self.desk is None else self.desk.signer_pid
         group.pidfd = os.pidfd_open(process.pid)
         asyncio.get_running_loop().add_reader(group.pidfd, self._died, group)
 
@@ -312,6 +319,7 @@ class VenueProcesses:
     def _turn_for_ever(self) -> None:
         now_ns = self._clock.monotonic_ns()
         if self.desk is not None:
+            self.desk.tend()
             lack = self.desk.lack()
             for linked in self._all():
                 linked.bar(lack)
@@ -319,7 +327,7 @@ class VenueProcesses:
             if group.process is None:
                 if now_ns >= group.restart_ns:
                     self._start_again(group, now_ns)
-            elif self._is_hung(group, now_ns):
+            elif self._is_hung(group, now_ns) or self._lost_signer(group):
                 self._kill(group)
         self._timer = asyncio.get_running_loop().call_later(TURN_S, self._turn_for_ever)
 
@@ -330,6 +338,10 @@ class VenueProcesses:
         except (Unavailable, OSError) as error:
             observe.venue_call_failed(group.spec.venues[0], "process", error)
             group.restart_ns = now_ns + self.policy.max_pause_ns
+
+    def _lost_signer(self, group: Group) -> bool:
+        """Its channel ended with a signer that has a successor: a new process gets a new one."""
+        return self.desk is not None and not self.desk.lack() and group.signer_pid != self.desk.signer_pid
 
     def _is_hung(self, group: Group, now_ns: int) -> bool:
         if group.is_up:

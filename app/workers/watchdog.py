@@ -46,12 +46,16 @@ class WatchedDesk(msgspec.Struct, frozen=True):
 
 
 class WatchOrders(msgspec.Struct, frozen=True):
-    """What to watch, how long a silence is one, and which desks to empty."""
+    """What to watch, how long a silence is one, and which desks to empty.
+
+    `dead_man_s`: how long the venues' own switches are armed for; 0: as the table of sweeps has it.
+    """
 
     lease: str
     engine_pid: int
     silence_ms: int
     desks: tuple[WatchedDesk, ...]
+    dead_man_s: int = 0
 
 
 class Watchdog:
@@ -77,12 +81,13 @@ class Watchdog:
             finally:
                 arming.cancel()
                 await asyncio.gather(arming, return_exceptions=True)
+            if self._lease.look().pid == 0:  # after the last arming: an order to disarm must not be overtaken
+                await self._arm(timeout_s=0)
 
     async def _watch(self) -> None:
         is_lost = False
         while True:
             if self._lease.look().pid == 0:
-                await self._arm(timeout_s=0)
                 return
             if self._is_dead() or self._is_silent():
                 if not is_lost:  # once a loss is enough
@@ -145,17 +150,19 @@ class Watchdog:
     # dead-man switches
 
     async def _arm_for_ever(self) -> None:
-        """Each venue's switch, three times as often as it needs; a venue that does not answer is asked again."""
-        due_s = dict.fromkeys(self._orders.desks, 0.0)
-        while True:
-            is_alive = self._lease.look().pid and not self._is_dead() and not self._is_silent()
-            for watched, at_s in due_s.items():
-                sweep = self._sweeps[watched.ccxt_id]
-                if not sweep.dead_man or not is_alive or time.monotonic() < at_s:
-                    continue
-                is_armed = await self._arm_desk(watched, sweep.dead_man, sweep.timeout_s)
-                due_s[watched] = time.monotonic() + (sweep.timeout_s / 3 if is_armed else RETRY_S)
-            await asyncio.sleep(LOOK_S)
+        """Every venue's switch on its own: one that does not answer holds up no other."""
+        await asyncio.gather(*(self._keep_armed(desk) for desk in self._orders.desks))
+
+    async def _keep_armed(self, watched: WatchedDesk) -> None:
+        """Three times as often as it needs; a venue that does not answer is asked again."""
+        sweep = self._sweeps[watched.ccxt_id]
+        timeout_s = self._orders.dead_man_s or sweep.timeout_s
+        while sweep.dead_man:
+            pause_s = LOOK_S
+            if self._lease.look().pid and not self._is_dead() and not self._is_silent():
+                is_armed = await self._arm_desk(watched, sweep.dead_man, timeout_s)
+                pause_s = timeout_s / 3 if is_armed else RETRY_S
+            await asyncio.sleep(pause_s)
 
     async def _arm(self, timeout_s: int) -> None:
         for watched in self._orders.desks:

@@ -38,6 +38,13 @@ class WatchdogHandle:
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
+    def kill(self) -> None:
+        """Ends it at once, with the lease as it is: for one that can no longer sign, before its successor."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
     def stop(self) -> None:
         """Gives the lease back and waits for the watchdog to stand down. Call it when nothing is open any more."""
         self.lease.give_back()
@@ -49,7 +56,12 @@ class WatchdogHandle:
 
 
 def start_watchdog(
-    signer: SignerHandle, lease: Lease, desks: tuple[WatchedDesk, ...], silence_ms: int = SILENCE_MS
+    signer: SignerHandle,
+    lease: Lease,
+    desks: tuple[WatchedDesk, ...],
+    silence_ms: int = SILENCE_MS,
+    *,
+    dead_man_s: int = 0,
 ) -> WatchdogHandle:
     """A watchdog that looks at `lease`, which this process has taken. Raises Refused for a venue that it could not
     empty, Unavailable where it does not start."""
@@ -72,7 +84,8 @@ def start_watchdog(
         channel.close()
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(msgspec.json.encode(WatchOrders(lease.segment.name, os.getpid(), silence_ms, desks)))
+    orders = WatchOrders(lease.segment.name, os.getpid(), silence_ms, desks, dead_man_s)
+    process.stdin.write(msgspec.json.encode(orders))
     process.stdin.close()
     is_heard = bool(select.select([process.stdout], [], [], START_S)[0])
     if not is_heard or process.stdout.readline() != b"watching\n":

@@ -36,7 +36,7 @@ from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
-from app.venues.cex.streams import Stream, Tasks
+from app.venues.cex.streams import Stream, Tasks, close_silent
 
 TokenSource = Callable[[ChildOrder, int, int], RiskToken | None]
 
@@ -80,6 +80,8 @@ class CcxtVenue(VenueBase):
         self._listings = listings_of(universe, profile.venue_id)
         kinds = frozenset(symbol.fungible.kind for symbol, _ in self._listings.values())
         settings = replace(settings, kinds=kinds)
+        self._account = settings.account
+        self._signer = signer
         self._life = request_life(profile.ccxt_id)
         key_id = signer.key_id(profile.venue_id, settings.account)
         self._budget = budgets.of(profile, key_id=key_id, account=settings.account)
@@ -168,8 +170,19 @@ class CcxtVenue(VenueBase):
             await asyncio.sleep(_CLOCK_EVERY_S)
             try:
                 await self._desk.venue_time_ns()
+                await self._follow_key()
             except Unavailable:
                 continue  # told and counted where it happened
+
+    async def _follow_key(self) -> None:
+        """Where the account's key is another now: streams log in with it. Requests are signed with it already."""
+        key_id = self._signer.key_id(self.venue_id, self._account)
+        if not key_id or key_id == self._exchange.apiKey:
+            return
+        self._exchange.apiKey = key_id
+        await self._desk.balance()  # shows the passphrase of the new key, which a login names
+        for url in list(self._exchange.clients):
+            close_silent(self._exchange, url, "another key")
 
     # orders
 
