@@ -302,6 +302,7 @@ def make_universe(settings: Settings) -> Universe:
         facts=stored_facts(settings),
         certified=Certificates(settings.home).evidence(),
         max_book_age_ms=settings.max_book_age_ms,
+        paces=live.paces,
     )
 
 
@@ -364,6 +365,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             symbols=live.symbols,
             facts=facts,
             base_urls=live.urls,
+            paces=live.paces,
             account=live.account,
             is_sandbox=live.is_sandbox,
             feeds=live.feeds,

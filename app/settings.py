@@ -82,6 +82,19 @@ class RiskSettings(BaseModel):
     """Venues below evidence L2 that live money may use all the same, 1,000 USD a child at most."""
 
 
+class PaperPace(BaseModel):
+    """How slow a paper venue on live books is, in milliseconds; what is not said is as in venues/live.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latency_ms: int | None = Field(default=None, ge=0, le=10_000)
+    """One way between us and the venue; at live venues too what a route expects."""
+    processing_ms: int | None = Field(default=None, ge=0, le=10_000)
+    """The venue's own work before an order meets the book."""
+    refill_ms: int | None = Field(default=None, ge=0, le=3_600_000)
+    """Until what we took is back in the book."""
+
+
 class LiveMarket(BaseModel):
     """Which real venues, where `market` is live."""
 
@@ -93,9 +106,8 @@ class LiveMarket(BaseModel):
     """Of that table; empty: all of it."""
     urls: dict[str, str] = Field(default_factory=dict)
     """By venue (`*`: all others): http://HOST:PORT that stands in for the venue's own hosts."""
-    feeds: Literal["direct", "ccxt"] = "direct"
-    """`direct`: books of Binance (spot, USD-M, COIN-M) and OKX are read from the socket's bytes, at a fraction of
-    ccxt's CPU (docs/feeds.md), those of all other venues through ccxt. `ccxt`: all through ccxt."""
+    pace: dict[str, PaperPace] = Field(default_factory=dict)
+    """By venue (`*`: all others)."""
     venues_per_process: int = Field(default=4, ge=1, le=64)
     account: str = ""
     """With `mode` live: whose venue keys orders are signed with (`bestex keys venue add`)."""
@@ -105,6 +117,11 @@ class LiveMarket(BaseModel):
     """The key-encryption key's file; vault.kek in the home folder where it is not said."""
     is_sandbox: bool = False
     """The venues' own test networks."""
+
+    @property
+    def paces(self) -> dict[str, dict[str, int]]:
+        """What `pace` says, and nothing else."""
+        return {venue: pace.model_dump(exclude_none=True) for venue, pace in self.pace.items()}
 
 
 class Settings(BaseSettings):

@@ -17,7 +17,7 @@ from app.execution.inputs import Start
 from app.execution.ledger import fold
 from app.services.container import Services
 from app.services.engine import Engine
-from app.settings import LiveMarket, RiskSettings, Settings
+from app.settings import LiveMarket, PaperPace, RiskSettings, Settings
 from app.store.journal import JournalReader
 from app.store.listings import ListingsFile, StoredVenue
 from app.store.lock import JournalInUse
@@ -132,7 +132,9 @@ def test_live_money_is_bounded_at_venues_that_are_not_certified(tmp_path: Path) 
 
 
 def test_a_refresh_in_the_home_folder_changes_the_live_facts_on_both_sides_of_the_border(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, market="live", live=LiveMarket(venues=("okx", "kraken"), venues_per_process=1))
+    pace = {"okx": PaperPace(latency_ms=70, refill_ms=9)}
+    live = LiveMarket(venues=("okx", "kraken"), venues_per_process=1, pace=pace)
+    settings = Settings(home=tmp_path, market="live", live=live)
     spot = make_universe(settings).symbols["BTC/USDT"].fungible
     listing = Listing("okx", "BTC-USDT", "BTC/USDT", spot, Decimal("0.5"), Decimal("0.001"))
     ListingsFile(settings.listings_path).write({"okx": StoredVenue(1, (listing,), ())})
@@ -140,6 +142,8 @@ def test_a_refresh_in_the_home_folder_changes_the_live_facts_on_both_sides_of_th
     assert universe.instruments[("okx", "BTC/USDT")].tick_units == 50
     groups = venue_groups(settings, universe)
     assert [group.venues for group in groups] == [("okx",), ("kraken",)]
+    assert [group.paces for group in groups] == [{"okx": {"latency_ms": 70, "refill_ms": 9}}] * 2
+    assert universe.venues["okx"].latency_ns == universe_of(groups[0]).venues["okx"].latency_ns == 70_000_000
     for group in groups:
         for key, instrument in universe_of(group).instruments.items():
             assert instrument == universe.instruments[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,9 +16,12 @@ from app.cli.options import DEFAULT_HOME, Format, Home, Output
 from app.cli.output import show_json, show_rows
 
 if TYPE_CHECKING:
+    from app.venues.cex.check import Finding
+    from app.venues.cex.profile import VenueProfile
     from app.venues.vault import KeyRow, Vault, VenueSecrets
 
 T = TypeVar("T")
+_YES = {True: "yes", False: "no", None: "not told"}
 VAULT_FOLDER = "vault"
 KEK_FILE = "vault.kek"
 
@@ -149,6 +153,56 @@ def _insert(
     if not is_unchecked:
         row = _checked(vault, row, home, kek, is_sandbox, base_url, is_unknown_allowed, is_new=True)
     _show(output, row)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where the keys are and where they are tried."""
+
+    home: Path
+    kek: str
+    is_sandbox: bool
+    base_url: str
+
+
+def key_findings(profile: VenueProfile, place: KeyPlace) -> list[Finding]:
+    """What each version of our keys at a venue may do, by the venue's own word; none where there is no key."""
+    from app.domain.errors import Refused, Unavailable
+    from app.venues.cex.ccxt_sign import VenueSetup
+    from app.venues.cex.check import Finding, Verdict
+    from app.venues.cex.permissions import refuse_dangerous
+    from app.workers.key_check import rights_of
+    from app.workers.signer_handle import SignerConfig
+
+    if not _folder(place.home).exists():
+        return []
+    setup = VenueSetup(profile.ccxt_id, place.is_sandbox, place.base_url)
+    config = SignerConfig(_folder(place.home), f"file:{_kek_path(place.home, place.kek)}", {profile.venue_id: setup})
+    found = []
+    for row in _refusing(_vault(place.home, place.kek).rows):
+        if row.venue != profile.venue_id:
+            continue
+        verdict = Verdict.OK
+        try:
+            rights = rights_of(row, config)
+            said = ", ".join(
+                f"{word} {_YES[may]}"
+                for word, may in (
+                    ("withdraw", rights.can_withdraw),
+                    ("transfer", rights.can_transfer),
+                    ("bound to addresses", rights.is_ip_bound),
+                )
+            )
+            refuse_dangerous(rights, row.venue, row.account)
+            if not rights.is_known:
+                verdict = Verdict.NOT_OFFERED
+        except Refused as refusal:
+            verdict, said = Verdict.FAILED, f"refused: {refusal.facts['reason']}"
+        except Unavailable as error:
+            verdict, said = Verdict.FAILED, error.detail
+        stored = f"{row.key_id}, stored as {row.verdict.value}: "
+        found.append(Finding(row.venue, f"key {row.account} v{row.version}", verdict, stored + said))
+    return found
 
 
 def _checked(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli import venue_keys
 from app.cli.client import connect
 from app.cli.exits import CommandError, Exit
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
@@ -87,9 +88,13 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(help="venues of the table; none: all")] = None,
     base_url: Annotated[str, typer.Option("--base-url", help="instead of every host, as http://127.0.0.1:PORT")] = "",
     timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, help="seconds for each answer")] = 10.0,
+    sandbox: venue_keys.Sandbox = False,
+    kek: venue_keys.Kek = "",
+    home: Home = DEFAULT_HOME,
     output: Output = Format.TABLE,
 ) -> None:
-    """What of each venue works from here, and why not: clock, markets, a public book, evidence. No key is used."""
+    """What of each venue works from here, and why not: clock, markets, a public book, evidence, and what your key there
+    may do where the home folder holds one. Nothing is stored."""
     import asyncio
     from dataclasses import asdict
 
@@ -103,6 +108,10 @@ def check(
     except BadRequest as error:
         raise CommandError(Exit.USAGE, f"{error.detail}; the table has {error.hint}") from error
     found = asyncio.run(check_venues(asked, SystemClock(), base_url=base_url, timeout_s=timeout_s))
+    place = venue_keys.KeyPlace(home, kek, sandbox, base_url)
+    for profile in asked:
+        found += venue_keys.key_findings(profile, place)
+    found.sort(key=lambda finding: [profile.venue_id for profile in asked].index(finding.venue))
     show_rows(output, [asdict(finding) for finding in found], ("venue", "check", "verdict", "found"))
     n_failed = len({finding.venue for finding in found if finding.verdict is Verdict.FAILED})
     if n_failed:

@@ -24,7 +24,7 @@ from app.venues.cex.profile_table import profile_of
 from app.venues.exchange import ExchangeSpec
 from app.venues.ledger import ledger_path
 from app.venues.live_paper import LivePaperVenue
-from app.venues.live_universe import ListingFacts, load_live_universe, read_live
+from app.venues.live_universe import ListingFacts, load_live_universe, pace_of, read_live
 from app.venues.paper import PaperVenue, make_paper_venues
 from app.venues.registry import load_universe, ns_of_ms
 
@@ -50,9 +50,9 @@ class GroupSpec(msgspec.Struct, frozen=True):
     """What one venue process is made of. Nothing here is secret: it travels as text.
 
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
-    table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts. `account`: whose keys live
-    orders are signed with. `feeds`: `direct` reads books without ccxt where that is possible. `may_fail`: faults may be
-    switched on (tests).
+    table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in
+    live_universe. `account`: whose keys live
+    orders are signed with. `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -63,6 +63,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     symbols: tuple[str, ...] = ()
     facts: tuple[ListingFacts, ...] = ()
     base_urls: dict[str, str] = {}
+    paces: dict[str, dict[str, int]] = {}
     account: str = ""
     is_sandbox: bool = False
     feeds: str = "direct"
@@ -74,7 +75,9 @@ def universe_of(spec: GroupSpec) -> Universe:
     if spec.kind is GroupKind.SIMULATED:
         return load_universe(max_book_age_ms=spec.max_book_age_ms)
     mode = Mode.LIVE if spec.kind is GroupKind.LIVE else Mode.PAPER
-    return load_live_universe(spec.venues, spec.symbols, mode, facts=spec.facts, max_book_age_ms=spec.max_book_age_ms)
+    return load_live_universe(
+        spec.venues, spec.symbols, mode, facts=spec.facts, max_book_age_ms=spec.max_book_age_ms, paces=spec.paces
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +170,17 @@ def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, 
         max_age_ns = universe.venues[venue_id].max_book_age_ns
         session = _session(spec, venue_id)
         books = PublicBooks(profile_of(venue_id), listings, clock, session, budgets, max_age_ns=max_age_ns)
-        fee = universe.fees[venue_id]
+        fee, pace = universe.fees[venue_id], pace_of(venue_id, table, spec.paces)
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],
             listings={name: Listing(symbol, instrument, fee) for name, (symbol, instrument) in listings.items()},
             ledger_path=ledger_path(Path(spec.folder), venue_id),
-            processing_ns=ns_of_ms(table["processing_ms"]),
+            processing_ns=ns_of_ms(pace.processing_ms),
             publish_ns=_PUBLISH_NS,
             seed=spec.seed,
             schedules={market: s for (venue, market), s in universe.schedules.items() if venue == venue_id},
         )
-        made[venue_id] = LivePaperVenue(exchange, books, clock)
+        made[venue_id] = LivePaperVenue(exchange, books, clock, ns_of_ms(pace.refill_ms))
     return made
 
 

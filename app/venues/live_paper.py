@@ -21,8 +21,6 @@ from app.venues.base import VenueBase
 from app.venues.exchange import ExchangeSpec, PaperExchange
 from app.venues.simulated_market import Sides
 
-# What we took is back after so long: between the refill half-lives measured on recorded books and a careful guess.
-REFILL_NS: Final = 5_000_000_000
 _NEVER_NS: Final = 3_600_000_000_000
 _NOTHING: Final = Sides(0, (), ())
 
@@ -39,10 +37,14 @@ class Books(Protocol):
 
 @dataclass(slots=True)
 class LiveMarket:
-    """The last good book of each market. One older than `max_age_ns` is none: nothing is filled against it."""
+    """The last good book of each market. One older than `max_age_ns` is none: nothing is filled against it.
+
+    `refills_ns`: what we took is missing from it for so long.
+    """
 
     instruments: Mapping[str, Instrument]
     max_age_ns: int
+    refills_ns: int
     _sides: dict[str, tuple[int, Sides]] = field(default_factory=dict)
     _n_updates: int = 0
 
@@ -63,7 +65,7 @@ class LiveMarket:
         return sides if now_ns - received_ts_ns <= self.max_age_ns else _NOTHING
 
     def refill_ns(self, venue: str, symbol: str) -> int:
-        return REFILL_NS
+        return self.refills_ns
 
     def next_move_ns(self, venue: str, now_ns: int) -> int:
         """Books are told when they come, not by the paper venue's own clock."""
@@ -73,10 +75,10 @@ class LiveMarket:
 class LivePaperVenue(VenueBase):
     """One real venue's books with a paper exchange in front of them."""
 
-    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock) -> None:
+    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock, refills_ns: int) -> None:
         super().__init__(spec.venue.venue_id, clock)
         instruments = {name: listing.instrument for name, listing in spec.listings.items()}
-        self.market = LiveMarket(instruments, spec.venue.max_book_age_ns)
+        self.market = LiveMarket(instruments, spec.venue.max_book_age_ns, refills_ns)
         self.exchange = PaperExchange(spec, self.market, clock)
         self._books = books
         self._detach: Callable[[], None] | None = None

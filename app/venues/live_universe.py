@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -42,6 +42,25 @@ class ListingFacts(msgspec.Struct, frozen=True):
     min_notional: str
 
 
+# By venue (`*`: all others), what differs from the table's own latency_ms, processing_ms and refill_ms.
+Paces = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPace:
+    """How slow a paper venue is: one way of the road, its own work, and until what we took is back in its book."""
+
+    latency_ms: float
+    processing_ms: float
+    refill_ms: float
+
+
+def pace_of(venue_id: str, table: Mapping[str, Any], paces: Paces) -> PaperPace:
+    """The venue's own word, else everybody's, else the table's."""
+    told = {**table, **paces.get("*", {}), **paces.get(venue_id, {})}
+    return PaperPace(told["latency_ms"], told["processing_ms"], told["refill_ms"])
+
+
 def load_live_universe(
     venues: Sequence[str] = (),
     symbols: Sequence[str] = (),
@@ -50,9 +69,10 @@ def load_live_universe(
     facts: Sequence[ListingFacts] = (),
     certified: Mapping[str, Evidence] = MappingProxyType({}),
     max_book_age_ms: int = 0,
+    paces: Paces = MappingProxyType({}),
 ) -> Universe:
     """The chosen venues and symbols; none chosen: all of the table. `facts` go over the table's, and bring venues.
-    `certified` counts where it proves more than the table does.
+    `certified` counts where it proves more than the table does; of `paces` this takes the latency.
 
     Raises BadRequest for a venue or symbol that is not there.
     """
@@ -72,7 +92,13 @@ def load_live_universe(
     own_age_ms = table["max_book_age_ms"]
     age_ms = min(own_age_ms, max_book_age_ms or own_age_ms)
     return Universe(
-        venues={v: _venue(v, table, mode, age_ms, certified.get(v)) for v in chosen},
+        venues={
+            v: replace(
+                _venue(v, table, mode, age_ms, certified.get(v)),
+                latency_ns=ns_of_ms(pace_of(v, table, paces).latency_ms),
+            )
+            for v in chosen
+        },
         symbols={name: known[name] for name in known if name in listed},
         instruments={
             (v, name): _instrument(known[name], listing)

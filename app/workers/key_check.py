@@ -39,6 +39,17 @@ def check_key(
     whose rights the venue does not tell unless that is allowed; Unavailable where the venue was not reached: the row
     then stays unchecked and places nothing.
     """
+    rights = rights_of(row, config, fetch)
+    refuse_dangerous(rights, row.venue, row.account)
+    if not rights.is_known and not is_unknown_allowed:
+        raise Refused(reason="key_rights_unknown", venue=row.venue, account=row.account, option="allow-unknown")
+    verdict = Verdict.SAFE if rights.is_known else Verdict.UNKNOWN_ALLOWED
+    return vault.judge(row, verdict, rights.is_ip_bound), rights
+
+
+def rights_of(row: KeyRow, config: SignerConfig, fetch: Callable[[SignedRequest], Any] | None = None) -> Rights:
+    """What the venue says of one version of a key, whatever else the vault holds. Raises as `start_signer`, and
+    Unavailable where the venue was not reached."""
     pinned = replace(config, shard=_SHARD, pinned=(row.account, row.venue, row.version))
     signer = start_signer(pinned)
     try:
@@ -50,11 +61,7 @@ def check_key(
             channel.close()
     finally:
         signer.stop()
-    refuse_dangerous(rights, row.venue, row.account)
-    if not rights.is_known and not is_unknown_allowed:
-        raise Refused(reason="key_rights_unknown", venue=row.venue, account=row.account, option="allow-unknown")
-    verdict = Verdict.SAFE if rights.is_known else Verdict.UNKNOWN_ALLOWED
-    return vault.judge(row, verdict, rights.is_ip_bound), rights
+    return rights
 
 
 def recheck_rights(

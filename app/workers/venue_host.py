@@ -318,16 +318,18 @@ class VenueProcesses:
 
     def _turn_for_ever(self) -> None:
         now_ns = self._clock.monotonic_ns()
+        lack = ""
         if self.desk is not None:
             self.desk.tend()
             lack = self.desk.lack()
-            for linked in self._all():
-                linked.bar(lack)
+            for group in self.groups:
+                for linked in group.venues.values():
+                    linked.bar(lack or self._signer_lack(group))
         for group in self.groups:
             if group.process is None:
                 if now_ns >= group.restart_ns:
                     self._start_again(group, now_ns)
-            elif self._is_hung(group, now_ns) or self._lost_signer(group):
+            elif self._is_hung(group, now_ns) or (not lack and self._signer_lack(group)):
                 self._kill(group)
         self._timer = asyncio.get_running_loop().call_later(TURN_S, self._turn_for_ever)
 
@@ -339,9 +341,10 @@ class VenueProcesses:
             observe.venue_call_failed(group.spec.venues[0], "process", error)
             group.restart_ns = now_ns + self.policy.max_pause_ns
 
-    def _lost_signer(self, group: Group) -> bool:
+    def _signer_lack(self, group: Group) -> str:
         """Its channel ended with a signer that has a successor: a new process gets a new one."""
-        return self.desk is not None and not self.desk.lack() and group.signer_pid != self.desk.signer_pid
+        is_stale = self.desk is not None and group.signer_pid != self.desk.signer_pid
+        return "The venue process has no channel to the signer yet." if is_stale else ""
 
     def _is_hung(self, group: Group, now_ns: int) -> bool:
         if group.is_up:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import keys
+from app.cli import keys, venues
 from app.cli.exits import CommandError
 from tests.venues.exchange.server import LocalExchange
 from tests.venues.vaults import CANARY, PASSPHRASE
@@ -73,6 +73,28 @@ def test_a_key_is_added_listed_rotated_and_removed(venue_keys, tmp_path):
 def test_a_key_that_can_withdraw_is_refused_and_forgotten(venue_keys):
     assert code(add(venue_keys, key="okx-rich")) == "key_can_withdraw"
     assert json.loads(venue_keys("list", "-o", "json").stdout) == []
+
+
+def test_a_check_of_the_venue_says_what_the_key_may_do_and_stores_nothing(venue_keys, server, tmp_path):
+    add(venue_keys)
+
+    def told() -> list[dict[str, str]]:
+        base_url = f"http://127.0.0.1:{server.port}"
+        done = CliRunner().invoke(
+            venues.app, ["check", "okx", "--home", str(tmp_path), "--base-url", base_url, "-o", "json"]
+        )
+        return [row for row in json.loads(done.stdout) if row["check"].startswith("key")]
+
+    (row,) = told()
+    assert (row["check"], row["verdict"]) == ("key acme v1", "ok")
+    assert row["found"] == "okx-sound, stored as safe: withdraw no, transfer no, bound to addresses no"
+    server.call(lambda: setattr(server.exchanges["okx"].accounts["sound"], "permissions", ("read", "withdraw")))
+    try:
+        (row,) = told()
+        assert (row["verdict"], "key_can_withdraw" in row["found"]) == ("failed", True)
+    finally:
+        server.call(lambda: setattr(server.exchanges["okx"].accounts["sound"], "permissions", ("read", "trade")))
+    assert json.loads(venue_keys("list", "-o", "json").stdout)[0]["verdict"] == "safe"
 
 
 def test_a_venue_that_does_not_tell_needs_the_desks_word(venue_keys):

@@ -28,6 +28,7 @@ from tests.worlds import BTC_USDT, MS
 SYMBOL = BTC_USDT.name
 INSTRUMENT = Instrument("real", SYMBOL, "BTCUSDT", BTC_USDT.fungible, tick_units=10, lot_units=100)
 R = ReportKind
+REFILL_NS = 5_000_000_000
 
 
 class Feed:
@@ -85,7 +86,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     spec = ExchangeSpec(
         listed, {SYMBOL: Listing(BTC_USDT, INSTRUMENT, fee)}, ledger_path(tmp_path, "real"), 2 * MS, 1_000 * MS, 7
     )
-    made = Desk(LivePaperVenue(spec, feed, clock), feed, clock)
+    made = Desk(LivePaperVenue(spec, feed, clock, REFILL_NS), feed, clock)
     await made.venue.start(made.reports.append, made.books.append)
     yield made
     await made.venue.stop()
@@ -147,6 +148,6 @@ def test_levels_off_the_grid_move_against_us_and_are_cut() -> None:
     bids = on_grid([(109, 250), (101, 60), (95, 90)], INSTRUMENT, is_bid=True)
     asks = on_grid([(111, 250), (119, 60), (131, 99)], INSTRUMENT, is_bid=False)
     assert (bids, asks) == (((100, 300),), ((120, 300),))
-    market = LiveMarket({SYMBOL: INSTRUMENT}, 1)
+    market = LiveMarket({SYMBOL: INSTRUMENT}, 1, REFILL_NS)
     book = BookSnapshot("real", SYMBOL, 1, 0, 9, ((109, 100),), ((111, 100),))
     assert market.take(book) == replace(book, bids=((100, 100),), asks=((120, 100),))

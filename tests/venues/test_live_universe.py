@@ -15,7 +15,15 @@ from app.domain.instrument import FungibilityClass
 from app.domain.listing import Listing
 from app.domain.venue import EvidenceLevel
 from app.venues.cex.profile_table import profiles
-from app.venues.live_universe import ListingFacts, evidence_for, facts_of, load_live_universe, read_live
+from app.venues.live_universe import (
+    ListingFacts,
+    PaperPace,
+    evidence_for,
+    facts_of,
+    load_live_universe,
+    pace_of,
+    read_live,
+)
 
 
 def test_majors_are_there_on_at_least_ten_venues_each_with_fee_and_evidence() -> None:
@@ -95,3 +103,13 @@ def test_listings_of_other_classes_and_halted_ones_are_no_facts() -> None:
         replace(listed, unified="LTC/USDT"),
     )
     assert facts_of([listed, *others]) == (ListingFacts("okx", "BTC/USDT", "BTC-USDT", "0.01", "0.01", "0", "0"),)
+
+
+def test_a_venues_own_pace_goes_before_everybodys_and_that_before_the_tables():
+    table, paces = read_live(), {"*": {"refill_ms": 9_000}, "kraken": {"refill_ms": 20_000, "latency_ms": 80}}
+    assert pace_of("kraken", table, paces) == PaperPace(80, table["processing_ms"], 20_000)
+    assert pace_of("okx", table, paces) == PaperPace(table["latency_ms"], table["processing_ms"], 9_000)
+    assert pace_of("okx", table, {}).refill_ms == table["refill_ms"]
+    venues = load_live_universe(("kraken", "okx"), paces=paces).venues
+    assert venues["kraken"].latency_ns == 80_000_000
+    assert venues["okx"].latency_ns == table["latency_ms"] * 1_000_000

@@ -83,6 +83,13 @@ class Accounts:
         self._by_key[account.key] = account
         return account
 
+    def turn_key(self, name: str, key: str) -> None:
+        """The account's key is another from now on, its secret the same; the old one is known no more."""
+        account = self._by_name[name]
+        del self._by_key[account.key]
+        account.key = key
+        self._by_key[key] = account
+
     def by_key(self, key: str) -> Account | None:
         return self._by_key.get(key)
 
