@@ -158,7 +158,7 @@ class Desk:
                     break
                 more = {**rule.fixed, **following}
                 since = None if rule.is_since_first else since_ms
-        return sorted(found.values(), key=lambda trade: (trade.get("timestamp") or 0, str(trade.get("id"))))
+        return sorted(found.values(), key=_place)
 
     async def _trades_by_time(
         self, rule: PageRule, name: str, since_ms: int, found: dict[tuple[str, str], Mapping[str, Any]]
@@ -219,11 +219,10 @@ class Desk:
         return answer
 
 
-def n_rows(answer: Any) -> int:
-    """The longest list anywhere in a vendor's answer: ccxt leaves out of a page what is of other markets or times."""
-    if isinstance(answer, Mapping):
-        most = max(map(n_rows, answer.values()), default=0)
-        return max(most, sum(isinstance(row, Mapping) for row in answer.values()))
-    if isinstance(answer, list):
-        return max(len(answer), max(map(n_rows, answer), default=0))
-    return 0
+def _place(trade: Mapping[str, Any]) -> tuple[int, int, str]:
+    """Where a trade stands among others: ids that are numbers count as such, for one order's may share a millisecond.
+
+    Parts of lots are told with the trade that completes them, so every process must see the same order.
+    """
+    trade_id = str(trade.get("id"))
+    return int(trade.get("timestamp") or 0), len(trade_id), trade_id

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from app.domain.enums import ChildState, Liquidity, Side
+from app.domain.enums import ChildState, ContractKind, Liquidity, Side
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.ports import ReportSink
+from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import own_client_id, wire_client_id
 from app.venues.cex.exact import decimal_of, lots_floor, nano_of, ticks_of
 from app.venues.cex.profile import VenueProfile
@@ -61,7 +62,10 @@ class OwnOrder:
     fills: dict[str, ExecutionReport] = field(default_factory=dict)
     trades: dict[str, Decimal] = field(default_factory=dict)
     told_lots: int = 0
-    held_fee_nano: int = 0  # of trades too small for a whole lot, told with the next
+    # By currency, and negative a rebate: of trades too small for a whole lot, and what is finer than a nano.
+    untold_fees: dict[str, Decimal] = field(default_factory=dict)
+    traded_money: Decimal = Decimal(0)
+    told_money_nano: int = 0
     seen_qty: Decimal = Decimal(0)
     end: ExecutionReport | None = None
     end_state: ChildState | None = None
@@ -191,17 +195,29 @@ class OwnOrders:
         if fee is None and not is_last_word:
             return  # counted as seen: the order now lacks it, and REST is asked
         order.trades[trade_id] = qty
-        self._fill(order, raw, price, fee or ("", 0), source)
+        order.traded_money += price * qty
+        self._fill(order, raw, price, fee or ("", Decimal(0)), source)
         self.settle(order)
 
-    def _fill(self, order: OwnOrder, raw: Mapping[str, Any], price: Decimal, fee: tuple[str, int], source: str) -> None:
-        """Tells the whole lots that this trade completes; what is less than a lot waits for the next one."""
+    def _fill(
+        self, order: OwnOrder, raw: Mapping[str, Any], price: Decimal, fee: tuple[str, Decimal], source: str
+    ) -> None:
+        """Tells the whole lots that this trade completes; what is less than a lot waits for the next one.
+
+        Lots made of trades at several prices are told at the last one's, and a price between two ticks on its tick:
+        what that differs from the money that moved goes into the fee, where the fee is in that money.
+        """
         child = order.child
         lots = lots_floor(order.symbol, order.instrument, order.traded_qty) - order.told_lots
-        order.held_fee_nano += fee[1]
+        untold = order.untold_fees
+        untold[fee[0]] = untold.get(fee[0], Decimal(0)) + fee[1]
         if lots < 1:
             return
         order.told_lots += lots
+        ticks = ticks_of(order.symbol, order.instrument, price, is_up=child.side is Side.BUY)
+        fee_nano = nano_of(untold[fee[0]])
+        untold[fee[0]] -= Decimal(fee_nano).scaleb(-NANO_SCALE)
+        fee_nano += _untold_money_nano(order, ticks, lots, fee[0])
         trade_id = str(raw["id"])
         report = ExecutionReport(
             ReportKind.FILLED,
@@ -209,16 +225,15 @@ class OwnOrders:
             child.client_id,
             order.venue_order_id,
             trade_id,
-            ticks_of(order.symbol, order.instrument, price, is_up=child.side is Side.BUY),
+            ticks,
             lots,
             cum_qty_lots=order.told_lots,
-            fee_nano=order.held_fee_nano,
+            fee_nano=fee_nano,
             fee_currency=fee[0],
             liquidity=Liquidity.MAKER if raw.get("takerOrMaker") == "maker" else Liquidity.TAKER,
             venue_ts_ns=_ts_ns(raw.get("timestamp")),
             evidence=f"{source} trade:{trade_id}",
         )
-        order.held_fee_nano = 0
         order.fills[trade_id] = report
         self._tell(report)
 
@@ -301,8 +316,23 @@ class OwnOrders:
         self._on_report(report)
 
 
-def _fee(raw: Mapping[str, Any]) -> tuple[str, int] | None:
-    """(currency, nano) of a trade's fee, negative a rebate; None where the source does not state it."""
+def _untold_money_nano(order: OwnOrder, ticks: int, lots: int, fee_currency: str) -> int:
+    """What was paid more, or received less, than the fills told up to this one say; 0 where a fee cannot carry it,
+    and while a part of a lot is still untold. Of spot alone: a contract's money is its position's."""
+    symbol, instrument = order.symbol, order.instrument
+    if symbol.fungible.kind is not ContractKind.SPOT:
+        return 0
+    order.told_money_nano += symbol.money_nano(ticks * instrument.tick_units, lots * instrument.lot_units)
+    whole = Decimal(order.told_lots * instrument.lot_units).scaleb(-symbol.qty_scale)
+    if fee_currency != symbol.money_currency or order.traded_qty != whole:
+        return 0
+    more_nano = nano_of(order.traded_money) - order.told_money_nano
+    order.told_money_nano += more_nano
+    return more_nano * order.child.side.sign
+
+
+def _fee(raw: Mapping[str, Any]) -> tuple[str, Decimal] | None:
+    """(currency, amount) of a trade's fee, negative a rebate; None where the source does not state it."""
     fees = [fee for fee in (raw.get("fees") or [raw.get("fee")]) if isinstance(fee, Mapping)]
     stated = [(str(fee.get("currency") or ""), decimal_of(fee.get("cost"))) for fee in fees]
     known = [(currency, cost) for currency, cost in stated if cost is not None]
@@ -312,7 +342,7 @@ def _fee(raw: Mapping[str, Any]) -> tuple[str, int] | None:
     total = sum((cost for other, cost in known if other == currency), Decimal(0))
     if not currency and total:
         return None
-    return currency, nano_of(total)
+    return currency, total
 
 
 def _ts_ns(ts_ms: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from itertools import permutations
 
 import pytest
@@ -113,6 +114,27 @@ def test_fills_in_finer_lots_than_ours_are_told_in_whole_ones_with_all_their_fee
         orders.take_trade(trade(n, qty, "0.000001"), "stream")
     assert [report.qty_lots for report in told[1:]] == [1, 2]
     assert [report.fee_nano for report in told[1:]] == [2_000, 1_000]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_money_of_lots_made_at_several_prices_is_exact_where_the_fee_is_in_it(side):
+    told: list[ExecutionReport] = []
+    orders = OwnOrders(profile_of("binance"), LISTINGS, told.append, lambda: 1)
+    own = orders.add(replace(CHILD, side=side))
+    orders.take_report(own, ACK)
+    trades = (("0.0004", "100.50"), ("0.0008", "100.607"), ("0.0018", "100.7"))
+    for n, (qty, price) in enumerate(trades, 1):
+        stated = {"cost": "0.000001", "currency": "USDT"}
+        orders.take_trade({**trade(n, qty, price=price), "fee": stated}, "stream")
+    symbol, instrument = LISTINGS["BTC/USDT"]
+    moved = sum(Decimal(q) * Decimal(p) for q, p in trades) * side.sign + Decimal("0.000003")
+    said = sum(
+        side.sign * symbol.money_nano(fill.price_ticks * instrument.tick_units, fill.qty_lots * instrument.lot_units)
+        + fill.fee_nano
+        for fill in told[1:]
+    )
+    assert said == int(moved.scaleb(9))
+    assert sum(fill.qty_lots for fill in told[1:]) == 3
 
 
 def test_strangers_are_kept_for_a_while_and_nobody_elses_order_is_told():

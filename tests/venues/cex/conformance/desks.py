@@ -251,22 +251,22 @@ class Desk:
         return [entry["data"] for entry in entries if entry["data"]["client_id"] == wire_id]
 
     def agrees_with_ledger(self, child: ChildOrder) -> None:
-        """The exchange's ledger and ours name the same fills: price, quantity, fee and currency, exactly."""
+        """The exchange's ledger and ours name the same fills: price, quantity and currency; and all the fees.
+
+        A fee that is finer than a nano goes on to the next fill, so each is right to a nano, and all of them together.
+        """
         symbol, instrument = self.listing()
-        told = {
-            report.venue_trade_id: (
-                price_text(symbol, instrument, report.price_ticks),
-                qty_text(symbol, instrument, report.qty_lots),
-                report.fee_nano,
-                report.fee_currency,
-            )
-            for report in self.fills(child)
-        }
-        theirs = [
-            (plain(fill["price"]), plain(fill["qty"]), nano(fill["fee"]), fill["fee_currency"])
-            for fill in self.ledger_fills(child)
-        ]
-        assert sorted(told.values()) == sorted(theirs), (told, theirs)
+        told = {report.venue_trade_id: report for report in self.fills(child)}.values()
+        ours = sorted(
+            (price_text(symbol, instrument, f.price_ticks), qty_text(symbol, instrument, f.qty_lots), f.fee_currency)
+            for f in told
+        )
+        ledger = self.ledger_fills(child)
+        assert ours == sorted((plain(f["price"]), plain(f["qty"]), f["fee_currency"]) for f in ledger), (told, ledger)
+        fees = sorted(Decimal(fill["fee"]) for fill in ledger)
+        for fee_nano, fee in zip(sorted(f.fee_nano for f in told), fees, strict=True):
+            assert abs(fee_nano - nano(str(fee))) <= 1, (told, ledger)
+        assert sum(f.fee_nano for f in told) == nano(str(sum(fees))), (told, ledger)
 
 
 def plain(text: str) -> str:
