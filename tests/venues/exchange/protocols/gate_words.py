@@ -63,6 +63,7 @@ BASIS = (
     Basis("signature: HMAC-SHA512 of METHOD, path, query, SHA512 of the body, seconds", "document", "apiv4 signature"),
     Basis("REQUEST_EXPIRED when the timestamp is 60 s away", "document", "apiv4 signature"),
     Basis("X-Gate-RateLimit headers; 429 TOO_MANY_REQUESTS beyond", "document", "apiv4 rate limit"),
+    Basis("my_trades: newest first, 1000 at most, by page", "document", "apiv4 my_trades"),
     Basis("text: t- and at most 28 of 0-9A-Za-z_-.", "document", "apiv4 create order"),
     Basis("the same text twice makes two orders", "assumption", "the docs promise no uniqueness"),
     Basis("poc that would take is refused with POC_FILL_IMMEDIATELY", "document", "apiv4 labels, ccxt gate.py"),

@@ -49,6 +49,11 @@ BASIS = (
     Basis("429 rate-too-many-requests; X-HB-RateLimit-Requests-Remain and -Expire", "document", "api docs"),
     Basis("client-order-id: 64 of A-Za-z0-9_-, never twice (the docs say within 24 hours)", "document", "place order"),
     Basis("the refusal of a repeated client-order-id", "assumption", "its err-code is in no source at hand"),
+    Basis(
+        "matchresults beyond a page: older than the row named by from",
+        "assumption",
+        "documented; whether inclusive is not",
+    ),
     Basis("limit-maker that would take is canceled at once", "assumption", "refused or canceled: no source at hand"),
     Basis("the amount of buy-market counts quote", "document", "place order"),
     Basis("single orders say field-amount, lists filled-amount", "document", "ccxt htx.py"),

@@ -63,6 +63,7 @@ BASIS = (
     Basis("cancel-all-after", "document", _V5),
     Basis("fee negative when paid, in the received currency on spot", "document", _V5 + ", fills"),
     Basis("5xx and 50001/50004/50026 leave the order unknown", "document", _V5 + ", error codes"),
+    Basis("fills: newest first, 100 at most, older than a billId with after", "document", _V5 + ", fills"),
     Basis("margin: a tenth of the notional, net mode, cross", "assumption", "not needed to route"),
 )
 
