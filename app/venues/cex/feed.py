@@ -8,7 +8,6 @@ frees it. Prices that the symbol cannot say exactly are moved against us, quanti
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -230,7 +229,10 @@ class CcxtFeed:
             if silent:
                 for client in list(self._exchange.clients.values()):
                     heard_ms = client.last_message_at
-                    if heard_ms is None or heard_ms < time.time_ns() // _NS_PER_MS - self._silence_ns // _NS_PER_MS:
+                    if (
+                        heard_ms is None
+                        or heard_ms < self._clock.wall_ns() // _NS_PER_MS - self._silence_ns // _NS_PER_MS
+                    ):
                         self._resync(url, "silence")
             if self._max_age_ns and self._profile.book.continuity is Continuity.NONE:
                 for name, book in self._books.items():
