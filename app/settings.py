@@ -108,6 +108,9 @@ class LiveMarket(BaseModel):
     """By venue (`*`: all others): http://HOST:PORT that stands in for the venue's own hosts."""
     pace: dict[str, PaperPace] = Field(default_factory=dict)
     """By venue (`*`: all others)."""
+    feeds: Literal["direct", "ccxt"] = "direct"
+    """`direct`: books of Binance (spot, USD-M, COIN-M) and OKX are read from the socket's bytes, at a fraction of
+    ccxt's CPU (docs/feeds.md), those of all other venues through ccxt. `ccxt`: all through ccxt."""
     venues_per_process: int = Field(default=4, ge=1, le=64)
     account: str = ""
     """With `mode` live: whose venue keys orders are signed with (`bestex keys venue add`)."""

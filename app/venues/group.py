@@ -50,9 +50,9 @@ class GroupSpec(msgspec.Struct, frozen=True):
     """What one venue process is made of. Nothing here is secret: it travels as text.
 
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
-    table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in
-    live_universe. `account`: whose keys live
-    orders are signed with. `may_fail`: faults may be switched on (tests).
+    table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in live_universe.
+    `account`: whose keys live orders are signed with. `feeds`: `direct` reads books without ccxt where it can.
+    `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -167,9 +167,9 @@ def _live_paper(spec: GroupSpec, universe: Universe, clock: Clock) -> dict[str, 
     made = {}
     for venue_id in universe.venues:
         listings = listings_at(universe, venue_id)
-        max_age_ns = universe.venues[venue_id].max_book_age_ns
-        session = _session(spec, venue_id)
-        books = PublicBooks(profile_of(venue_id), listings, clock, session, budgets, max_age_ns=max_age_ns)
+        profile, max_age_ns = profile_of(venue_id), universe.venues[venue_id].max_book_age_ns
+        settings, make_feed = _session(spec, venue_id), feed_maker(spec.feeds, profile)
+        books = PublicBooks(profile, listings, clock, settings, budgets, max_age_ns=max_age_ns, make_feed=make_feed)
         fee, pace = universe.fees[venue_id], pace_of(venue_id, table, spec.paces)
         exchange = ExchangeSpec(
             venue=universe.venues[venue_id],

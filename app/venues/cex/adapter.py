@@ -29,7 +29,7 @@ from app.venues.cex.desk import Desk
 from app.venues.cex.dialects import cancel_words, own_trade
 from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
-from app.venues.cex.feed import CcxtFeed
+from app.venues.cex.feed import CcxtFeed, aged
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder, OwnOrders
@@ -87,7 +87,8 @@ class CcxtVenue(VenueBase):
         self._budget = budgets.of(profile, key_id=key_id, account=settings.account)
         self._health = Health(profile.venue_id, clock, self._budget)
         max_age_ns = universe.venues[profile.venue_id].max_book_age_ns
-        self._feed = CcxtFeed(profile, self._listings, clock, self._health, max_age_ns=max_age_ns) if has_feed else None
+        maker = aged(make_feed, max_age_ns)
+        self._feed = maker(profile, self._listings, clock, self._health) if has_feed else None
 
         def offset_ns() -> int:
             return self._health.offset.offset_ns

@@ -8,11 +8,11 @@ frees it. Prices that the symbol cannot say exactly are moved against us, quanti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
-from weakref import WeakSet
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot, Level
@@ -287,6 +287,14 @@ class CcxtFeed:
         scale, raw = (book.symbol.price_scale, book.symbol.qty_scale), raw or {"bids": (), "asks": ()}
         bids = levels_of(raw["bids"][: self._n_levels], scale, book.bid_units, is_bid=True)
         return dict(bids), dict(levels_of(raw["asks"][: self._n_levels], scale, book.ask_units, is_bid=False))
+
+
+Maker = TypeVar("Maker", bound=Callable[..., Any])
+
+
+def aged(maker: Maker, max_age_ns: int) -> Maker:
+    """`maker` with its venue's book age, where it makes this feed: others' books say by themselves what is lost."""
+    return cast(Maker, partial(CcxtFeed, max_age_ns=max_age_ns)) if maker is CcxtFeed else maker
 
 
 def contradicted(before: Sides, after: Sides, theirs: Sides) -> frozenset[Standing]:

@@ -14,7 +14,7 @@ from app.domain.statement import VenueHealth, VenueState
 from app.venues.cex.books import BookFeed, FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.desk import Desk
-from app.venues.cex.feed import CcxtFeed
+from app.venues.cex.feed import CcxtFeed, aged
 from app.venues.cex.health import Health
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.session import SessionSettings, make_session
@@ -38,6 +38,7 @@ class PublicBooks:
         budgets: Budgets,
         *,
         max_age_ns: int = 0,
+        make_feed: FeedMaker = CcxtFeed,
     ) -> None:
         self._max_age_ns = max_age_ns
         self._profile = profile
@@ -102,7 +103,7 @@ class PublicBooks:
         self._missing = tuple(name for name in self._listings if name not in there)
         if not there:
             raise Unavailable("venue_unavailable", f"not listed there: {', '.join(self._missing)}")
-        self._feed = CcxtFeed(self._profile, there, self._clock, self._health, max_age_ns=self._max_age_ns)
+        self._feed = aged(self._make_feed, self._max_age_ns)(self._profile, there, self._clock, self._health)
         found.append(self._feed)
 
     def _desk(self) -> Desk:

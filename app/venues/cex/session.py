@@ -23,7 +23,7 @@ from app.domain.enums import ContractKind
 from app.domain.errors import Unavailable
 from app.domain.ports import Clock
 from app.venues.cex.budget import SessionBudget
-from app.venues.cex.dialects import NONCE_VENUES, ccxt_options
+from app.venues.cex.dialects import NONCE_VENUES, ccxt_options, local_url
 from app.venues.cex.profile import Endpoint, VenueProfile
 from app.venues.cex.signing import RequestSigner, RiskToken, SignRequest
 
@@ -329,9 +329,12 @@ def make_session(
 ) -> Any:
     """ccxt's exchange object for one venue and account, wired as `Wire` says; loads and connects nothing yet.
 
-    `offset_ns`: the venue's clock minus ours.
+    `offset_ns`: the venue's clock minus ours. Raises Unavailable for a venue whose books ccxt does not stream: nothing
+    could be routed there.
     """
-    base: Any = getattr(ccxt.pro, profile.ccxt_id)
+    base: Any = getattr(ccxt.pro, profile.ccxt_id, None)
+    if base is None or "book" not in profile.streams:
+        raise Unavailable("venue_unavailable", f"{profile.venue_id}: ccxt streams no books of it")
     # ccxt's constructor asks for the time already.
     timed = {"profile": profile, "clock": clock, "offset_ns": staticmethod(offset_ns)}
     made: Any = type(f"Wired_{profile.ccxt_id}", (Wire, base), timed)
