@@ -11,6 +11,7 @@ along with them, or go alone after RIDE_S. Held or not, nothing leaves before it
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Final, TypeVar
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
-from app.domain.errors import Unavailable
+from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import BreakClosed, BreakFound, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
@@ -49,6 +50,8 @@ from app.execution.inputs import (
 )
 from app.execution.ledger import Ledger
 from app.execution.step import Core, Preview
+from app.services.asking import open_client_ids
+from app.services.at_once import runs_whole
 from app.services.marketdata import MarketData
 from app.shm.books import SymbolBooks
 
@@ -69,7 +72,6 @@ TICK_S: Final = 0.02
 HEALTH_EVERY_TICKS: Final = 5
 PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
-VENUE_ANSWER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Engine:
     _book_listeners: list[BookListener] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
+    _thread_id: int = 0
     _is_scheduled: bool = False
     _is_broken: bool = False
     _held: list[Turn] = field(default_factory=list)
@@ -151,6 +154,7 @@ class Engine:
     async def open(self, journal: Journal) -> None:
         """Takes the log over (first facts of this process), then lets venues and time in."""
         self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
         self.journal = journal
         await self.ask(self.start)
         for venue in self.venues.values():
@@ -332,6 +336,8 @@ class Engine:
             while self._undurable and self._undurable[-1].seq >= facts[0].seq:
                 self._undurable.pop()  # never let out
             self._break(error)
+            return
+        self.on_durable(self.journal.durable_seq)  # a journal may commit at once
 
     def _break(self, error: BaseException) -> None:
         """No turn follows one that failed, however long the process takes to end."""
@@ -350,9 +356,9 @@ class Engine:
             self._tell(self._fact_listeners, facts)
 
     def on_durable_from_thread(self, durable_seq: int) -> None:
-        """The journal's writer thread calls this."""
+        """The journal's writer thread calls this; within `append` it need not, for then the engine looks by itself."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
+        if loop is not None and threading.get_ident() != self._thread_id and not loop.is_closed():
             loop.call_soon_threadsafe(self.on_durable, durable_seq)
 
     def _let_out(self, waiting: _Waiting) -> None:
@@ -387,7 +393,7 @@ class Engine:
 
     def _perform(self, command: Command) -> None:
         if isinstance(command, SendChild):
-            self._spawn(self._send(command))
+            self._send_soon(command)
         elif isinstance(command, CancelChild):
             self._spawn(self._cancel(command.child))
         elif isinstance(command, SearchAway):
@@ -403,6 +409,14 @@ class Engine:
         self.on_report(
             ExecutionReport(ReportKind.REJECTED, child.venue, child.client_id, code="not_sent", evidence=f"local:{why}")
         )
+
+    def _send_soon(self, command: SendChild) -> None:
+        """A prompt venue takes its child now: no task, nor anything that the loop has to do, delays the bytes."""
+        sending, venue = self._send(command), command.approved.value.venue
+        if not self.venues[venue].is_prompt:
+            self._spawn(sending)
+        elif not runs_whole(sending):
+            self.on_fatal(InvariantBroken(venue=venue, reason="a prompt venue waited"))
 
     async def _send(self, command: SendChild) -> None:
         """Looks at the last gate and hands over without a pause between, so that nothing overtakes a kill switch."""
@@ -466,13 +480,7 @@ class Engine:
     async def open_client_ids(self) -> dict[str, list[str] | None]:
         """Each venue's own list of open client ids; None where it could not be asked. All are asked at once."""
 
-        async def asked(venue: VenuePort) -> list[str] | None:
-            try:
-                return list(await asyncio.wait_for(venue.open_client_ids(), timeout=VENUE_ANSWER_S))
-            except (Unavailable, TimeoutError):
-                return None
-
-        answers = await asyncio.gather(*(asked(venue) for venue in self.venues.values()))
+        answers = await asyncio.gather(*(open_client_ids(venue) for venue in self.venues.values()))
         return dict(zip(self.venues, answers, strict=True))
 
     def health(self) -> EngineHealth:

@@ -2,6 +2,8 @@
 
 `append` queues a turn's facts and returns; the writer takes everything that waits, chains and commits it with one
 statement, then says how far the log is durable. A commit that fails ends the process: nothing is acknowledged after.
+Where nothing is under way and the disk syncs quickly, `append` commits by itself: the hand-over to a thread and back
+would take longer than the sync (docs/adr/0020).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +41,10 @@ REPLAY_CHUNK: Final = 2_000
 # Beyond this the writer itself finishes a checkpoint between two commits, so that a log that is never idle starts
 # over at the beginning of its write-ahead file instead of growing it for ever (16,384 pages of 4 KiB = 64 MiB).
 MAX_WAL_PAGES: Final = 16_384
+# What a commit may take that `append` makes by itself. After one that took longer, `append` leaves commits to the
+# writer for SLOW_PAUSE times as long, so that a slow disk holds its caller up for half a percent of the time at most.
+PROMPT_COMMIT_S: Final = 0.0005
+SLOW_PAUSE: Final = 200
 
 _Turn = tuple[list[EncodedFact], list[tuple[str, int, bytes]]]
 _PADDING: Final = (None,) * N_COLUMNS
@@ -45,11 +52,15 @@ _PADDING: Final = (None,) * N_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """`head_copy`: a second place for the head (another disk). `replica`: a second copy of the log."""
+    """`head_copy`: a second place for the head (another disk). `replica`: a second copy of the log.
+
+    `prompt_commit_s`: how quick a commit must be for `append` to make it by itself; 0: the writer makes them all.
+    """
 
     max_queued_facts: int = MAX_QUEUED_FACTS
     checkpoint_every_s: float = CHECKPOINT_EVERY_S
     max_wal_pages: int = MAX_WAL_PAGES
+    prompt_commit_s: float = PROMPT_COMMIT_S
     head_copy: Path | None = None
     replica: JournalReplica | None = field(default=None, compare=False)
 
@@ -58,7 +69,7 @@ class SqliteJournal:
     """The one writer of the journal file at `path`. Implements `Journal`.
 
     `on_durable(last_seq)` and `on_fatal(error)` are called from the writer thread (`on_fatal` possibly from the
-    checkpoint thread): they must only hand over. After `on_fatal` nothing becomes durable any more.
+    checkpoint thread) or within `append`: they must only hand over. After `on_fatal` nothing becomes durable any more.
     """
 
     def __init__(
@@ -93,6 +104,8 @@ class SqliteJournal:
         self._failure: BaseException | None = None
         self._is_closed = False
         self._wal_pages = 0
+        self._slow_until_s = 0.0
+        self._guard = threading.Lock()  # of the writing connection and the chain
         self._waiting: queue.SimpleQueue[_Turn | None] = queue.SimpleQueue()
         self._stop_checkpoints = threading.Event()
         self._write_thread = threading.Thread(target=self._write, name="journal-writer", daemon=True)
@@ -129,8 +142,35 @@ class SqliteJournal:
             if fact.seq != seq:
                 raise InvariantBroken(reason="a gap in the log", expected_seq=seq, seq=fact.seq)
         turn = (encoded, placed(facts, receipts))
+        is_alone = self._durable_seq == self._appended_seq
         self._appended_seq += len(encoded)
-        self._waiting.put(turn)
+        if not (is_alone and self._commits_promptly(*turn)):
+            self._waiting.put(turn)
+
+    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[tuple[str, int, bytes]]) -> bool:
+        """Commits in the caller's thread, if that is the quicker way; False where nothing was done.
+
+        Only with nothing under way, so that the order is kept, and never where the commit brings other work along: a
+        replica, a statement in parts, a checkpoint that is due.
+        """
+        options = self._options
+        if options.replica is not None or self._wal_pages > options.max_wal_pages:
+            return False
+        if len(facts) + len(receipts) > GROUP_SIZES[-1] // 2:
+            return False
+        began_s = time.perf_counter()
+        if not options.prompt_commit_s or began_s < self._slow_until_s or not self._guard.acquire(blocking=False):
+            return False
+        try:
+            self._commit(facts, receipts)
+        except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
+            self._fail(error)
+        finally:
+            self._guard.release()
+        ended_s = time.perf_counter()
+        if ended_s - began_s > options.prompt_commit_s:
+            self._slow_until_s = ended_s + SLOW_PAUSE * (ended_s - began_s)
+        return True
 
     def close(self) -> None:
         """Makes everything queued durable, folds the write-ahead file into the journal, gives the lock back."""
@@ -154,7 +194,8 @@ class SqliteJournal:
     def _write(self) -> None:
         try:
             while (group := self._next_group()) is not None:
-                self._commit(*group)
+                with self._guard:
+                    self._commit(*group)
         except BaseException as error:  # noqa: BLE001 (a thread's rim: whatever it is, nothing may be acknowledged after)
             self._fail(error)
 

@@ -19,6 +19,8 @@ _REMEMBER_AFTER_DEADLINE_NS: Final = 60_000_000_000
 class VenueBase(ABC):
     """The gateway's side of one venue. Adapters write `_transmit`; `send` itself is the same for all of them."""
 
+    is_prompt: bool = False
+
     def __init__(self, venue_id: str, clock: Clock) -> None:
         self._venue_id = venue_id
         self._clock = clock

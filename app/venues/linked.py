@@ -47,6 +47,8 @@ class PipeLine:
 class LinkedVenue(VenueBase):
     """One venue of a venue process. Whoever looks after that process connects it, hands it answers and loses it."""
 
+    is_prompt = True
+
     def __init__(self, venue_id: str, clock: Clock, token_of: TokenOf | None = None) -> None:
         """`token_of`: makes what the signer behind a live venue asks for; None: nobody signs there."""
         super().__init__(venue_id, clock)

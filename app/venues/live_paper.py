@@ -75,7 +75,9 @@ class LiveMarket:
 class LivePaperVenue(VenueBase):
     """One real venue's books with a paper exchange in front of them."""
 
-    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock, refills_ns: int) -> None:
+    is_prompt = True
+
+    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock) -> None:
         super().__init__(spec.venue.venue_id, clock)
         instruments = {name: listing.instrument for name, listing in spec.listings.items()}
         self.market = LiveMarket(instruments, spec.venue.max_book_age_ns, refills_ns)

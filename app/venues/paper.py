@@ -25,6 +25,8 @@ from app.venues.simulated_market import SimulatedMarket, load_market_spec
 class PaperVenue(VenueBase):
     """One paper venue, in process. Its ledger outlives it."""
 
+    is_prompt = True
+
     def __init__(self, exchange: PaperExchange, clock: Clock) -> None:
         super().__init__(exchange.venue_id, clock)
         self.exchange = exchange

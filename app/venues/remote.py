@@ -48,6 +48,8 @@ _MAX_UNWRITTEN_BYTES: Final = 4 << 20
 class RemoteVenue(VenueBase):
     """One venue over TCP; it reconnects by itself for as long as it is started."""
 
+    is_prompt = True
+
     def __init__(self, venue_id: str, clock: Clock, host: str, port: int) -> None:
         super().__init__(venue_id, clock)
         self._address = (host, port)

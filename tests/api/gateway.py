@@ -57,6 +57,7 @@ class ToldVenue:
     canceled: list[ChildOrder] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
     is_down: bool = False
+    is_prompt: bool = True
     state: VenueState = VenueState.UP
     on_report: ReportSink | None = None
     n_trades: int = 0

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_turns_that_wait_share_a_commit(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
     heard = Heard()
-    journal = open_journal(tmp_path / "journal.db", heard)
+    journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=0.0))
     for fact in FACTS[:200]:
         journal.append([fact], [])
     gate.set()
@@ -136,8 +137,44 @@ def test_turns_that_wait_share_a_commit(tmp_path: Path, monkeypatch: pytest.Monk
     assert n_commits <= 3
 
 
-def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
+def test_a_prompt_commit_is_durable_when_append_returns(tmp_path: Path) -> None:
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=60.0))
+    reader = JournalReader(tmp_path / "journal.db")
+    for n in (5, 6, 7):
+        journal.append(FACTS[journal.durable_seq : n], [])
+        assert journal.durable_seq == n == reader.head()[0]
+    assert heard.durable == [5, 6, 7]
+    reader.close()
+    journal.close()
+
+
+def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, insert = [], journal_module.insert_rows
+
+    def slow_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        time.sleep(0.02)  # forbids prompt commits for four seconds
+        insert(connection, rows)
+
+    monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
+    heard = Heard()
+    journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=0.01))
+    for n in (5, 6, 7):
+        journal.append(FACTS[n - 1 if n > 5 else 0 : n], [])
+        heard.wait_for(n)
+    journal.close()
+    assert threads == [True, False, False]
+    reader = JournalReader(tmp_path / "journal.db")
+    assert [fact.seq for fact in reader.read(0, 99)] == [1, 2, 3, 4, 5, 6, 7]
+    reader.close()
+
+
+@pytest.mark.parametrize("prompt_commit_s", [0.0, 60.0], ids=["writer", "prompt"])
+def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt_commit_s: float
 ) -> None:
     insert = journal_module.insert_rows
 
@@ -148,7 +185,7 @@ def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
 
     monkeypatch.setattr(journal_module, "insert_rows", failing_insert)
     heard = Heard()
-    journal = open_journal(tmp_path / "journal.db", heard)
+    journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=prompt_commit_s))
     journal.append(FACTS[:5], [])
     heard.wait_for(5)
     journal.append(FACTS[5:7], [])
