@@ -8,18 +8,24 @@ from typing import Final
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH: Final = 26
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_PAIR_SHIFTS: Final = range(120, -1, -10)
+_LOW_40: Final = 2**40 - 1
 
 
 def ulid(ts_ns: int, entropy80: int) -> str:
     """26 Crockford characters: 48 bits of milliseconds, then 80 bits of `entropy80`."""
-    value = ((ts_ns // 1_000_000) & (2**48 - 1)) << 80 | (entropy80 & (2**80 - 1))
-    return "".join([_PAIRS[value >> shift & 1023] for shift in _PAIR_SHIFTS])
+    # In three parts, none of which is wider than a machine word: ten bits a pair of characters.
+    ms, high, low = ts_ns // 1_000_000 & (2**48 - 1), entropy80 >> 40 & _LOW_40, entropy80 & _LOW_40
+    return (
+        f"{_PAIRS[ms >> 40]}{_PAIRS[ms >> 30 & 1023]}{_PAIRS[ms >> 20 & 1023]}{_PAIRS[ms >> 10 & 1023]}"
+        f"{_PAIRS[ms & 1023]}{_PAIRS[high >> 30]}{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}"
+        f"{_PAIRS[high & 1023]}{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}"
+        f"{_PAIRS[low & 1023]}"
+    )
 
 
 def hash80(*parts: object) -> int:
     """80 bits of SHA-256 over the parts' texts, joined by a unit separator."""
-    text = "\x1f".join(str(part) for part in parts).encode()
+    text = "\x1f".join(map(str, parts)).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:10], "big")
 
 

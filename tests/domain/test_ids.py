@@ -39,3 +39,13 @@ def test_a_venue_sees_plain_characters_and_never_the_same_twice():
     ids = {venue_client_id(10**18, "ord_1", number) for number in range(1_000)}
     assert len(ids) == 1_000
     assert all(one.isalnum() and len(one) <= 32 for one in ids)
+
+
+@given(TIMES, st.integers(0, 2**90))
+def test_an_id_is_one_number_in_base_32(ts_ns, entropy80):
+    """Read back as Crockford does it: 48 bits of milliseconds, then 80 bits of entropy."""
+    number = 0
+    for character in ulid(ts_ns, entropy80):
+        number = number * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(character)
+    assert number >> 80 == ts_ns // 10**6 % 2**48
+    assert number % 2**80 == entropy80 % 2**80
