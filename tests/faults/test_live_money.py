@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from app.domain.events import ChildUnknown
 from app.domain.statement import VenueState
 from app.domain.units import NANO
 from app.execution.inputs import SetBalance, SetLimits
+from app.execution.ledger import Ledger
 from app.main import create_app
 from app.services.container import Services
 from app.settings import LiveMarket, RiskSettings, Settings
@@ -88,7 +90,7 @@ async def test_killed_venue_processes_lose_and_double_nothing_at_two_exchanges(
         assert isinstance(host, VenueProcesses)
         unknown: list[ChildUnknown] = []
         engine.add_listener(lambda facts: unknown.extend(f.event for f in facts if type(f.event) is ChildUnknown))
-        murder = asyncio.create_task(kill_at_random(host))
+        murder = asyncio.create_task(kill_at_random(host, engine.ledger))
         await trade(services, murder)
         await murder
         await until(lambda: not engine.ledger.live_children and not engine.ledger.open_parents, 60)
@@ -134,12 +136,18 @@ async def trade(services: Services, murder: asyncio.Task[None]) -> None:
         await asyncio.sleep(chance.random() * 0.05)
 
 
-async def kill_at_random(host: VenueProcesses) -> None:
+async def kill_at_random(host: VenueProcesses, ledger: Ledger) -> None:
     chance = random.Random(9)
     for n in range(N_KILLS):
         victim = host.groups[n % len(VENUES)]
         await until(lambda: all(port.health().state is VenueState.UP for port in host.ports.values()))
         await asyncio.sleep(0.1 + chance.random() * 0.3)
+        with contextlib.suppress(TimeoutError):  # best while a child is on its way there
+            async with asyncio.timeout(5):
+                while not any(  # noqa: ASYNC110 - a child lives for milliseconds
+                    c.child.venue in victim.spec.venues for c in ledger.live_children.values()
+                ):
+                    await asyncio.sleep(0)
         n_deaths = victim.n_deaths
         host.kill(victim.spec.venues[0])
         await until(lambda v=victim, n=n_deaths: v.n_deaths == n + 1)  # type: ignore[misc]

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from numba import types
 
 from app.kernels import jit
 from tests.routing.scenes import INVERSE, LINEAR, LINEAR_FINE, SPOT, random_scene
@@ -161,6 +162,8 @@ def test_a_part_is_code_for_kernels_alone_and_a_twin_for_python():
     from app.kernels import cost
 
     jit.warm()
+    if not cost.fee_of.overloads:  # every kernel that it is part of came from the disk
+        cost.fee_of.compile((types.int64, types.int64))
     (part,) = cost.fee_of.overloads.values()
     kernel = cost.walk_plans.overloads
     assert part.library.get_pointer_to_function(part.fndesc.llvm_func_name) == 0

@@ -7,6 +7,7 @@ the stream says and what REST says is one story (`OwnOrders`). Prices and quanti
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -106,6 +107,7 @@ class CcxtVenue(VenueBase):
         self._desk.on_listed = lambda word: self._orders.take_order(word, "rest")
         self._tasks = Tasks(profile.venue_id)
         self._connected = asyncio.Event()
+        self._is_clock_wrong = asyncio.Event()
         self._on_report: ReportSink | None = None
         self._on_book: BookSink | None = None
 
@@ -167,8 +169,11 @@ class CcxtVenue(VenueBase):
         await desk.balance()
 
     async def _watch_clock(self) -> None:
+        """Read every few seconds, and at once where the venue has refused a time of ours."""
         while True:
-            await asyncio.sleep(_CLOCK_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_clock_wrong.wait(), _CLOCK_EVERY_S)
+            self._is_clock_wrong.clear()
             try:
                 await self._desk.venue_time_ns()
                 await self._follow_key()
@@ -229,6 +234,8 @@ class CcxtVenue(VenueBase):
             raise
         except Exception as error:  # noqa: BLE001 - the rim of ccxt: `call` says what became of the request
             observe.venue_call_failed(self.venue_id, "send", error)
+            if isinstance(error, ccxt_errors.InvalidNonce):
+                self._is_clock_wrong.set()
             return error, None
         return None, made
 

@@ -131,6 +131,33 @@ async def what_may_not_leave_is_refused_here(desk: Desk) -> None:
     assert desk.theirs(late) == []
 
 
+async def _is_left(watchdog: Watchdog, watched: WatchedDesk) -> bool:
+    """One sweep. What the venue refuses is asked again, as the watchdog does: here both sides use one key's nonces."""
+    try:
+        return await watchdog._sweep_once(watched, load_sweeps()[watched.ccxt_id])
+    except ValueError:
+        return True
+
+
+async def the_watchdogs_table_leaves_nothing_open(desk: Desk) -> None:
+    """What cancels for a dead engine knows no order: it must find by itself what the adapter has placed."""
+    children = [await desk.resting(), await desk.resting("98.00")]
+    watched = WatchedDesk(desk.name, desk.account, desk.profile.ccxt_id, f"http://127.0.0.1:{desk.server.port}")
+    engine, lease = os.getpid(), create_lease(f"test-sweep-{os.getpid()}-{desk.name}")
+    try:
+        watchdog = Watchdog(WatchOrders(lease.segment.name, engine, 1_000, (watched,)), lease, desk.signer)
+        async with aiohttp.ClientSession() as watchdog._session:
+            async with asyncio.timeout(5):
+                while await _is_left(watchdog, watched):  # noqa: ASYNC110 - bounded
+                    await asyncio.sleep(0.05)
+        os.close(watchdog._engine)
+    finally:
+        lease.segment.unlink()
+    assert [order["state"] for child in children for order in desk.theirs(child)] == ["canceled"] * 2
+    for child in children:
+        await desk.ended(child)
+
+
 async def a_statement_is_the_exchanges_ledger(desk: Desk) -> None:
     child = await desk.sent("100.60", "2.5")
     await desk.ended(child)
