@@ -17,7 +17,7 @@ from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
-from app.execution.ledger import Ledger, evolve
+from app.execution.ledger import BreakKey, Ledger, evolve
 from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference
 from app.risk.throttle import Throttle

@@ -33,7 +33,7 @@ N_KEPT: Final = 3
 LAST_HOP: Final = 4
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _cost(reach: Float64, gain: Float64, terms: Float64, qty: float, at: Float64, out_slope: Float64) -> float:
     """Mean cost of placing |at| (limits of each venue, then the market), and its slope."""
     n, k = reach.shape
@@ -69,7 +69,7 @@ def _cost(reach: Float64, gain: Float64, terms: Float64, qty: float, at: Float64
     return cost
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _search_line(
     reach: Float64,
     gain: Float64,
@@ -105,7 +105,7 @@ def _search_line(
     return found
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _descend(
     reach: Float64, gain: Float64, terms: Float64, qty: float, n_steps: int, tolerance: float, at_inplace: Float64
 ) -> float:
@@ -155,7 +155,7 @@ def _descend(
     return cost
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _bend_inplace(bend_inplace: Float64, moved: Float64, turned: Float64, curved: float) -> None:
     """The inverse curvature after one step."""
     seen = np.zeros(moved.size)
@@ -170,7 +170,7 @@ def _bend_inplace(bend_inplace: Float64, moved: Float64, turned: Float64, curved
             bend_inplace[i, j] -= (seen[i] * moved[j] + moved[i] * seen[j]) / curved
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _keep_inplace(cost: float, at: Float64, kept_cost_inplace: Float64, kept_inplace: Float64) -> None:
     """Puts a point among the best, cheapest first; one that costs the same to a part in a million is known."""
     for i in range(kept_cost_inplace.size):
@@ -185,7 +185,7 @@ def _keep_inplace(cost: float, at: Float64, kept_cost_inplace: Float64, kept_inp
             return
 
 
-@kernel("")
+@kernel("", allocates=True)
 def _split(qty: float, n_parts: int, third: int, out_at: Float64) -> None:
     """A start: some of it crosses, the rest is in as many parts, one at every venue."""
     k = out_at.size - 1
@@ -196,7 +196,7 @@ def _split(qty: float, n_parts: int, third: int, out_at: Float64) -> None:
     out_at[k] = 0.99 * market
 
 
-@kernel("float64(float64[:,::1], int64, float64[::1], float64[::1], float64, float64[::1])", CALL)
+@kernel("float64(float64[:,::1], int64, float64[::1], float64[::1], float64, float64[::1])", CALL, allocates=True)
 def place_quantity(
     reach_units: Float64, n_first: int, gain: Float64, terms: Float64, qty_units: float, out_units: Float64
 ) -> float:

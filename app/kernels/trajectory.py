@@ -167,7 +167,7 @@ def _transient_curve(decay_number: int, law: Float64, pull: float, slice_s: floa
         out_curve[i, i] += RIDGE * out_curve[0, 0]
 
 
-@kernel("int64(int64, float64[::1], float64, float64, float64, float64[::1])", CALL)
+@kernel("int64(int64, float64[::1], float64, float64, float64, float64[::1])", CALL, allocates=True)
 def lay_transient(
     decay_number: int, law: Float64, risk_per_s: float, slice_s: float, qty_units: float, out_trade_units: Float64
 ) -> int:

@@ -119,7 +119,7 @@ class _Run:
     async def open_account(self) -> str:
         """What the venue says is there becomes what the log says; nothing of ours may be open."""
         engine, trial = self.services.engine, self.trial
-        statement = await engine.venues[trial.venue].statement()
+        statement = await engine.venues[trial.venue].statement(trial.account)
         if statement.open_orders:
             raise _Failed(f"{len(statement.open_orders)} orders are open there: certify with an account that is idle")
         for balance in statement.balances:
@@ -170,7 +170,7 @@ class _Run:
         """Every balance moved by what our fills say, and nothing of ours is open or unknown."""
         engine, trial, verdict = self.services.engine, self.trial, self.verdict
         await self._until(lambda: self._is_up() and not engine.ledger.live_children, ORDER_S)
-        statement = await engine.venues[trial.venue].statement()
+        statement = await engine.venues[trial.venue].statement(trial.account)
         verdict.after, verdict.n_fills = statement, self._n_fills()
         said = {balance.currency: balance.total_nano for balance in statement.balances}
         for currency in {*said, *self.seeded_nano}:

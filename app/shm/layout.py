@@ -38,6 +38,7 @@ class Kind(IntEnum):
     BOOKS = 1
     POST = 2
     LINK = 3
+    LEASE = 4
 
 
 @unique

@@ -3,7 +3,7 @@
 `append` queues a turn's facts and returns; the writer takes everything that waits, chains and commits it with one
 statement, then says how far the log is durable. A commit that fails ends the process: nothing is acknowledged after.
 Where nothing is under way and the disk syncs quickly, `append` commits by itself: the hand-over to a thread and back
-would take longer than the sync (docs/adr/0020).
+would take longer than the sync (docs/adr/0021).
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ class LinkedVenue(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         return await self._dialogue.open_client_ids()
 
-    async def statement(self) -> VenueStatement:
-        return await self._dialogue.statement()
+    async def statement(self, account: str) -> VenueStatement:
+        return await self._dialogue.statement(account)
 
     def set_faults(self, faults: Faults) -> None:
         """Switches faults at a simulated venue of a process that allows it."""

@@ -77,7 +77,7 @@ class LivePaperVenue(VenueBase):
 
     is_prompt = True
 
-    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock) -> None:
+    def __init__(self, spec: ExchangeSpec, books: Books, clock: Clock, refills_ns: int) -> None:
         super().__init__(spec.venue.venue_id, clock)
         instruments = {name: listing.instrument for name, listing in spec.listings.items()}
         self.market = LiveMarket(instruments, spec.venue.max_book_age_ns, refills_ns)
@@ -121,8 +121,8 @@ class LivePaperVenue(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         return await self.exchange.open_client_ids()
 
-    async def statement(self) -> VenueStatement:
-        return await self.exchange.statement()
+    async def statement(self, account: str) -> VenueStatement:
+        return await self.exchange.statement(account)
 
     def health(self) -> VenueHealth:
         """That of the books: without them there is nothing to trade against."""

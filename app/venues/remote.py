@@ -90,8 +90,8 @@ class RemoteVenue(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         return await self._dialogue.open_client_ids()
 
-    async def statement(self) -> VenueStatement:
-        return await self._dialogue.statement()
+    async def statement(self, account: str) -> VenueStatement:
+        return await self._dialogue.statement(account)
 
     async def set_faults(self, faults: Faults) -> None:
         self._dialogue.set_faults(faults)

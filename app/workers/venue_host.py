@@ -51,7 +51,9 @@ BOARD_DEPTH: Final = 100
 class HostPolicy:
     """How patient. Times in nanoseconds of the monotonic clock."""
 
-    hang_after_ns: int = 3_000 * _MS  # a sign of life comes each 100 ms once it is up
+    hang_after_ns: int = (
+        10_000 * _MS
+    )  # a sign of life comes each 100 ms, but reading all markets of a venue takes seconds
     start_within_ns: int = 30_000 * _MS  # imports, on a busy machine
     first_pause_ns: int = 20 * _MS  # before a successor; doubles with each death of the window
     max_pause_ns: int = 5_000 * _MS

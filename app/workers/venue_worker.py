@@ -219,7 +219,7 @@ class Worker:
             case OpenAsk():
                 self._spawn(venue_id, self._answer_open(port, request.ask_n))
             case StatementAsk():
-                self._spawn(venue_id, self._answer_statement(port, request.ask_n))
+                self._spawn(venue_id, self._answer_statement(port, request))
             case SetFaults() if self._may_fail and (paper := exchange_behind(port)) is not None:
                 paper.exchange.set_faults(request.faults)
             case _:
@@ -251,13 +251,13 @@ class Worker:
             return
         self._say(OpenAnswer(ask_n, is_known=True, client_ids=client_ids, venue=port.venue_id))
 
-    async def _answer_statement(self, port: VenueBase, ask_n: int) -> None:
+    async def _answer_statement(self, port: VenueBase, ask: StatementAsk) -> None:
         try:
-            statement = await port.statement()
+            statement = await port.statement(ask.account)
         except Unavailable:
-            self._say(StatementAnswer(ask_n, None, port.venue_id))
+            self._say(StatementAnswer(ask.ask_n, None, port.venue_id))
             return
-        self._say(StatementAnswer(ask_n, statement, port.venue_id))
+        self._say(StatementAnswer(ask.ask_n, statement, port.venue_id))
 
 
 def main(read_line: Callable[[], str] = sys.stdin.readline) -> int:

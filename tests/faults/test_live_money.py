@@ -75,7 +75,7 @@ async def running(home: Path, exchange: LocalExchange) -> AsyncIterator[Services
         await engine.ask(SetLimits(ACCOUNT, LIMITS, "test"))
         await until(lambda: all(venue.health().state is VenueState.UP for venue in engine.venues.values()), 60)
         for venue_id, venue in engine.venues.items():
-            for balance in (await venue.statement()).balances:
+            for balance in (await venue.statement(ACCOUNT)).balances:
                 amount_nano = balance.total_nano
                 await engine.ask(SetBalance(ACCOUNT, venue_id, balance.currency, amount_nano, "as the venue says"))
         await until(lambda: bool(engine.books("BTC/USDT").book_seq.all()))
@@ -107,7 +107,7 @@ async def test_killed_venue_processes_lose_and_double_nothing_at_two_exchanges(
             ours = {c.child.client_id for c in children if c.child.venue == venue_id}
             assert len({order["client_id"] for order in theirs}) == len(theirs) <= len(ours)
             # The statement, the exchange's own ledger and our log, to the unit.
-            said = {b.currency: b.total_nano for b in (await venue.statement()).balances}
+            said = {b.currency: b.total_nano for b in (await venue.statement(ACCOUNT)).balances}
             truth = exchange.control.balances(venue_id, ACCOUNT)
             for currency in ("BTC", "USDT"):
                 ours_nano = engine.ledger.balances[(ACCOUNT, venue_id, currency)]

@@ -106,7 +106,7 @@ async def compare_statements(services: Services) -> None:
     """What each venue says of itself is what our balances moved by since they were seeded."""
     engine = services.engine
     for venue_id, venue in engine.venues.items():
-        said = {b.currency: b.total_nano for b in (await venue.statement()).balances}
+        said = {b.currency: b.total_nano for b in (await venue.statement("demo")).balances}
         for currency, seeded_nano in PAPER_BALANCES.items():
             if currency == "USD":
                 continue  # nothing is quoted in it on the simulated market

@@ -31,7 +31,7 @@ async def test_an_account_that_is_not_idle_is_not_touched(monkeypatch: pytest.Mo
     async with open_gateway() as made:
         venue = made.venues["ven_a"]
 
-        async def statement() -> VenueStatement:
+        async def statement(account: str) -> VenueStatement:
             return VenueStatement("ven_a", 1, (), (), (foreign,))
 
         monkeypatch.setattr(venue, "statement", statement)

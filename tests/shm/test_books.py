@@ -310,6 +310,21 @@ def test_a_delta_does_not_seal_flipped_bits_as_good(seed):
         assert levels(board) == ([(99, 1), (98, 2)], [(101, 3), (102, 4)])
 
 
+def test_one_book_is_read_by_others_as_its_writer_left_it():
+    board = BookBoard([("a", "X"), ("b", "X")], buffer=bytearray(board_bytes(2, 100)))
+    other = BookBoard([("a", "X"), ("b", "X")], buffer=memoryview(board._control.base).cast("B"))
+    versions = other.versions()
+    written = BookSnapshot("b", "X", 5, 7, 9, ((100, 1), (99, 2)), ((101, 3),))
+    board.write_snapshot(written)
+    assert other.versions().tolist() == [versions[0], versions[1] + 2]
+    assert other.listings == (("a", "X"), ("b", "X"))
+    assert (other.snapshot("b", "X"), other.best("b", "X"), other.received_ts_ns("b", "X")) == (written, (100, 101), 9)
+    assert (other.snapshot("a", "X"), other.best("a", "X"), other.received_ts_ns("a", "X")) == (None, (0, 0), 0)
+    board.mark_gapped("b", "X")
+    assert (other.snapshot("b", "X"), other.best("b", "X")) == (None, (0, 0))
+    assert other.versions()[1] == versions[1] + 4
+
+
 def test_updates_of_any_number_of_levels_are_what_a_new_array_would_hold():
     """The memory that few levels are written into is used again: nothing of the last update is left in the next."""
     board = BookBoard([("v", "S")], depth=200)

@@ -99,7 +99,7 @@ async def test_a_child_fills_at_the_live_price_and_pays_the_venues_fee(desk: Des
     assert (acked.kind, fill.kind, fill.price_ticks, fill.qty_lots) == (R.ACKED, R.FILLED, 600_000, 20)
     assert fill.fee_nano == BTC_USDT.money_nano(6_000_000, 2_000) // 1_000
     assert fill.received_ts_ns >= fill.venue_ts_ns >= told.received_ts_ns + 5 * MS
-    (usdt,) = (b for b in (await desk.venue.statement()).balances if b.currency == "USDT")
+    (usdt,) = (b for b in (await desk.venue.statement("desk")).balances if b.currency == "USDT")
     assert usdt.total_nano == -BTC_USDT.money_nano(6_000_000, 2_000) - fill.fee_nano
 
 

@@ -42,7 +42,7 @@ async def test_children_books_and_statements_cross_the_process_border(scene: Sce
     assert (VENUE, SYMBOL) in scene.changed
     venue = scene.venue(VENUE)
     assert list(await venue.open_client_ids()) == []
-    (usdt,) = (b for b in (await venue.statement()).balances if b.currency == "USDT")
+    (usdt,) = (b for b in (await venue.statement("desk")).balances if b.currency == "USDT")
     paid_nano = sum(
         scene.universe.symbols[SYMBOL].money_nano(r.price_ticks * child.tick_units, r.qty_lots * child.lot_units)
         + r.fee_nano
@@ -59,7 +59,7 @@ async def test_killed_mid_order_the_child_is_unknown_is_asked_about_and_never_se
     await scene.until(lambda: venue.health().state is VenueState.DOWN)
     assert R.UNKNOWN in scene.kinds(child) or scene.filled_lots(child) == child.qty_lots
     assert all(scene.host.board.is_gapped(*row) for row in scene.host.board.listings)
-    for call in (venue.query(child), venue.statement()):
+    for call in (venue.query(child), venue.statement("desk")):
         with pytest.raises(Unavailable):
             await call
     other = scene.child("sim_alpha", life_ms=60_000)

@@ -60,7 +60,7 @@ class Port(VenueBase):
     async def open_client_ids(self) -> Sequence[str]:
         raise Unavailable("venue_unavailable", "it does not answer")
 
-    async def statement(self) -> VenueStatement:
+    async def statement(self, account: str) -> VenueStatement:
         return VenueStatement("ven_a", 9, (), (), ())
 
     def health(self) -> VenueHealth:
@@ -118,7 +118,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 async def test_requests_are_obeyed_and_answered_by_their_numbers(rig: Rig) -> None:
     rig.ask(wire.SendChild(CHILD, 1, 1))
-    rig.ask(wire.StatementAsk(4))
+    rig.ask(wire.StatementAsk(4, "desk"))
     rig.ask(wire.OpenAsk(5))
     assert await rig.hears(wire.StatementAnswer) == wire.StatementAnswer(
         4, VenueStatement("ven_a", 9, (), (), ()), "ven_a"
@@ -144,7 +144,7 @@ async def test_what_it_does_not_obey_it_says(rig: Rig, request_: wire.Request) -
 
 
 async def test_a_venue_that_is_not_here_is_a_problem(rig: Rig) -> None:
-    rig.ask(wire.StatementAsk(1), venue="elsewhere")
+    rig.ask(wire.StatementAsk(1, "desk"), venue="elsewhere")
     assert await rig.hears(wire.Problem) == wire.Problem("no venue elsewhere here")
 
 

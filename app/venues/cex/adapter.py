@@ -345,9 +345,11 @@ class CcxtVenue(VenueBase):
         found = await self._desk.open_orders()
         return [client_id for order in found if (client_id := self._orders.client_id_of(order))]
 
-    async def statement(self) -> VenueStatement:
-        """Everything at the venue now. Raises Unavailable where a part of it cannot be had."""
+    async def statement(self, account: str) -> VenueStatement:
+        """Everything `account` has now. Raises Unavailable where a part of it cannot be had, or it is another's."""
         self._require_connection()
+        if account != self._account:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} is asked with the key of {self._account}.")
         as_of_ns = await self._desk.venue_time_ns()
         open_orders = await self._desk.open_orders()
         balance, positions = await self._desk.balance(), await self._desk.positions()

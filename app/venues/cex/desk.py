@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, TypeVar
 
 from ccxt.base import errors as ccxt_errors
 
@@ -33,6 +34,35 @@ _N_LISTED: Final = 100
 # No child lives longer between its sending and its deadline.
 _MAX_LIFE_NS: Final = 30_000_000_000
 _MAX_PAGES: Final = 50
+# The shortest page that a venue cuts a list of orders to.
+_SHORTEST_PAGE: Final = 50
+
+
+class Shared(Generic[T]):
+    """One question about a market that many ask at once. Who comes while it is under way gets the next answer, which is
+    asked for once, from the earliest time that anybody wants. Where a minute has few calls, nothing else gets through.
+    """
+
+    def __init__(self, ask: Callable[[int], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._lock = asyncio.Lock()
+        self._wanted_ms: list[int] = []
+        self._n_begun = self._n_answered = 0
+        self._answer: T | None = None
+
+    async def since(self, since_ms: int) -> T:
+        """An answer that was asked for after this call. Raises Unavailable as the question does."""
+        n_before = self._n_begun
+        self._wanted_ms.append(since_ms)
+        try:
+            async with self._lock:
+                if self._n_answered <= n_before or self._answer is None:
+                    self._n_begun += 1
+                    self._answer = await self._ask(min(self._wanted_ms))
+                    self._n_answered = self._n_begun
+                return self._answer
+        finally:
+            self._wanted_ms.remove(since_ms)
 
 
 class Desk:
@@ -89,7 +119,11 @@ class Desk:
             return await self._one(order.venue_order_id, name, {})
         if self._profile.query_route is QueryRoute.ORDER:
             return await self._one("", name, {self._profile.client_id.param: order.wire_id})
-        return await self._listed(order)
+        listed, is_cut = await self._lists[name].since(self._since_ms(order))
+        for each in listed:
+            self.on_listed(each)  # one list answers for every order in it: at some venues a minute has few of them
+        found = next((each for each in listed if self._is(order, each)), None)
+        return await self._named(order) if found is None and is_cut else found
 
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
         call = Call("query")
@@ -113,30 +147,38 @@ class Desk:
             found += await self.ask("open_orders", partial(self._exchange.fetch_open_orders, each))
         return found
 
-    async def _listed(self, order: OwnOrder) -> Mapping[str, Any] | None:
-        """The order out of lists: open ones first, so that one that ends meanwhile is in the second.
-
-        Raises Unavailable where a list may be cut short of it: that proves no absence.
-        """
-        name, since_ms = order.child.symbol, self._since_ms(order)
-        words = list_words(self._profile.ccxt_id, order.wire_id)
+    async def _listed(
+        self, name: str, since_ms: int, words: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """(orders out of lists, whether one may be cut short): open ones first, and what ends meanwhile after them."""
         exchange = self._exchange
         methods = lists_of_ended(exchange.has)
         lists: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
-            ("open_orders", lambda: exchange.fetch_open_orders(name, None, None, words)),
-            *(("closed_orders", partial(getattr(exchange, m), name, since_ms, _SHORTEST_PAGE, words)) for m in methods),
+            ("open_orders", lambda: exchange.fetch_open_orders(name, None, None, dict(words))),
+            *(
+                ("closed_orders", partial(getattr(exchange, m), name, since_ms, _SHORTEST_PAGE, dict(words)))
+                for m in methods
+            ),
         ]
+        found: list[Mapping[str, Any]] = []
         is_cut = False
         for title, question in lists:
             call = Call(title)
             rows: list[Mapping[str, Any]] = list(await self.ask(title, question, call=call))
-            for found in rows:
-                if self._is(order, found):
-                    return found
+            found += rows
             is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= _SHORTEST_PAGE
-        if is_cut:
+        return found, is_cut
+
+    async def _named(self, order: OwnOrder) -> Mapping[str, Any] | None:
+        """The order by our own id, where lists can be asked for it. Raises Unavailable where a list may still be cut
+        short of it: that proves no absence.
+        """
+        words = list_words(self._profile.ccxt_id, order.wire_id)
+        listed, is_cut = await self._listed(order.child.symbol, self._since_ms(order), words) if words else ([], True)
+        found = next((each for each in listed if self._is(order, each)), None)
+        if found is None and is_cut:
             raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more orders than a list shows")
-        return None
+        return found
 
     async def trades(self, name: str, since_ms: int) -> list[Mapping[str, Any]]:
         """The account's own trades in one market, oldest first; page after page until the venue has no more.
@@ -217,6 +259,16 @@ class Desk:
         names = [name for name, (symbol, _) in self._listings.items() if symbol.fungible.kind.value != "spot"]
         answer: list[Mapping[str, Any]] = await self.ask("positions", lambda: self._exchange.fetch_positions(names))
         return answer
+
+
+def n_rows(answer: Any) -> int:
+    """The longest list anywhere in a vendor's answer: ccxt leaves out of a page what is of other markets or times."""
+    if isinstance(answer, Mapping):
+        most = max(map(n_rows, answer.values()), default=0)
+        return max(most, sum(isinstance(row, Mapping) for row in answer.values()))
+    if isinstance(answer, list):
+        return max(len(answer), max(map(n_rows, answer), default=0))
+    return 0
 
 
 def _place(trade: Mapping[str, Any]) -> tuple[int, int, str]:

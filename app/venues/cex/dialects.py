@@ -25,6 +25,8 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
 }
 # Where open orders must be asked for market by market: those in markets that are not listed here stay unseen.
 OPEN_BY_MARKET: Final = frozenset({"kucoin"})
+# Lists that can be asked for one order by our own id, and ccxt's name for it.
+_LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
 # What is signed there is a nonce that must only rise, not a time: an offset that falls would lock us out.
 NONCE_VENUES: Final = frozenset({"kraken", "bitfinex", "gemini", "whitebit"})
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {

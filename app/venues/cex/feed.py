@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar, cast
+from weakref import WeakSet
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot, Level
@@ -233,7 +234,7 @@ class CcxtFeed:
                         heard_ms is None
                         or heard_ms < self._clock.wall_ns() // _NS_PER_MS - self._silence_ns // _NS_PER_MS
                     ):
-                        self._resync(url, "silence")
+                        self._resync(client, "silence")
             if self._max_age_ns and self._profile.book.continuity is Continuity.NONE:
                 for name, book in self._books.items():
                     if book.heard_ns < now_ns - self._max_age_ns:
@@ -274,8 +275,8 @@ class CcxtFeed:
         )
         if wrong & book.suspects:
             book.suspects = frozenset()
-            for url in list(self._exchange.clients):
-                self._resync(url, "contradicted")
+            for client in list(self._exchange.clients.values()):
+                self._resync(client, "contradicted")
             return
         book.suspects = wrong
         if not wrong:

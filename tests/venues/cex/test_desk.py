@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.venues.cex.budget import Budgets
-from app.venues.cex.desk import Desk, n_rows
+from app.venues.cex.desk import Desk, Shared, n_rows
 from app.venues.cex.dialects import list_words, lists_of_ended
 from app.venues.cex.endpoints import load_rules
 from app.venues.cex.health import Health
@@ -113,3 +114,40 @@ def test_what_ended_is_asked_for_in_whatever_state_it_ended_and_the_signer_allow
             pytest.fail(f"{request.path}: {refusal}")
     said = [str(request.params.get("orderStatus", request.params.get("order_status", ""))).lower() for request in asked]
     assert len(methods) > 1 or "filled" not in said
+
+
+async def test_who_comes_while_it_is_under_way_shares_the_next_answer():
+    asked: list[int] = []
+    answered = asyncio.Event()
+
+    async def ask(since_ms: int):
+        asked.append(since_ms)
+        await answered.wait()
+        return [{"id": str(len(asked))}]
+
+    shared = Shared(ask)
+    first = asyncio.create_task(shared.since(500))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(shared.since(since_ms)) for since_ms in (700, 300, 900)]
+    await asyncio.sleep(0)
+    answered.set()
+    assert await first == [{"id": "1"}]
+    assert await asyncio.gather(*others) == [[{"id": "2"}]] * 3
+    assert asked == [500, 300], "the second answer reaches as far back as anybody wants"
+
+
+async def test_who_comes_afterwards_asks_anew_and_a_failure_is_nobodys_answer():
+    asked: list[int] = []
+
+    async def ask(since_ms: int):
+        asked.append(since_ms)
+        if len(asked) == 2:
+            raise Unavailable("venue_unavailable", "gone")
+        return []
+
+    shared = Shared(ask)
+    await shared.since(1)
+    with pytest.raises(Unavailable):
+        await shared.since(2)
+    assert await shared.since(3) == []
+    assert asked == [1, 2, 3]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from decimal import Decimal
+
+import aiohttp
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.fills import ReportKind
+from app.shm.lease import create_lease
+from app.venues.cex.sweep import load_sweeps
+from app.workers.watchdog import Watchdog, WatchedDesk, WatchOrders
 from tests.venues.cex.conformance.desks import Desk, nano
 
 R = ReportKind
@@ -105,8 +111,9 @@ async def numbers_leave_and_come_back_exactly(desk: Desk) -> None:
         child = await desk.resting(str(price), str(qty))
         (order,) = desk.theirs(child)
         assert (Decimal(order["price"]), Decimal(order["qty"])) == (price, qty)
-        told = await desk.venue.statement(desk.account)
-        found = next(order for order in told.open_orders if order.client_id == child.client_id)
+        found = next(
+            o for o in (await desk.venue.statement(desk.account)).open_orders if o.client_id == child.client_id
+        )
         assert (found.price_ticks, found.leaves_lots, found.side) == (child.price_ticks, child.qty_lots, Side.BUY)
 
 
@@ -162,7 +169,7 @@ async def a_statement_is_the_exchanges_ledger(desk: Desk) -> None:
     child = await desk.sent("100.60", "2.5")
     await desk.ended(child)
     resting = await desk.resting("99.00", "2")
-    statement = await desk.venue.statement()
+    statement = await desk.venue.statement(desk.account)
     theirs = desk.server.control.balances(desk.name, desk.account)
     ours = {balance.currency: balance.total_nano for balance in statement.balances}
     assert {c: v for c, v in ours.items() if v} == {c: nano(text) for c, text in theirs.items()}, (ours, theirs)
@@ -185,5 +192,6 @@ CHECKS = (
     numbers_leave_and_come_back_exactly,
     what_the_venue_refuses_is_rejected_with_its_code,
     what_may_not_leave_is_refused_here,
+    the_watchdogs_table_leaves_nothing_open,
     a_statement_is_the_exchanges_ledger,
 )
