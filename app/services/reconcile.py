@@ -73,7 +73,7 @@ class Reconciler:
                 if self._is_suspect(account, venue.venue_id):
                     await asyncio.sleep(LOOK_S)
                     await self._take(account, venue)
-            except (Unavailable, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - a process rim: one venue's words must not end all asking
                 observe.venue_call_failed(venue.venue_id, "statement", error)
                 return
 

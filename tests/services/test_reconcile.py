@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.bootstrap import Process
 from app.domain.enums import BreakKind, Mode, Side
@@ -119,6 +120,24 @@ async def test_paper_venues_agree_after_trading_and_a_lie_is_a_break_until_it_en
     assert len(engine.ledger.breaks) == 1
     await reconciler.check()
     assert engine.ledger.breaks == {}
+
+
+async def test_a_venue_whose_words_break_is_told_and_the_others_are_asked_on(service: Services) -> None:
+    engine = service.engine
+
+    class Broken(Lying):
+        async def statement(self, account: str) -> VenueStatement:
+            self.n_asked += 1
+            raise KeyError("what no venue should say")
+
+    broken, whole = Broken(engine.venues[VENUE]), Lying(engine.venues["sim_bravo"])
+    engine.venues = {**engine.venues, VENUE: broken, "sim_bravo": whole}
+    with capture_logs() as logs:
+        await Reconciler(engine, service.reads._reader, None).check()
+    assert (broken.n_asked, whole.n_asked) == (1, 1)
+    assert [(line["venue"], line["call"]) for line in logs if line["event"] == "venue_call_failed"] == [
+        (VENUE, "statement")
+    ]
 
 
 async def test_the_database_is_held_against_the_log_at_its_own_place(service: Services) -> None:
