@@ -192,9 +192,18 @@ class ChildAcked(Event):
     venue_ts_ns: int
 
 
+# (venue, account, symbol, the venue's trade id, whether we bought): what counts a fill once.
+FillKey = tuple[str, str, str, str, bool]
+
+
+def fill_key(venue: str, account: str, symbol: str, venue_trade_id: str, sign: int) -> FillKey:
+    """A fill's key; `sign` is above zero for a buy. Both sides of a trade with oneself have the same trade id."""
+    return venue, account, symbol, venue_trade_id, sign > 0
+
+
 @dataclass(frozen=True, slots=True)
 class ChildFilled(Event):
-    """One fill, counted once by (venue, account, symbol, venue_trade_id). `is_late`: the child was terminal already.
+    """One fill, counted once by its `key`. `is_late`: the child was terminal already.
 
     `money_nano` is the gross settlement money by the symbol's own rule. `moves`: (currency, signed nano) that the
     account's balances at the venue change by, fee included. `signed_qty_units`: change of the position there.
@@ -226,6 +235,10 @@ class ChildFilled(Event):
     signed_qty_units: int
     moves: tuple[tuple[str, int], ...]
     gas_nano: int = 0
+
+    @property
+    def key(self) -> FillKey:
+        return fill_key(self.venue, self.account, self.symbol, self.venue_trade_id, self.signed_qty_units)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.domain.events import (
     ChildUnknown,
     KillSwitchSet,
     OverfillRecorded,
+    fill_key,
 )
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.ids import prefixed_ulid
@@ -130,8 +131,10 @@ def _lacks_fills(ctx: Context, record: ChildRecord, report: ExecutionReport) -> 
 
 def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: ExecutionReport) -> None:
     child = record.child
-    key = (child.venue, parent.account, child.symbol, report.venue_trade_id)
-    if key in ctx.ledger.fill_keys:
+    if (
+        fill_key(child.venue, parent.account, child.symbol, report.venue_trade_id, child.side.sign)
+        in ctx.ledger.fill_keys
+    ):
         ctx.memory.n_duplicate_fills += 1
         return
     if not report.venue_trade_id or report.qty_lots < 1 or report.price_ticks < 1:
@@ -179,7 +182,7 @@ def _fill_fact(
         account=parent.account,
         order_id=parent.order_id,
         child_id=child.child_id,
-        exec_id=prefixed_ulid("exe", ctx.now_ns, child.venue, parent.account, child.symbol, report.venue_trade_id),
+        exec_id=_exec_id(ctx, child, report.venue_trade_id),
         venue=child.venue,
         symbol=child.symbol,
         venue_trade_id=report.venue_trade_id,
@@ -200,6 +203,12 @@ def _fill_fact(
         moves=balance_moves(symbol, child.side, fill_units, money_nano, report),
         gas_nano=report.gas_nano,
     )
+
+
+def _exec_id(ctx: Context, child: ChildOrder, venue_trade_id: str) -> str:
+    """A sale's says so: both sides of a trade with oneself may come in one turn."""
+    side = () if child.side is Side.BUY else (child.side.value,)
+    return prefixed_ulid("exe", ctx.now_ns, child.venue, child.account, child.symbol, venue_trade_id, *side)
 
 
 def balance_moves(

@@ -39,7 +39,7 @@ class Ledger:
     child_parent: dict[str, str] = field(default_factory=dict)
     by_venue_client_id: dict[str, str] = field(default_factory=dict)
     live_children: dict[str, ChildRecord] = field(default_factory=dict)
-    fill_keys: set[tuple[str, str, str, str]] = field(default_factory=set)
+    fill_keys: set[ev.FillKey] = field(default_factory=set)
     keys: dict[str, ev.KeyCreated] = field(default_factory=dict)
     limits: dict[str, Limits] = field(default_factory=dict)
     kills: dict[tuple[KillScope, str], ev.KillSwitchSet] = field(default_factory=dict)
@@ -222,10 +222,9 @@ def _child_acked(ledger: Ledger, fact: Fact, event: ev.ChildAcked) -> None:
 
 
 def _child_filled(ledger: Ledger, fact: Fact, event: ev.ChildFilled) -> None:
-    key = (event.venue, event.account, event.symbol, event.venue_trade_id)
-    if key in ledger.fill_keys:
+    if event.key in ledger.fill_keys:
         raise InvariantBroken(venue=event.venue, venue_trade_id=event.venue_trade_id, reason="a fill counts once")
-    ledger.fill_keys.add(key)
+    ledger.fill_keys.add(event.key)
     parent = _touched(ledger, fact, event.order_id)
     record = parent.children[event.child_id]
     record.cum_qty_units += event.qty_units

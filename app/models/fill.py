@@ -1,10 +1,10 @@
-"""One row per fill, counted once by (venue, account, symbol, venue_trade_id); never updated."""
+"""One row per fill, counted once by (venue, account, symbol, venue_trade_id, side); never updated."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Index, Table, text
 
 from app.models.metadata import flag_column, json_column, metadata, money_column, text_column, units_column
 
@@ -37,7 +37,15 @@ fills: Final = Table(
     flag_column("is_late"),
     units_column("signed_qty_units"),
     json_column("moves"),
-    Index("uq_fills_venue_account_symbol_venue_trade_id", "venue", "account", "symbol", "venue_trade_id", unique=True),
+    Index(
+        "uq_fills_venue_account_symbol_venue_trade_id_side",
+        "venue",
+        "account",
+        "symbol",
+        "venue_trade_id",
+        text("(signed_qty_units > 0)"),
+        unique=True,
+    ),
     Index("ix_fills_account_account_seq", "account", "account_seq"),
     Index("ix_fills_order_id_seq", "order_id", "seq"),
 )

@@ -142,8 +142,7 @@ class OrderReplica:
             ledger.by_venue_client_id.pop(child.child.client_id, None)
             ledger.live_children.pop(child_id, None)
         for record in parent.fills:
-            fill = record.fill
-            ledger.fill_keys.discard((fill.venue, fill.account, fill.symbol, fill.venue_trade_id))
+            ledger.fill_keys.discard(record.fill.key)
 
 
 def order_view(parent: ParentRecord, child_id: str = "") -> OrderView:

@@ -19,7 +19,7 @@ _PARENTS: Final = table_write(models.parent_orders, OnConflict.REPLACE)
 _CHILDREN: Final = table_write(models.child_orders, OnConflict.REPLACE)
 _FILLS: Final = table_write(models.fills, OnConflict.KEEP)
 _ROUTES: Final = table_write(models.routes, OnConflict.KEEP)
-_REPORTS: Final = table_write(models.tca_reports, OnConflict.KEEP)
+_REPORTS: Final = table_write(models.tca_reports, OnConflict.REPLACE)
 _REFUSALS: Final = table_write(models.refusals, OnConflict.KEEP)
 _ACCOUNTS: Final = table_write(models.accounts, OnConflict.REPLACE)
 _LIMITS: Final = table_write(models.account_limits, OnConflict.REPLACE)
@@ -49,7 +49,7 @@ class Batch:
     children: dict[str, str] = field(default_factory=dict)  # child id -> order id
     fills: list[Row] = field(default_factory=list)
     routes: list[tuple[Fact, ev.RoutePlanned]] = field(default_factory=list)
-    reports: list[Row] = field(default_factory=list)
+    reports: dict[str, Row] = field(default_factory=dict)
     refusals: list[Row] = field(default_factory=list)
     accounts: dict[str, None] = field(default_factory=dict)
     limits: dict[tuple[str, int], Row] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Batch:
             _ROUTES,
             [rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes],
         )
-        yield from _write(_REPORTS, self.reports)
+        yield from _write(_REPORTS, list(self.reports.values()))
         yield from _write(_REFUSALS, self.refusals)
         yield from _write(_ACCOUNTS, [(account, ledger.account_seqs[account]) for account in self.accounts])
         yield from _write(_LIMITS, list(self.limits.values()))
@@ -150,7 +150,7 @@ def _canceling(batch: Batch, ledger: Ledger, fact: Fact, event: ev.CancelRequest
 
 
 def _reported(batch: Batch, ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
-    batch.reports.append(rows.tca_row(fact, event))
+    batch.reports[event.order_id] = rows.tca_row(fact, event)  # a late fill brings another: the newest counts
 
 
 def _refused(batch: Batch, ledger: Ledger, fact: Fact, event: ev.OrderRefused | ev.RefusalsAggregated) -> None:

@@ -6,7 +6,7 @@ Letting an order go and taking it in again changes nothing that `evolve` gives: 
 from __future__ import annotations
 
 from app.domain.enums import ParentState
-from app.domain.events import ChildFilled, ChildSending, Event, OrderAccepted
+from app.domain.events import ChildSending, Event, OrderAccepted
 from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger
 
@@ -38,7 +38,7 @@ def adopt(ledger: Ledger, parent: ParentRecord) -> None:
         if not record.state.is_terminal:
             ledger.live_children[child_id] = record
     for fill in parent.fills:
-        ledger.fill_keys.add(_fill_key(fill.fill))
+        ledger.fill_keys.add(fill.fill.key)
 
 
 def release(ledger: Ledger, order_id: str) -> None:
@@ -51,8 +51,4 @@ def release(ledger: Ledger, order_id: str) -> None:
         ledger.by_venue_client_id.pop(record.child.client_id, None)
         ledger.live_children.pop(child_id, None)
     for fill in parent.fills:
-        ledger.fill_keys.discard(_fill_key(fill.fill))
-
-
-def _fill_key(fill: ChildFilled) -> tuple[str, str, str, str]:
-    return fill.venue, fill.account, fill.symbol, fill.venue_trade_id
+        ledger.fill_keys.discard(fill.fill.key)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.enums import ChildState, DoneReason, KillScope, ParentState, Strategy
+from app.domain.enums import ChildState, DoneReason, KillScope, ParentState, Side, Strategy
+from app.domain.events import ChildFilled
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import VenueFilter
 from app.execution import inputs as inp
+from app.execution.ledger import fold
 from tests.worlds import MS, Desk, held_order, make_desk, make_order, sent
 
 
@@ -159,3 +161,19 @@ def test_a_venue_that_always_rejects_is_never_hammered_by_a_held_order(desk: Des
     assert parent.state is ParentState.WORKING
     assert born_s[:5] == [0, 1, 3, 7, 15]
     assert len(parent.children) < 18
+
+
+def test_both_sides_of_a_trade_with_oneself_count(desk: Desk) -> None:
+    """The venue gives them one trade id; each counts once, and the one does not hide the other."""
+    _, (buy, *_) = desk.accepted(make_order(qty_units=100))
+    _, (sale, *_) = desk.accepted(make_order(side=Side.SELL, qty_units=100))
+    assert buy.venue == sale.venue
+    for child in (buy, sale, buy, sale):
+        desk.fill(child, lots=1, trade_id="t-of-both")
+    ledger = desk.core.ledger
+    fills = [fact.event for fact in desk.facts if isinstance(fact.event, ChildFilled)]
+    assert [fill.child_id for fill in fills] == [buy.child_id, sale.child_id]
+    assert len({fill.exec_id for fill in fills}) == 2
+    assert ledger.positions[buy.account, buy.venue, buy.symbol] == 0
+    assert desk.core.memory.n_duplicate_fills == 2
+    assert fold(desk.facts).fill_keys == ledger.fill_keys

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from app.domain.enums import Strategy
+from app.domain.events import TcaReported
+from app.domain.fills import ReportKind
+from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger, evolve, fold
 from app.store.projection_batch import Batch
 from app.store.working_set import order_of
 from tests.store.logs import story_facts
+from tests.worlds import Desk, make_desk, make_order
 
 FACTS, RECEIPTS = story_facts(500, seed=61)
 
@@ -24,6 +29,15 @@ def rows_of(batch: Batch, ledger: Ledger, table: str) -> list[tuple[object, ...]
         if statement.startswith(f"insert into {table} "):
             found += zip(*arguments, strict=True)
     return found
+
+
+def late_filled(desk: Desk) -> ParentRecord:
+    """An order that ended unfilled, its cost told, and a fill that came after that: a second cost."""
+    parent, children = desk.accepted(make_order(strategy=Strategy.SWEEP, qty_units=100))
+    for child in children:
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    desk.fill(children[0], lots=1)
+    return parent
 
 
 def test_a_batch_has_each_row_once() -> None:
@@ -52,3 +66,13 @@ def test_an_empty_batch_writes_nothing() -> None:
 
 def test_the_receipts_of_the_routes_are_asked_for() -> None:
     assert sorted(batch_of(FACTS, Ledger()).receipt_sha256s()) == sorted(RECEIPTS)
+
+
+def test_of_two_costs_of_one_order_in_a_batch_the_newest_is_written() -> None:
+    desk = make_desk()
+    parent = late_filled(desk)
+    assert sum(isinstance(fact.event, TcaReported) for fact in desk.facts) == 2
+    ledger = Ledger()
+    (row,) = rows_of(batch_of(desk.facts, ledger), ledger, "tca_reports")
+    assert parent.tca is not None
+    assert parent.tca.filled_qty_units in row

@@ -16,8 +16,9 @@ from tempfile import mkdtemp
 import asyncpg
 import pytest
 
-from app.domain.enums import ParentState
+from app.domain.enums import ParentState, Side
 from app.domain.errors import Unavailable
+from app.domain.events import TcaReported
 from app.execution.ledger import fold
 from app.store.memory import MemoryJournal
 from app.store.migrate import upgrade
@@ -27,6 +28,8 @@ from app.workers import postgres as postgres_module
 from app.workers.postgres import EmbeddedPostgres
 from tests.store.logs import story_facts
 from tests.store.projecting import FAST, WAIT_S, Log, caught_up, projecting
+from tests.store.test_projection_batch import late_filled
+from tests.worlds import make_desk, make_order
 
 pytestmark = pytest.mark.postgres
 
@@ -178,17 +181,52 @@ async def test_a_database_ahead_of_a_shorter_log_is_not_continued(database_url: 
     await projection.close()
 
 
+@pytest.mark.parametrize("is_at_once", [True, False])
+async def test_a_late_fills_cost_replaces_the_first_one(database_url: str, *, is_at_once: bool) -> None:
+    """Readers see the first until the second is there, and the second ever after."""
+    desk, log = make_desk(), Log(0)
+    parent = late_filled(desk)
+    async with projecting(database_url, log) as projection:
+        n_first = (
+            len(desk.facts)
+            if is_at_once
+            else next(n for n, fact in enumerate(desk.facts, 1) if isinstance(fact.event, TcaReported))
+        )
+        for facts in filter(None, (desk.facts[:n_first], desk.facts[n_first:])):
+            log.journal.append(facts, ())
+            projection.offer(facts)
+            await caught_up(projection, log.seq)
+        assert await projection.reads.tca(parent.account, parent.order_id) == parent.tca
+        await assert_equal_states(database_url, log)
+
+
+async def test_both_sides_of_a_trade_with_oneself_are_rows(database_url: str) -> None:
+    desk, log = make_desk(), Log(0)
+    _, (buy, *_) = desk.accepted(make_order(qty_units=100))
+    _, (sale, *_) = desk.accepted(make_order(side=Side.SELL, qty_units=100))
+    for child in (buy, sale):
+        desk.fill(child, trade_id="t-of-both")
+    async with projecting(database_url, log) as projection:
+        log.journal.append(desk.facts, ())
+        projection.offer(desk.facts)
+        await caught_up(projection, log.seq)
+        fills = await projection.reads.account_fills(buy.account, 10)
+        assert {fill.fill.child_id for fill in fills} == {buy.child_id, sale.child_id}
+        await assert_equal_states(database_url, log)
+
+
 async def test_a_row_of_a_foreign_hand_stops_the_projection_and_nothing_else(database_url: str) -> None:
     log = Log(300, seed=1)
     fill = next(parent.fills[0].fill for parent in fold(log.facts).parents.values() if parent.fills)
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "insert into fills select 'exe_forged', 1, 1, 1, $1, 'o', 'c', $2, $3, $4, 1, 1, 1, 1, 1, 1, 1, '', 'taker',"
-        " 1, 1, 1, 1, false, 1, '[]'",
+        " 1, 1, 1, 1, false, $5, '[]'",
         fill.account,
         fill.venue,
         fill.symbol,
         fill.venue_trade_id,
+        fill.signed_qty_units,
     )
     await connection.close()
     async with projecting(database_url, log) as projection:
