@@ -41,7 +41,7 @@ class _Live(NamedTuple):
 
     balance_key: tuple[str, str, str]
     reserved_nano: int
-    venue_key: tuple[str, str, str]
+    venue_key: tuple[str, str, str, Side]
     flying_nano: int
 
 
@@ -50,15 +50,15 @@ class Commitments:
     """Sums by account; an absent key is zero.
 
     `open_units`: (account, symbol, side) -> leaves of open parents. `reserved_nano`: (account, venue, currency) -> what
-    live children may still take, worst price and fee included. `flying_nano`: (account, venue, symbol) -> quote
-    notional in flight. `open_notional_nano`: account -> leaves of all open parents in quote nano.
+    live children may still take, worst price and fee included. `flying_nano`: (account, venue, symbol, side) ->
+    quote notional in flight. `open_notional_nano`: account -> leaves of all open parents in quote nano.
     """
 
     seq: int = -1
     open_units: dict[tuple[str, str, Side], int] = field(default_factory=dict)
     open_notional_nano: dict[str, int] = field(default_factory=dict)
     reserved_nano: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    flying_nano: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    flying_nano: dict[tuple[str, str, str, Side], int] = field(default_factory=dict)
     _parents: dict[str, _Open] = field(default_factory=dict)
     _children: dict[str, _Live] = field(default_factory=dict)
 
@@ -122,7 +122,7 @@ class Commitments:
         venue, currency, amount_nano = reservation(universe, record, tier or universe.fees[child.venue])
         flying_nano = flying_notional_nano(universe.symbols[child.symbol], record)
         now = self._children[child_id] = _Live(
-            (child.account, venue, currency), amount_nano, (child.account, venue, child.symbol), flying_nano
+            (child.account, venue, currency), amount_nano, (child.account, venue, child.symbol, child.side), flying_nano
         )
         _add(self.reserved_nano, now.balance_key, amount_nano)
         _add(self.flying_nano, now.venue_key, flying_nano)

@@ -22,8 +22,17 @@ from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.context import Context, remaining_qty_units
 from app.execution.fees import fees_of
-from app.execution.stakes import free_nano, venue_exposure_nano
-from app.risk.exposure import GateView, PoolView, order_notional_nano, qty_nano, venue_capacity_nano
+from app.execution.stakes import free_nano, venue_stake_nano
+from app.risk.exposure import (
+    GateView,
+    PoolView,
+    base_nano,
+    credit_room_nano,
+    order_notional_nano,
+    qty_nano,
+    stake_nano,
+    venue_capacity_nano,
+)
 from app.shm.books import SymbolBooks
 
 Levels = list[tuple[int, int]]
@@ -33,13 +42,17 @@ _ROUNDING_NANO: Final = 2
 
 @dataclass
 class _Found:
-    """A pool in the making; `taken_nano`: venue -> what other sources there may take of what they share."""
+    """A pool in the making; `taken_nano`: venue -> what other sources there may take of the coin that they share.
+
+    `pledged_nano`: the same of the venue's credit, in the order's quote.
+    """
 
     conversions: dict[str, Conversion] = field(default_factory=dict)
     instruments: dict[str, Instrument] = field(default_factory=dict)
     barred: dict[str, Exclusion] = field(default_factory=dict)
     capacity_nano: dict[str, int] = field(default_factory=dict)
     taken_nano: dict[str, int] = field(default_factory=dict)
+    pledged_nano: dict[str, int] = field(default_factory=dict)
     free_nano: int = 0
     position_units: int = 0
 
@@ -66,7 +79,7 @@ def _add_symbol(ctx: Context, view: GateView, parent: ParentRecord | None, symbo
     conversion = _conversion(ctx, view, symbol)
     reason = _closed(view, symbol, conversion)
     free = free_nano(ctx, order.account, symbol)
-    exposure = venue_exposure_nano(ctx, order.account, symbol)
+    stakes = venue_stake_nano(ctx, order.account, symbol)
     held_units = sum(ctx.ledger.positions.get((order.account, v, symbol.name), 0) for v in listings)
     found.position_units += qty_nano(symbol, held_units) // qty_nano(view.symbol, 1)
     for venue, listing in listings.items():
@@ -84,14 +97,16 @@ def _add_symbol(ctx: Context, view: GateView, parent: ParentRecord | None, symbo
         assert conversion is not None
         found.conversions[symbol.name] = conversion
         found.instruments[source] = listing
+        used = conversion.in_quote_nano(max(0, stakes[venue, order.side]), Side.BUY)
+        credit = _credit_nano(view, venue, used, found)
         if order.side is Side.SELL:
             own_nano = _own_sale_nano(ctx, view, parent, venue)
-            found.capacity_nano[source] = _base_nano(venue, free[(venue, symbol.fungible.base)], own_nano, found)
+            held = _base_nano(venue, free[(venue, symbol.fungible.base)], own_nano, found)
+            found.capacity_nano[source] = min(held, base_nano(view, credit))
         else:
             held = conversion.in_quote_nano(max(0, free[(venue, symbol.money_currency)]), Side.SELL)
             found.free_nano += held
-            used = conversion.in_quote_nano(exposure.get(venue, 0), Side.BUY)
-            found.capacity_nano[source] = max(0, min(held - _ROUNDING_NANO, _credit_nano(view, venue, used, found)))
+            found.capacity_nano[source] = max(0, min(held - _ROUNDING_NANO, credit))
 
 
 def _closed(view: GateView, symbol: Symbol, conversion: Conversion | None) -> tuple[ExclusionCode, int, int] | None:
@@ -139,11 +154,12 @@ def _credit_nano(view: GateView, venue: str, used_nano: int, found: _Found) -> i
     limits, wanted_nano = view.account.limits, order_notional_nano(view)
     if limits is None:
         return 0
-    if venue not in found.taken_nano:
-        own = min(venue_capacity_nano(view, venue), wanted_nano) if venue in view.eligible else 0
-        found.taken_nano[venue] = own + view.account.venue_exposure_nano.get(venue, 0)
-    left = max(0, limits.venue_credit_nano - found.taken_nano[venue] - used_nano)
-    found.taken_nano[venue] += used_nano + min(left, wanted_nano)
+    if venue not in found.pledged_nano:
+        can = venue_capacity_nano if view.order.side is Side.BUY else credit_room_nano
+        own = min(can(view, venue), wanted_nano) if venue in view.eligible else 0
+        found.pledged_nano[venue] = own + stake_nano(view, venue)
+    left = max(0, limits.venue_credit_nano - found.pledged_nano[venue] - used_nano)
+    found.pledged_nano[venue] += used_nano + min(left, wanted_nano)
     return left
 
 

@@ -9,7 +9,7 @@ from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
-from app.risk.exposure import AccountView, GateView
+from app.risk.exposure import AccountView, GateView, Stakes
 
 
 def gate_view(
@@ -55,7 +55,7 @@ def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
         open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0),
         n_open_orders=len(ledger.open_by_account.get(account, ())),
         open_notional_nano=committed.open_notional_nano.get(account, 0),
-        venue_exposure_nano=venue_exposure_nano(ctx, account, symbol),
+        venue_stake_nano=venue_stake_nano(ctx, account, symbol),
     )
 
 
@@ -70,15 +70,22 @@ def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str
     }
 
 
-def venue_exposure_nano(ctx: Context, account: str, symbol: Symbol) -> dict[str, int]:
-    """Venue -> quote notional of the account's position in `symbol` there, at the mid, and of what is in flight."""
+def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
+    """(venue, side) -> the worst case there on that side, in quote nano: see docs/venue-credit.md.
+
+    The account's position in `symbol`, at the mid and counted against the other side, and all that is in flight on
+    this side. Below zero: even if all of it trades, the position stays on the other side.
+    """
     mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
     flying, positions = ctx.committed().flying_nano, ctx.ledger.positions
-    return {
-        venue: symbol.notional_nano(mid_units, abs(positions.get((account, venue, symbol.name), 0)))
-        + flying.get((account, venue, symbol.name), 0)
-        for venue in ctx.world.universe.listings(symbol.name)
-    }
+    stakes = {}
+    for venue in ctx.world.universe.listings(symbol.name):
+        held_units = positions.get((account, venue, symbol.name), 0)
+        held_nano = symbol.notional_nano(mid_units, abs(held_units))
+        for side in Side:
+            signed_nano = held_nano if held_units * side.sign > 0 else -held_nano
+            stakes[venue, side] = signed_nano + flying.get((account, venue, symbol.name, side), 0)
+    return stakes
 
 
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:

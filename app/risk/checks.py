@@ -17,6 +17,7 @@ from app.risk.exposure import (
     order_qty_units,
     price_cap_units,
     qty_nano,
+    stake_nano,
     venue_capacity_nano,
     worst_price_units,
 )
@@ -376,7 +377,7 @@ def credit_limit(view: GateView) -> OrderRefused | None:
     return OrderRefused(
         RefusalCode.CREDIT_LIMIT,
         limit=_money(limits.venue_credit_nano),
-        value=_money(max(view.account.venue_exposure_nano.values(), default=0)),
+        value=_money(max((stake_nano(view, venue) for venue in view.eligible), default=0)),
         unit=view.symbol.fungible.quote,
         hint="Every eligible venue is at its credit limit.",
     )

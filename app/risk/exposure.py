@@ -15,6 +15,8 @@ from app.domain.quote_pool import Conversion
 from app.domain.units import NANO_SCALE
 from app.risk.reference import Reference
 
+# (venue, side) -> quote nano: see docs/venue-credit.md.
+Stakes = Mapping[tuple[str, Side], int]
 _DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
 
 
@@ -23,7 +25,8 @@ class AccountView:
     """`free_nano`: (venue, currency) -> balance less what live children may still take.
 
     `position_units`: venue -> signed quantity of this symbol. `open_buy_units`, `open_sell_units`: leaves of all open
-    parents in this symbol. `venue_exposure_nano`: venue -> notional of positions plus everything in flight there.
+    parents in this symbol. `venue_stake_nano`: (venue, side) -> notional of the position there if all that is in flight
+    on that side fills and nothing else does; below zero where it would still be on the other side.
     """
 
     limits: Limits | None
@@ -34,7 +37,7 @@ class AccountView:
     open_sell_units: int
     n_open_orders: int
     open_notional_nano: int
-    venue_exposure_nano: Mapping[str, int]
+    venue_stake_nano: Stakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +184,26 @@ def venue_capacity_nano(view: GateView, venue: str) -> int:
     if cap_nano is None:
         return capacity
     if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
-        cap_nano = cap_nano * 10**view.symbol.price_scale // max(1, -(-view.reference.mid_half_units // 2))
+        cap_nano = base_nano(view, cap_nano)
     return min(capacity, cap_nano)
+
+
+def stake_nano(view: GateView, venue: str) -> int:
+    """The worst case at `venue` on the order's own side before it, in quote nano; never below zero."""
+    return max(0, view.account.venue_stake_nano.get((venue, view.order.side), 0))
+
+
+def credit_room_nano(view: GateView, venue: str) -> int:
+    """Quote notional that the order may add on its side at `venue`; what only closes a position needs no credit."""
+    limits = view.account.limits
+    if limits is None:
+        return 0
+    return max(0, limits.venue_credit_nano - view.account.venue_stake_nano.get((venue, view.order.side), 0))
+
+
+def base_nano(view: GateView, quote_nano: int) -> int:
+    """What a spot sale of so much quote money may deliver, in nano of base, judged at the mid rounded up."""
+    return quote_nano * int(10**view.symbol.price_scale) // max(1, -(-view.reference.mid_half_units // 2))
 
 
 def _uncapped_nano(view: GateView, venue: str) -> int:
@@ -190,11 +211,13 @@ def _uncapped_nano(view: GateView, venue: str) -> int:
     if account.limits is None:
         return 0
     if fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
-        return max(0, account.free_nano.get((venue, fungible.base), 0))
+        return min(
+            max(0, account.free_nano.get((venue, fungible.base), 0)), base_nano(view, credit_room_nano(view, venue))
+        )
     free = max(0, account.free_nano.get((venue, fungible.settle), 0))
     if fungible.kind is ContractKind.INVERSE:
         free = _coin_to_quote(view, free)
-    return min(free, max(0, account.limits.venue_credit_nano - account.venue_exposure_nano.get(venue, 0)))
+    return min(free, credit_room_nano(view, venue))
 
 
 def _coin_to_quote(view: GateView, coin_nano: int) -> int:

@@ -353,7 +353,10 @@ class Reads:
                 worst_nano = qty_nano(symbol, worst_units)
                 unit, limit_nano = symbol.qty_currency, limits.max_position_nano
                 rows.append(Used(RefusalCode.MAX_POSITION, limit_nano, worst_nano, NANO_SCALE, unit, symbol.name))
-            for venue, nano in sorted(view.venue_exposure_nano.items()):
+            worst: dict[str, int] = {}
+            for (venue, _), nano in view.venue_stake_nano.items():
+                worst[venue] = max(worst.get(venue, 0), nano)
+            for venue, nano in sorted(worst.items()):
                 if nano:
                     detail, quote = f"{venue} {symbol.name}", symbol.fungible.quote
                     rows.append(

@@ -174,11 +174,12 @@ def test_what_is_held_in_the_other_symbol_counts_for_the_position_limit() -> Non
     assert getattr(reply.error, "code", None) is RefusalCode.MAX_POSITION
 
 
-def test_a_venues_credit_is_one_for_both_listings() -> None:
+@pytest.mark.parametrize("side", list(Side))
+def test_a_venues_credit_is_one_for_both_listings(side: Side) -> None:
     """At most 600 at each venue: what its two listings get together stays within that."""
     desk = pool_desk()
     desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, venue_credit_nano=600 * NANO), "test"))
-    _, children = desk.accepted(pool_order())
+    _, children = desk.accepted(pool_order(side=side))
     by_venue: dict[str, int] = {}
     for child in children:
         symbol = desk.core.world.universe.symbols[child.symbol]

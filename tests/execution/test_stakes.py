@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.domain.enums import ContractKind, Mode, Side
+from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
 from app.domain.records import ChildRecord
 from app.domain.units import NANO
 from app.execution import inputs as inp
@@ -15,7 +17,7 @@ from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
 from app.execution.stakes import account_view, free_nano, gate_view
 from app.risk.exposure import order_notional_nano
-from tests.worlds import BTC_USDT, Desk, contract_world, held_order, make_desk, make_order
+from tests.worlds import BTC_USDT, LIMITS, Desk, contract_world, held_order, make_desk, make_order
 
 USD = NANO
 
@@ -101,3 +103,44 @@ def test_an_orders_own_zero_slippage_is_a_cap_at_the_mid(desk: Desk) -> None:
     parent, children = desk.accepted(held_order(limit_price_units=6_100_000, max_slippage_ppm=0))
     assert parent.accepted.price_cap_units == 6_000_000
     assert not children
+
+
+def test_what_is_at_stake_at_a_venue_is_the_worst_case_of_each_side(desk: Desk) -> None:
+    """Long 600; a live buy of 60 makes it 660, a live sale of 120 leaves 480 on that side: they do not add up."""
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, default_slippage_ppm=0), "test"))
+    only = VenueFilter(include=("ven_a",))
+    _, (first,) = desk.accepted(make_order(qty_units=1_000, max_slippage_ppm=10_000, venues=only))
+    desk.fill(first)
+    _, (buy,) = desk.accepted(make_order(qty_units=100, max_slippage_ppm=10_000, venues=only))
+    _, (sale,) = desk.accepted(make_order(side=Side.SELL, qty_units=200, max_slippage_ppm=10_000, venues=only))
+    stakes = account_view(look(desk), "desk", BTC_USDT).venue_stake_nano
+    held = 600 * USD
+    assert stakes["ven_a", Side.BUY] == held + BTC_USDT.notional_nano(buy.price_units, 100)
+    assert stakes["ven_a", Side.SELL] == 120 * USD - held
+    assert stakes["ven_b", Side.BUY] == stakes["ven_b", Side.SELL] == 0
+    desk.report(sale, ReportKind.UNKNOWN)
+    assert account_view(look(desk), "desk", BTC_USDT).venue_stake_nano == stakes
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_credit_binds_both_sides_and_never_what_closes(desk: Desk, side: Side) -> None:
+    """With credit of 900, orders of 600 a side: the first goes, of the second what is left, back all of it and on as far."""
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, venue_credit_nano=900 * NANO), "test"))
+    other = Side.SELL if side is Side.BUY else Side.BUY
+
+    def traded(side: Side, qty_units: int) -> int:
+        reply, children = desk.submit(
+            make_order(side=side, qty_units=qty_units, max_slippage_ppm=10_000, venues=VenueFilter(include=("ven_a",)))
+        )
+        for child in children:
+            desk.fill(child)
+        return sum(child.qty_units for child in children)
+
+    assert traded(side, 1_000) == 1_000
+    assert 400 <= traded(side, 1_000) <= 500
+    assert traded(side, 1_000) == 0
+    assert traded(other, 1_000) == 1_000
+    while traded(other, 1_000):
+        pass
+    held = other.sign * desk.core.ledger.positions["desk", "ven_a", "BTC/USDT"]
+    assert 1_400 <= held <= 1_500

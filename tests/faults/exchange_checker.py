@@ -180,9 +180,13 @@ def check_balances(log: Log, venues: Mapping[str, Venue]) -> list[str]:
 
 
 def check_limits(log: Log, allowed: Allowed) -> list[str]:
-    """At every send: the child within its cap, its venue within the credit, the account within its open orders."""
+    """At every send: the child within its cap, its venue within the credit, the account within its open orders.
+
+    At stake at a venue (docs/venue-credit.md): the larger of what the account would be long there if every live buy
+    filled and no sale did, and of what it would be short if every live sale filled and no buy did.
+    """
     breaches: list[str] = []
-    cost: dict[str, dict[str, int]] = defaultdict(dict)  # venue -> live child -> worst case in nano
+    cost: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)  # venue, side -> live child -> worst case in nano
     position: dict[str, int] = defaultdict(int)
     n_open = 0
     for seq, _, _, kind, event in log.rows:
@@ -194,16 +198,20 @@ def check_limits(log: Log, allowed: Allowed) -> list[str]:
             child = event["child"]
             price = child["price_ticks"] * child["tick_units"]
             worth = price * child["qty_lots"] * child["lot_units"] * 10  # 2 + 6 decimals, in nano
-            cost[child["venue"]][child["child_id"]] = worth
-            held = abs(position[child["venue"]]) * price * 10 + sum(cost[child["venue"]].values())
+            venue = child["venue"]
+            cost[venue, child["side"]][child["child_id"]] = worth
+            held = max(
+                sign * position[venue] * price * 10 + sum(cost[venue, side].values())
+                for side, sign in (("buy", 1), ("sell", -1))
+            )
             if worth > allowed.child:
                 breaches.append(f"seq {seq}: a child of {worth / 1e9:.2f}")
             if held > allowed.venue:
-                breaches.append(f"seq {seq}: {held / 1e9:.2f} at stake at {child['venue']}")
+                breaches.append(f"seq {seq}: {held / 1e9:.2f} at stake at {venue}")
             if n_open > allowed.n_open:
                 breaches.append(f"seq {seq}: {n_open} orders open")
         elif kind == "child_filled":
-            live = cost[event["venue"]]
+            live = cost[event["venue"], "buy" if event["signed_qty_units"] > 0 else "sell"]
             if event["child_id"] in live:
                 live[event["child_id"]] = max(
                     0, live[event["child_id"]] - event["price_units"] * event["qty_units"] * 10

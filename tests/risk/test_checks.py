@@ -35,7 +35,7 @@ def make_view(**changes: object) -> GateView:
         open_sell_units=0,
         n_open_orders=0,
         open_notional_nano=0,
-        venue_exposure_nano={},
+        venue_stake_nano={},
     )
     account = replace(account, **{k[8:]: v for k, v in changes.items() if k.startswith("account_")})
     view = GateView(
@@ -235,11 +235,15 @@ def test_insufficient_balance(side: Side) -> None:
     assert refusal_of(enough) is None
 
 
-def test_credit_limit() -> None:
-    full = dict.fromkeys(VENUES, LIMITS.venue_credit_nano)
-    assert refusal_of(make_view(account_venue_exposure_nano=full)) is RefusalCode.CREDIT_LIMIT
-    full["ven_a"] -= 1
-    assert refusal_of(make_view(account_venue_exposure_nano=full)) is None
+@pytest.mark.parametrize("side", list(Side))
+def test_credit_limit(side: Side) -> None:
+    """A sale is counted in coin: one nano of it is worth more than one of money."""
+    full = {(venue, side): LIMITS.venue_credit_nano for venue in VENUES}
+    assert refusal_of(make_view(order_side=side, account_venue_stake_nano=full)) is RefusalCode.CREDIT_LIMIT
+    other = Side.SELL if side is Side.BUY else Side.BUY
+    assert refusal_of(make_view(order_side=other, account_venue_stake_nano=full)) is None
+    full["ven_a", side] -= 60_000
+    assert refusal_of(make_view(order_side=side, account_venue_stake_nano=full)) is None
 
 
 @pytest.mark.parametrize(("wait_ns", "code"), [(0, None), (1, RefusalCode.MESSAGE_RATE)])

@@ -35,17 +35,27 @@ def test_a_notional_order_counts_as_what_it_buys_at_the_mid_rounded_up() -> None
 def test_capacity_is_the_tighter_of_balance_and_credit() -> None:
     poor = make_view(account_free_nano={("ven_a", "USDT"): 7 * NANO})
     assert capacity_nano(poor) == {"ven_a": 7 * NANO, "ven_b": 0, "ven_c": 0}
-    used = dict.fromkeys(VENUES, LIMITS.venue_credit_nano - 5)
-    assert set(capacity_nano(make_view(account_venue_exposure_nano=used)).values()) == {5}
+    used = {(venue, Side.BUY): LIMITS.venue_credit_nano - 5 for venue in VENUES}
+    assert set(capacity_nano(make_view(account_venue_stake_nano=used)).values()) == {5}
 
 
-def test_a_spot_sale_is_bounded_by_the_base_and_not_by_credit() -> None:
-    view = make_view(
-        order_side=Side.SELL,
-        account_free_nano={("ven_a", "BTC"): 3 * NANO},
-        account_venue_exposure_nano=dict.fromkeys(VENUES, LIMITS.venue_credit_nano),
-    )
-    assert capacity_nano(view)["ven_a"] == 3 * NANO
+def test_a_spot_sale_is_bounded_by_the_tighter_of_coin_and_credit() -> None:
+    """Net sold is at stake as net bought is. At a mid of 60,000, credit of 60,005 is one coin and a little."""
+    poor = make_view(order_side=Side.SELL, account_free_nano={("ven_a", "BTC"): 3 * NANO})
+    assert capacity_nano(poor)["ven_a"] == 3 * NANO
+    used = {("ven_a", Side.SELL): LIMITS.venue_credit_nano - 60_005 * NANO}
+    view = make_view(order_side=Side.SELL, account_venue_stake_nano=used)
+    assert capacity_nano(view)["ven_a"] == 60_005 * NANO // 60_000
+
+
+def test_what_closes_a_position_needs_no_credit() -> None:
+    """Long by twice the credit: a buyer is stopped, a seller may close all of it and open as much again as credit."""
+    credit = LIMITS.venue_credit_nano
+    stakes = {("ven_a", Side.BUY): 2 * credit, ("ven_a", Side.SELL): -2 * credit}
+    free = {("ven_a", "USDT"): 9 * credit, ("ven_a", "BTC"): 9 * credit}
+    long = {"account_venue_stake_nano": stakes, "account_free_nano": free}
+    assert capacity_nano(make_view(order_side=Side.BUY, **long))["ven_a"] == 0
+    assert capacity_nano(make_view(order_side=Side.SELL, **long))["ven_a"] == 3 * credit // 60_000
 
 
 def test_a_negative_free_balance_is_no_capacity() -> None:
