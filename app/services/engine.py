@@ -38,7 +38,6 @@ from app.execution.inputs import (
     Failed,
     Found,
     Input,
-    QueryChild,
     Reply,
     Report,
     SearchAway,
@@ -395,13 +394,13 @@ class Engine:
         if isinstance(command, SendChild):
             self._send_soon(command)
         elif isinstance(command, CancelChild):
-            self._spawn(self._cancel(command.child))
+            self._spawn(self._ask_venue(command.child, "cancel"))
         elif isinstance(command, SearchAway):
             job = command.job
             if self.queue is None or not self.queue.offer(job):
                 self.on_found(job.order_id, job.wave, None)
         else:
-            self._spawn(self._query(command))
+            self._spawn(self._ask_venue(command.child, "query"))
 
     def _stop_at_gate(self, child: ChildOrder, why: str) -> None:
         """The child never left: our own proof that it is dead."""
@@ -431,24 +430,26 @@ class Engine:
             observe.venue_call_failed(child.venue, "send", error)
             self.on_report(ExecutionReport(ReportKind.UNKNOWN, child.venue, child.client_id, code=type(error).__name__))
 
-    async def _cancel(self, child: ChildOrder) -> None:
+    async def _ask_venue(self, child: ChildOrder, what: str) -> None:
+        """A cancel, or the question what became of `child`."""
         try:
-            await self.venues[child.venue].cancel(child)
-        except Exception as error:  # noqa: BLE001 - a process rim: an unproven cancel is asked about again
-            observe.venue_call_failed(child.venue, "cancel", error)
-
-    async def _query(self, command: QueryChild) -> None:
-        child = command.child
-        try:
-            await self.venues[child.venue].query(child)
-        except Exception as error:  # noqa: BLE001 - a process rim: an unanswered question is asked again
-            observe.venue_call_failed(child.venue, "query", error)
+            venue = self.venues[child.venue]
+            await (venue.cancel(child) if what == "cancel" else venue.query(child))
+        except Exception as error:  # noqa: BLE001 - a process rim: what is unproven or unanswered is asked again
+            observe.venue_call_failed(child.venue, what, error)
 
     def _spawn(self, work: object) -> None:
         assert self._loop is not None
         task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Venues' failures are taken where they happen: what ends a task is our own bug, and the shard stops."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._break(error)
 
     # looking
 
@@ -479,7 +480,6 @@ class Engine:
 
     async def open_client_ids(self) -> dict[str, list[str] | None]:
         """Each venue's own list of open client ids; None where it could not be asked. All are asked at once."""
-
         answers = await asyncio.gather(*(open_client_ids(venue) for venue in self.venues.values()))
         return dict(zip(self.venues, answers, strict=True))
 

@@ -470,3 +470,24 @@ async def test_an_order_whose_queue_takes_nothing_is_planned_in_the_next_turn(
     await settle()
     assert asking.done()
     assert rig.sent
+
+
+async def test_a_task_that_breaks_stops_the_shard(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Venues' failures are taken where they happen; anything else is our own bug, and nobody would hear of it."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("a bug")
+
+    for venue in rig.venues.values():
+        venue.is_prompt, venue.breaks = False, True
+    monkeypatch.setattr("app.observe.venue_call_failed", broken)
+    asking = asyncio.create_task(rig.engine.ask(inp.Submit(make_order(), Mode.PAPER)))
+    await settle()
+    rig.journal.flush()
+    await asking
+    await settle()
+    assert {type(error) for error in rig.fatal} == {KeyError}
+    n_facts = rig.engine.ledger.seq
+    rig.engine.on_report(ExecutionReport(ReportKind.UNKNOWN, "ven_a", "x"))
+    await settle()
+    assert rig.engine.ledger.seq == n_facts

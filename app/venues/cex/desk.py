@@ -11,20 +11,25 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
-from ccxt.base import errors as ccxt_errors
-
 from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
 from app.venues.cex.dialects import OPEN_BY_MARKET, list_words, lists_of_ended
-from app.venues.cex.errors import says_absent
+from app.venues.cex.errors import n_rows, says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
 from app.venues.cex.streams import STREAM_ERRORS
-from app.venues.cex.trade_pages import PageRule, Rows, page_rule
+from app.venues.cex.trade_pages import (
+    SHORTEST_OPEN,
+    PageRule,
+    Rows,
+    is_told_whole,
+    open_page_rule,
+    page_rule,
+)
 
 T = TypeVar("T")
 _NS_PER_MS: Final = 1_000_000
@@ -81,6 +86,7 @@ class Desk:
         self._exchange = exchange
         self._clock = clock
         self._health = health
+        self._pages_open = open_page_rule(profile.ccxt_id)
         self._lists = {name: Shared(partial(self._listed, name)) for name in listings}
         self._trades = {name: Shared(partial(self.trades, name)) for name in listings}
         self.on_listed: Callable[[Mapping[str, Any]], object] = lambda order: None
@@ -126,11 +132,12 @@ class Desk:
         return await self._named(order) if found is None and is_cut else found
 
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
+        """None where the venue's words prove it, by its row of the table: ccxt's class of an error proves nothing."""
         call = Call("query")
         try:
             return await self.ask("query", lambda: self._exchange.fetch_order(venue_order_id, name, params), call=call)
-        except Unavailable as error:
-            if says_absent(self._profile, call) or isinstance(error.__cause__, ccxt_errors.OrderNotFound):
+        except Unavailable:
+            if says_absent(self._profile, call):
                 return None
             raise
 
@@ -144,27 +151,52 @@ class Desk:
         names = [name] if name is not None or self._profile.ccxt_id not in OPEN_BY_MARKET else list(self._listings)
         found: list[Mapping[str, Any]] = []
         for each in names:
-            found += await self.ask("open_orders", partial(self._exchange.fetch_open_orders, each))
+            rows, is_cut = await self._open(each)
+            if is_cut and self._pages_open:
+                raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more open orders than pages")
+            found += rows
         return found
+
+    async def _open(
+        self, name: str | None, words: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """(open orders, page after page; whether there may be more than were told)."""
+        rule, question = self._pages_open, self._exchange.fetch_open_orders
+        if rule is None:
+            call = Call("open_orders")
+            rows = list(await self.ask("open_orders", partial(question, name, None, None, dict(words)), call=call))
+            is_whole = is_told_whole(self._profile.ccxt_id)
+            return rows, not is_whole and max(len(rows), n_rows(call.answer)) >= SHORTEST_OPEN
+        found: dict[str, Mapping[str, Any]] = {}
+        n_seen, more = 0, {**rule.fixed, **words}
+        for _ in range(_MAX_PAGES):
+            call = Call("open_orders")
+            page = await self.ask("open_orders", partial(question, name, None, rule.size, dict(more)), call=call)
+            raw = rule.rows(call.answer) or page
+            n_told = max(len(raw), n_rows(call.answer))  # some answer by market, each with its rows
+            n_seen += n_told
+            n_before = len(found)
+            found |= {str(each.get("id")): each for each in page}
+            if n_told < rule.size:
+                return list(found.values()), False
+            assert rule.following is not None
+            following = rule.following(call.answer, raw, n_seen)
+            if following is None:
+                return list(found.values()), False
+            if page and len(found) == n_before:
+                break  # the venue tells the same page again
+            more |= following
+        return list(found.values()), True
 
     async def _listed(
         self, name: str, since_ms: int, words: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[list[Mapping[str, Any]], bool]:
         """(orders out of lists, whether one may be cut short): open ones first, and what ends meanwhile after them."""
-        exchange = self._exchange
-        methods = lists_of_ended(exchange.has)
-        lists: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
-            ("open_orders", lambda: exchange.fetch_open_orders(name, None, None, dict(words))),
-            *(
-                ("closed_orders", partial(getattr(exchange, m), name, since_ms, _SHORTEST_PAGE, dict(words)))
-                for m in methods
-            ),
-        ]
-        found: list[Mapping[str, Any]] = []
-        is_cut = False
-        for title, question in lists:
-            call = Call(title)
-            rows: list[Mapping[str, Any]] = list(await self.ask(title, question, call=call))
+        found, is_cut = await self._open(name, words)
+        for method in lists_of_ended(self._exchange.has):
+            call = Call("closed_orders")
+            question = partial(getattr(self._exchange, method), name, since_ms, _SHORTEST_PAGE, dict(words))
+            rows: list[Mapping[str, Any]] = list(await self.ask("closed_orders", question, call=call))
             found += rows
             is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= _SHORTEST_PAGE
         return found, is_cut
@@ -259,16 +291,6 @@ class Desk:
         names = [name for name, (symbol, _) in self._listings.items() if symbol.fungible.kind.value != "spot"]
         answer: list[Mapping[str, Any]] = await self.ask("positions", lambda: self._exchange.fetch_positions(names))
         return answer
-
-
-def n_rows(answer: Any) -> int:
-    """The longest list anywhere in a vendor's answer: ccxt leaves out of a page what is of other markets or times."""
-    if isinstance(answer, Mapping):
-        most = max(map(n_rows, answer.values()), default=0)
-        return max(most, sum(isinstance(row, Mapping) for row in answer.values()))
-    if isinstance(answer, list):
-        return max(len(answer), max(map(n_rows, answer), default=0))
-    return 0
 
 
 def _place(trade: Mapping[str, Any]) -> tuple[int, int, str]:

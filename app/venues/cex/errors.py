@@ -44,6 +44,8 @@ _TEXTS: Final = (
 _INSIDE: Final = ("data", "error", "error_response", "result", "results", "orders", "failure", "errors")
 _SUCCESSES: Final = frozenset({"", "0", "00000", "200", "200000", "SUCCESS"})
 _MAX_TEXT: Final = 200
+# What the table calls an answer that is no error and holds no order.
+NO_ROWS: Final = "no_rows"
 _MAX_DEPTH: Final = 3
 
 
@@ -138,4 +140,17 @@ def says_absent(profile: VenueProfile, call: Call) -> bool:
     """Whether the answer to a query or a cancel proves that the venue knows no such open order."""
     if not call.is_answered:
         return False
-    return any(profile.is_proof_of_absence(word.code, word.text) for word in vendor_words(call.answer))
+    words = vendor_words(call.answer)
+    if not words and 200 <= call.status < 300 and isinstance(call.answer, Mapping) and not n_rows(call.answer):
+        words = [VendorWord(NO_ROWS, "")]
+    return any(profile.is_proof_of_absence(word.code, word.text) for word in words)
+
+
+def n_rows(answer: Any) -> int:
+    """The longest list anywhere in a vendor's answer: ccxt leaves out of a page what is of other markets or times."""
+    if isinstance(answer, Mapping):
+        most = max(map(n_rows, answer.values()), default=0)
+        return max(most, sum(isinstance(row, Mapping) for row in answer.values()))
+    if isinstance(answer, list):
+        return max(len(answer), max(map(n_rows, answer), default=0))
+    return 0

@@ -81,6 +81,11 @@ class Call:
 _call: ContextVar[Call | None] = ContextVar("venue_call", default=None)
 
 
+def current_call() -> Call | None:
+    """The call that what runs now belongs to."""
+    return _call.get()
+
+
 @contextmanager
 def calling(call: Call) -> Iterator[Call]:
     """Everything requested inside belongs to `call`."""

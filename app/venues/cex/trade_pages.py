@@ -1,4 +1,4 @@
-"""How each venue goes on after a full page of an account's own trades, for a page is all that one answer holds.
+"""How each venue goes on after a full page of an account's own trades or open orders: one answer holds a page.
 
 Most answer newest first: what is older than the page is asked for by the venue's own cursor, never by time alone, for
 one order that sweeps a book has hundreds of trades in the same millisecond. Rows are counted in the vendor's answer:
@@ -102,3 +102,29 @@ _RULES: Final[Mapping[str, PageRule]] = {
 
 def page_rule(ccxt_id: str) -> PageRule:
     return _RULES.get(ccxt_id, BY_TIME)
+
+
+# Lists of open orders that are told in pages, and venues that tell them whole, from the same documents.
+_OPEN: Final[Mapping[str, PageRule]] = {
+    "okx": PageRule(100, ("data",), _older("after", "ordId")),
+    "myokx": PageRule(100, ("data",), _older("after", "ordId")),
+    "bybit": PageRule(50, ("result", "list"), _cursor("cursor", "result", "nextPageCursor")),
+    "bitget": PageRule(100, ("data",), _older("idLessThan", "orderId")),
+    "coinbase": PageRule(100, ("orders",), _cursor("cursor", "cursor")),
+    "gate": PageRule(100, (), _numbered(100, "page")),
+    "htx": PageRule(500, ("data",), _older("from", "id", direct="next")),
+    "kucoinfutures": PageRule(50, ("data", "items"), _numbered(50, "currentPage"), fixed={"pageSize": 50}),
+}
+_WHOLE: Final = frozenset({"binance", "binanceusdm", "binancecoinm", "binanceus", "deribit", "kraken", "kucoin"})
+# The shortest page of open orders that any venue is known to cut a list to.
+SHORTEST_OPEN: Final = 20
+
+
+def open_page_rule(ccxt_id: str) -> PageRule | None:
+    """None: all are told at once, as far as is known."""
+    return _OPEN.get(ccxt_id)
+
+
+def is_told_whole(ccxt_id: str) -> bool:
+    """Whether the venue's document says that its list of open orders is never cut."""
+    return ccxt_id in _WHOLE

@@ -7,19 +7,22 @@ import warnings
 from typing import Any
 
 import pytest
+from ccxt.base import errors as ccxt_errors
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.venues.cex.budget import Budgets
-from app.venues.cex.desk import Desk, Shared, n_rows
+from app.venues.cex.desk import Desk, Shared
 from app.venues.cex.dialects import list_words, lists_of_ended
 from app.venues.cex.endpoints import load_rules
+from app.venues.cex.errors import n_rows
 from app.venues.cex.health import Health
 from app.venues.cex.permit import Use, use_of
 from app.venues.cex.profile import QueryRoute
 from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.cex.reports import OwnOrders
+from app.venues.cex.session import current_call
 from app.venues.cex.signing import SignRequest
 from app.venues.clock import SystemClock
 
@@ -52,12 +55,12 @@ class Lists:
         return self._rows
 
 
-def desk_of(exchange: Any) -> tuple[Desk, Any]:
-    profile, clock = profile_of("coinbase"), SystemClock()
-    listings = {"BTC/USDT": listing("coinbase", "BTC/USDT", "0.01", "0.001")}
-    health = Health("coinbase", clock, Budgets().of(profile, key_id="k", account="desk"))
+def desk_of(exchange: Any, venue: str = "coinbase") -> tuple[Desk, Any]:
+    profile, clock = profile_of(venue), SystemClock()
+    listings = {"BTC/USDT": listing(venue, "BTC/USDT", "0.01", "0.001")}
+    health = Health(venue, clock, Budgets().of(profile, key_id="k", account="desk"))
     child = ChildOrder(
-        "chd_1", ID, "ord_1", "desk", 1, "coinbase", "BTC/USDT", Side.BUY, TimeInForce.IOC, 10_050, 3, 1, 1, 2**60
+        "chd_1", ID, "ord_1", "desk", 1, venue, "BTC/USDT", Side.BUY, TimeInForce.IOC, 10_050, 3, 1, 1, 2**60
     )
     orders = OwnOrders(profile, listings, lambda report: None, clock.wall_ns)
     return Desk(profile, listings, exchange, clock, health), orders.add(child)
@@ -151,3 +154,68 @@ async def test_who_comes_afterwards_asks_anew_and_a_failure_is_nobodys_answer():
         await shared.since(2)
     assert await shared.since(3) == []
     assert asked == [1, 2, 3]
+
+
+class Missing:
+    """ccxt says OrderNotFound of whatever answer came."""
+
+    has: dict[str, bool] = {}
+
+    def __init__(self, status: int, answer: Any) -> None:
+        self._status, self._answer = status, answer
+
+    async def fetch_order(self, *_: Any) -> None:
+        call = current_call()
+        assert call is not None
+        call.status, call.answer = self._status, self._answer
+        raise ccxt_errors.OrderNotFound("binance")
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "is_proof"),
+    [
+        (400, {"code": -2013, "msg": "Order does not exist."}, True),
+        (400, {"code": -2099, "msg": "Order is archived."}, False),
+        (200, {}, False),
+        (502, "<html>", False),
+        (0, None, False),
+    ],
+)
+async def test_an_absence_is_proven_by_the_venues_row_and_not_by_ccxts_class(status: int, answer: Any, is_proof: bool):
+    desk, order = desk_of(Missing(status, answer), "binance")
+    if is_proof:
+        assert await desk.order(order) is None
+        return
+    with pytest.raises(Unavailable):
+        await desk.order(order)
+
+
+class Pages(Lists):
+    """Open orders in pages of a hundred, each naming the next; `is_deaf`: the first one whatever is asked."""
+
+    def __init__(self, n_open: int, *, is_deaf: bool = False) -> None:
+        super().__init__(0)
+        self._open = [{"id": str(n), "clientOrderId": f"o{n}", "info": {}} for n in range(n_open)]
+        self._is_deaf = is_deaf
+
+    async def fetch_open_orders(self, _: Any, __: Any, limit: int, params: dict[str, Any]) -> list[dict[str, Any]]:
+        start = 0 if self._is_deaf else int(params.get("cursor", 0))
+        page = self._open[start : start + limit]
+        call = current_call()
+        assert call is not None
+        call.answer = {"orders": page, "cursor": str(start + limit) if len(self._open) > start + limit else ""}
+        return page
+
+
+@pytest.mark.parametrize("n_open", [0, 99, 100, 101, 350])
+async def test_open_orders_are_told_to_the_last_page(n_open: int):
+    desk, _ = desk_of(Pages(n_open))
+    assert len(await desk.open_orders("BTC/USDT")) == n_open
+
+
+async def test_a_list_of_open_orders_that_does_not_go_on_is_no_list():
+    desk, order = desk_of(Pages(350, is_deaf=True))
+    with pytest.raises(Unavailable, match="more open orders than pages"):
+        await desk.open_orders("BTC/USDT")
+    with pytest.raises(Unavailable, match="more orders than a list shows"):
+        await desk.order(order)

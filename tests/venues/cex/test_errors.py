@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import Unavailable
 from app.domain.fills import ReportKind
-from app.venues.cex.errors import call_failed_to_connect, placement_report, says_absent, vendor_words
+from app.venues.cex.errors import call_failed_to_connect, n_rows, placement_report, says_absent, vendor_words
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.session import Call
 
@@ -73,3 +73,13 @@ def test_absence_needs_its_code_too():
     assert says_absent(BINANCE, answered({"code": -2013, "msg": "Order does not exist."}))
     assert not says_absent(BINANCE, answered({"code": -1003, "msg": "Too many requests"}))
     assert not says_absent(BINANCE, Call("query", may_have_left=True))
+
+
+def test_an_answer_without_a_row_is_absence_only_where_the_table_says_so():
+    bitget, empty = profile_of("bitget"), {"code": "00000", "msg": "success", "data": []}
+    assert says_absent(bitget, answered(empty, 200))
+    assert not says_absent(BINANCE, answered(empty, 200))
+    assert not says_absent(bitget, answered(empty, 502))
+    assert not says_absent(bitget, answered({"code": "00000", "data": [{"orderId": "7"}]}, 200))
+    assert not says_absent(bitget, answered({"code": "40010", "data": []}, 200))
+    assert n_rows(empty) == 0

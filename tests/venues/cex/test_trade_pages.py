@@ -1,4 +1,4 @@
-"""More fills than one answer holds, all lost from the stream: REST brings every one, at every protocol."""
+"""More fills or open orders than one answer holds: REST brings every one, at every protocol."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.venues.cex.trade_pages import BY_TIME, page_rule
+from app.venues.cex.trade_pages import BY_TIME, is_told_whole, open_page_rule, page_rule
 from tests.venues.cex.conformance.desks import Desk
 from tests.venues.cex.conformance.suite import PLACES
+from tests.venues.exchange.book import BUY
+from tests.venues.exchange.engine import Ticket
 from tests.venues.exchange.server import LocalExchange
 
 # More than three pages, or than one where a page holds so much that three would take long.
@@ -45,8 +47,31 @@ async def test_one_order_with_hundreds_of_fills_in_a_gap_ends_whole(desk: Desk) 
     desk.agrees_with_ledger(child)
 
 
+async def test_every_open_order_is_listed_however_many_there_are(desk: Desk) -> None:
+    """230 are more than two known pages; 520 where one holds 500. All of the account, and of a market."""
+    server, place = desk.server, desk.place
+    server.control.set_book(desk.name, place.market, [("99.0", "1")], [("101.0", "1")])
+    n = 520 if desk.name == "htx" else 230
+
+    def placed() -> list[str]:
+        exchange = server.exchanges[desk.name]
+        ticket = Ticket(place.market, BUY, "0.2", "50.0", tags=(("configuration", "limit_limit_gtc"),))
+        return [str(exchange.place(desk.account, ticket).id) for _ in range(n)]
+
+    ids = server.call(placed)
+    assert len(set(ids)) == n
+    for name in (None, place.symbol):
+        listed = await desk.venue._desk.open_orders(name)
+        assert {str(each["id"]) for each in listed} == set(ids)
+        assert len(listed) == n
+    server.control.cancel_all(desk.name, desk.account)
+
+
 def test_a_venue_without_a_document_pages_by_time():
     assert page_rule("phemex") is BY_TIME
+    assert open_page_rule("phemex") is None
+    assert not is_told_whole("phemex")
+    assert is_told_whole("kraken")
     assert page_rule("okx").rows({"data": [1, 2]}) == [1, 2]
     assert page_rule("kraken").rows({"result": {"trades": {"A": {"x": 1}}}}) == [{"x": 1}]
     assert page_rule("kraken").rows({"error": []}) == ()

@@ -406,7 +406,7 @@ class Bybit(Protocol):
             orders = [found] if found is not None and found.market in markets else []
         else:
             orders = [o for o in self.visible_orders(call.owner) if o.is_open and _matches(o.market, query, markets)]
-        return self._page([order_row(order) for order in reversed(orders)], query)
+        return self._page([order_row(order) for order in reversed(orders)], query, 20, 50)
 
     def _history(self, call: Call) -> Answer:
         query, markets = call.query, self._of(call.query.get("category", ""))
@@ -431,8 +431,8 @@ class Bybit(Protocol):
         ]
         return self._page([execution_row(fill, self.exchange.orders[fill.order_id]) for fill in reversed(fills)], query)
 
-    def _page(self, rows: list[dict[str, Any]], query: dict[str, str]) -> Answer:
-        limit, start = min(100, int(query.get("limit") or 50)), int(query.get("cursor") or 0)
+    def _page(self, rows: list[dict[str, Any]], query: dict[str, str], default: int = 50, most: int = 100) -> Answer:
+        limit, start = min(most, int(query.get("limit") or default)), int(query.get("cursor") or 0)
         cursor = str(start + limit) if len(rows) > start + limit else ""
         result = {"category": query["category"], "list": rows[start : start + limit], "nextPageCursor": cursor}
         return self._ok(result)

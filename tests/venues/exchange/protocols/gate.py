@@ -353,13 +353,15 @@ class Gate(Protocol):
 
     def _orders(self, call: Call) -> Any:
         orders = self._found(call, call.query.get("status") == "open")
-        return [self._row(call, order) for order in orders[: int(call.query.get("limit") or 100)]]
+        return [self._row(call, order) for order in _page(call, orders)]
 
     def _open_by_pair(self, call: Call) -> Any:
         pairs: dict[str, list[dict[str, Any]]] = {}
         for order in self._found(call, is_open=True):
             pairs.setdefault(order.market.name, []).append(spot_row(order))
-        return [{"currency_pair": name, "total": len(rows), "orders": rows} for name, rows in pairs.items()]
+        return [
+            {"currency_pair": name, "total": len(rows), "orders": _page(call, rows)} for name, rows in pairs.items()
+        ]
 
     def _fills(self, call: Call) -> list[Fill]:
         query, name = call.query, call.query.get("currency_pair" if self._is_spot else "contract", "")
@@ -399,6 +401,12 @@ class Gate(Protocol):
 def _is_decimal(call: Call) -> bool:
     """Whether the client asks for contract sizes as decimal strings."""
     return call.headers.get("X-Gate-Size-Decimal") == "1"
+
+
+def _page(call: Call, rows: list[Any]) -> list[Any]:
+    limit = min(100, int(call.query.get("limit") or 100))
+    first = limit * (int(call.query.get("page") or 1) - 1)
+    return rows[first : first + limit]
 
 
 PROTOCOL = Gate

@@ -287,7 +287,11 @@ class Htx(Protocol):
     def _open_orders(self, call: Call) -> Any:
         if call.query.get("account-id") not in {None, str(self.account_id(call.owner))}:
             raise Refusal(self._no("account-get-accounts-inexistent-error", "account does not exist"))
-        orders = [order for order in self._found(call) if order.is_open][: int(call.query.get("size") or 100)]
+        last = int(
+            call.query.get("from") or 2**63
+        )  # an order's id; of the next page by default, which is the older one
+        found = [order for order in self._found(call) if order.is_open and int(order.id) <= last]
+        orders = found[: min(500, int(call.query.get("size") or 100))]
         return [order_row(order, self.account_id(call.owner), "filled") for order in orders]
 
     def _orders(self, call: Call) -> Any:

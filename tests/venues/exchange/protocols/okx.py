@@ -264,16 +264,16 @@ class Okx(Protocol):
         return order_row(order, fills[-1] if fills else None)
 
     def _open_orders(self, call: Call) -> Answer:
-        found = [o for o in self._filtered(call) if o.is_open]
+        found = self._filtered(call, is_open=True)
         return wrapped([self._row(order) for order in reversed(found)])
 
     def _closed_orders(self, call: Call) -> Answer:
-        found = [o for o in self._filtered(call) if not o.is_open]
+        found = self._filtered(call, is_open=False)
         return wrapped([self._row(order) for order in reversed(found)])
 
-    def _filtered(self, call: Call) -> list[Order]:
+    def _filtered(self, call: Call, *, is_open: bool) -> list[Order]:
         kind, name = call.query.get("instType", ""), call.query.get("instId", "")
-        orders = self.visible_orders(call.owner)
+        orders = [order for order in self.visible_orders(call.owner) if order.is_open is is_open]
         found = [o for o in orders if kind in {"", inst_type(o.market)} and name in {"", o.market.id}]
         before, after = call.query.get("before", ""), call.query.get("after", "")  # newer than, older than an id
         found = [o for o in found if (not before or int(o.id) > int(before)) and (not after or int(o.id) < int(after))]
