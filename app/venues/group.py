@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from app import observe
 from app.domain.enums import Mode
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
@@ -19,6 +20,7 @@ from app.domain.ports import Clock
 from app.domain.proof import RiskToken
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
+from app.venues.absent import AbsentVenue
 from app.venues.base import VenueBase
 from app.venues.cex.profile_table import profile_of
 from app.venues.exchange import ExchangeSpec
@@ -134,20 +136,24 @@ def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.sock
     from app.venues.signer import SignerClient
 
     client, budgets, box = SignerClient(signer), Budgets(), TokenBox()
-    made = {}
+    made: dict[str, VenueBase] = {}
     for venue_id in universe.venues:
         settings = replace(_session(spec, venue_id), account=spec.account)
         profile = profile_of(venue_id)
-        made[venue_id] = CcxtVenue(
-            profile,
-            universe,
-            clock,
-            settings,
-            signer=client,
-            budgets=budgets,
-            token_of=box.take,
-            make_feed=feed_maker(spec.feeds, profile, rows),
-        )
+        try:
+            made[venue_id] = CcxtVenue(
+                profile,
+                universe,
+                clock,
+                settings,
+                signer=client,
+                budgets=budgets,
+                token_of=box.take,
+                make_feed=feed_maker(spec.feeds, profile, rows),
+            )
+        except Unavailable as error:  # no stream of books: this venue is down, and its neighbours are not
+            observe.venue_call_failed(venue_id, "make", error)
+            made[venue_id] = AbsentVenue(venue_id, clock, error.detail)
     return VenueGroup(made, box, client)
 
 

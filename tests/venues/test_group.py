@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,8 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.statement import VenueState
 from app.shm.books import BookBoard
 from app.venues.cex.direct.feed import Rows
+from app.venues.cex.profile import VenueProfile
+from app.venues.cex.profile_table import profile_of
 from app.venues.clock import SystemClock
 from app.venues.group import GroupKind, GroupSpec, exchange_behind, make_group, universe_of
 from tests.venues.exchange.server import LocalExchange
@@ -65,3 +69,34 @@ async def test_paper_orders_meet_the_books_of_either_path(tmp_path: Path, feeds:
             for port in ports.values():
                 await port.stop()
         assert all(board.is_gapped(venue, "BTC/USDT") for venue in venues if feeds == "direct")
+
+
+async def test_a_venue_that_cannot_be_served_leaves_its_group_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No stream of books at one of two: the other is made, and the one says why it is down."""
+
+    class Signer:
+        def __init__(self, channel: socket.socket) -> None:
+            self.channel = channel
+
+        def key_id(self, venue: str, account: str) -> str:
+            return f"key-{venue}"
+
+    def profile(venue: str) -> VenueProfile:
+        return replace(profile_of(venue), streams=()) if venue == "okx" else profile_of(venue)
+
+    monkeypatch.setattr("app.venues.signer.SignerClient", Signer)
+    monkeypatch.setattr("app.venues.group.profile_of", profile)
+    spec = GroupSpec(GroupKind.LIVE, ("okx", "binance"), str(tmp_path), symbols=("BTC/USDT",), account="desk")
+    channel, other = socket.socketpair()
+    with channel, other:
+        ports = make_group(spec, universe_of(spec), SystemClock(), channel).ports
+        assert {venue: type(port).__name__ for venue, port in ports.items()} == {
+            "okx": "AbsentVenue",
+            "binance": "CcxtVenue",
+        }
+        health = ports["okx"].health()
+        assert health.state is VenueState.DOWN
+        assert "streams no books" in health.reason
+        await asyncio.gather(*(port.stop() for port in ports.values()))

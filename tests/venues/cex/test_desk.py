@@ -159,9 +159,8 @@ async def test_who_comes_afterwards_asks_anew_and_a_failure_is_nobodys_answer():
 class Missing:
     """ccxt says OrderNotFound of whatever answer came."""
 
-    has: dict[str, bool] = {}
-
     def __init__(self, status: int, answer: Any) -> None:
+        self.has: dict[str, bool] = {}
         self._status, self._answer = status, answer
 
     async def fetch_order(self, *_: Any) -> None:
