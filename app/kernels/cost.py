@@ -20,7 +20,7 @@ from app.kernels.status import OK
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-# Columns of `terms`. LIMIT is the cap rounded to the venue's tick (0: none); CAPACITY -1 means that MAX_UNITS holds it;
+# Columns of `terms`. LIMIT is the worst price that may be sent (0: any, see pose.limit_of); CAPACITY -1 means that MAX_UNITS holds it;
 # EST is what is believed of the venue's cost in ppm of money: it ranks and is in the bound, apart from the fee.
 FEE_PPM: Final = 0
 FIXED_NANO: Final = 1
@@ -112,7 +112,7 @@ def lay_side(
 @kernel("")
 def n_within(price_units: Int64, n_levels: int, limit: int, side: int) -> int:
     """How many of a sorted side's first `n_levels` prices are not beyond the limit (0: none is)."""
-    if limit <= 0 or n_levels == 0 or (price_units[n_levels - 1] - limit) * side <= 0:
+    if limit == 0 or n_levels == 0 or (price_units[n_levels - 1] - limit) * side <= 0:
         return n_levels
     low, high = 0, n_levels - 1
     while low < high:

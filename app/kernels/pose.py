@@ -70,6 +70,9 @@ BEST_ASK: Final = 4
 IS_NARROW: Final = 5
 N_REACH: Final = 6
 
+# A limit below every price.
+UNREACHABLE: Final = -1
+
 # Half of int64's reach, so that a sum of two products never wraps.
 NARROW: Final = 2.0**61
 # Fixed costs above this are summed by Python: a few of them would leave int64.
@@ -78,12 +81,14 @@ MAX_NARROW_FIXED_NANO: Final = 2**56
 
 @kernel("")
 def limit_of(cap_units: int, tick_units: int, side: int) -> int:
-    """The cap as a price that the tick can say, never beyond it; 0 without a cap."""
-    if cap_units <= 0:
-        return 0
+    """The worst price that a child may be sent at: the cap on the tick, never beyond it; 0: any price that is seen.
+
+    The least price that a tick can say is one tick. So a seller without a cap stops there, for no child of ours reaches
+    a bid below it; and where a buyer's cap lies below it every level is out of reach: UNREACHABLE.
+    """
     if side > 0:
-        return max(cap_units // tick_units * tick_units, 1)
-    return -(-cap_units // tick_units) * tick_units
+        return cap_units // tick_units * tick_units or UNREACHABLE if cap_units > 0 else 0
+    return -(-max(cap_units, 1) // tick_units) * tick_units
 
 
 @kernel("")

@@ -52,7 +52,9 @@ def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> tuple[str, 
     row = problem.terms[v].tolist()
     depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
     if depth == 0:
-        return (venue, ExclusionCode.BEYOND_LIMIT, problem.request.price_cap_units, touch_units)
+        # Without a cap it is the least price that the venue's tick can say.
+        limit_units = problem.request.price_cap_units or row[cost.LIMIT_UNITS]
+        return (venue, ExclusionCode.BEYOND_LIMIT, limit_units, touch_units)
     own_least, offered = listing.min_qty_lots * listing.lot_units, min(wanted_units, depth)
     if offered < own_least:
         return (venue, ExclusionCode.MIN_QTY, own_least, offered)

@@ -31,7 +31,9 @@ def test_only_usable_and_wanted_books_are_admitted_in_their_order():
     assert found.workspace.first[:2].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(("cap", "side", "limit"), [(0, 1, 0), (103, 1, 100), (103, -1, 110), (4, 1, 1)])
+@pytest.mark.parametrize(
+    ("cap", "side", "limit"), [(0, 1, 0), (103, 1, 100), (103, -1, 110), (4, 1, -1), (4, -1, 10), (0, -1, 10)]
+)
 def test_a_cap_is_said_in_ticks(cap, side, limit):
     assert pose.limit_of(cap, 10, side) == limit
 

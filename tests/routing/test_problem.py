@@ -18,9 +18,10 @@ def pose(scene):
 
 def test_a_limit_is_said_in_ticks_and_never_beyond_the_cap():
     ticks = (10, 1, 1_000)
-    assert [posing.limit_of(103, tick, 1) for tick in ticks] == [100, 103, 1]
+    assert [posing.limit_of(103, tick, 1) for tick in ticks] == [100, 103, posing.UNREACHABLE]
     assert [posing.limit_of(103, tick, -1) for tick in ticks] == [110, 103, 1_000]
     assert [posing.limit_of(0, tick, 1) for tick in ticks] == [0, 0, 0]
+    assert [posing.limit_of(0, tick, -1) for tick in ticks] == list(ticks), "a seller's child costs a tick at least"
 
 
 def test_a_fixed_cost_in_the_quote_becomes_coin_at_the_benchmark_rounded_up():

@@ -195,6 +195,47 @@ def test_no_book_however_odd_stops_the_router(scene, seed):
     assert verify_receipt(planned.receipt).failures == ()
 
 
+@st.composite
+def scenes_below_a_tick(draw):
+    """Few books whose prices lie about the first ticks of listings much coarser than they are."""
+    rng = Random(draw(st.integers(0, 2**32)))
+    symbol, side = draw(st.sampled_from(SYMBOLS)), draw(st.sampled_from(list(Side)))
+    places = []
+    for i in range(rng.randint(1, 4)):
+        prices = sorted(rng.sample(range(1, 40), rng.randint(1, 4)), reverse=side is Side.SELL)
+        levels = {"asks" if side is Side.BUY else "bids": [(price, rng.randint(1, 50)) for price in prices]}
+        tick, lot, fixed_nano = rng.choice([1, 2, 5, 20, 100]), rng.choice([1, 3]), rng.choice([0, 0, 10**6])
+        places.append(Place(f"v{i}", tick=tick, lot=lot, fixed_nano=fixed_nano, **levels))
+    cap, strategy = rng.choice([0, 0, 1, 4, 19, 30]), draw(st.sampled_from([Strategy.SOR, Strategy.SWEEP]))
+    is_whole = rng.random() < 0.2
+    return Scene(places, symbol, side, rng.randint(1, 120), cap=cap, strategy=strategy, is_whole=is_whole)
+
+
+@given(scenes_below_a_tick())
+def test_a_price_below_one_tick_is_out_of_reach_and_stops_nobody(scene):
+    request, books = scene.request(), scene.books()
+    planned = Router().plan(request, books)
+    assert verify.find_violations(planned.plan, request, books) == ()
+    assert verify_receipt(planned.receipt).failures == ()
+    ticks = {place.name: place.tick for place in scene.places}
+    assert all(item.limit_ticks >= 1 for item in planned.plan.allocations)
+    if scene.side is Side.SELL:
+        assert all(item.worst_price_units >= ticks[item.venue] for item in planned.plan.allocations)
+
+
+def test_a_bid_below_one_tick_is_beyond_the_least_price_that_the_tick_can_say():
+    places = [Place("a", bids=[(7, 50)], tick=5), Place("x", bids=[(4, 50)], tick=5)]
+    found = plan(Scene(places, side=Side.SELL, qty_units=60))
+    assert [(item.venue, item.qty_units, item.limit_ticks) for item in found.allocations] == [("a", 50, 1)]
+    assert found.excluded == (Exclusion("x", ExclusionCode.BEYOND_LIMIT, 5, 4),)
+    assert found.unallocated_code is UnallocatedCode.BEYOND_LIMIT
+
+
+def test_a_cap_below_one_tick_reaches_no_ask():
+    found = plan(Scene([Place("x", asks=[(1, 50)], tick=5)], cap=3, qty_units=60))
+    assert (found.allocations, found.excluded) == ((), (Exclusion("x", ExclusionCode.BEYOND_LIMIT, 3, 1),))
+
+
 ASKS = [(6_000_000, 100)]
 
 
