@@ -21,7 +21,8 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
 # Columns of `terms`. LIMIT is the worst price that may be sent (0: any, see pose.limit_of); CAPACITY -1 means that
-# MAX_UNITS holds it; EST is what is believed of the venue's cost in ppm of money: it ranks and is in the bound, apart from the fee.
+# MAX_UNITS holds it; EST is what is believed of the venue's cost in ppm of money: it ranks and is in the bound, apart
+# from the fee.
 FEE_PPM: Final = 0
 FIXED_NANO: Final = 1
 LOT_UNITS: Final = 2
