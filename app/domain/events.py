@@ -25,6 +25,7 @@ from app.domain.enums import (
 from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
+from app.domain.quick import quick_init
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,3 +477,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     BreakFound,
     BreakClosed,
 )
+
+# Facts are made on the order path, several for each order.
+for _made in (*EVENT_TYPES, Fact):
+    quick_init(_made)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.quick import quick_init
 from app.domain.quote_pool import QuotePool
 
 T_co = TypeVar("T_co", covariant=True)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class VenueFilter:
     """`include` empty means every enabled venue; `max_venues` 0 means no bound."""
@@ -23,6 +25,7 @@ class VenueFilter:
     max_venues: int = 0
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ParentOrder:
     """What a desk asked for, in symbol units: exactly one of `qty_units` and `notional_nano` is set.
@@ -56,6 +59,7 @@ class ParentOrder:
     quote_pool: QuotePool | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildOrder:
     """One order to one venue, in the venue's ticks and lots. `client_id` is what the venue sees, used once ever.

@@ -15,6 +15,7 @@ from app.domain.enums import ExclusionCode, Side, SolveStatus, UnallocatedCode
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import Approved, ParentOrder
+from app.domain.quick import quick_init
 from app.domain.quote_pool import Conversion
 
 
@@ -33,6 +34,7 @@ class Allocation:
     rank: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """`limit` and `value` are the numbers behind the code (ages in ns, money in nano), 0 where none apply."""
@@ -72,6 +74,7 @@ class PoolUse:
     own_levels: Mapping[str, tuple[tuple[int, int], ...]]
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """Everything a planner may look at, besides the books.
@@ -152,6 +155,7 @@ class Certificate:
     is_bound_searched: bool = False
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CostSplit:
     """Expected cost against the benchmark mid, in nano; the parts sum to `total_nano` exactly."""

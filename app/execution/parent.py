@@ -24,6 +24,7 @@ from app.domain.ids import prefixed_ulid, venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
 from app.domain.ports import Prepared, SearchJob
+from app.domain.quick import quick_init
 from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
@@ -36,6 +37,7 @@ from app.risk import gate
 from app.risk.exposure import GateView, capacity_nano, capped_price_units, price_cap_units
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Approval:
     """An approved order with its first plan, or with the problem to be searched; before any fact is written."""
@@ -47,6 +49,7 @@ class Approval:
     prepared: Prepared | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What one wave is asked to place: exactly one of quantity and notional."""

@@ -11,6 +11,7 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
+from app.domain.quick import quick_init
 from app.domain.quote_pool import Conversion
 from app.domain.units import NANO_SCALE
 from app.risk.reference import Reference
@@ -20,6 +21,7 @@ Stakes = Mapping[tuple[str, Side], int]
 _DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class AccountView:
     """`free_nano`: (venue, currency) -> balance less what live children may still take.
@@ -58,6 +60,7 @@ class PoolView:
     position_units: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class GateView:
     """One order, its market and its account at one instant: everything a check may look at.

@@ -14,6 +14,7 @@ from app.domain.errors import OrderRefused
 from app.domain.events import ChildSending
 from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
+from app.domain.quick import quick_init
 from app.domain.records import ParentRecord
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
@@ -27,6 +28,7 @@ class CheckResult:
     refusal: OrderRefused | None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Place:
     """Under which limits a child is approved, and the sequence that its ChildSending fact will have.

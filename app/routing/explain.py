@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.domain import quick
 from app.domain.enums import ContractKind, ExclusionCode, Side, TimeInForce, UnallocatedCode
 from app.domain.plan import CostSplit, Exclusion
 from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
-from app.routing import quick
 from app.routing.findings import Proof, Recosted
 from app.routing.problem import RouteProblem
 

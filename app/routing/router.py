@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from app.domain import quick
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.domain.ports import Prepared
 from app.kernels import cost
-from app.routing import carry, choose, explain, quick, receipt, search, verify
+from app.routing import carry, choose, explain, receipt, search, verify
 from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted

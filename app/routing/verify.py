@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import quick
 from app.domain.enums import ContractKind, ExclusionCode, Side, SolveStatus, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.fees import fee_nano
@@ -29,7 +30,6 @@ from app.domain.plan import (
 from app.domain.quote_pool import MAX_BASIS_PPM, may_pool, source_of, venue_of
 from app.domain.units import NANO, PPM, div_up
 from app.kernels import decide, pose, screen
-from app.routing import quick
 from app.routing.believed import NOTHING_BELIEVED, Believed
 from app.routing.costs import Totals, Walks, dual_value, prices_only, walk_plans
 from app.routing.findings import Finding, Proof, Recosted

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import orjson
 
+from app.domain import quick
 from app.domain.enums import Mode, ParentState, RefusalCode
 from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import Fact, OrderDone
@@ -69,7 +69,7 @@ class SubmitService:
         """
         if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
             await self._refuse_late(order, deadline_ts_ns)
-        reply = await self._engine.ask(Submit(replace(order, body_hash=body_hash(order)), mode))
+        reply = await self._engine.ask(Submit(quick.changed(order, body_hash=body_hash(order)), mode))
         if not isinstance(reply, Accepted):
             raise InvariantBroken(reply=type(reply).__name__, expected="Accepted")
         return reply

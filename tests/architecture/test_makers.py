@@ -23,14 +23,14 @@ def test_a_stage_type_is_made_in_one_place(made, house):
         for line, called in source.calls()
         if re.sub(r"\[.*\]$", "", called).rsplit(".", 1)[-1] == made and source.path not in MAKERS[made]
     ]
-    # routing/quick.py makes values without calling their constructor by its name.
+    # domain/quick.py makes values without calling their constructor by its name.
     found += [
         f"app/{source.path}:{node.lineno}"
         for source in house
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Call)
         and any(isinstance(argument, ast.Name) and argument.id == made for argument in node.args)
-        and re.search(r"(^|\.)(maker|values)$", ast.unparse(node.func))
+        and re.search(r"(^|\.)(maker|values|changed)$", ast.unparse(node.func))
         and source.path not in MAKERS[made]
     ]
     assert not found, f"{made}( belongs to {list(MAKERS[made])}"
