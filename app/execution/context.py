@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
-from app.domain.events import Event, Fact, TcaReported
+from app.domain.events import ChildSending, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
@@ -55,6 +55,9 @@ class Board(Protocol):
 
 
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
+
+# The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
+_STANDING: Final = frozenset({OrderAccepted, RoutePlanned, ChildSending})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class Context:
     memory: Memory
     now_ns: int
     turn: Turn
+    # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
+    standing: dict[tuple[str, str], object] = field(default_factory=dict)
     _references: dict[str, tuple[SymbolBooks, Reference]] = field(default_factory=dict)
 
     def emit(self, event: Event) -> Fact:
@@ -154,6 +159,8 @@ class Context:
         fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
         self.memory.commitments.note(ledger, self.world.universe, event)
+        if type(event) not in _STANDING:
+            self.standing.clear()
         self.turn.facts.append(fact)
         return fact
 

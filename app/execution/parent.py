@@ -29,10 +29,9 @@ from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
-from app.execution.fees import fees_of
 from app.execution.inputs import CancelChild, SearchAway, SendChild
 from app.execution.pooling import Destination, destination, pooled, with_pool
-from app.execution.stakes import gate_view, lookalike_key
+from app.execution.stakes import account_fees, gate_view, lookalike_key
 from app.risk import gate
 from app.risk.exposure import GateView, capacity_nano, capped_price_units, price_cap_units
 
@@ -149,7 +148,7 @@ def plan_request(
         notional_nano=wanted.notional_nano,
         price_cap_units=cap_units,
         instruments=view.instruments,
-        fees=fees_of(ctx, view.order.account, view.symbol.name, view.instruments),
+        fees=account_fees(ctx, view.order.account, view.symbol),
         max_book_age_ns=ctx.world.max_book_age_ns,
         capacity_nano=capacity_nano(view),
         barred=view.barred,

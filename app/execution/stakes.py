@@ -2,14 +2,79 @@
 
 from __future__ import annotations
 
-from app.domain.enums import Mode, Side
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+from app.domain.enums import KillScope, Mode, Side
+from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
+from app.domain.plan import Exclusion
 from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
 from app.risk.exposure import AccountView, GateView, Stakes
+
+
+class _Standing(NamedTuple):
+    """What stays of an account in one symbol from order to order of a turn, until another fact is written.
+
+    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `exposures`: venue, the
+    ledger's own key, quote notional of the position there at the mid. `bars`: what bars venues for an order that names
+    none, and the venues that are left.
+    """
+
+    fees: Mapping[str, FeeTier]
+    taker_fee_ppm: Mapping[str, int]
+    killed: frozenset[tuple[KillScope, str]]
+    balances: Sequence[tuple[tuple[str, str], tuple[str, str, str], int]]
+    positions: Mapping[str, int]
+    exposures: Sequence[tuple[str, tuple[str, str, str], int]]
+    bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
+
+
+def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
+    found = ctx.standing.get((account, symbol.name))
+    if found is None:
+        found = ctx.standing[(account, symbol.name)] = _look(ctx, account, symbol)
+    return cast("_Standing", found)
+
+
+def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
+    ledger, listings, kind = ctx.ledger, ctx.world.universe.listings(symbol.name), symbol.fungible
+    fees = fees_of(ctx, account, symbol.name, listings)
+    places = [(venue, (account, venue, symbol.name)) for venue in listings]
+    positions = {venue: ledger.positions.get(place, 0) for venue, place in places}
+    pockets = [
+        ((venue, currency), (account, venue, currency))
+        for venue in listings
+        for currency in dict.fromkeys((kind.base, kind.quote, kind.settle))
+    ]
+    mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
+    return _Standing(
+        fees=fees,
+        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
+        killed=frozenset(ledger.kills),
+        balances=[(key, place, ledger.balances.get(place, 0)) for key, place in pockets],
+        positions=positions,
+        exposures=[(venue, place, symbol.notional_nano(mid_units, abs(positions[venue]))) for venue, place in places],
+        bars={},
+    )
+
+
+def _barred(
+    ctx: Context, order: ParentOrder, mode: Mode, parent: ParentRecord | None, standing: _Standing
+) -> tuple[Mapping[str, Exclusion], tuple[str, ...]]:
+    """What bars venues for the order, and the venues that nothing bars; looked up once where no venue is named."""
+    is_plain = parent is None and not (order.venues.include or order.venues.exclude)
+    found = standing.bars.get(mode) if is_plain else None
+    if found is None:
+        barred = ctx.barred(order, mode, parent)
+        found = barred, tuple(v for v in ctx.world.universe.listings(order.symbol) if v not in barred)
+        if is_plain:
+            standing.bars[mode] = found
+    return found
 
 
 def gate_view(
@@ -18,39 +83,38 @@ def gate_view(
     """Everything a check may look at for `order` at this turn; `parent` is given for its later waves."""
     universe = ctx.world.universe
     symbol = universe.symbols[order.symbol]
-    listings = universe.listings(order.symbol)
-    barred = ctx.barred(order, mode, parent)
-    fees = fees_of(ctx, order.account, order.symbol, listings)
+    standing = _standing(ctx, order.account, symbol)
+    barred, eligible = _barred(ctx, order, mode, parent, standing)
     return GateView(
         order=order,
         mode=mode,
         now_ns=ctx.now_ns,
         symbol=symbol,
-        instruments=listings,
-        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
+        instruments=universe.listings(order.symbol),
+        taker_fee_ppm=standing.taker_fee_ppm,
         barred=barred,
         reference=ctx.market(order.symbol)[1],
         account=account_view(ctx, order.account, symbol),
         wait_ns=wait_ns,
         lookalike_id=_lookalike(ctx, order) if parent is None else "",
-        eligible=tuple(venue for venue in listings if venue not in barred),
+        eligible=eligible,
         child_cap_nano=ctx.world.child_cap_nano,
     )
 
 
+def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
+    """What `fees_of` gives for every venue that lists `symbol`."""
+    return _standing(ctx, account, symbol).fees
+
+
 def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
     """The account as the gate sees it in `symbol`."""
-    ledger = ctx.ledger
-    committed = ctx.committed()
-    positions = {
-        venue: ledger.positions.get((account, venue, symbol.name), 0)
-        for venue in ctx.world.universe.listings(symbol.name)
-    }
+    ledger, committed, standing = ctx.ledger, ctx.committed(), _standing(ctx, account, symbol)
     return AccountView(
         limits=ledger.limits.get(account),
-        killed=frozenset(ledger.kills),
+        killed=standing.killed,
         free_nano=free_nano(ctx, account, symbol),
-        position_units=positions,
+        position_units=standing.positions,
         open_buy_units=committed.open_units.get((account, symbol.name, Side.BUY), 0),
         open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0),
         n_open_orders=len(ledger.open_by_account.get(account, ())),
@@ -61,31 +125,15 @@ def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
 
 def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str], int]:
     """(venue, currency) of `symbol`'s listings -> balance less what the account's live children may still take."""
-    kind, balances, reserved = symbol.fungible, ctx.ledger.balances, ctx.committed().reserved_nano
-    currencies = dict.fromkeys((kind.base, kind.quote, kind.settle))
-    return {
-        (venue, currency): balances.get((account, venue, currency), 0) - reserved.get((account, venue, currency), 0)
-        for venue in ctx.world.universe.listings(symbol.name)
-        for currency in currencies
-    }
+    reserved = ctx.committed().reserved_nano
+    rows = _standing(ctx, account, symbol).balances
+    return {pocket: balance - reserved.get(place, 0) for pocket, place, balance in rows}
 
 
-def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
-    """(venue, side) -> the worst case there on that side, in quote nano: see docs/venue-credit.md.
-
-    The account's position in `symbol`, at the mid and counted against the other side, and all that is in flight on
-    this side. Below zero: even if all of it trades, the position stays on the other side.
-    """
-    mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
-    flying, positions = ctx.committed().flying_nano, ctx.ledger.positions
-    stakes = {}
-    for venue in ctx.world.universe.listings(symbol.name):
-        held_units = positions.get((account, venue, symbol.name), 0)
-        held_nano = symbol.notional_nano(mid_units, abs(held_units))
-        for side in Side:
-            signed_nano = held_nano if held_units * side.sign > 0 else -held_nano
-            stakes[venue, side] = signed_nano + flying.get((account, venue, symbol.name, side), 0)
-    return stakes
+def venue_exposure_nano(ctx: Context, account: str, symbol: Symbol) -> dict[str, int]:
+    """Venue -> quote notional of the account's position in `symbol` there, at the mid, and of what is in flight."""
+    flying = ctx.committed().flying_nano
+    return {venue: nano + flying.get(place, 0) for venue, place, nano in _standing(ctx, account, symbol).exposures}
 
 
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:

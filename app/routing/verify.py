@@ -145,36 +145,44 @@ def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
     wanted = request.approved.value.venues
-    told = (request.max_book_age_ns, request.capacity_nano, request.barred, request.estimates)
+    told = (request.max_book_age_ns, request.barred, request.estimates)
     # Compared by value with copies of our own, for whoever made these mappings may change them.
     key = (books.venues, request.approved.value.side, wanted.include, wanted.exclude, request.max_estimate_ppm, *told)
-    if workspace.asked is not None and workspace.asked_of == key:
-        return workspace.asked
-    venues = listings.venues
-    rows = workspace.rows_of(books.venues, venues)
-    ages, capacity = request.max_book_age_ns, request.capacity_nano
-    max_age_ns = [ages.get(venue, 0) for venue in venues]
-    capacity_nano = [capacity.get(venue, 0) for venue in venues]
+    asked, capacity = workspace.asked, request.capacity_nano
+    capacity_nano = [capacity.get(venue, 0) for venue in listings.venues]
     if min(capacity_nano, default=0) < 0:
         capacity_nano = [max(nano, 0) for nano in capacity_nano]
+    if asked is not None and workspace.asked_of == key:
+        if asked.capacity_nano == capacity_nano:
+            return asked
+        asked = asked._replace(capacity_nano=capacity_nano)
+    else:
+        rows, ages = workspace.rows_of(books.venues, listings.venues), request.max_book_age_ns
+        max_age_ns = [ages.get(venue, 0) for venue in listings.venues]
+        workspace.tell(pose.ROW, rows)
+        workspace.tell(pose.MAX_AGE_NS, max_age_ns)
+        workspace.tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
+        workspace.tell(pose.IS_WANTED, _are_wanted(request, listings.venues))
+        workspace.asked_of = (*key[: -len(told)], *map(dict, told))
+        asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
+    workspace.asked = None  # until all of it is told
+    _tell_capacity(request, listings, workspace, capacity_nano)
+    workspace.asked = asked
+    return asked
+
+
+def _tell_capacity(request: PlanRequest, listings: Listings, workspace: Workspace, capacity_nano: list[int]) -> None:
+    """Writes what each listing may take: as the kernels count it, and as a receipt tells it."""
     taken, are_units = capacities(request, listings.fees, capacity_nano)
     high: list[int] | int = 0
     low = capacity_nano
     if max(capacity_nano, default=0) >> CAPACITY_BITS:
         high = [min(nano >> CAPACITY_BITS, NARROW) for nano in capacity_nano]
         low = [nano & (1 << CAPACITY_BITS) - 1 for nano in capacity_nano]
-    tell = workspace.tell
-    tell(pose.ROW, rows)
-    tell(pose.MAX_AGE_NS, max_age_ns)
-    tell(pose.CAPACITY, taken)
-    tell(pose.CAPACITY_HIGH, high)
-    tell(pose.CAPACITY_LOW, low)
-    tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
-    tell(pose.IS_WANTED, _are_wanted(request, venues))
+    workspace.tell(pose.CAPACITY, taken)
+    workspace.tell(pose.CAPACITY_HIGH, high)
+    workspace.tell(pose.CAPACITY_LOW, low)
     workspace.wish[pose.CAPACITY_IS_UNITS] = are_units
-    workspace.asked_of = (*key[: -len(told)], *map(dict, told))
-    workspace.asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
-    return workspace.asked
 
 
 def _are_wanted(request: PlanRequest, venues: Sequence[str]) -> list[int] | int:

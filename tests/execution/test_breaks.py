@@ -237,6 +237,7 @@ def test_a_venue_that_tells_the_truth_late_never_makes_a_break(steps: list[tuple
             assert look(desk, statement(desk, truth)) == []
         else:
             side = Side.BUY if what == "buy" else Side.SELL
+            desk.refresh()  # many looks take longer than a book may age
             reply, children = desk.submit(only_at(VENUE, qty_units=100 * (1 + lots), side=side))
             assert isinstance(reply, inp.Accepted)
             for child in children:
