@@ -30,6 +30,10 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     max_venues = 1 if is_whole else order.venues.max_venues
     # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
     is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
+    if not is_bound and min(room) > 0 and max(least) <= wanted_units:  # as ever on a sound market
+        dear = ExclusionCode.DEARER
+        left_out = [v for v, quantity in enumerate(units) if not quantity]
+        return quick.values(Exclusion, [(problem.venues[v], dear, limit_nano, int(abs(own_nano[v]))) for v in left_out])
     rows: list[tuple[object, ...]] = []
     max_code, dearer, add = ExclusionCode.MAX_VENUES, ExclusionCode.DEARER, rows.append
     for v, venue in enumerate(problem.venues):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from struct import Struct
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -154,6 +155,7 @@ class Workspace:
         self.asked_of: tuple[object, ...] = ()
         self._ruled: tuple[Side, bool] | None = None
         self._told: dict[int, list[int] | int] = {}
+        self._row, self._rows_bytes = Struct(f"{n}q"), self.table.reshape(-1).data.cast("B")
         self._book_venues: tuple[str, ...] | None = None
         self._rows: list[int] = []
         self._contestants: dict[tuple[int, int], Contestants] = {}
@@ -176,8 +178,13 @@ class Workspace:
 
     def tell(self, row: int, values: list[int] | int) -> None:
         """Writes a row of `table`, unless it holds these values already: most of a request is that of the last one."""
-        if self._told.get(row) != values:
-            self.table[row] = self._told[row] = values
+        if self._told.get(row) == values:
+            return
+        if isinstance(values, int):
+            self.table[row] = values
+        else:
+            self._row.pack_into(self._rows_bytes, row * self._row.size, *values)  # a few words: sooner than by NumPy
+        self._told[row] = values
 
     def rule_for(self, side: Side, *, is_at_limit: bool) -> None:
         """Writes the rule of money for one side, unless it is the last one."""

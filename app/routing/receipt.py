@@ -18,6 +18,7 @@ from app.domain.enums import TimeInForce, UnallocatedCode
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
 from app.kernels import pack as receipts
+from app.kernels.decide import MOST_PLANS
 from app.routing.costs import Walks, prices_only
 from app.routing.findings import Finding, Recosted
 from app.routing.problem import RouteProblem
@@ -114,7 +115,11 @@ def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
     # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
     horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
     units = outcome.plan.units if outcome.plan is not None else np.zeros(n, dtype=np.int64)
-    rival_units = np.concatenate([rival.units for rival in rivals] or [units[:0]]).reshape(len(rivals), n)
+    held = space.contestants(len(rivals), n) if len(rivals) <= MOST_PLANS else None
+    if held is not None and outcome.walks is held.walk:
+        rival_units = held.units  # the contest's own, row by row
+    else:
+        rival_units = np.concatenate([rival.units for rival in rivals] or [units[:0]]).reshape(len(rivals), n)
     size = (n * (receipts.N_FACTS + len(rivals) + 2) + 2 * problem.price_units.size) * 8 + receipts.N_FACTS + 64
     out = np.empty(size, dtype=np.uint8)
     n_bytes = receipts.pack_receipt(

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from app.domain import quick
+from app.domain.enums import Side
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.domain.ports import Prepared
@@ -46,7 +47,8 @@ class Router:
         """`solvers`: all of them as shipped; one alone where a market replay measures that rival."""
         self._panel = Panel(solvers, searches)
         self._listings: dict[str, Listings] = {}
-        self._workspaces: dict[str, Workspace] = {}
+        # Buyers and sellers ask different things of the same listings: each finds what its side asked last.
+        self._workspaces: dict[tuple[str, Side], Workspace] = {}
 
     def plan(self, request: PlanRequest, books: SymbolBooks) -> Planned:
         """The plan of what `request` still asks for on these books, certified, with its receipt.
@@ -112,12 +114,11 @@ class Router:
 
     def _lay(self, request: PlanRequest, books: SymbolBooks) -> Laid:
         """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
-        name = request.symbol.name
-        listings = self._known(request, books)
+        key, listings = (request.symbol.name, request.approved.value.side), self._known(request, books)
         n_levels = len(listings.venues) * books.price_units.shape[2]
-        workspace = self._workspaces.get(name) if request.pool is None else Workspace(listings, n_levels)
+        workspace = self._workspaces.get(key) if request.pool is None else Workspace(listings, n_levels)
         if workspace is None or not workspace.fits(listings, n_levels):
-            workspace = self._workspaces[name] = Workspace(listings, n_levels)
+            workspace = self._workspaces[key] = Workspace(listings, n_levels)
         asked = verify.ask(request, books, listings, workspace)
         return lay_problem(request, books, asked, workspace, choose.step_of(request, self._panel))
 

@@ -155,7 +155,7 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
     if asked is not None and workspace.asked_of == key:
         if asked.capacity_nano == capacity_nano:
             return asked
-        asked = asked._replace(capacity_nano=capacity_nano)
+        asked = Asked(listings, asked.table, asked.wish, asked.rows, asked.max_age_ns, capacity_nano)
     else:
         rows, ages = workspace.rows_of(books.venues, listings.venues), request.max_book_age_ns
         max_age_ns = [ages.get(venue, 0) for venue in listings.venues]
