@@ -25,11 +25,12 @@ from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
+from app.execution.closing import judge
 from app.execution.context import Context
 from app.execution.fees import audit
 from app.execution.inputs import CancelChild, QueryChild
 from app.execution.machine import ChildStep, may_child
-from app.execution.parent import advance, judge
+from app.execution.parent import advance
 from app.risk.exposure import qty_nano
 
 ENGINE_ACTOR: Final = "engine"  # of the kill switches that no person has set
