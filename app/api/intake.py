@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from app.api.errors import FieldError, decimal_error
+from app.api.schedule_intake import contradictions, schedule_of
 from app.api.schemas.order import OrderBody
 from app.api.validate import invalid
 from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
@@ -35,9 +36,10 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     decision_price_units = scales.positive("/decision_price", body.decision_price, _Step(symbol.price_scale, quote))
     venues = _venues(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
+    schedule = schedule_of(body, symbol, scales.at)
     if scales.errors:
         raise invalid(scales.errors)
-    is_resting = body.type is OrderType.LIMIT and body.time_in_force in _RESTING
+    is_resting = schedule is None and body.type is OrderType.LIMIT and body.time_in_force in _RESTING
     return ParentOrder(
         account=account,
         client_order_id=body.client_order_id or f"auto-{secrets.token_hex(12)}",
@@ -60,12 +62,13 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
         body_hash="",
         tags=tuple(sorted(body.tags.items())),
         quote_pool=quote_pool,
+        schedule=schedule,
     )
 
 
 def _contradictions(body: OrderBody) -> list[FieldError]:
     """Members that cannot stand together."""
-    errors: list[FieldError] = []
+    errors = contradictions(body)
 
     def add(pointer: str, code: str, hint: str) -> None:
         errors.append(FieldError(pointer, code, hint=hint))
@@ -117,6 +120,10 @@ class _Scales:
             self.errors.append(FieldError(pointer, "zero", limit="0", actual="0", unit=step.unit, hint=hint))
             return None
         return self.exact(pointer, value, step)
+
+    def at(self, pointer: str, value: Decimal | None, scale: int, unit: str) -> int | None:
+        """As `positive`, with the scale and unit named."""
+        return self.positive(pointer, value, _Step(scale, unit))
 
     def exact(self, pointer: str, value: Decimal | None, step: _Step) -> int | None:
         if value is None:

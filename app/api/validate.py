@@ -41,6 +41,7 @@ _HINTS: Final[dict[str, str]] = {
     "wrong_type": "{message}.",
 }
 _DECIMAL_CODES: Final = frozenset({"decimal_string_required", "digits", "decimal_form"})
+_TAGGED: Final = "strategy_params"  # the one union of shapes, told apart by a tag that pydantic puts into locations
 _FIELD_CODES: Final = {
     "/qty": RefusalCode.INVALID_QUANTITY.value,
     "/notional": RefusalCode.INVALID_QUANTITY.value,
@@ -84,7 +85,7 @@ def invalid(errors: Iterable[FieldError]) -> InvalidRequest:
 
 
 def _field_error(detail: ErrorDetails, prefix: str, fields: Mapping[str, Any]) -> FieldError:
-    location = [echo(part) for part in detail["loc"] if part != "[key]"]
+    location = [echo(part) for part in _without_tag(detail["loc"]) if part != "[key]"]
     pointer = prefix + "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in location)
     context = detail.get("ctx", {})
     kind = detail["type"]
@@ -103,6 +104,13 @@ def _field_error(detail: ErrorDetails, prefix: str, fields: Mapping[str, Any]) -
         near = get_close_matches(location[0], list(fields), n=1)
         hint += f" Did you mean {near[0]}?" if near else ""
     return FieldError(pointer, code, limit, _actual(detail["input"]) if code != "missing" else "", hint=hint)
+
+
+def _without_tag(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Which of a union's shapes was looked at is no member of what was sent."""
+    if len(location) > 1 and location[0] == _TAGGED:
+        return location[:1] + location[2:]
+    return location
 
 
 def _actual(value: object) -> str:

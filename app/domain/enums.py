@@ -35,6 +35,18 @@ class TimeInForce(StrEnum):
 class Strategy(StrEnum):
     SOR = "sor"
     SWEEP = "sweep"
+    TWAP = "twap"
+    VWAP = "vwap"
+    POV = "pov"
+    SHORTFALL = "is"
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether its children are given out in time."""
+        return self not in _AT_ONCE
+
+
+_AT_ONCE: Final = frozenset({Strategy.SOR, Strategy.SWEEP})
 
 
 @unique
@@ -109,6 +121,9 @@ class ExecType(StrEnum):
     PENDING_CANCEL = "pending_cancel"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    REPLACED = "replaced"
+    SUSPENDED = "suspended"
+    RESTATED = "restated"
     ORDER_STATUS = "order_status"
 
 

@@ -5,6 +5,8 @@ needs is in its fact. Every fact may concern one account (`account` field) or no
 Encoding: store/codec.py, canonical JSON in declared field order, with `KIND` and `V` on the envelope.
 """
 
+# ruff: noqa: PLC0414 - facts that live in other files are told here too: one name for all of them
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -22,20 +24,28 @@ from app.domain.enums import (
     RefusalCode,
     Scope,
 )
+from app.domain.event import Event as Event
 from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
-from app.domain.quick import quick_init
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Base of all facts. `account` is empty for shard-wide facts."""
-
-    KIND: ClassVar[str] = ""
-    V: ClassVar[int] = 1
-
-    account: str
+from app.domain.schedule_facts import (
+    OrderAmended as OrderAmended,
+)
+from app.domain.schedule_facts import (
+    ScheduleBegun as ScheduleBegun,
+)
+from app.domain.schedule_facts import (
+    ScheduleGivenBack as ScheduleGivenBack,
+)
+from app.domain.schedule_facts import (
+    SchedulePaused as SchedulePaused,
+)
+from app.domain.schedule_facts import (
+    ScheduleResumed as ScheduleResumed,
+)
+from app.domain.schedule_facts import (
+    SliceReleased as SliceReleased,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,7 @@ class OrderAccepted(Event):
     """
 
     KIND: ClassVar[str] = "order_accepted"
-    V: ClassVar[int] = 2
+    V: ClassVar[int] = 3
     order_id: str
     order: ParentOrder
     mode: Mode
@@ -476,6 +486,12 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     FeeDeviated,
     BreakFound,
     BreakClosed,
+    ScheduleBegun,
+    SliceReleased,
+    ScheduleGivenBack,
+    SchedulePaused,
+    ScheduleResumed,
+    OrderAmended,
 )
 
 # Facts are made on the order path, several for each order.

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.quick import quick_init
 from app.domain.quote_pool import QuotePool
+from app.domain.scheduled import Schedule
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -33,7 +34,7 @@ class ParentOrder:
     `limit_price_units` binds every child's raw execution price. `max_slippage_ppm` is against the arrival mid and
     becomes a price cap at acceptance. `decision_ts_ns` is the client's own decision time, 0 if not given.
     `decision_price_units` likewise. `expire_ts_ns` belongs to gtd, 0 otherwise. `quote_pool`: which other quote
-    currencies it may be filled in; None: only the symbol's own.
+    currencies it may be filled in; None: only the symbol's own. `schedule`: how a scheduled strategy works it in time.
     """
 
     account: str
@@ -57,6 +58,7 @@ class ParentOrder:
     body_hash: str
     tags: tuple[tuple[str, str], ...] = field(default=())
     quote_pool: QuotePool | None = None
+    schedule: Schedule | None = None
 
 
 @quick_init

@@ -13,6 +13,7 @@ from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentSt
 from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.orders import ChildOrder
 from app.domain.quote_pool import Conversion
+from app.domain.scheduled import ScheduleState
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class ChildRecord:
 
 @dataclass(slots=True)
 class ParentRecord:
+    """`accepted`: the order as it is now; `first`, where it was amended: as it was accepted, for its answer."""
+
     accepted: OrderAccepted
     mode: Mode
     state: ParentState
@@ -75,6 +78,13 @@ class ParentRecord:
     fills: list[FillRecord] = field(default_factory=list)
     routes: list[tuple[int, RoutePlanned]] = field(default_factory=list)  # (seq, fact)
     tca: TcaReported | None = None
+    schedule: ScheduleState | None = None
+    first: OrderAccepted | None = None
+
+    @property
+    def acknowledged(self) -> OrderAccepted:
+        """What the acknowledgement is a pure function of, whatever was amended since."""
+        return self.first or self.accepted
 
     @property
     def order_id(self) -> str:

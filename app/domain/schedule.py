@@ -155,7 +155,7 @@ class PovParameters:
 
     def __post_init__(self) -> None:
         most = PPM if self.base is VolumeBase.OF_OTHERS else PPM - 1
-        _require(0 < self.rate_ppm <= most, "participation", "a rate is above 0 and below 1")
+        _require(0 < self.rate_ppm <= most, "rate", "a rate is above 0 and below 1")
         cap_ppm = self.terms.cap_ppm
         numerator, denominator = self.of_others
         _require(

@@ -14,6 +14,7 @@ def finish(ctx: Context, parent: ParentRecord, reason: DoneReason, detail: str) 
     ctx.memory.next_replan_ns.pop(parent.order_id, None)
     await_no_more(ctx, parent)
     ctx.memory.searching.pop(parent.order_id, None)
+    ctx.memory.volume_base_units.pop(parent.order_id, None)
     judge(ctx, parent)
 
 

@@ -23,7 +23,7 @@ from app.risk.exposure import qty_nano
 
 K = TypeVar("K", bound=Hashable)
 
-_OF_PARENTS: Final = frozenset({ev.OrderAccepted, ev.ChildFilled, ev.OrderDone})
+_OF_PARENTS: Final = frozenset({ev.OrderAccepted, ev.ChildFilled, ev.OrderAmended, ev.OrderDone})
 _OF_CHILDREN: Final = frozenset({ev.ChildFilled, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved})
 
 

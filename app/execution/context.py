@@ -54,6 +54,18 @@ class Board(Protocol):
     def read(self, symbol: str) -> SymbolBooks: ...
 
 
+class Volumes(Protocol):
+    """What the world trades, ourselves left out."""
+
+    def others_units(self, symbol: str) -> int | None:
+        """Symbol units that others have traded since the process began; never falls. None: nobody tells it."""
+        ...
+
+    def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
+        """Volume expected in equal bins from `start_ns` to `end_ns`, at any scale, as far as it was learned."""
+        ...
+
+
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
@@ -98,6 +110,7 @@ class World:
     beliefs: Believer | None = None
     away: AwayPlanner | None = None
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
+    volumes: Volumes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,8 @@ class Memory:
     lookalikes: dict[tuple[object, ...], tuple[int, str]] = field(default_factory=dict)
     searching: dict[str, Searching] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
+    # order id -> what to add to the world's count of others' volume, so that it goes on where the order's facts are
+    volume_base_units: dict[str, int] = field(default_factory=dict)
     # (account, venue) -> currency or symbol -> nano, as the ledger was when the venue was asked for its statement
     asked: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     # differences that one statement showed: the next one decides

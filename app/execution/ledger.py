@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.domain import events as ev
@@ -20,6 +20,7 @@ from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 
 REFUSALS_KEPT: Final = 1_000
+_Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed
 BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
 
@@ -289,6 +290,27 @@ def _overfill(ledger: Ledger, fact: Fact, event: ev.OverfillRecorded) -> None:
     ledger.n_overfills += 1
 
 
+def _schedule_begun(ledger: Ledger, fact: Fact, event: ev.ScheduleBegun) -> None:
+    _touched(ledger, fact, event.order_id).schedule = event.state
+
+
+def _schedule_moved(ledger: Ledger, fact: Fact, event: _Moved) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    if parent.schedule is None:
+        raise InvariantBroken(order_id=event.order_id, kind=event.KIND, reason="no schedule")
+    parent.schedule = replace(parent.schedule, progress=event.progress)
+
+
+def _order_amended(ledger: Ledger, fact: Fact, event: ev.OrderAmended) -> None:
+    """The order is as it is from now on; its acceptance is kept for its acknowledgement."""
+    parent = _touched(ledger, fact, event.order_id)
+    parent.first = parent.acknowledged
+    changes = {"qty_units": event.qty_units, "limit_price_units": event.limit_price_units, "schedule": event.schedule}
+    order = replace(parent.accepted.order, **changes)  # type: ignore[arg-type]
+    parent.accepted = replace(parent.accepted, order=order, price_cap_units=event.price_cap_units)
+    parent.schedule = event.state
+
+
 def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
     parent = _touched(ledger, fact, event.order_id)
     parent.state = next_parent(parent.state, ParentState.DONE)
@@ -364,4 +386,10 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.FeeDeviated: _fee_deviated,
     ev.BreakFound: _break_found,
     ev.BreakClosed: _break_closed,
+    ev.ScheduleBegun: _schedule_begun,
+    ev.SliceReleased: _schedule_moved,
+    ev.ScheduleGivenBack: _schedule_moved,
+    ev.SchedulePaused: _schedule_moved,
+    ev.ScheduleResumed: _schedule_moved,
+    ev.OrderAmended: _order_amended,
 }

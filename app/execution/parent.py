@@ -30,6 +30,7 @@ from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
+from app.execution.scheduled import ScheduledApproval, begin, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
 from app.risk import gate
@@ -88,7 +89,7 @@ def approve_and_plan(ctx: Context, order: ParentOrder, view: GateView) -> Approv
     return Approval(request.approved, planned, request.order_id, cap_units)
 
 
-def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> OrderAccepted:
+def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | ScheduledApproval) -> OrderAccepted:
     """Writes acceptance, plan and first intents: one turn, one commit."""
     reference = ctx.market(order.symbol)[1]
     accepted = OrderAccepted(
@@ -109,6 +110,9 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval) -> 
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
     parent = ctx.ledger.parents[approval.order_id]
+    if isinstance(approval, ScheduledApproval):
+        begin(ctx, parent, approval.state)
+        return accepted
     if approval.planned is None:
         _send_away(ctx, parent, approval.prepared)
         return accepted
@@ -135,6 +139,9 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
             finish(ctx, parent, *ending)
         return
     if ctx.memory.next_replan_ns.get(parent.order_id, 0) > ctx.now_ns and parent.n_waves:
+        return
+    if parent.schedule is not None:
+        work(ctx, parent, has_live=bool(live))
         return
     if _is_searched(ctx, parent):
         return
@@ -197,7 +204,7 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return DoneReason.EXPIRED, "expire_at"
     if parent.n_waves and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
         return _exhausted(parent, "one_wave")
-    if is_held(order):
+    if is_held(order) or parent.schedule is not None:
         return None
     if parent.n_waves >= timing.max_waves:
         return _exhausted(parent, "max_waves")

@@ -76,6 +76,15 @@ def give_back(progress: Progress, unfilled_lots: int) -> Progress:
     return replace(progress, released_lots=progress.released_lots - unfilled_lots)
 
 
+def settle(progress: Progress, taken_lots: int) -> Progress:
+    """What is out is what children have filled or may still fill, whichever way that differs from what was thought:
+    an ended child gives back, a late fill takes again. Never more than the whole.
+    """
+    if taken_lots < 0:
+        raise InvariantBroken(reason="settle", taken_lots=taken_lots)
+    return replace(progress, released_lots=min(taken_lots, progress.total_lots))
+
+
 def pause(progress: Progress) -> Progress:
     """Nothing is released until it is resumed; what is out stays out."""
     return replace(progress, is_paused=True)

@@ -26,9 +26,10 @@ from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
-from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
+from app.execution.parent import Approval, accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.reconcile import flush_refusals, on_start, on_tick
+from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.stakes import gate_view
 from app.risk import gate
 from app.risk.exposure import GateView
@@ -129,11 +130,15 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
     if known is not None:
         return _replay(ctx, order, *known)
     view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account)), None)
+    approval: Approval | ScheduledApproval
     try:
-        approval = approve_or_prepare(ctx, order, view)
+        is_scheduled = order.schedule is not None
+        approval = approve_scheduled(ctx, order, view) if is_scheduled else approve_or_prepare(ctx, order, view)
     except OrderRefused as refusal:
         _record_refusal(ctx, order, view, refusal)
         return Failed(refusal)
+    except BadRequest as error:
+        return Failed(error)
     fact = accept(ctx, order, item.mode, approval)
     return Accepted(fact, ctx.ledger.parents[fact.order_id].accepted_account_seq, is_replay=False)
 
@@ -143,7 +148,7 @@ def _replay(ctx: Context, order: ParentOrder, order_id: str, body_hash: str) -> 
         detail = f"client_order_id {order.client_order_id} already names {order_id} with another body."
         return Failed(BadRequest("client_order_id_conflict", detail, pointer="/client_order_id", hint="Use a new id."))
     parent = ctx.ledger.parents[order_id]
-    return Accepted(parent.accepted, parent.accepted_account_seq, is_replay=True)
+    return Accepted(parent.acknowledged, parent.accepted_account_seq, is_replay=True)
 
 
 def _take_token(ctx: Context, account: str) -> int:

@@ -1,4 +1,4 @@
-"""One row per accepted order, as it stands at `last_seq`; `accepted` is the fact that its life began with."""
+"""One row per accepted order, as it stands at `last_seq`; `accepted` is the fact that its life began with, amended."""
 
 from __future__ import annotations
 
@@ -48,6 +48,9 @@ parent_orders: Final = Table(
     units_column("last_account_seq"),
     units_column("version"),
     json_column("accepted"),
+    # Where a schedule stands, and the acceptance as it was where the order has been amended; JSON's null where not.
+    json_column("schedule"),
+    json_column("first_accepted"),
     # One order per client id, for ever.
     Index("uq_parent_orders_account_client_order_id", "account", "client_order_id", unique=True),
     Index("ix_parent_orders_account_order_id", "account", "order_id"),

@@ -177,6 +177,9 @@ _EXEC: Final[dict[type[Event], ExecType]] = {
     ev.OrderAccepted: ExecType.NEW,
     ev.RoutePlanned: ExecType.ROUTED,
     ev.CancelRequested: ExecType.PENDING_CANCEL,
+    ev.OrderAmended: ExecType.REPLACED,
+    ev.SchedulePaused: ExecType.SUSPENDED,
+    ev.ScheduleResumed: ExecType.RESTATED,
 }
 # The last fill was the trade; that the order is done because of it is a change of status.
 _DONE_EXEC: Final = {

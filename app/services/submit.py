@@ -51,6 +51,8 @@ def body_hash(order: ParentOrder) -> str:
     if order.quote_pool is not None:  # an order without one keeps the hash that it always had
         pool = order.quote_pool
         asked.append([sorted(pool.currencies), pool.max_basis_ppm, pool.carrier])
+    if order.schedule is not None:
+        asked.append(["schedule", order.schedule])
     return hashlib.sha256(orjson.dumps(asked)).hexdigest()
 
 

@@ -26,7 +26,8 @@ _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
-    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None),
+    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
+    (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

@@ -23,9 +23,12 @@ from app.domain.events import (
 from app.domain.orders import ChildOrder
 from app.domain.plan import RoutePlan
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
+from app.domain.scheduled import ScheduleState
 from app.store.upserts import Row
 
 _accepted_of: Final = msgspec.json.Decoder(OrderAccepted).decode
+_schedule_of: Final = msgspec.json.Decoder(ScheduleState | None).decode
+_first_of: Final = msgspec.json.Decoder(OrderAccepted | None).decode
 _plan_of: Final = msgspec.json.Decoder(RoutePlan).decode
 _moves_of: Final = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 _fees_of: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -77,6 +80,8 @@ def parent_row(parent: ParentRecord) -> Row:
         parent.last_account_seq,
         parent.version,
         json_text(accepted),
+        json_text(parent.schedule),
+        json_text(parent.first),
     )
 
 
@@ -101,6 +106,8 @@ def parent_record(row: Fields) -> ParentRecord:
         last_seq=row["last_seq"],
         last_account_seq=row["last_account_seq"],
         version=row["version"],
+        schedule=_schedule_of(row["schedule"]),
+        first=_first_of(row["first_accepted"]),
     )
 
 

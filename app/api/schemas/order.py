@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from app.api.schemas.base import IN_BODY, IN_QUERY, Answer, Body, Bool, Dec, Page, SignedDec, Text, Time
 from app.api.schemas.problem import Problem
 from app.api.schemas.route import Route
+from app.api.schemas.schedule import ScheduleAnswer, StrategyParams
 from app.domain.enums import (
     DoneReason,
     ExecType,
@@ -98,6 +99,7 @@ class OrderBody(Body):
         default=None, description="`held` waits inside the engine: the default of gtc and gtd limit orders."
     )
     strategy: Strategy = Strategy.SOR
+    strategy_params: StrategyParams | None = Field(default=None, description="With twap, vwap, pov and is only.")
     venues: VenueChoice | None = None
     max_slippage_bps: Dec | None = Field(default=None, description="Against the arrival mid, in 0.01 steps.")
     require_full_fill: Bool = False
@@ -110,6 +112,15 @@ class OrderBody(Body):
     wait_ms: Annotated[int, Field(ge=0, le=10_000), IN_BODY] = Field(
         default=0, description="With `result` and `full`: how long to wait for the end. The order lives on."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def tell_params_apart(cls, members: Any) -> Any:
+        """The order's own `strategy` says which shape `strategy_params` has; there it may be left out."""
+        params = members.get("strategy_params") if isinstance(members, dict) else None
+        if not isinstance(params, dict) or "strategy" in params:
+            return members
+        return members | {"strategy_params": params | {"strategy": members.get("strategy")}}
 
 
 class OrderVenues(Answer):
@@ -169,6 +180,7 @@ class Order(Answer):
     max_slippage_bps: Dec | None
     require_full_fill: bool
     quote_pool: OrderPool | None = Field(default=None, description="Only where the order has one.")
+    schedule: ScheduleAnswer | None = Field(default=None, description="Only where the order is worked in time.")
     decision_at: Time | None
     decision_price: Dec | None
     tags: dict[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.api.wire.schedule import schedule_json
 from app.api.wire.text import average_price, bps_of_ppm, mid_or_none, money, price_or_none, time_or_none, time_text
 from app.domain.enums import DoneReason, ExecType, OrderStatus, ParentState
 from app.domain.events import OrderAccepted
@@ -20,25 +21,29 @@ def ack_json(fact: OrderAccepted, account_seq: int, symbol: Symbol) -> Json:
     """The acknowledgement: a pure function of the fact, so a repeated request gets the same bytes for ever."""
     order = fact.order
     at = time_text(fact.approved_ts_ns)
-    return _asked(fact, symbol) | {
-        "status": OrderStatus.NEW.value,
-        "done_reason": None,
-        "reject": None,
-        "cum_qty": "0",
-        "leaves_qty": None if order.qty_units is None else decimal_text(order.qty_units, symbol.qty_scale),
-        "cum_notional": "0",
-        "leaves_notional": None if order.notional_nano is None else money(order.notional_nano),
-        "avg_price": None,
-        "fees": [],
-        "price_cap": price_or_none(fact.price_cap_units, symbol.price_scale),
-        "arrival": _arrival(fact, symbol),
-        "route_id": None,
-        "version": 1,
-        "created_at": at,
-        "updated_at": at,
-        "last_seq": account_seq,
-        "durability": DURABILITY,
-    }
+    return (
+        _asked(fact, symbol)
+        | schedule_json(order.schedule, None, symbol)
+        | {
+            "status": OrderStatus.NEW.value,
+            "done_reason": None,
+            "reject": None,
+            "cum_qty": "0",
+            "leaves_qty": None if order.qty_units is None else decimal_text(order.qty_units, symbol.qty_scale),
+            "cum_notional": "0",
+            "leaves_notional": None if order.notional_nano is None else money(order.notional_nano),
+            "avg_price": None,
+            "fees": [],
+            "price_cap": price_or_none(fact.price_cap_units, symbol.price_scale),
+            "arrival": _arrival(fact, symbol),
+            "route_id": None,
+            "version": 1,
+            "created_at": at,
+            "updated_at": at,
+            "last_seq": account_seq,
+            "durability": DURABILITY,
+        }
+    )
 
 
 def order_json(record: ParentRecord, symbol: Symbol) -> Json:
@@ -51,25 +56,29 @@ def order_json(record: ParentRecord, symbol: Symbol) -> Json:
         leaves_qty = decimal_text(leaves_units, symbol.qty_scale)
     if order.notional_nano is not None:
         leaves_notional = money(0 if is_done else max(0, order.notional_nano - record.cum_notional_nano))
-    return _asked(fact, symbol) | {
-        "status": record.status.value,
-        "done_reason": record.done_reason.value if record.done_reason else None,
-        "reject": _reject(record),
-        "cum_qty": decimal_text(record.cum_qty_units, symbol.qty_scale),
-        "leaves_qty": leaves_qty,
-        "cum_notional": money(record.cum_notional_nano),
-        "leaves_notional": leaves_notional,
-        "avg_price": average_price(symbol, record.cum_money_nano, record.cum_qty_units),
-        "fees": [{"currency": currency, "amount": money(nano)} for currency, nano in record.fees_nano.items()],
-        "price_cap": price_or_none(fact.price_cap_units, symbol.price_scale),
-        "arrival": _arrival(fact, symbol),
-        "route_id": record.route_id or None,
-        "version": record.version,
-        "created_at": time_text(record.created_ts_ns),
-        "updated_at": time_text(record.updated_ts_ns),
-        "last_seq": record.last_account_seq,
-        "durability": DURABILITY,
-    }
+    return (
+        _asked(fact, symbol)
+        | schedule_json(order.schedule, record.schedule, symbol)
+        | {
+            "status": record.status.value,
+            "done_reason": record.done_reason.value if record.done_reason else None,
+            "reject": _reject(record),
+            "cum_qty": decimal_text(record.cum_qty_units, symbol.qty_scale),
+            "leaves_qty": leaves_qty,
+            "cum_notional": money(record.cum_notional_nano),
+            "leaves_notional": leaves_notional,
+            "avg_price": average_price(symbol, record.cum_money_nano, record.cum_qty_units),
+            "fees": [{"currency": currency, "amount": money(nano)} for currency, nano in record.fees_nano.items()],
+            "price_cap": price_or_none(fact.price_cap_units, symbol.price_scale),
+            "arrival": _arrival(fact, symbol),
+            "route_id": record.route_id or None,
+            "version": record.version,
+            "created_at": time_text(record.created_ts_ns),
+            "updated_at": time_text(record.updated_ts_ns),
+            "last_seq": record.last_account_seq,
+            "durability": DURABILITY,
+        }
+    )
 
 
 def child_json(record: ChildRecord, symbol: Symbol) -> Json:

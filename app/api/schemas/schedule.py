@@ -1,0 +1,120 @@
+"""How an order is worked in time: one typed, versioned shape per strategy, told apart by the order's `strategy`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, Time
+from app.domain.calibration import Decay
+from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, ScheduleUrgency, VolumeBase
+
+Version = Annotated[Literal[1], IN_BODY]
+Weight = Annotated[int, Field(ge=0, le=MAX_WEIGHT), IN_BODY]
+
+
+class ScheduleParams(Body):
+    """What every strategy in time takes."""
+
+    version: Version = 1
+    start_at: Time | None = Field(default=None, description="Absent: when it is accepted.")
+    end_at: Time = Field(description="At this time all is due; POV leaves its rest.")
+    slice: Dec | None = Field(default=None, description="Seconds from child to child; absent: a sixtieth of all.")
+    urgency: ScheduleUrgency = Field(default=ScheduleUrgency.NORMAL, description="Meaning: docs/schedules.md.")
+    participation_cap: Dec | None = Field(
+        default=None, description="Most part of what others trade, above 0 and at most 1, in steps of 0.000001."
+    )
+    would_price: Dec | None = Field(default=None, description="At this price or better all is due at once.")
+    min_clip: Dec | None = Field(default=None, description="Nothing smaller is given out, but the last of it.")
+
+
+class TwapParams(ScheduleParams):
+    """Evenly over time."""
+
+    strategy: Literal["twap"] = "twap"
+
+
+class VwapParams(ScheduleParams):
+    """Along a curve of volume."""
+
+    strategy: Literal["vwap"] = "vwap"
+    curve: list[Weight] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_BINS,
+        description="Volume expected in equal bins from start to end, at any scale. Absent: as it was learned.",
+    )
+
+
+class PovParams(ScheduleParams):
+    """A part of the volume."""
+
+    strategy: Literal["pov"] = "pov"
+    rate: Dec = Field(description="Part of the volume, above 0 and below 1, in steps of 0.000001.", examples=["0.1"])
+    volume_base: VolumeBase = VolumeBase.OF_OTHERS
+
+
+class ImpactParams(Body):
+    """Own impact as the desk believes it: so many bps at so much traded a second."""
+
+    law: CostLaw
+    bps: Dec
+    at_rate: Dec = Field(description="Base a second; for the transient law base at once.")
+    decay: Decay = Decay.EXPONENTIAL
+    decay_s: Dec | None = Field(default=None, description="The transient law's.")
+    decay_power: Dec | None = Field(default=None, description="The transient law's.")
+    stays: Dec | None = Field(default=None, description="The transient law's: the part that never fades.")
+
+
+class ShortfallParams(ScheduleParams):
+    """Least expected cost plus risk aversion times variance."""
+
+    strategy: Literal["is"] = "is"
+    impact: ImpactParams
+    volatility_bps: Dec = Field(description="Of the price over one second.")
+    risk_aversion: Dec = Field(
+        description="What one unit of variance (quote money squared) is worth in quote money.", examples=["0.000001"]
+    )
+
+
+StrategyParams = Annotated[
+    TwapParams | VwapParams | PovParams | ShortfallParams,
+    Field(discriminator="strategy", description="With twap, vwap, pov and is; `strategy` repeats the order's own."),
+]
+
+
+class AmendBody(Body):
+    """What changes; all else stays. Needs at least one member beside `if_version`."""
+
+    qty: Dec | None = Field(default=None, description="The whole new quantity, what is filled included.")
+    limit_price: Dec | None = None
+    end_at: Time | None = None
+    participation_cap: Dec | None = None
+    would_price: Dec | None = None
+    urgency: ScheduleUrgency | None = None
+    if_version: Annotated[int, Field(ge=1, le=2**53), IN_BODY] | None = Field(
+        default=None, description="Refused as version_conflict if the order's `version` is another by now."
+    )
+
+
+class ScheduleAnswer(Answer):
+    """How a scheduled order is worked, and where it stands."""
+
+    strategy: str
+    version: int
+    start_at: Time | None
+    end_at: Time
+    slice: Dec
+    urgency: ScheduleUrgency
+    participation_cap: Dec | None
+    would_price: Dec | None
+    min_clip: Dec | None
+    rate: Dec | None
+    volume_base: VolumeBase | None
+    curve: list[int] | None = Field(description="As it is used: null before it has begun with a learned one.")
+    impact: ImpactParams | None
+    volatility_bps: Dec | None
+    risk_aversion: Dec | None
+    is_paused: Bool
+    released_qty: Dec = Field(description="In children, filled or open.")

@@ -1,0 +1,64 @@
+"""Schedules as JSON-ready values: the shapes of schemas/schedule.py."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.api.wire.text import price_or_none, time_or_none, time_text
+from app.domain.calibration import Decay
+from app.domain.enums import Strategy
+from app.domain.instrument import Symbol
+from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
+from app.domain.units import NANO_SCALE, decimal_text, parse_decimal
+
+Json = dict[str, Any]
+_PPM_SCALE: Final = 6
+
+
+def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: Symbol) -> Json:
+    """The member `schedule` of an order that has one; nothing for others, which read as they always did."""
+    schedule = state.schedule if state is not None else asked
+    if schedule is None:
+        return {}
+    progress = state.progress if state is not None else None
+    released_units = progress.released_lots * state.lot_units if progress is not None and state is not None else 0
+    is_pov, ask = schedule.strategy is Strategy.POV, schedule.shortfall
+    return {
+        "schedule": {
+            "strategy": schedule.strategy.value,
+            "version": schedule.version,
+            "start_at": time_or_none(schedule.start_ns),
+            "end_at": time_text(schedule.end_ns),
+            "slice": decimal_text(schedule.slice_ns, NANO_SCALE),
+            "urgency": schedule.urgency.value,
+            "participation_cap": _ppm_or_none(schedule.cap_ppm),
+            "would_price": price_or_none(schedule.would_price_units, symbol.price_scale),
+            "min_clip": decimal_text(schedule.min_clip_units, symbol.qty_scale) if schedule.min_clip_units else None,
+            "rate": _ppm_or_none(schedule.rate_ppm) if is_pov else None,
+            "volume_base": schedule.volume_base.value if is_pov else None,
+            "curve": list(schedule.weights) or None,
+            "impact": _impact(ask, symbol) if ask is not None else None,
+            "volatility_bps": ask.volatility_bps if ask is not None else None,
+            "risk_aversion": ask.risk_aversion if ask is not None else None,
+            "is_paused": progress.is_paused if progress is not None else False,
+            "released_qty": decimal_text(released_units, symbol.qty_scale),
+        }
+    }
+
+
+def _ppm_or_none(value_ppm: int | None) -> str | None:
+    return None if value_ppm is None else decimal_text(value_ppm, _PPM_SCALE)
+
+
+def _impact(ask: ShortfallAsk, symbol: Symbol) -> Json:
+    per_base = parse_decimal(ask.rate_units).scaleb(-symbol.qty_scale)
+    is_power = ask.decay is Decay.POWER
+    return {
+        "law": ask.law.value,
+        "bps": ask.impact_bps,
+        "at_rate": format(per_base.normalize(), "f"),
+        "decay": ask.decay.value,
+        "decay_s": ask.decay_s,
+        "decay_power": ask.decay_power if is_power else None,
+        "stays": ask.stays,
+    }

@@ -1,0 +1,166 @@
+"""A scheduled order as it is asked for and written down: one typed, versioned shape of integers and decimal texts.
+
+`parameters_of` turns it into what the schedules themselves take (domain/schedule.py), in lots of `lot_units`. The shape
+holds every strategy's members, for facts know no unions; `Schedule.check` says which belong to which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from app.domain.calibration import Decay
+from app.domain.enums import Side, Strategy
+from app.domain.errors import InvariantBroken
+from app.domain.schedule import (
+    CostLaw,
+    ImpactBelief,
+    PovParameters,
+    Progress,
+    ScheduleParameters,
+    ScheduleTerms,
+    ScheduleUrgency,
+    ShortfallParameters,
+    TwapParameters,
+    VolumeBase,
+    VwapParameters,
+)
+from app.domain.units import NANO, div_up
+
+# What this release writes; a strategy whose members change their meaning gets the next number.
+VERSIONS: Final = {
+    Strategy.TWAP: TwapParameters.VERSION,
+    Strategy.VWAP: VwapParameters.VERSION,
+    Strategy.POV: PovParameters.VERSION,
+    Strategy.SHORTFALL: ShortfallParameters.VERSION,
+}
+# A plan that nobody gave slices for: so many, and none shorter than a second.
+DEFAULT_SLICES: Final = 60
+LEAST_SLICE_NS: Final = NANO
+_BPS_IN_PPM: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShortfallAsk:
+    """What a shortfall believes and minds, as decimal texts.
+
+    `impact_bps` is paid at `rate_units` (symbol units a second, or at once for the transient law); `decay_s`,
+    `decay_power` and `stays` are the transient law's. `volatility_bps` over one second. `risk_aversion`: what one unit
+    of variance (quote money squared) is worth in quote money. `unit_money`: quote money of one quantity unit at a price
+    of one price unit.
+    """
+
+    law: CostLaw
+    impact_bps: str
+    rate_units: str
+    unit_money: str
+    volatility_bps: str
+    risk_aversion: str
+    decay: Decay = Decay.EXPONENTIAL
+    decay_s: str = "1"
+    decay_power: str = "1"
+    stays: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How an order is worked in time; times in UTC ns, quantities and prices in symbol units.
+
+    `start_ns` 0: when it is accepted; `slice_ns` 0: `default_slice_ns`. `weights`: a VWAP's volume curve in equal bins
+    from start to end; empty: the learned one, which the fact that begins it carries. `cap_ppm`: the participation cap.
+    """
+
+    strategy: Strategy
+    version: int
+    start_ns: int
+    end_ns: int
+    slice_ns: int
+    urgency: ScheduleUrgency = ScheduleUrgency.NORMAL
+    cap_ppm: int | None = None
+    would_price_units: int | None = None
+    min_clip_units: int = 0
+    weights: tuple[int, ...] = ()
+    rate_ppm: int = 0
+    volume_base: VolumeBase = VolumeBase.OF_OTHERS
+    shortfall: ShortfallAsk | None = None
+
+    @property
+    def needs_volume(self) -> bool:
+        """Whether it cannot go on without knowing what others trade."""
+        return self.strategy is Strategy.POV or self.cap_ppm is not None
+
+    @property
+    def needs_curve(self) -> bool:
+        return self.strategy is Strategy.VWAP and not self.weights
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """Where a scheduled order stands: what is asked now, in lots of `lot_units`, and how far it is.
+
+    `mid_half_units` is the arrival's, by which a shortfall's aversion to money becomes one to lots.
+    """
+
+    schedule: Schedule
+    lot_units: int
+    mid_half_units: int
+    progress: Progress
+
+
+def parameters_of(
+    schedule: Schedule, side: Side, price_cap_units: int, lot_units: int, mid_half_units: int
+) -> ScheduleParameters:
+    """The schedule's own parameters, prices in symbol units. Raises BadRequest with a pointer for what cannot be meant.
+
+    `price_cap_units`: 0 for none.
+    """
+    terms = ScheduleTerms(
+        side=side,
+        start_ns=schedule.start_ns,
+        end_ns=schedule.end_ns,
+        slice_ns=schedule.slice_ns,
+        urgency=schedule.urgency,
+        cap_ppm=schedule.cap_ppm,
+        limit_price_ticks=price_cap_units or None,
+        would_price_ticks=schedule.would_price_units,
+        min_clip_lots=max(1, div_up(schedule.min_clip_units, lot_units)),
+    )
+    match schedule.strategy:
+        case Strategy.TWAP:
+            return TwapParameters(terms)
+        case Strategy.VWAP:
+            return VwapParameters(terms, schedule.weights)
+        case Strategy.POV:
+            return PovParameters(terms, schedule.rate_ppm, schedule.volume_base)
+        case _:
+            return _shortfall(schedule, terms, lot_units, mid_half_units)
+
+
+def _shortfall(schedule: Schedule, terms: ScheduleTerms, lot_units: int, mid_half_units: int) -> ShortfallParameters:
+    """Money becomes ppm of lots: one ppm of a lot is worth lot x price x 1e-6 in quote money."""
+    ask = schedule.shortfall
+    if ask is None:
+        raise InvariantBroken(strategy=schedule.strategy.value, reason="no shortfall in the schedule")
+    ppm_lot_money = 1e-6 * lot_units * float(Decimal(ask.unit_money)) * (mid_half_units / 2)
+    belief = ImpactBelief(
+        law=ask.law,
+        impact_ppm=float(Decimal(ask.impact_bps)) * _BPS_IN_PPM,
+        rate_lots_per_s=float(Decimal(ask.rate_units)) / lot_units,
+        decay=ask.decay,
+        decay_s=float(Decimal(ask.decay_s)),
+        decay_power_frac=float(Decimal(ask.decay_power)),
+        stays_frac=float(Decimal(ask.stays)),
+    )
+    return ShortfallParameters(
+        terms,
+        belief,
+        sigma_ppm_sqrt_s=float(Decimal(ask.volatility_bps)) * _BPS_IN_PPM,
+        aversion_per_ppm_lots=float(Decimal(ask.risk_aversion)) * ppm_lot_money,
+    )
+
+
+def default_slice_ns(span_ns: int) -> int:
+    """The slice of a plan that names none: a sixtieth of it, a whole number of seconds, at most the plan."""
+    wanted_ns = max(LEAST_SLICE_NS, span_ns // DEFAULT_SLICES // NANO * NANO)
+    return min(wanted_ns, span_ns)

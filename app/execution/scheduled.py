@@ -1,0 +1,234 @@
+"""A scheduled parent's decisions: what is given out now, what comes back, and how it ends.
+
+The schedule itself is pure (execution/slicer.py); here it meets the clock, the market and the children. Every act is a
+fact that carries the progress after it, so a restart continues where the clock is. What is out is always what children
+have filled or may still fill: children sum to the parent whatever happens between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
+
+from app.domain.enums import DoneReason, Strategy
+from app.domain.errors import BadRequest, InvariantBroken
+from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
+from app.domain.orders import Approved, ParentOrder
+from app.domain.plan import Planned
+from app.domain.records import ParentRecord
+from app.domain.schedule import Progress, ScheduleParameters, Seen
+from app.domain.scheduled import Schedule, ScheduleState, default_slice_ns, parameters_of
+from app.domain.units import div_up
+from app.execution import slicer
+from app.execution.closing import finish
+from app.execution.context import Context, side_price
+from app.execution.pooling import destination
+from app.execution.stakes import gate_view
+from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
+from app.risk import gate
+from app.risk.exposure import GateView, price_cap_units
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledApproval:
+    """An approved scheduled order with its schedule as it will begin; before any fact is written."""
+
+    approved: Approved[ParentOrder]
+    order_id: str
+    price_cap_units: int
+    state: ScheduleState
+
+
+def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> ScheduledApproval:
+    """The gate for the whole quantity, then the schedule against the clock; raises OrderRefused, BadRequest."""
+    approved = gate.approve(view, ctx.ledger.seq + 1)
+    cap_units = price_cap_units(view)
+    if order.schedule is None or order.qty_units is None:
+        raise InvariantBroken(strategy=order.strategy.value, reason="a scheduled order has a schedule and a quantity")
+    schedule = resolved(ctx, order.symbol, order.schedule)
+    lot_units = _lot_units(ctx, order)
+    mid_half_units = view.reference.mid_half_units
+    parameters_of(schedule, order.side, cap_units, lot_units, mid_half_units)
+    progress = slicer.begin(order.qty_units // lot_units, Seen(ctx.now_ns))
+    state = ScheduleState(schedule, lot_units, mid_half_units, progress)
+    return ScheduledApproval(approved, ctx.next_order_id("ord"), cap_units, state)
+
+
+def resolved(ctx: Context, symbol: str, schedule: Schedule) -> Schedule:
+    """The schedule with what only the engine knows: its start, and a learned curve. Raises BadRequest."""
+    start_ns = schedule.start_ns or ctx.now_ns
+    if schedule.end_ns <= ctx.now_ns:
+        raise BadRequest("invalid_request", "The end has passed.", pointer="/strategy_params/end_at")
+    if schedule.end_ns <= start_ns:
+        raise BadRequest("invalid_request", "The end must be after the start.", pointer="/strategy_params/end_at")
+    span_ns = schedule.end_ns - start_ns
+    slice_ns = min(schedule.slice_ns or default_slice_ns(span_ns), span_ns)
+    schedule = replace(schedule, start_ns=start_ns, slice_ns=slice_ns)
+    volumes = ctx.world.volumes
+    if schedule.needs_volume and (volumes is None or volumes.others_units(symbol) is None):
+        pointer = "/strategy" if schedule.strategy is Strategy.POV else "/strategy_params/participation_cap"
+        raise BadRequest(
+            "invalid_request",
+            f"No venue tells what others trade in {symbol}; a part of it cannot be followed.",
+            pointer=pointer,
+            hint="Use a strategy of the clock without a cap.",
+        )
+    if schedule.needs_curve:
+        curve = volumes.curve(symbol, start_ns, schedule.end_ns) if volumes is not None else (1,)
+        schedule = replace(schedule, weights=curve)
+    return schedule
+
+
+def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:
+    """The schedule starts; what is due at once leaves in the same turn."""
+    ctx.emit(ScheduleBegun(parent.account, parent.order_id, state))
+    others_units(ctx, parent)
+    work(ctx, parent, has_live=False)
+
+
+def parameters(parent: ParentRecord, state: ScheduleState) -> ScheduleParameters:
+    """What the slicer takes, of a schedule that was found good."""
+    side, cap_units = parent.accepted.order.side, parent.accepted.price_cap_units
+    return parameters_of(state.schedule, side, cap_units, state.lot_units, state.mid_half_units)
+
+
+def others_units(ctx: Context, parent: ParentRecord) -> int:
+    """What others have traded since the parent came, by the count that its facts go on with.
+
+    What was traded while no process looked is not known and not counted: caps and POV err on the quiet side.
+    """
+    volumes, state = ctx.world.volumes, parent.schedule
+    counted = volumes.others_units(parent.accepted.order.symbol) if volumes is not None else None
+    if counted is None or state is None:
+        return 0
+    progress, bases = state.progress, ctx.memory.volume_base_units
+    if parent.order_id not in bases:
+        told_lots = max(progress.mark_others_lots, progress.anchor_others_lots)
+        bases[parent.order_id] = told_lots * state.lot_units - counted
+    return bases[parent.order_id] + counted
+
+
+def seen_now(ctx: Context, parent: ParentRecord, state: ScheduleState) -> Seen:
+    """The clock, others' volume, and the far touch."""
+    order = parent.accepted.order
+    price_units = side_price(ctx.market(order.symbol)[1], order.side)
+    return Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, price_units or None)
+
+
+def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
+    """The schedule once ended children have given back what they did not fill (or a late fill took some again)."""
+    state = parent.schedule
+    if state is None:
+        raise InvariantBroken(order_id=parent.order_id, reason="no schedule")
+    taken_lots = div_up(parent.cum_qty_units + parent.in_flight_qty_units, state.lot_units)
+    progress = slicer.settle(state.progress, taken_lots)
+    unfilled_lots = state.progress.released_lots - progress.released_lots
+    if unfilled_lots:
+        ctx.emit(ScheduleGivenBack(parent.account, parent.order_id, unfilled_lots, progress))
+    return replace(state, progress=progress)
+
+
+def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
+    """Releases what is due now, or ends the parent where its time is over. No child is alive but unknown ones."""
+    state = settled(ctx, parent)
+    schedule, progress = state.schedule, state.progress
+    ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, schedule)
+    is_over = ctx.now_ns >= schedule.end_ns
+    if is_over and (progress.is_paused or schedule.strategy is Strategy.POV):
+        _end(ctx, parent, "end_at", has_live=has_live)
+        return
+    if ctx.now_ns < schedule.start_ns or progress.is_paused or not _may_be_due(ctx, parent, state):
+        _end_late(ctx, parent, state, has_live=has_live)
+        return
+    if gate.is_halted(parent.accepted.order, ctx.ledger.kills):
+        _end_late(ctx, parent, state, has_live=has_live)
+        return
+    found = parameters(parent, state)
+    seen = seen_now(ctx, parent, state)
+    after, slice_lots = slicer.release(found, progress, seen)
+    if slice_lots and _send_slice(ctx, parent, after, slice_lots):
+        return
+    if is_over and _is_beyond_limit(parent, seen):
+        _end(ctx, parent, "beyond_limit", has_live=has_live)
+    else:
+        _end_late(ctx, parent, state, has_live=has_live)
+
+
+def _may_be_due(ctx: Context, parent: ParentRecord, state: ScheduleState) -> bool:
+    """Whether the market must be looked at: by the clock and others' volume alone something would be due."""
+    if state.schedule.would_price_units is not None:
+        return state.progress.released_lots < state.progress.total_lots
+    price_units = parent.accepted.price_cap_units or None
+    seen = Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, price_units)
+    return slicer.target_lots(parameters(parent, state), state.progress, seen) > state.progress.released_lots
+
+
+def _next_look_ns(ctx: Context, schedule: Schedule) -> int:
+    """The next slice's begin, but no later than a held order would be looked at again."""
+    look_ns = ctx.now_ns + ctx.world.timing.replan_every_ns
+    if ctx.now_ns < schedule.start_ns:
+        return max(schedule.start_ns, ctx.now_ns + 1)
+    slice_i = (ctx.now_ns - schedule.start_ns) // schedule.slice_ns + 1
+    return min(look_ns, schedule.start_ns + slice_i * schedule.slice_ns)
+
+
+def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> bool:
+    """The slice through the router, if that finds a place for any of it; what finds none comes back when it settles."""
+    order, state = parent.accepted.order, parent.schedule
+    assert state is not None
+    view = gate_view(ctx, order, parent.mode, parent=parent)
+    if view.account.limits is None or not view.eligible:
+        return False
+    wanted = Wanted(parent.order_id, parent.n_waves + 1, slice_lots * state.lot_units, None)
+    request = plan_request(ctx, gate.readopt(parent), view, parent.accepted.price_cap_units, wanted)
+    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    if not _has_a_child(ctx, parent, planned):
+        return False
+    ctx.emit(
+        SliceReleased(
+            account=parent.account,
+            order_id=parent.order_id,
+            slice_lots=slice_lots,
+            due_lots=after.released_lots,
+            others_units=others_units(ctx, parent),
+            price_units=side_price(ctx.market(order.symbol)[1], order.side),
+            progress=after,
+        )
+    )
+    write_wave(ctx, parent, planned)
+    return True
+
+
+def _has_a_child(ctx: Context, parent: ParentRecord, planned: Planned) -> bool:
+    conversions = planned.plan.conversions
+    return any(
+        affordable_lots(ctx, parent, allocation, destination(ctx, parent, allocation, conversions))
+        for allocation in planned.plan.allocations
+    )
+
+
+def _is_beyond_limit(parent: ParentRecord, seen: Seen) -> bool:
+    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    return bool(cap_units) and seen.price_ticks is not None and side.sign * (seen.price_ticks - cap_units) > 0
+
+
+def _end_late(ctx: Context, parent: ParentRecord, state: ScheduleState, *, has_live: bool) -> None:
+    """What could not be crossed at the end is tried for as long as any order that rests nowhere, and no longer."""
+    if ctx.now_ns < state.schedule.end_ns + ctx.world.timing.max_working_ns:
+        return
+    if gate.is_halted(parent.accepted.order, ctx.ledger.kills):
+        why = "kill_switch"
+    else:
+        why = "participation_cap" if state.schedule.cap_ppm is not None else "end_at"
+    _end(ctx, parent, why, has_live=has_live)
+
+
+def _end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool) -> None:
+    if not has_live:
+        finish(ctx, parent, DoneReason.EXPIRED, why)
+
+
+def _lot_units(ctx: Context, order: ParentOrder) -> int:
+    """The schedule's own lot: every fill of every listing, and the order itself, is a whole number of it."""
+    listings = ctx.world.universe.listings(order.symbol).values()
+    return gcd(order.qty_units or 0, *(listing.lot_units for listing in listings))

@@ -1,0 +1,80 @@
+"""Orders in time over HTTP, on the real engine: placed, worked by the clock, paused, amended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.api.schemas import order as schema
+from app.api.wire.text import time_text
+from app.domain.units import NANO
+from app.execution.inputs import Tick
+from tests.api.gateway import Gateway, settle
+from tests.worlds import flat_book
+
+S = NANO
+
+
+def twap(gateway: Gateway, seconds: int = 10, params: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    end_at = time_text(gateway.clock.wall_ns() + seconds * S)
+    body = {"symbol": "BTC/USDT", "side": "buy", "type": "market", "qty": "0.01", "strategy": "twap"}
+    return body | {"strategy_params": {"end_at": end_at, "slice": "1"} | (params or {})} | members
+
+
+async def placed(gateway: Gateway, body: dict[str, Any]) -> dict[str, Any]:
+    async with gateway.client() as client:
+        answer = await client.post("/v1/orders", json=body)
+    assert answer.status_code == 201, answer.text
+    await settle()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def wait(gateway: Gateway, seconds: float) -> None:
+    """Time passes in tenths: books are fresh, the engine ticks, venues answer."""
+    for _ in range(round(seconds * 10)):
+        gateway.clock.advance(S // 10)
+        for venue in gateway.venues:
+            seq = gateway.clock.wall_ns() // 1_000_000
+            gateway.engine.on_book(flat_book(venue, 6_000_000, gateway.clock.wall_ns(), book_seq=seq))
+        await gateway.engine.ask(Tick())
+        await settle()
+
+
+async def order_of(gateway: Gateway, order_id: str) -> schema.Order:
+    async with gateway.client() as client:
+        answer = await client.get(f"/v1/orders/{order_id}")
+    return schema.Order.model_validate(answer.json())
+
+
+async def test_a_twap_is_acknowledged_and_worked_to_its_end(gateway: Gateway) -> None:
+    body = twap(gateway, seconds=3, client_order_id="t-1")
+    ack = schema.PlacedOrder.model_validate(await placed(gateway, body))
+    assert ack.schedule is not None
+    assert (ack.schedule.strategy, str(ack.schedule.slice), ack.schedule.start_at) == ("twap", "1", None)
+    assert str((await order_of(gateway, ack.order_id)).cum_qty) == "0.00333"
+    await wait(gateway, 1.2)
+    midway = await order_of(gateway, ack.order_id)
+    assert midway.schedule is not None
+    assert (str(midway.cum_qty), str(midway.schedule.released_qty)) == ("0.00667", "0.00667")
+    await wait(gateway, 1.2)
+    done = await order_of(gateway, ack.order_id)
+    assert (done.status, str(done.cum_qty)) == ("filled", "0.01")
+    async with gateway.client() as client:
+        again = await client.post("/v1/orders", json=body)
+        events = (await client.get(f"/v1/orders/{ack.order_id}/events")).json()["data"]
+    assert again.status_code == 200
+    assert again.json()["schedule"]["released_qty"] == "0"
+    kinds = [event["kind"] for event in events]
+    assert kinds[:3] == ["order_accepted", "schedule_begun", "slice_released"]
+    assert kinds.count("slice_released") == 3
+
+
+async def test_what_is_wrong_with_a_schedule_is_pointed_at(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        unknown = await client.post("/v1/orders", json=twap(gateway, params={"rate": "0.1"}))
+        past = await client.post("/v1/orders", json=twap(gateway, seconds=-1))
+        no_tape = await client.post("/v1/orders", json=twap(gateway, params={"participation_cap": "0.1"}))
+    assert [e["pointer"] for e in unknown.json()["errors"]] == ["/strategy_params/rate"]
+    assert {answer.status_code for answer in (unknown, past, no_tape)} == {422}
+    assert [e["pointer"] for e in past.json()["errors"]] == ["/strategy_params/end_at"]
+    assert [e["pointer"] for e in no_tape.json()["errors"]] == ["/strategy_params/participation_cap"]

@@ -1,0 +1,44 @@
+"""Schedules on the wire: what was asked, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.api.schemas.schedule import ScheduleAnswer
+from app.api.wire.schedule import schedule_json
+from app.domain.enums import Strategy
+from app.domain.schedule import CostLaw, Progress
+from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
+from tests.worlds import BTC_USDT, T0_NS
+
+S = 10**9
+ASKED = Schedule(Strategy.POV, 1, 0, T0_NS + 60 * S, 10 * S, cap_ppm=250_000, min_clip_units=100, rate_ppm=100_000)
+
+
+def told(asked: Schedule | None, state: ScheduleState | None = None) -> ScheduleAnswer:
+    return ScheduleAnswer.model_validate(schedule_json(asked, state, BTC_USDT)["schedule"])
+
+
+def test_what_was_asked_is_told_in_decimals() -> None:
+    plain = schedule_json(ASKED, None, BTC_USDT)["schedule"]
+    assert (plain["participation_cap"], plain["min_clip"], plain["rate"]) == ("0.25", "0.001", "0.1")
+    assert (plain["slice"], plain["start_at"], plain["released_qty"], plain["curve"]) == ("10", None, "0", None)
+    assert told(ASKED).urgency == "normal"
+
+
+def test_where_it_stands_comes_from_its_state() -> None:
+    begun = replace(ASKED, start_ns=T0_NS, strategy=Strategy.VWAP, weights=(1, 2))
+    state = ScheduleState(begun, 10, 12_000_000, Progress(100, T0_NS, 0, 0, 25, 0, is_paused=True))
+    found = told(ASKED, state)
+    assert (str(found.released_qty), found.is_paused, found.curve, found.rate) == ("0.0025", True, [1, 2], None)
+
+
+def test_a_shortfall_tells_its_belief_in_base() -> None:
+    ask = ShortfallAsk(CostLaw.LINEAR, "2", "50000", "0.0000001", "1.5", "0.000001")
+    found = told(replace(ASKED, strategy=Strategy.SHORTFALL, shortfall=ask))
+    assert found.impact is not None
+    assert (str(found.impact.at_rate), str(found.impact.bps), str(found.risk_aversion)) == ("0.5", "2", "0.000001")
+
+
+def test_an_order_at_once_has_no_such_member() -> None:
+    assert schedule_json(None, None, BTC_USDT) == {}
