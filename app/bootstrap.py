@@ -36,6 +36,7 @@ from app.routing.choose import SOLVERS
 from app.routing.router import Router
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
 from app.services.admin import AdminService
+from app.services.amend import AmendService
 from app.services.calibrate import calibrate
 from app.services.calibration import calibration_report, load_calibration
 from app.services.cancel import CancelService
@@ -275,6 +276,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
+        amend=AmendService(engine),
         estimate=EstimateService(engine),
         reads=Reads(engine, _History(projection), reader),
         admin=AdminService(engine),

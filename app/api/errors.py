@@ -148,6 +148,7 @@ _OTHERS: Final = (
         "An id names one order for ever. Use a new id, or send the identical body to read the first answer again.",
     ),
     Kind("version_conflict", 409, "Changed by somebody else meanwhile", "Read it again, then repeat the change."),
+    Kind("not_amendable", 409, "Order cannot be changed so", "Only an order that lives, and only what it has."),
     Kind("not_unknown", 409, "Order is not unknown", "Only a child whose state is unknown can be resolved."),
     Kind("resume_too_old", 410, "The stream cannot go back that far", "Read the state anew, then follow its seq."),
     Kind("body_too_large", 413, "Body is too large", "At most 64 KiB are read."),

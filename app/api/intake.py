@@ -8,14 +8,16 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from app.api.errors import FieldError, decimal_error
-from app.api.schedule_intake import contradictions, schedule_of
+from app.api.schedule_intake import PPM_SCALE, contradictions, schedule_of
 from app.api.schemas.order import OrderBody
+from app.api.schemas.schedule import AmendBody
 from app.api.validate import invalid
 from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
 from app.domain.errors import BadDecimal
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder, VenueFilter
 from app.domain.quote_pool import MAX_BASIS_PPM, Carrier, QuotePool, may_pool
+from app.domain.scheduled import Amendment
 from app.domain.units import NANO_SCALE, decimal_text, units_exact
 from app.domain.universe import Universe
 
@@ -64,6 +66,28 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
         quote_pool=quote_pool,
         schedule=schedule,
     )
+
+
+def amendment(body: AmendBody, symbol: Symbol, universe: Universe) -> Amendment:
+    """What changes, in symbol units. Raises InvalidRequest with every culprit at once."""
+    scales = _Scales(symbol, universe, [])
+    quote = symbol.fungible.quote
+    change = Amendment(
+        qty_units=scales.positive("/qty", body.qty, _Step(symbol.qty_scale, symbol.qty_currency, "lot_units")),
+        limit_price_units=scales.positive(
+            "/limit_price", body.limit_price, _Step(symbol.price_scale, quote, "tick_units")
+        ),
+        end_ns=body.end_at,
+        cap_ppm=scales.at("/participation_cap", body.participation_cap, PPM_SCALE, ""),
+        would_price_units=scales.at("/would_price", body.would_price, symbol.price_scale, quote),
+        urgency=body.urgency,
+        if_version=body.if_version or 0,
+    )
+    if not scales.errors and change == Amendment(if_version=change.if_version):
+        scales.errors.append(FieldError("/qty", "missing", hint="Say what changes: at least one member."))
+    if scales.errors:
+        raise invalid(scales.errors)
+    return change
 
 
 def _contradictions(body: OrderBody) -> list[FieldError]:

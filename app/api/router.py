@@ -18,7 +18,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from app import observe
 from app.api.door import Call, Door, Spec, build, problem_response
 from app.api.errors import KINDS, Problem, internal_error
-from app.api.routes import account, admin, market, orders, system, tca
+from app.api.routes import account, admin, amend, market, orders, system, tca
 from app.api.ws.hub import mount_streams
 
 DESCRIPTION: Final = """
@@ -45,7 +45,15 @@ TAGS: Final = (
     ("system", "Health, metrics, version, time."),
 )
 STATIC_URL: Final = "/docs-assets"
-SPECS: Final[tuple[Spec, ...]] = (*orders.SPECS, *account.SPECS, *tca.SPECS, *market.SPECS, *admin.SPECS, *system.SPECS)
+SPECS: Final[tuple[Spec, ...]] = (
+    *orders.SPECS,
+    *amend.SPECS,
+    *account.SPECS,
+    *tca.SPECS,
+    *market.SPECS,
+    *admin.SPECS,
+    *system.SPECS,
+)
 
 
 class Api(FastAPI):

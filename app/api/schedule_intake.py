@@ -18,7 +18,7 @@ from app.domain.instrument import Symbol
 from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk
 from app.domain.units import NANO_SCALE
 
-_PPM_SCALE: Final = 6
+PPM_SCALE: Final = 6
 _AT: Final = "/strategy_params"
 
 
@@ -77,11 +77,11 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
         end_ns=params.end_at,
         slice_ns=slice_ns or 0,
         urgency=params.urgency,
-        cap_ppm=exact(f"{_AT}/participation_cap", params.participation_cap, _PPM_SCALE, ""),
+        cap_ppm=exact(f"{_AT}/participation_cap", params.participation_cap, PPM_SCALE, ""),
         would_price_units=exact(f"{_AT}/would_price", params.would_price, symbol.price_scale, fungible.quote),
         min_clip_units=clip_units or 0,
         weights=tuple(params.curve or ()) if isinstance(params, VwapParams) else (),
-        rate_ppm=exact(f"{_AT}/rate", rate, _PPM_SCALE, "") or 0,
+        rate_ppm=exact(f"{_AT}/rate", rate, PPM_SCALE, "") or 0,
         shortfall=_shortfall(params, symbol) if isinstance(params, ShortfallParams) else None,
         **members,  # type: ignore[arg-type]
     )

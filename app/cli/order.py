@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client import connect, segment
+from app.cli.client import Client, connect, segment
 from app.cli.exits import CommandError, Exit
+from app.cli.in_time import Cap, Minutes, Params, Rate, Slice, Urgency, WouldPrice, with_schedule
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_fields, show_json, show_rows
 
@@ -22,7 +23,7 @@ Notional = Annotated[str | None, typer.Option(help="gross amount in the quote cu
 Limit = Annotated[str | None, typer.Option("--limit", help="limit price: makes it a limit order")]
 Tif = Annotated[str | None, typer.Option("--tif", help="gtc, ioc, fok or gtd")]
 Slippage = Annotated[str | None, typer.Option("--max-slippage-bps", help="worst price against the arrival mid")]
-Strategy = Annotated[str | None, typer.Option(help="sor or sweep")]
+Strategy = Annotated[str | None, typer.Option(help="sor, sweep, twap, vwap, pov or is")]
 Include = Annotated[list[str] | None, typer.Option("--venue", help="only these venues (repeat)")]
 Exclude = Annotated[list[str] | None, typer.Option("--not-venue", help="never these venues (repeat)")]
 ClientId = Annotated[str | None, typer.Option("--client-order-id", help="made up and shown if not given")]
@@ -88,6 +89,13 @@ def preview(
     tif: Tif = None,
     max_slippage_bps: Slippage = None,
     strategy: Strategy = None,
+    minutes: Minutes = None,
+    slice_s: Slice = None,
+    urgency: Urgency = None,
+    cap: Cap = None,
+    rate: Rate = None,
+    would_price: WouldPrice = None,
+    params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
     url: Url = "",
@@ -96,19 +104,10 @@ def preview(
     output: Output = Format.TABLE,
 ) -> None:
     """Where the order would go and what it would cost, without sending anything."""
-    body = order_body(
-        symbol,
-        side,
-        qty,
-        notional=notional,
-        limit_price=limit_price,
-        tif=tif,
-        max_slippage_bps=max_slippage_bps,
-        strategy=strategy,
-        include=include,
-        exclude=exclude,
-    )
-    answer = connect(url, key, home).post("/v1/orders/preview", body).body
+    options = dict(locals())
+    client = connect(options.pop("url"), options.pop("key"), options.pop("home"))
+    del options["output"]
+    answer = client.post("/v1/orders/preview", _body(client, options)).body
     if output is Format.JSON:
         show_json(answer)
         return
@@ -122,11 +121,17 @@ def preview(
         raise SystemExit(int(Exit.REJECTED))
 
 
+def _body(client: Client, options: dict[str, Any]) -> dict[str, Any]:
+    """The body of what was typed; a strategy in time asks the service for its clock."""
+    params = with_schedule(client, {}, options)
+    return order_body(options.pop("symbol"), options.pop("side"), options.pop("qty"), **options) | params
+
+
 def _place(side: str, symbol: str, qty: str | None, options: dict[str, Any]) -> None:
     output: Format = options.pop("output")
     client = connect(options.pop("url"), options.pop("key"), options.pop("home"))
     wait_ms, client_id = options.pop("wait_ms"), options.pop("client_order_id")
-    body = order_body(symbol, side, qty, **options)
+    body = _body(client, options | {"side": side, "symbol": symbol, "qty": qty})
     body["client_order_id"] = client_id or f"cli-{secrets.token_hex(10)}"
     if wait_ms:
         body |= {"response_type": "result", "wait_ms": wait_ms}
@@ -147,6 +152,13 @@ def buy(
     tif: Tif = None,
     max_slippage_bps: Slippage = None,
     strategy: Strategy = None,
+    minutes: Minutes = None,
+    slice_s: Slice = None,
+    urgency: Urgency = None,
+    cap: Cap = None,
+    rate: Rate = None,
+    would_price: WouldPrice = None,
+    params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
     client_order_id: ClientId = None,
@@ -170,6 +182,13 @@ def sell(
     tif: Tif = None,
     max_slippage_bps: Slippage = None,
     strategy: Strategy = None,
+    minutes: Minutes = None,
+    slice_s: Slice = None,
+    urgency: Urgency = None,
+    cap: Cap = None,
+    rate: Rate = None,
+    would_price: WouldPrice = None,
+    params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
     client_order_id: ClientId = None,

@@ -108,6 +108,25 @@ class ScheduleState:
     progress: Progress
 
 
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What changes of an order, in symbol units and UTC ns; None stays. `if_version` 0: whatever the version is."""
+
+    qty_units: int | None = None
+    limit_price_units: int | None = None
+    end_ns: int | None = None
+    cap_ppm: int | None = None
+    would_price_units: int | None = None
+    urgency: ScheduleUrgency | None = None
+    if_version: int = 0
+
+    @property
+    def is_of_schedule(self) -> bool:
+        """Whether it names anything that only an order in time has."""
+        members = (self.end_ns, self.cap_ppm, self.would_price_units, self.urgency)
+        return any(member is not None for member in members)
+
+
 def parameters_of(
     schedule: Schedule, side: Side, price_cap_units: int, lot_units: int, mid_half_units: int
 ) -> ScheduleParameters:

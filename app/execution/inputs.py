@@ -12,6 +12,7 @@ from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
+from app.domain.scheduled import Amendment
 from app.domain.statement import VenueStatement
 
 
@@ -37,6 +38,28 @@ class Cancel:
     order_id: str
     actor: str
     reason: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    account: str
+    order_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    account: str
+    order_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    account: str
+    order_id: str
+    actor: str
+    change: Amendment
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +185,9 @@ Input = (
     Start
     | Submit
     | Cancel
+    | Pause
+    | Resume
+    | Amend
     | Report
     | Found
     | Tick

@@ -20,6 +20,7 @@ from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
 from app.execution import inputs as inp
+from app.execution.amending import amend, pause, resume
 from app.execution.breaks import on_asked, on_projection, on_statement
 from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
@@ -202,6 +203,25 @@ def _cancel_parent(ctx: Context, parent: ParentRecord, actor: str, reason: str) 
     return tuple(fact.event for fact in ctx.turn.facts[n_before:])
 
 
+def _change(ctx: Context, item: inp.Pause | inp.Resume | inp.Amend) -> Reply:
+    """What a desk changes of an order that lives; a refusal changes nothing and is told to the asker alone."""
+    parent = ctx.ledger.parents.get(item.order_id)
+    if parent is None or parent.account != item.account:
+        return Failed(BadRequest("not_found", "No such order.", hint="Check the id; see GET /v1/orders."))
+    n_before = len(ctx.turn.facts)
+    try:
+        match item:
+            case inp.Pause():
+                pause(ctx, parent, item.actor)
+            case inp.Resume():
+                resume(ctx, parent, item.actor)
+            case inp.Amend():
+                amend(ctx, parent, item.actor, item.change)
+    except (BadRequest, OrderRefused) as error:
+        return Failed(error)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
 def _report(ctx: Context, item: inp.Report) -> Reply:
     on_report(ctx, item.report)
     return Done()
@@ -339,6 +359,9 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Start: _start,
     inp.Submit: _submit,
     inp.Cancel: _cancel,
+    inp.Pause: _change,
+    inp.Resume: _change,
+    inp.Amend: _change,
     inp.Report: _report,
     inp.Tick: _tick,
     inp.BookReached: _book_reached,

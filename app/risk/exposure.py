@@ -117,21 +117,24 @@ def order_notional_nano(view: GateView) -> int:
     return view._order_notional_nano
 
 
-def _find_price_cap_units(view: GateView) -> int:
-    order, limits = view.order, view.account.limits
+def cap_units_of(order: ParentOrder, limits: Limits | None, mid_half_units: int) -> int:
+    """As `price_cap_units`, of an order whose arrival mid was `mid_half_units` (0: none)."""
     caps = [] if order.limit_price_units is None else [order.limit_price_units]
     slippage_ppm = order.max_slippage_ppm
     if slippage_ppm is None and order.limit_price_units is None and limits is not None:
         slippage_ppm = limits.default_slippage_ppm or None  # a default of 0 is none at all; an order's own 0 is a cap
-    if slippage_ppm is not None and view.reference.mid_half_units:
-        mid_half = view.reference.mid_half_units
+    if slippage_ppm is not None and mid_half_units:
         if order.side is Side.BUY:
-            caps.append(mid_half * (1_000_000 + slippage_ppm) // 2_000_000)
+            caps.append(mid_half_units * (1_000_000 + slippage_ppm) // 2_000_000)
         else:
-            caps.append(-(-mid_half * (1_000_000 - slippage_ppm) // 2_000_000))
+            caps.append(-(-mid_half_units * (1_000_000 - slippage_ppm) // 2_000_000))
     if not caps:
         return 0
     return max(min(caps) if order.side is Side.BUY else max(caps), 1)
+
+
+def _find_price_cap_units(view: GateView) -> int:
+    return cap_units_of(view.order, view.account.limits, view.reference.mid_half_units)
 
 
 def _find_worst_price_units(view: GateView) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from app.domain.enums import KillScope, RefusalCode, Side
 from app.domain.errors import OrderRefused
@@ -16,8 +17,13 @@ from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.quick import quick_init
 from app.domain.records import ParentRecord
+from app.risk import checks
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
+
+_OF_THE_WHOLE: Final = frozenset(
+    {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,26 @@ def preview(view: GateView) -> tuple[CheckResult, ...]:
         if refusal is not None:
             break
     return tuple(results)
+
+
+def approve_amended(rest: GateView, whole: GateView) -> None:
+    """Raises OrderRefused where an amendment adds what may not be added.
+
+    `rest`: what may still be sent, beside everything else that the account has at stake; `whole`: the order as it will
+    be, which the limits per order and the forms of numbers are about. What is left of an order may be small.
+    """
+    for check in PARENT_CHECKS:
+        refusal = check(whole if check in _OF_THE_WHOLE else rest) if check is not checks.min_notional else None
+        if refusal is not None:
+            raise refusal
+
+
+def approve_form(view: GateView) -> None:
+    """Raises OrderRefused where an amendment that adds nothing has a quantity or a price that cannot be."""
+    for check in (checks.invalid_quantity, checks.invalid_price_increment):
+        refusal = check(view)
+        if refusal is not None:
+            raise refusal
 
 
 def readopt(record: ParentRecord) -> Approved[ParentOrder]:

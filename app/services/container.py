@@ -11,6 +11,7 @@ from app.domain.enums import MarketKind
 from app.domain.fees import FeeSchedule
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
+from app.services.amend import AmendService
 from app.services.cancel import CancelService
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
@@ -43,6 +44,7 @@ class Services:
     engine: Engine
     submit: SubmitService
     cancel: CancelService
+    amend: AmendService
     estimate: EstimateService
     reads: Reads
     admin: AdminService

@@ -22,6 +22,7 @@ from app.domain.units import NANO
 from app.execution import inputs as inp
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts
 from app.services.admin import AdminService
+from app.services.amend import AmendService
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.container import Services
@@ -189,6 +190,7 @@ async def open_gateway(
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
+        amend=AmendService(engine),
         estimate=EstimateService(engine),
         reads=Reads(engine, history, journal),
         admin=AdminService(engine),

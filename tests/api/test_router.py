@@ -136,7 +136,7 @@ async def test_the_document_is_served(gateway: Gateway) -> None:
     ("method", "path", "allow"),
     [
         ("PATCH", "/v1/orders", "DELETE, GET, POST"),
-        ("PUT", "/v1/orders/ord_1", "DELETE, GET"),
+        ("PUT", "/v1/orders/ord_1", "DELETE, GET, PATCH"),
         ("OPTIONS", "/v1/orders/preview", "POST"),
         ("POST", "/v1/risk/limits", "GET, PUT"),
         ("HEAD", "/livez", "GET"),

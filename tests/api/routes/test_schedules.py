@@ -78,3 +78,50 @@ async def test_what_is_wrong_with_a_schedule_is_pointed_at(gateway: Gateway) -> 
     assert {answer.status_code for answer in (unknown, past, no_tape)} == {422}
     assert [e["pointer"] for e in past.json()["errors"]] == ["/strategy_params/end_at"]
     assert [e["pointer"] for e in no_tape.json()["errors"]] == ["/strategy_params/participation_cap"]
+
+
+async def test_a_pause_a_resume_and_an_amendment_over_http(gateway: Gateway) -> None:
+    order_id = (await placed(gateway, twap(gateway, seconds=4, qty="0.04")))["order_id"]
+    path = f"/v1/orders/{order_id}"
+    async with gateway.client() as client:
+        paused = await client.post(f"{path}/pause")
+        await wait(gateway, 1.1)
+        resumed = await client.post(f"{path}/resume")
+        await settle()
+        version = (await client.get(path)).json()["version"]
+        amended = await client.patch(path, json={"qty": "0.05", "urgency": "urgent", "if_version": version})
+        stale = await client.patch(path, json={"qty": "0.06", "if_version": version})
+        nothing = await client.patch(path, json={"if_version": version})
+        unknown = await client.patch(path, json={"rate": "0.1"})
+        foreign = await gateway.client("rival").patch(path, json={"qty": "0.06"})
+        reader = await gateway.client("desk_read").post(f"{path}/pause")
+    assert (paused.status_code, paused.json()["schedule"]["is_paused"]) == (202, True)
+    assert paused.json()["cum_qty"] == "0.01"
+    assert (resumed.status_code, resumed.json()["schedule"]["is_paused"]) == (202, False)
+    told = schema.Order.model_validate(amended.json())
+    assert told.schedule is not None
+    assert (amended.status_code, str(told.qty), told.schedule.urgency) == (202, "0.05", "urgent")
+    assert (stale.status_code, stale.json()["code"]) == (409, "version_conflict")
+    assert (nothing.status_code, unknown.status_code) == (422, 422)
+    assert [e["pointer"] for e in unknown.json()["errors"]] == ["/rate"]
+    assert (foreign.status_code, reader.status_code) == (404, 403)
+    await wait(gateway, 3.2)
+    done = await order_of(gateway, order_id)
+    assert (done.status, str(done.cum_qty)) == ("filled", "0.05")
+    async with gateway.client() as client:
+        late = await client.patch(path, json={"qty": "1"})
+        events = (await client.get(f"{path}/events")).json()["data"]
+    assert (late.status_code, late.json()["code"]) == (409, "not_amendable")
+    kinds = {event["kind"]: event["exec_type"] for event in events}
+    assert kinds["order_amended"] == "replaced"
+    assert kinds["schedule_paused"] == "suspended"
+    assert kinds["schedule_resumed"] == "restated"
+
+
+async def test_a_refused_amendment_changes_nothing(gateway: Gateway) -> None:
+    order_id = (await placed(gateway, twap(gateway)))["order_id"]
+    async with gateway.client() as client:
+        refused = await client.patch(f"/v1/orders/{order_id}", json={"qty": "100000"})
+        after = await client.get(f"/v1/orders/{order_id}")
+    assert (refused.status_code, refused.json()["code"]) == (422, "max_order_qty")
+    assert after.json()["qty"] == "0.01"
