@@ -52,6 +52,7 @@ from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+from app.services.tape import open_tape
 from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
@@ -156,6 +157,7 @@ class Process:
             host=host,
         )
         self._engine = engine
+        open_tape(engine)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.events import Fact
 from app.domain.fills import ExecutionReport
 from app.domain.orders import Approved, ChildOrder
 from app.domain.statement import VenueHealth, VenueStatement
+from app.domain.trade import TradePrint
 
 ReportSink = Callable[[ExecutionReport], None]
 BooksSink = Callable[[Sequence[tuple[str, str]]], None]
 BookSink = Callable[[BookSnapshot | BookDelta], None]
+TradesSink = Callable[[Sequence[TradePrint]], None]
 
 
 class Clock(Protocol):
@@ -75,6 +77,20 @@ class VenuePort(Protocol):
 
     def health(self) -> VenueHealth:
         """How the connections are at this moment; never waits."""
+        ...
+
+
+@runtime_checkable
+class TradeFeed(Protocol):
+    """A venue that also tells what is traded there. Not every venue does, nor for every symbol."""
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """Before `start`: public trades will come to `on_trades`. Gives the symbols that they will come for."""
+        ...
+
+    @property
+    def shows_own_trades(self) -> bool:
+        """Whether our own fills are on its tape too, as they are at real venues and not at simulated ones."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -20,8 +20,9 @@ from app.domain.errors import Unavailable
 from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueStatement
+from app.domain.trade import TradePrint
 from app.domain.venue import Venue
 from app.execution.simulator import Footprint, Listing, VenueRefusal, match, refusal
 from app.venues.faults import Fate, Faults, fate_of
@@ -37,6 +38,7 @@ from app.venues.ledger import (
 from app.venues.paper_account import PaperAccount
 from app.venues.retelling import evidence, reports_of
 from app.venues.simulated_market import Sides
+from app.venues.simulated_trades import TradeFlow
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
@@ -71,6 +73,7 @@ class ExchangeSpec:
 class _Attached:
     on_report: ReportSink
     on_book: BookSink
+    on_trades: TradesSink | None
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class PaperExchange:
     market: Market
     clock: Clock
     faults: Faults = field(default_factory=Faults)
+    flows: Mapping[str, TradeFlow] = field(default_factory=dict)
     ledger: VenueLedger = field(init=False)
     _tiers: VenueTiers = field(init=False)
     _account: PaperAccount = field(init=False)
@@ -137,9 +141,11 @@ class PaperExchange:
             self._finish(order, "canceled", "venue_stopped")
         self.ledger.close()
 
-    def attach(self, on_report: ReportSink, on_book: BookSink) -> Callable[[], None]:
-        """Tells reports and books to one more listener; the answer detaches it."""
-        attached = _Attached(on_report, on_book)
+    def attach(
+        self, on_report: ReportSink, on_book: BookSink, on_trades: TradesSink | None = None
+    ) -> Callable[[], None]:
+        """Tells reports and books, and others' trades, to one more listener; the answer detaches it."""
+        attached = _Attached(on_report, on_book, on_trades)
         self._attached.append(attached)
 
         def detach() -> None:
@@ -419,6 +425,18 @@ class PaperExchange:
         book = (self._book_seq, now_ns, bids, asks)
         loop = asyncio.get_running_loop()
         loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_book, symbol, book)
+        flow = self.flows.get(symbol)
+        if flow is not None:
+            trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns)
+            loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_trades, trades)
+
+    def _emit_trades(self, trades: Sequence[TradePrint]) -> None:
+        if not self._is_running or not trades:
+            return
+        told = [replace(trade, received_ts_ns=self.clock.wall_ns()) for trade in trades]
+        for attached in list(self._attached):
+            if attached.on_trades is not None:
+                attached.on_trades(told)
 
     def _emit_book(self, symbol: str, book: tuple[int, int, tuple[Level, ...], tuple[Level, ...]]) -> None:
         book_seq, venue_ts_ns, bids, asks = book

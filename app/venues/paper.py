@@ -10,7 +10,7 @@ from typing import Any
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
@@ -20,6 +20,7 @@ from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, ns_of_ms, read_table
 from app.venues.simulated_market import SimulatedMarket, load_market_spec
+from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
 
 
 class PaperVenue(VenueBase):
@@ -31,6 +32,14 @@ class PaperVenue(VenueBase):
         super().__init__(exchange.venue_id, clock)
         self.exchange = exchange
         self._detach: Callable[[], None] | None = None
+        self._on_trades: TradesSink | None = None
+
+    shows_own_trades = False
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """Others' trades of every listing that has a flow, from the next start on."""
+        self._on_trades = on_trades
+        return tuple(self.exchange.flows)
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """Opens the far side; raises Unavailable where another process holds its ledger."""
@@ -41,7 +50,7 @@ class PaperVenue(VenueBase):
         def passed_on(book: BookSnapshot | BookDelta) -> None:
             on_book(book)
 
-        self._detach = self.exchange.attach(stamped, passed_on)
+        self._detach = self.exchange.attach(stamped, passed_on, self._on_trades)
         self.exchange.open()
 
     async def stop(self) -> None:
@@ -87,11 +96,21 @@ def make_exchanges(
     """
     shared = market or SimulatedMarket(load_market_spec(universe), seed, clock.wall_ns())
     rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
+    flows = load_flow_specs() if market is None else {}
+    made = {}
+    for venue_id in universe.venues:
+        spec = _spec(universe, rows[venue_id], directory, seed)
+        made[venue_id] = PaperExchange(spec, shared, clock, _faults(faults, venue_id), _flows(spec, flows, clock))
+    return made
+
+
+def _flows(spec: ExchangeSpec, flows: Mapping[tuple[str, str], FlowSpec], clock: Clock) -> Mapping[str, TradeFlow]:
+    """The flows of one exchange's listings; none on standing books of tests."""
+    venue_id, now_ns = spec.venue.venue_id, clock.wall_ns()
     return {
-        venue_id: PaperExchange(
-            _spec(universe, rows[venue_id], directory, seed), shared, clock, _faults(faults, venue_id)
-        )
-        for venue_id in universe.venues
+        name: TradeFlow(flows[venue_id, name], listing.symbol, listing.instrument, spec.seed, now_ns)
+        for name, listing in spec.listings.items()
+        if (venue_id, name) in flows
     }
 
 

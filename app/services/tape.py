@@ -1,0 +1,79 @@
+"""What the world trades, ourselves left out: the sum of all venues' tapes, and how it is spread over the day.
+
+Volumes of this process only: what was traded while it was away is not known, and a new process learns its curve anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from app.domain.events import ChildFilled, Fact
+from app.domain.ports import TradeFeed
+from app.domain.trade import TradePrint
+from app.learning.volume_curve import VolumeCurve
+from app.services.engine import Engine
+
+# Bins of a curve that nobody gave: fine enough for a day, few enough to be written into a fact.
+N_CURVE_BINS: Final = 48
+
+
+@dataclass(slots=True)
+class Tape:
+    """Counts trades of every venue by symbol. The engine's world reads it as its Volumes."""
+
+    traded_units: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    last_price_units: dict[tuple[str, str], int] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+    _shows_own: set[str] = field(default_factory=set)
+    _others_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _own_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _most_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _curves: dict[str, VolumeCurve] = field(default_factory=lambda: defaultdict(VolumeCurve))
+
+    def expect(self, venue: str, symbols: Iterable[str], *, shows_own: bool) -> None:
+        """`venue` will tell trades of these; `shows_own`: our own fills among them."""
+        self._told.update(symbols)
+        if shows_own:
+            self._shows_own.add(venue)
+
+    def take(self, prints: Sequence[TradePrint]) -> None:
+        """Trades as they come, in any order between venues."""
+        for trade in prints:
+            key = (trade.venue, trade.symbol)
+            self.traded_units[key] += trade.qty_units
+            self.last_price_units[key] = trade.price_units
+            self._others_units[trade.symbol] += trade.qty_units
+            self._curves[trade.symbol].observe(trade.received_ts_ns, trade.qty_units)
+
+    def on_facts(self, facts: Sequence[Fact]) -> None:
+        """Own fills at venues whose tapes show them are not others'."""
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, ChildFilled) and event.venue in self._shows_own and event.symbol in self._told:
+                self._own_units[event.symbol] += event.qty_units
+
+    def others_units(self, symbol: str) -> int | None:
+        """Never falls: a fill that is known before its print is on the tape only holds the count."""
+        if symbol not in self._told:
+            return None
+        now_units = self._others_units[symbol] - self._own_units[symbol]
+        self._most_units[symbol] = max(self._most_units[symbol], now_units)
+        return self._most_units[symbol]
+
+    def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
+        """The learned curve from start to end; flat where nothing was seen yet."""
+        return self._curves[symbol].weights(start_ns, end_ns, N_CURVE_BINS)
+
+
+def open_tape(engine: Engine) -> Tape:
+    """A tape that hears every venue that tells its trades, as the engine's Volumes; before the venues are started."""
+    tape = Tape()
+    for venue_id, venue in engine.venues.items():
+        if isinstance(venue, TradeFeed):
+            tape.expect(venue_id, venue.watch_trades(tape.take), shows_own=venue.shows_own_trades)
+    engine.core.world = replace(engine.core.world, volumes=tape)
+    engine.add_listener(tape.on_facts)
+    return tape
