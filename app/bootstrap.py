@@ -44,6 +44,7 @@ from app.services.container import Services
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
+from app.services.measure import Measurer
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
 from app.services.record import Recorder
@@ -124,6 +125,7 @@ class Process:
     _recorder: Recorder | None = None
     _warming: Warming | None = None
     _reconciler: Reconciler | None = None
+    _measurer: Measurer | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -168,6 +170,8 @@ class Process:
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await engine.open(self._journal)
+        self._measurer = Measurer(engine)
+        await self._measurer.open()
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
@@ -197,8 +201,9 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        if self._reconciler is not None:
-            await self._reconciler.close()
+        for watcher in (self._measurer, self._reconciler):
+            if watcher is not None:
+                await watcher.close()
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
         if self._warming is not None:

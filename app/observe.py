@@ -360,6 +360,11 @@ def watchdog_died(exit_code: int) -> None:
     _log().error("watchdog_died", exit_code=exit_code)
 
 
+def measuring_failed(order_id: str, error: str) -> None:
+    """What the market did after an order could not be looked at or written: reports count it as not measured."""
+    _log().warning("measuring_failed", order_id=order_id, error=error)
+
+
 def projection_lagging(n_facts: int) -> None:
     _projection.set(n_facts)
 

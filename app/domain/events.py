@@ -26,6 +26,7 @@ from app.domain.enums import (
 )
 from app.domain.event import Event as Event
 from app.domain.limits import Limits
+from app.domain.markouts import IntervalStats, MidPath, StillPath
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
 from app.domain.schedule_facts import (
@@ -443,6 +444,25 @@ class BreakClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MarkoutsMeasured(Event):
+    """What the market did after an order's fills and children. `interval`: once per order, None in later ones."""
+
+    KIND: ClassVar[str] = "markouts_measured"
+    order_id: str
+    paths: tuple[MidPath, ...]
+    interval: IntervalStats | None
+
+
+@dataclass(frozen=True, slots=True)
+class StillMeasured(Event):
+    """What the market did when nothing of ours traded: instants drawn at random by `seed`, what markouts start from."""
+
+    KIND: ClassVar[str] = "still_measured"
+    seed: int
+    paths: tuple[StillPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A fact in its place: `seq` is gapless per shard, `account_seq` gapless per account (0 for shard-wide facts)."""
 
@@ -486,12 +506,8 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     FeeDeviated,
     BreakFound,
     BreakClosed,
-    ScheduleBegun,
-    SliceReleased,
-    ScheduleGivenBack,
-    SchedulePaused,
-    ScheduleResumed,
-    OrderAmended,
+    MarkoutsMeasured,
+    StillMeasured,
 )
 
 # Facts are made on the order path, several for each order.

@@ -11,6 +11,7 @@ from typing import Final
 
 from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, child_status, parent_status
 from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.markouts import IntervalStats, MidPath
 from app.domain.orders import ChildOrder
 from app.domain.quote_pool import Conversion
 from app.domain.scheduled import ScheduleState
@@ -78,13 +79,8 @@ class ParentRecord:
     fills: list[FillRecord] = field(default_factory=list)
     routes: list[tuple[int, RoutePlanned]] = field(default_factory=list)  # (seq, fact)
     tca: TcaReported | None = None
-    schedule: ScheduleState | None = None
-    first: OrderAccepted | None = None
-
-    @property
-    def acknowledged(self) -> OrderAccepted:
-        """What the acknowledgement is a pure function of, whatever was amended since."""
-        return self.first or self.accepted
+    paths: list[MidPath] = field(default_factory=list)  # what the market did after fills and children
+    interval: IntervalStats | None = None
 
     @property
     def order_id(self) -> str:

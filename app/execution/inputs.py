@@ -10,6 +10,7 @@ from app.domain.errors import BestexError
 from app.domain.events import Event, Fact, OrderAccepted
 from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
+from app.domain.markouts import IntervalStats, MidPath, StillPath
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
 from app.domain.scheduled import Amendment
@@ -181,6 +182,17 @@ class ProjectionCompared:
     differences: tuple[tuple[str, str, int, int], ...]  # venue, item, ours, theirs
 
 
+@dataclass(frozen=True, slots=True)
+class MarketMeasured:
+    """What was measured of the market after an order, or (order id empty) at instants of none, drawn by `seed`."""
+
+    order_id: str
+    paths: tuple[MidPath, ...] = ()
+    interval: IntervalStats | None = None
+    still: tuple[StillPath, ...] = ()
+    seed: int = 0
+
+
 Input = (
     Start
     | Submit
@@ -203,6 +215,7 @@ Input = (
     | StatementAsked
     | StatementTaken
     | ProjectionCompared
+    | MarketMeasured
 )
 
 

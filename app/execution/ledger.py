@@ -15,12 +15,13 @@ from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.limits import Limits
+from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 
 REFUSALS_KEPT: Final = 1_000
-_Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed
+STILL_KEPT: Final = 20_000  # instants; the newest are what fills of today are compared with
 BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
 
@@ -53,6 +54,7 @@ class Ledger:
     n_late_fills: int = 0
     fees: FeeRecord = field(default_factory=FeeRecord)
     breaks: dict[BreakKey, BreakRecord] = field(default_factory=dict)
+    still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
 
     def child(self, child_id: str) -> ChildRecord:
@@ -324,6 +326,19 @@ def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
     parent.tca = event
 
 
+def _markouts_measured(ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -> None:
+    """Seen later, of what happened before: the order itself has not changed."""
+    updated_ts_ns = ledger.parents[event.order_id].updated_ts_ns
+    parent = _touched(ledger, fact, event.order_id)
+    parent.updated_ts_ns = updated_ts_ns
+    parent.paths += event.paths
+    parent.interval = event.interval or parent.interval
+
+
+def _still_measured(ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None:
+    ledger.still += event.paths
+
+
 def _fee_tier_set(ledger: Ledger, fact: Fact, event: ev.FeeTierSet) -> None:
     ledger.fees.set_tier(event)
 
@@ -386,10 +401,6 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.FeeDeviated: _fee_deviated,
     ev.BreakFound: _break_found,
     ev.BreakClosed: _break_closed,
-    ev.ScheduleBegun: _schedule_begun,
-    ev.SliceReleased: _schedule_moved,
-    ev.ScheduleGivenBack: _schedule_moved,
-    ev.SchedulePaused: _schedule_moved,
-    ev.ScheduleResumed: _schedule_moved,
-    ev.OrderAmended: _order_amended,
+    ev.MarkoutsMeasured: _markouts_measured,
+    ev.StillMeasured: _still_measured,
 }

@@ -354,6 +354,16 @@ def _projection_compared(ctx: Context, item: inp.ProjectionCompared) -> Reply:
     return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
 
 
+def _market_measured(ctx: Context, item: inp.MarketMeasured) -> Reply:
+    """Measurements are facts as they are; of an order that is not known they are nobody's and left."""
+    if item.still:
+        return _emit_one(ctx, ev.StillMeasured("", item.seed, item.still))
+    parent = ctx.ledger.parents.get(item.order_id)
+    if parent is None or not (item.paths or item.interval):
+        return Done()
+    return _emit_one(ctx, ev.MarkoutsMeasured(parent.account, item.order_id, item.paths, item.interval))
+
+
 _Decide = Callable[[Context, Any], Reply]
 _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Start: _start,
@@ -377,4 +387,5 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.StatementAsked: _statement_asked,
     inp.StatementTaken: _statement_taken,
     inp.ProjectionCompared: _projection_compared,
+    inp.MarketMeasured: _market_measured,
 }

@@ -3,6 +3,7 @@
 from app.models.account import account_limits, accounts, api_keys, balances, positions
 from app.models.child_order import child_orders
 from app.models.fill import fills
+from app.models.markout import markouts, still_markouts
 from app.models.metadata import metadata
 from app.models.parent_order import parent_orders
 from app.models.refusal import refusals
@@ -19,11 +20,13 @@ __all__ = [
     "child_orders",
     "fills",
     "kill_switches",
+    "markouts",
     "metadata",
     "parent_orders",
     "positions",
     "refusals",
     "routes",
+    "still_markouts",
     "tca_reports",
     "venue_switches",
     "watermarks",

@@ -121,6 +121,7 @@ class OrderReplica:
             children=children,
             fills=list(record.fills),
             routes=list(record.routes),
+            paths=list(record.paths),
         )
         ledger.parents[order_id] = copy
         ledger.open_parents[order_id] = copy

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from app.domain.errors import Unavailable
-from app.domain.events import Fact, RoutePlanned, TcaReported
+from app.domain.events import Fact, MarkoutsMeasured, RoutePlanned, TcaReported
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
 from app.store import rows
 
@@ -167,6 +167,7 @@ async def load_parents(connection: Connection, wanted: Sequence[tuple[str, str]]
         await _fills(connection, wanted),
         await _routes(connection, wanted),
         await _reports(connection, wanted),
+        await _measured(connection, wanted),
     )
 
 
@@ -188,6 +189,11 @@ async def _routes(connection: Connection, wanted: Sequence[tuple[str, str]]) -> 
 async def _reports(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[TcaReported]:
     query = f"select * from tca_reports {_WANTED} order by seq"  # noqa: S608
     return [rows.tca_report(row) for row in await connection.fetch(query, *_pairs(wanted))]
+
+
+async def _measured(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[MarkoutsMeasured]:
+    query = f"select * from markouts {_WANTED} order by seq"  # noqa: S608
+    return [rows.markouts_event(row) for row in await connection.fetch(query, *_pairs(wanted))]
 
 
 def _pairs(wanted: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -19,7 +19,9 @@ _PARENTS: Final = table_write(models.parent_orders, OnConflict.REPLACE)
 _CHILDREN: Final = table_write(models.child_orders, OnConflict.REPLACE)
 _FILLS: Final = table_write(models.fills, OnConflict.KEEP)
 _ROUTES: Final = table_write(models.routes, OnConflict.KEEP)
-_REPORTS: Final = table_write(models.tca_reports, OnConflict.REPLACE)
+_REPORTS: Final = table_write(models.tca_reports, OnConflict.KEEP)
+_MARKOUTS: Final = table_write(models.markouts, OnConflict.KEEP)
+_STILL: Final = table_write(models.still_markouts, OnConflict.KEEP)
 _REFUSALS: Final = table_write(models.refusals, OnConflict.KEEP)
 _ACCOUNTS: Final = table_write(models.accounts, OnConflict.REPLACE)
 _LIMITS: Final = table_write(models.account_limits, OnConflict.REPLACE)
@@ -49,7 +51,9 @@ class Batch:
     children: dict[str, str] = field(default_factory=dict)  # child id -> order id
     fills: list[Row] = field(default_factory=list)
     routes: list[tuple[Fact, ev.RoutePlanned]] = field(default_factory=list)
-    reports: dict[str, Row] = field(default_factory=dict)
+    reports: list[Row] = field(default_factory=list)
+    markouts: list[Row] = field(default_factory=list)
+    still: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
     accounts: dict[str, None] = field(default_factory=dict)
     limits: dict[tuple[str, int], Row] = field(default_factory=dict)
@@ -89,7 +93,9 @@ class Batch:
             _ROUTES,
             [rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes],
         )
-        yield from _write(_REPORTS, list(self.reports.values()))
+        yield from _write(_REPORTS, self.reports)
+        yield from _write(_MARKOUTS, self.markouts)
+        yield from _write(_STILL, self.still)
         yield from _write(_REFUSALS, self.refusals)
         yield from _write(_ACCOUNTS, [(account, ledger.account_seqs[account]) for account in self.accounts])
         yield from _write(_LIMITS, list(self.limits.values()))
@@ -153,6 +159,14 @@ def _reported(batch: Batch, ledger: Ledger, fact: Fact, event: ev.TcaReported) -
     batch.reports[event.order_id] = rows.tca_row(fact, event)  # a late fill brings another: the newest counts
 
 
+def _measured(batch: Batch, ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -> None:
+    batch.markouts.append(rows.markouts_row(fact, event))
+
+
+def _still(batch: Batch, ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None:
+    batch.still.append(rows.still_row(fact, event))
+
+
 def _refused(batch: Batch, ledger: Ledger, fact: Fact, event: ev.OrderRefused | ev.RefusalsAggregated) -> None:
     batch.refusals.append(rows.refusal_row(fact, event))
 
@@ -188,6 +202,8 @@ _SPECIAL: Final[dict[type[Event], Callable[[Batch, Ledger, Fact, Any], None]]] =
     ev.RoutePlanned: _planned,
     ev.CancelRequested: _canceling,
     ev.TcaReported: _reported,
+    ev.MarkoutsMeasured: _measured,
+    ev.StillMeasured: _still,
     ev.OrderRefused: _refused,
     ev.RefusalsAggregated: _refused,
     ev.LimitsSet: _limits_set,

@@ -331,6 +331,7 @@ class Projection:
             if held is not None and held.updated_ts_ns == noted_ts_ns:
                 release(ledger, order_id)
         ledger.refusals.clear()
+        ledger.still.clear()
 
     def _advance(self, seq: int) -> None:
         self._watermark_seq = seq

@@ -14,12 +14,15 @@ from app.domain.events import (
     Event,
     Fact,
     LimitsSet,
+    MarkoutsMeasured,
     OrderAccepted,
     OrderRefused,
     RefusalsAggregated,
     RoutePlanned,
+    StillMeasured,
     TcaReported,
 )
+from app.domain.markouts import IntervalStats, MidPath
 from app.domain.orders import ChildOrder
 from app.domain.plan import RoutePlan
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
@@ -32,6 +35,8 @@ _first_of: Final = msgspec.json.Decoder(OrderAccepted | None).decode
 _plan_of: Final = msgspec.json.Decoder(RoutePlan).decode
 _moves_of: Final = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 _fees_of: Final = msgspec.json.Decoder(dict[str, int]).decode
+_paths_of: Final = msgspec.json.Decoder(tuple[MidPath, ...]).decode
+_interval_of: Final = msgspec.json.Decoder(IntervalStats | None).decode
 _refusal_of: Final[Mapping[str, Callable[[str], Event]]] = {
     kind.KIND: msgspec.json.Decoder(kind).decode for kind in (OrderRefused, RefusalsAggregated)
 }
@@ -254,6 +259,21 @@ def tca_report(row: Fields) -> TcaReported:
     return TcaReported(**values)
 
 
+def markouts_row(fact: Fact, event: MarkoutsMeasured) -> Row:
+    place = (fact.seq, fact.account_seq, fact.ts_ns, event.account, event.order_id)
+    return (*place, json_text(event.paths), json_text(event.interval))
+
+
+def markouts_event(row: Fields) -> MarkoutsMeasured:
+    """The measurement of a row."""
+    paths, interval = _paths_of(row["paths"]), _interval_of(row["interval_stats"])
+    return MarkoutsMeasured(row["account"], row["order_id"], paths, interval)
+
+
+def still_row(fact: Fact, event: StillMeasured) -> Row:
+    return (fact.seq, fact.ts_ns, event.seed, json_text(event.paths))
+
+
 def refusal_row(fact: Fact, event: OrderRefused | RefusalsAggregated) -> Row:
     if isinstance(event, OrderRefused):
         who = (event.refusal_id, event.client_order_id, event.symbol, event.code.value, 1)
@@ -277,6 +297,7 @@ def complete(
     fills: Sequence[FillRecord],
     routes: Sequence[tuple[int, RoutePlanned]],
     reports: Sequence[TcaReported],
+    measured: Sequence[MarkoutsMeasured] = (),
 ) -> dict[str, ParentRecord]:
     """Parents by order id with all that belongs to them; each sequence in the order of the log."""
     found = {parent.order_id: parent for parent in parents}
@@ -288,4 +309,8 @@ def complete(
         found[route[1].order_id].routes.append(route)
     for report in reports:
         found[report.order_id].tca = report
+    for each in measured:
+        parent = found[each.order_id]
+        parent.paths += each.paths
+        parent.interval = each.interval or parent.interval
     return found

@@ -132,6 +132,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope", "target", name=op.f("pk_kill_switches")),
     )
     op.create_table(
+        "markouts",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.Text(collation="C"), nullable=False),
+        sa.Column("order_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("paths", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("interval_stats", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_markouts")),
+    )
+    op.create_index("ix_markouts_order_id_seq", "markouts", ["order_id", "seq"], unique=False)
+    op.create_table(
         "parent_orders",
         sa.Column("order_id", sa.Text(collation="C"), nullable=False),
         sa.Column("account", sa.Text(collation="C"), nullable=False),
@@ -219,6 +231,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_routes_order_id_seq", "routes", ["order_id", "seq"], unique=False)
     op.create_table(
+        "still_markouts",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("paths", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_still_markouts")),
+    )
+    op.create_table(
         "tca_reports",
         sa.Column("order_id", sa.Text(collation="C"), nullable=False),
         sa.Column("account", sa.Text(collation="C"), nullable=False),
@@ -274,6 +294,7 @@ def downgrade() -> None:
     op.drop_index("ix_tca_reports_account_account_seq", table_name="tca_reports")
     op.drop_table("tca_reports")
     op.drop_index("ix_routes_order_id_seq", table_name="routes")
+    op.drop_table("still_markouts")
     op.drop_table("routes")
     op.drop_table("refusals")
     op.drop_table("positions")
@@ -281,6 +302,8 @@ def downgrade() -> None:
     op.drop_index("ix_parent_orders_open", table_name="parent_orders", postgresql_where=sa.text("state <> 'done'"))
     op.drop_index("ix_parent_orders_account_order_id", table_name="parent_orders")
     op.drop_table("parent_orders")
+    op.drop_index("ix_markouts_order_id_seq", table_name="markouts")
+    op.drop_table("markouts")
     op.drop_table("kill_switches")
     op.drop_index("uq_fills_venue_account_symbol_venue_trade_id", table_name="fills")
     op.drop_index("ix_fills_order_id_seq", table_name="fills")

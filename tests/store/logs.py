@@ -10,6 +10,7 @@ from random import Random
 from app.domain import events as ev
 from app.domain.enums import ParentState
 from app.domain.events import Fact, RoutePlanned
+from app.domain.markouts import IntervalStats, MidPath, PathKind, StillPath
 from tests.services.fact_stories import Story
 
 
@@ -27,9 +28,23 @@ class FullStory(Story):
             )
         )
 
+    def measure(self, order_id: str) -> None:
+        """What the market did after an order, with numbers of any size."""
+        parent = self.ledger.parents[order_id]
+        number = self.random.randrange
+        after = (number(2**60), 0, number(2**60), number(2**60))
+        paths = tuple(
+            MidPath(PathKind.FILL, fill.fill.exec_id, fill.fill.venue, fill.fill.symbol, fill.ts_ns, number(2**60), after, 7)
+            for fill in parent.fills
+        )
+        strip = ((self.ts_ns, number(2**60)), (self.ts_ns + 1, number(2**60)))
+        interval = IntervalStats(parent.created_ts_ns, self.ts_ns, 2, number(2**60), 0, 0, strip)
+        self.tell(ev.MarkoutsMeasured(parent.account, order_id, paths, interval if number(2) else None))
+        self.tell(ev.StillMeasured("", number(2**60), (StillPath("BTC/USDT", self.ts_ns, 5, (("alpha", 1, after),)),)))
+
     def side_note(self) -> None:
         done = [p for p in self.ledger.parents.values() if p.state is ParentState.DONE and p.children]
-        choice = self.random.randrange(4)
+        choice = self.random.randrange(5)
         if choice == 0 and done:
             self.late_fill(self.random.choice(done).order_id)
         elif choice == 1 and done:
@@ -38,6 +53,8 @@ class FullStory(Story):
         elif choice == 2 and self.ledger.keys:
             key = self.random.choice(list(self.ledger.keys.values()))
             self.tell(ev.KeyRevoked(key.account, key.prefix))
+        elif choice == 3 and done:
+            self.measure(self.random.choice(done).order_id)
         else:
             super().side_note()
 

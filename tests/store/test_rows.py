@@ -15,6 +15,7 @@ from app.domain.events import (
     Event,
     Fact,
     LimitsSet,
+    MarkoutsMeasured,
     OrderRefused,
     RefusalsAggregated,
     RoutePlanned,
@@ -56,9 +57,15 @@ def test_orders_and_all_that_is_theirs_come_back() -> None:
             for seq, event in p.routes
         ],
         [rows.tca_report(stored(models.tca_reports, rows.tca_row(FACTS[0], p.tca))) for p in parents if p.tca],
+        [
+            rows.markouts_event(stored(models.markouts, rows.markouts_row(fact, fact.event)))
+            for fact in FACTS
+            if isinstance(fact.event, MarkoutsMeasured)
+        ],
     )
     assert found == LEDGER.parents
     assert any(parent.tca for parent in parents)
+    assert any(parent.interval for parent in parents)
 
 
 def there_and_back(event: Event) -> object:
@@ -67,13 +74,15 @@ def there_and_back(event: Event) -> object:
         return rows.fill_record(stored(models.fills, rows.fill_row(fact, event)))
     if isinstance(event, TcaReported):
         return rows.tca_report(stored(models.tca_reports, rows.tca_row(fact, event)))
+    if isinstance(event, MarkoutsMeasured):
+        return rows.markouts_event(stored(models.markouts, rows.markouts_row(fact, event)))
     if isinstance(event, RoutePlanned):
         return rows.route_fact(stored(models.routes, rows.route_row(fact, event, b"receipt")))
     assert isinstance(event, OrderRefused | RefusalsAggregated)
     return rows.refusal_fact(stored(models.refusals, rows.refusal_row(fact, event)))
 
 
-@pytest.mark.parametrize("event_type", [ChildFilled, TcaReported, RoutePlanned, OrderRefused, RefusalsAggregated])
+@pytest.mark.parametrize("event_type", [ChildFilled, TcaReported, RoutePlanned, MarkoutsMeasured, OrderRefused, RefusalsAggregated])
 def test_any_fact_with_a_table_of_its_own_comes_back(event_type: type[Event]) -> None:
     @settings(max_examples=60, deadline=None)
     @given(values_of(event_type))

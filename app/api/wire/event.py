@@ -96,6 +96,12 @@ def _told(name: str, value: Any, symbol: Symbol | None) -> tuple[str, Any]:
         return name, _members(value, symbol)
     if name in ("moves", "fee_unconverted"):
         return name, [{"currency": currency, "amount": money(nano)} for currency, nano in value]
+    if name == "strip":
+        return name, [{"at": time_text(ts_ns), "mid": _number("_half_units", mid, symbol)[1]} for ts_ns, mid in value]
+    if isinstance(value, tuple) and name.endswith("_half_units"):
+        return name.removesuffix("_half_units"), [_number("_half_units", mid, symbol)[1] for mid in value]
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return name, [_members(entry, symbol) for entry in value]
     if isinstance(value, tuple):
         return name, [entry.value if isinstance(entry, Enum) else entry for entry in value]
     return name, value

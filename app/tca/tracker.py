@@ -1,0 +1,323 @@
+"""Which mids are still owed to fills, children and still instants: values in, measurements out, no clock, no board.
+
+The driver (services/measure.py) hands over durable facts and samples and asks what to sample next. What a stopped
+process did not live to see is not measured: reports count such fills, they never guess them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from app.domain.enums import Side
+from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, OrderDone
+from app.domain.markouts import HORIZONS_NS, NO_MIDS, IntervalStats, MidPath, PathKind, StillPath
+from app.execution.inputs import MarketMeasured
+from app.tca.composite import Sample
+from app.tca.tape import Mark, Tape, mean_half_units
+
+MAX_OWED: Final = 20_000  # fills and children under measurement at once; beyond it new ones are counted and left
+STILL_EVERY_NS: Final = 5_000_000_000  # mean distance of two still instants of a symbol
+CLEAR_NS: Final = 1_000_000_000  # an own fill this near makes an instant none of stillness
+LINGER_NS: Final = 120_000_000_000  # a symbol is watched this long after its last interest
+LOOK_BACK_NS: Final = 10_000_000_000  # of the strip, before the order came
+MAX_BATCH_PATHS: Final = 64
+MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
+MAX_STILL_BATCH: Final = 16
+
+Traded = Callable[[str, int, int], tuple[int, int]]  # symbol, from, to -> (vwap_units, qty_units), (0, 0) if unseen
+
+
+def nothing_traded(symbol: str, start_ts_ns: int, end_ts_ns: int) -> tuple[int, int]:
+    """Where no public trades are heard, none are known."""
+    return 0, 0
+
+
+@dataclass(slots=True)
+class _Owed:
+    """One path under measurement. `base_ts_ns`: what the horizons are counted from."""
+
+    kind: PathKind | None  # None: a still instant
+    order_id: str
+    ref_id: str
+    venue: str
+    symbol: str
+    side: Side
+    start_ts_ns: int
+    base_ts_ns: int
+    move_ubps: int = 0
+    mids_half_units: dict[str, int] = field(default_factory=dict)
+    after_half_units: dict[str, list[int]] = field(default_factory=dict)
+    cleanup_units: int = 0
+    is_disturbed: bool = False  # a still instant beside a fill of ours
+    stage_i: int = 0  # of the dues below
+
+    def due_ts_ns(self) -> int:
+        """When the next mid is owed: first the base itself (a child's deadline, a still instant), then the horizons."""
+        return self.base_ts_ns + (0, *HORIZONS_NS)[self.stage_i]
+
+
+@dataclass(slots=True)
+class _Order:
+    account: str
+    symbol: str
+    start_ts_ns: int
+    end_ts_ns: int = 0
+    begun: Mark = Mark(0, 0, 0)
+    ended: Mark = Mark(0, 0, 0)
+    last_half_units: int = 0
+    is_told: bool = False  # its interval is
+    n_owed: int = 0
+    done: list[MidPath] = field(default_factory=list)
+    held_since_ns: int = 0
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Everything owed. `seed` draws the still instants; `traded` tells what the public traded."""
+
+    seed: int
+    traded: Traded = nothing_traded
+    n_left: int = 0
+    _random: Random = field(init=False)
+    _tapes: dict[str, Tape] = field(default_factory=dict)
+    _orders: dict[str, _Order] = field(default_factory=dict)
+    _open: dict[str, int] = field(default_factory=dict)  # symbol -> orders at work
+    _dues: list[tuple[int, int, _Owed]] = field(default_factory=list)
+    _n_dues: int = 0
+    _watched_until_ns: dict[str, int] = field(default_factory=dict)
+    _next_still_ns: dict[str, int] = field(default_factory=dict)
+    _last_fill_ns: dict[str, int] = field(default_factory=dict)
+    _still: list[StillPath] = field(default_factory=list)
+    _still_since_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)  # noqa: S311 - a sample, not a secret
+
+    # in
+
+    def symbols_of(self, facts: Iterable[Fact]) -> set[str]:
+        """The symbols that `facts` make worth a look at once, before `note` takes them."""
+        found = set()
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, OrderAccepted):
+                found.add(event.order.symbol)
+            elif isinstance(event, ChildSending):
+                found.add(event.child.symbol)
+        return found
+
+    def note(self, facts: Iterable[Fact]) -> None:
+        """Takes durable facts: what was sent and filled is owed its mids from here on."""
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, OrderAccepted):
+                symbol = event.order.symbol
+                begun = self._tapes.setdefault(symbol, Tape()).mark(fact.ts_ns)
+                self._orders[event.order_id] = _Order(event.account, symbol, fact.ts_ns, begun=begun)
+                self._open[symbol] = self._open.get(symbol, 0) + 1
+                self._watch(symbol, fact.ts_ns)
+            elif isinstance(event, ChildSending):
+                child = event.child
+                self._owe(
+                    event,
+                    _Owed(
+                        PathKind.CHILD,
+                        child.order_id,
+                        child.child_id,
+                        child.venue,
+                        child.symbol,
+                        child.side,
+                        fact.ts_ns,
+                        max(child.deadline_ts_ns, fact.ts_ns),
+                    ),
+                )
+            elif isinstance(event, ChildFilled):
+                self._note_fill(fact, event)
+            elif isinstance(event, OrderDone):
+                self._note_done(fact, event)
+
+    def take(self, symbol: str, sample: Sample) -> None:
+        """A look at a symbol's books: goes on its tape, where `settle` reads what is due."""
+        self._tapes.setdefault(symbol, Tape()).add(sample)
+        self._draw_still(symbol, sample.ts_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """Reads every mid that has come due."""
+        while self._dues and self._dues[0][0] <= now_ns:
+            due_ts_ns, _, owed = heapq.heappop(self._dues)
+            self._read(owed, due_ts_ns)
+            owed.stage_i += 1
+            if owed.stage_i <= len(HORIZONS_NS):
+                self._push(owed)
+            else:
+                self._finish(owed, now_ns)
+
+    # out
+
+    def watched(self, now_ns: int) -> list[str]:
+        """The symbols to be sampled now; tapes of others are forgotten."""
+        for symbol in [s for s, until_ns in self._watched_until_ns.items() if until_ns < now_ns]:
+            if self._open.get(symbol):
+                self._watch(symbol, now_ns)
+                continue
+            for book in (self._watched_until_ns, self._tapes, self._next_still_ns, self._last_fill_ns):
+                book.pop(symbol, None)
+        return list(self._watched_until_ns)
+
+    def due_symbols(self, now_ns: int) -> set[str]:
+        """The symbols of what is due by now."""
+        return {owed.symbol for due_ts_ns, _, owed in self._dues[:64] if due_ts_ns <= now_ns}
+
+    def next_due_ns(self) -> int:
+        """When the next mid is owed; 0: none is."""
+        return self._dues[0][0] if self._dues else 0
+
+    def collect(self, now_ns: int) -> list[MarketMeasured]:
+        """What is ready to be told, each once: finished orders whole, working ones in batches, still instants."""
+        ready: list[MarketMeasured] = []
+        for order_id, order in list(self._orders.items()):
+            interval = self._interval(order, now_ns)
+            is_over = order.end_ts_ns > 0 and order.n_owed == 0 and (order.is_told or interval is not None)
+            has_waited = bool(order.done) and now_ns - order.held_since_ns >= MAX_HELD_NS
+            if is_over or len(order.done) >= MAX_BATCH_PATHS or (has_waited and not order.end_ts_ns):
+                interval = interval if is_over else None
+                if order.done or interval is not None:
+                    ready.append(MarketMeasured(order_id, tuple(order.done), interval))
+                order.is_told = order.is_told or interval is not None
+                order.done = []
+            if is_over:
+                del self._orders[order_id]
+        has_waited = bool(self._still) and now_ns - self._still_since_ns >= 6 * MAX_HELD_NS
+        if len(self._still) >= MAX_STILL_BATCH or has_waited:
+            ready.append(MarketMeasured("", still=tuple(self._still), seed=self.seed))
+            self._still = []
+        return ready
+
+    # within
+
+    def _watch(self, symbol: str, now_ns: int) -> None:
+        self._watched_until_ns[symbol] = max(self._watched_until_ns.get(symbol, 0), now_ns + LINGER_NS)
+
+    def _note_fill(self, fact: Fact, event: ChildFilled) -> None:
+        self._last_fill_ns[event.symbol] = fact.ts_ns
+        side = Side.BUY if event.signed_qty_units >= 0 else Side.SELL
+        order_id, exec_id, venue, symbol = event.order_id, event.exec_id, event.venue, event.symbol
+        self._owe(event, _Owed(PathKind.FILL, order_id, exec_id, venue, symbol, side, fact.ts_ns, fact.ts_ns))
+
+    def _note_done(self, fact: Fact, event: OrderDone) -> None:
+        order = self._orders.get(event.order_id)
+        if order is not None and not order.end_ts_ns:
+            order.end_ts_ns = fact.ts_ns
+            tape = self._tapes.setdefault(order.symbol, Tape())
+            order.ended, last = tape.mark(fact.ts_ns), tape.at(fact.ts_ns)
+            order.last_half_units = last.mid_half_units if last is not None else 0
+            self._open[order.symbol] -= 1
+            self._watch(order.symbol, fact.ts_ns)
+
+    def _owe(self, event: Event, owed: _Owed) -> None:
+        if len(self._dues) >= MAX_OWED:
+            self.n_left += 1
+            return
+        order = self._orders.get(owed.order_id)
+        if order is None:  # a late fill, or an order of before this process
+            order = self._orders[owed.order_id] = _Order(
+                event.account, owed.symbol, owed.start_ts_ns, owed.start_ts_ns, is_told=True
+            )
+        order.n_owed += 1
+        self._watch(owed.symbol, owed.base_ts_ns)
+        tape = self._tapes.setdefault(owed.symbol, Tape())
+        before = tape.at(owed.start_ts_ns)
+        owed.move_ubps = tape.move_ubps(owed.start_ts_ns)
+        owed.mids_half_units = {owed.venue: before.without_half_units.get(owed.venue, 0) if before else 0}
+        owed.after_half_units = {owed.venue: []}
+        if owed.base_ts_ns == owed.start_ts_ns:
+            owed.stage_i = 1
+        self._push(owed)
+
+    def _push(self, owed: _Owed) -> None:
+        self._n_dues += 1
+        heapq.heappush(self._dues, (owed.due_ts_ns(), self._n_dues, owed))
+
+    def _draw_still(self, symbol: str, now_ns: int) -> None:
+        """The next instant of a symbol at random, an exponential distance away: known before what it will show."""
+        due_ts_ns = self._next_still_ns.get(symbol, 0)
+        if due_ts_ns > now_ns:
+            return
+        at_ns = now_ns + int(self._random.expovariate(1 / STILL_EVERY_NS)) + 1
+        self._next_still_ns[symbol] = at_ns
+        if len(self._dues) < MAX_OWED:
+            self._push(_Owed(None, "", "", "", symbol, Side.BUY, at_ns, at_ns))
+
+    def _read(self, owed: _Owed, due_ts_ns: int) -> None:
+        tape = self._tapes.get(owed.symbol)
+        sample = tape.at(due_ts_ns) if tape is not None else None
+        if owed.kind is None and abs(self._last_fill_ns.get(owed.symbol, 0) - owed.start_ts_ns) <= CLEAR_NS:
+            owed.is_disturbed = owed.is_disturbed or owed.stage_i <= 2  # up to the horizon of a second
+        if owed.stage_i == 0:
+            if sample is not None and owed.kind is PathKind.CHILD:
+                owed.cleanup_units = sample.best_ask_units if owed.side is Side.BUY else sample.best_bid_units
+            elif sample is not None and tape is not None:
+                owed.mids_half_units = dict(sample.without_half_units)
+                owed.after_half_units = {venue: [] for venue in owed.mids_half_units}
+                owed.move_ubps = tape.move_ubps(due_ts_ns)
+            return
+        for venue, mids in owed.after_half_units.items():
+            mids.append(sample.without_half_units.get(venue, 0) if sample is not None else 0)
+
+    def _finish(self, owed: _Owed, now_ns: int) -> None:
+        if owed.kind is None:
+            self._finish_still(owed, now_ns)
+            return
+        order = self._orders[owed.order_id]
+        order.n_owed -= 1
+        order.held_since_ns = order.held_since_ns if order.done else now_ns
+        order.done.append(
+            MidPath(
+                owed.kind,
+                owed.ref_id,
+                owed.venue,
+                owed.symbol,
+                owed.start_ts_ns,
+                owed.mids_half_units[owed.venue],
+                _four(owed.after_half_units[owed.venue]),
+                owed.move_ubps,
+                owed.cleanup_units,
+            )
+        )
+
+    def _finish_still(self, owed: _Owed, now_ns: int) -> None:
+        if not any(owed.mids_half_units.values()) or owed.is_disturbed:
+            return
+        if not self._still:
+            self._still_since_ns = now_ns
+        venues = tuple(
+            (venue, mid, _four(owed.after_half_units[venue])) for venue, mid in owed.mids_half_units.items() if mid
+        )
+        self._still.append(StillPath(owed.symbol, owed.start_ts_ns, owed.move_ubps, venues))
+
+    def _interval(self, order: _Order, now_ns: int) -> IntervalStats | None:
+        """Once the last horizon after its end is past."""
+        after_ns = order.end_ts_ns + HORIZONS_NS[-1]
+        if order.is_told or not order.end_ts_ns or now_ns < after_ns:
+            return None
+        tape = self._tapes.get(order.symbol, Tape())
+        twap_half_units = mean_half_units(order.begun, order.ended, order.last_half_units)
+        n_samples = order.ended.n_samples - order.begun.n_samples
+        vwap_units, traded_qty_units = self.traded(order.symbol, order.start_ts_ns, order.end_ts_ns)
+        return IntervalStats(
+            order.start_ts_ns,
+            order.end_ts_ns,
+            n_samples,
+            twap_half_units,
+            vwap_units,
+            traded_qty_units,
+            tape.strip(order.start_ts_ns - LOOK_BACK_NS, after_ns),
+        )
+
+
+def _four(mids: list[int]) -> tuple[int, int, int, int]:
+    return (mids[0], mids[1], mids[2], mids[3]) if len(mids) == len(HORIZONS_NS) else NO_MIDS
