@@ -26,7 +26,7 @@ class MidPath:
     """Mids of one venue's rest of the class after a fill or a child of ours.
 
     `ref_id`: the fill's exec id or the child's id. `start_ts_ns`, `mid_half_units`: the event, and the last mid known
-    before it (of a child: its sending). `after_half_units`: the mids HORIZONS_NS later (of a child: after its deadline).
+    before it (of a child: its sending). `after_half_units`: the mids HORIZONS_NS later (a child's: after its deadline).
     `move_ubps`: how much the class mid moved in the 10 s before, root of the sum of squares, in 1e-6 bps.
     `cleanup_units`: of a child, the class's far touch at its deadline: what the rest would have cost then; 0 unknown.
     """
@@ -56,6 +56,8 @@ class StillPath:
 class IntervalStats:
     """The market over an order's life, [accepted, done].
 
+    `shown_qty_units`: displayed at acceptance on the order's far side within 5 bps of the class mid, all venues.
+
     `twap_half_units`: time-weighted class mid, 0 if none was seen. `vwap_units`: what the public traded at, 0 where no
     trade was seen. `traded_qty_units`: how much that was, own fills left out. `strip`: (ts_ns, twice the class mid),
     thinned, from before the order to a minute after it.
@@ -64,7 +66,19 @@ class IntervalStats:
     start_ts_ns: int
     end_ts_ns: int
     n_samples: int
+    shown_qty_units: int
     twap_half_units: int
     vwap_units: int
     traded_qty_units: int
     strip: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What is ready to be told of an order, or (order id empty) of still instants, drawn by `seed`."""
+
+    order_id: str
+    paths: tuple[MidPath, ...] = ()
+    interval: IntervalStats | None = None
+    still: tuple[StillPath, ...] = ()
+    seed: int = 0

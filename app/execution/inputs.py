@@ -10,7 +10,7 @@ from app.domain.errors import BestexError
 from app.domain.events import Event, Fact, OrderAccepted
 from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
-from app.domain.markouts import IntervalStats, MidPath, StillPath
+from app.domain.markouts import Measurement
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
 from app.domain.scheduled import Amendment
@@ -184,13 +184,9 @@ class ProjectionCompared:
 
 @dataclass(frozen=True, slots=True)
 class MarketMeasured:
-    """What was measured of the market after an order, or (order id empty) at instants of none, drawn by `seed`."""
+    """What the market did after an order, or at instants of none."""
 
-    order_id: str
-    paths: tuple[MidPath, ...] = ()
-    interval: IntervalStats | None = None
-    still: tuple[StillPath, ...] = ()
-    seed: int = 0
+    measurement: Measurement
 
 
 Input = (

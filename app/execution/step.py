@@ -356,12 +356,13 @@ def _projection_compared(ctx: Context, item: inp.ProjectionCompared) -> Reply:
 
 def _market_measured(ctx: Context, item: inp.MarketMeasured) -> Reply:
     """Measurements are facts as they are; of an order that is not known they are nobody's and left."""
-    if item.still:
-        return _emit_one(ctx, ev.StillMeasured("", item.seed, item.still))
-    parent = ctx.ledger.parents.get(item.order_id)
-    if parent is None or not (item.paths or item.interval):
+    measured = item.measurement
+    if measured.still:
+        return _emit_one(ctx, ev.StillMeasured("", measured.seed, measured.still))
+    parent = ctx.ledger.parents.get(measured.order_id)
+    if parent is None or not (measured.paths or measured.interval):
         return Done()
-    return _emit_one(ctx, ev.MarkoutsMeasured(parent.account, item.order_id, item.paths, item.interval))
+    return _emit_one(ctx, ev.MarkoutsMeasured(parent.account, parent.order_id, measured.paths, measured.interval))
 
 
 _Decide = Callable[[Context, Any], Reply]

@@ -15,10 +15,11 @@ from app import observe
 from app.domain.errors import BestexError
 from app.domain.events import Fact
 from app.domain.ids import hash80
+from app.domain.markouts import Measurement
 from app.execution.inputs import MarketMeasured
 from app.services.engine import Engine
 from app.tca.composite import take_sample
-from app.tca.tracker import Traded, Tracker, nothing_traded
+from app.tca.tracker import Tracker, Traded, nothing_traded
 
 EVERY_NS: Final = 100_000_000
 MIN_GAP_NS: Final = 20_000_000
@@ -99,8 +100,8 @@ class Measurer:
         sample = take_sample(self.engine.books(symbol), self.engine.core.world.max_book_age_ns, now_ns)
         self._tracker.take(symbol, sample)
 
-    async def _tell(self, item: MarketMeasured) -> None:
+    async def _tell(self, item: Measurement) -> None:
         try:
-            await self.engine.ask(item)
+            await self.engine.ask(MarketMeasured(item))
         except BestexError as error:
             observe.measuring_failed(item.order_id, str(error))

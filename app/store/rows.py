@@ -291,7 +291,7 @@ def limits_row(fact: Fact, event: LimitsSet) -> Row:
     return (event.account, event.limits.version, fact.seq, fact.ts_ns, event.actor, json_text(event.limits))
 
 
-def complete(
+def complete(  # noqa: PLR0917 (one sequence a table)
     parents: Sequence[ParentRecord],
     children: Sequence[ChildRecord],
     fills: Sequence[FillRecord],

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from app.risk.reference import read_reference
+import numpy as np
+
+from app.domain.enums import Side
+from app.risk.reference import Reference, read_reference
 from app.shm.books import SymbolBooks
+
+SHOWN_PPM: Final = 500  # 5 bps: what a replay's reach is measured in
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,7 @@ class Sample:
     """One look at a symbol's books. Mids are twice the price, 0 where no book was fresh, uncrossed and two-sided.
 
     `best_bid_units`, `best_ask_units`: over the valid venues. `without_half_units`: listed venue -> class mid of the
-    others.
+    others. `shown_*_units`: displayed within SHOWN_PPM of the class mid, all valid venues.
     """
 
     ts_ns: int
@@ -22,6 +28,12 @@ class Sample:
     best_bid_units: int
     best_ask_units: int
     without_half_units: Mapping[str, int]
+    shown_bid_units: int = 0
+    shown_ask_units: int = 0
+
+    def shown_units(self, side: Side) -> int:
+        """What a taker of `side` finds displayed near the mid."""
+        return self.shown_ask_units if side is Side.BUY else self.shown_bid_units
 
 
 def take_sample(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: int) -> Sample:
@@ -37,7 +49,19 @@ def take_sample(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: 
         else everybody
         for venue in books.venues
     }
-    return Sample(now_ns, everybody, reference.best_bid_units, reference.best_ask_units, without)
+    bids, asks = (_shown_units(books, reference, everybody, k) for k in (0, 1)) if everybody else (0, 0)
+    return Sample(now_ns, everybody, reference.best_bid_units, reference.best_ask_units, without, bids, asks)
+
+
+def _shown_units(books: SymbolBooks, reference: Reference, mid_half_units: int, book_side: int) -> int:
+    """Displayed on one side (0 bids, 1 asks) within SHOWN_PPM of the mid, over the valid venues."""
+    reach_half_units = mid_half_units * SHOWN_PPM // 1_000_000
+    is_valid = np.array([venue in reference.venue_mids for venue in books.venues])
+    depth = books.price_units.shape[2]
+    is_level = np.arange(depth) < books.n_levels[:, book_side, None]
+    gap_half_units = 2 * books.price_units[:, book_side, :] - mid_half_units
+    is_near = (gap_half_units <= reach_half_units) if book_side else (-gap_half_units <= reach_half_units)
+    return int(books.qty_units[:, book_side, :][is_valid[:, None] & is_level & is_near].sum())
 
 
 def weighted_median(ordered: Sequence[tuple[int, int]]) -> int:

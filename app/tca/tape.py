@@ -26,13 +26,16 @@ class Mark(NamedTuple):
     n_samples: int
 
 
+NO_MARK: Final = Mark(0, 0, 0)
+
+
 @dataclass(slots=True)
 class Tape:
     """Samples in the order of time; the oldest are forgotten, a coarse track of the mid stays for a day."""
 
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEPT))
     _coarse: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=COARSE_KEPT))
-    _sums: Mark = Mark(0, 0, 0)
+    _sums: Mark = NO_MARK
 
     def add(self, sample: Sample) -> None:
         """Takes the newest sample; one that is not newer than the last is left."""
@@ -71,7 +74,11 @@ class Tape:
             return Mark(0, 0, 0)
         last = self.samples[-1]
         held_ns = max(0, ts_ns - last.ts_ns) if last.mid_half_units else 0
-        return Mark(self._sums.area_half_units + held_ns * last.mid_half_units, self._sums.held_ns + held_ns, self._sums.n_samples)
+        return Mark(
+            self._sums.area_half_units + held_ns * last.mid_half_units,
+            self._sums.held_ns + held_ns,
+            self._sums.n_samples,
+        )
 
     def strip(self, start_ts_ns: int, end_ts_ns: int) -> tuple[tuple[int, int], ...]:
         """(ts_ns, twice the class mid) over [start, end], evenly thinned to at most MAX_STRIP_POINTS, ends kept."""

@@ -14,10 +14,9 @@ from typing import Final
 
 from app.domain.enums import Side
 from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, OrderDone
-from app.domain.markouts import HORIZONS_NS, NO_MIDS, IntervalStats, MidPath, PathKind, StillPath
-from app.execution.inputs import MarketMeasured
+from app.domain.markouts import HORIZONS_NS, NO_MIDS, IntervalStats, Measurement, MidPath, PathKind, StillPath
 from app.tca.composite import Sample
-from app.tca.tape import Mark, Tape, mean_half_units
+from app.tca.tape import MAX_STALE_NS, NO_MARK, Mark, Tape, mean_half_units
 
 MAX_OWED: Final = 20_000  # fills and children under measurement at once; beyond it new ones are counted and left
 STILL_EVERY_NS: Final = 5_000_000_000  # mean distance of two still instants of a symbol
@@ -64,11 +63,13 @@ class _Owed:
 class _Order:
     account: str
     symbol: str
+    side: Side
     start_ts_ns: int
     end_ts_ns: int = 0
-    begun: Mark = Mark(0, 0, 0)
-    ended: Mark = Mark(0, 0, 0)
+    begun: Mark = NO_MARK
+    ended: Mark = NO_MARK
     last_half_units: int = 0
+    shown_qty_units: int = 0
     is_told: bool = False  # its interval is
     n_owed: int = 0
     done: list[MidPath] = field(default_factory=list)
@@ -95,7 +96,7 @@ class Tracker:
     _still_since_ns: int = 0
 
     def __post_init__(self) -> None:
-        self._random = Random(self.seed)  # noqa: S311 - a sample, not a secret
+        self._random = Random(self.seed)
 
     # in
 
@@ -116,8 +117,11 @@ class Tracker:
             event = fact.event
             if isinstance(event, OrderAccepted):
                 symbol = event.order.symbol
-                begun = self._tapes.setdefault(symbol, Tape()).mark(fact.ts_ns)
-                self._orders[event.order_id] = _Order(event.account, symbol, fact.ts_ns, begun=begun)
+                tape = self._tapes.setdefault(symbol, Tape())
+                order = _Order(event.account, symbol, event.order.side, fact.ts_ns, begun=tape.mark(fact.ts_ns))
+                first = tape.at(fact.ts_ns + MAX_STALE_NS)
+                order.shown_qty_units = first.shown_units(event.order.side) if first is not None else 0
+                self._orders[event.order_id] = order
                 self._open[symbol] = self._open.get(symbol, 0) + 1
                 self._watch(symbol, fact.ts_ns)
             elif isinstance(event, ChildSending):
@@ -176,9 +180,9 @@ class Tracker:
         """When the next mid is owed; 0: none is."""
         return self._dues[0][0] if self._dues else 0
 
-    def collect(self, now_ns: int) -> list[MarketMeasured]:
+    def collect(self, now_ns: int) -> list[Measurement]:
         """What is ready to be told, each once: finished orders whole, working ones in batches, still instants."""
-        ready: list[MarketMeasured] = []
+        ready: list[Measurement] = []
         for order_id, order in list(self._orders.items()):
             interval = self._interval(order, now_ns)
             is_over = order.end_ts_ns > 0 and order.n_owed == 0 and (order.is_told or interval is not None)
@@ -186,14 +190,14 @@ class Tracker:
             if is_over or len(order.done) >= MAX_BATCH_PATHS or (has_waited and not order.end_ts_ns):
                 interval = interval if is_over else None
                 if order.done or interval is not None:
-                    ready.append(MarketMeasured(order_id, tuple(order.done), interval))
+                    ready.append(Measurement(order_id, tuple(order.done), interval))
                 order.is_told = order.is_told or interval is not None
                 order.done = []
             if is_over:
                 del self._orders[order_id]
         has_waited = bool(self._still) and now_ns - self._still_since_ns >= 6 * MAX_HELD_NS
         if len(self._still) >= MAX_STILL_BATCH or has_waited:
-            ready.append(MarketMeasured("", still=tuple(self._still), seed=self.seed))
+            ready.append(Measurement("", still=tuple(self._still), seed=self.seed))
             self._still = []
         return ready
 
@@ -225,7 +229,7 @@ class Tracker:
         order = self._orders.get(owed.order_id)
         if order is None:  # a late fill, or an order of before this process
             order = self._orders[owed.order_id] = _Order(
-                event.account, owed.symbol, owed.start_ts_ns, owed.start_ts_ns, is_told=True
+                event.account, owed.symbol, owed.side, owed.start_ts_ns, owed.start_ts_ns, is_told=True
             )
         order.n_owed += 1
         self._watch(owed.symbol, owed.base_ts_ns)
@@ -312,6 +316,7 @@ class Tracker:
             order.start_ts_ns,
             order.end_ts_ns,
             n_samples,
+            order.shown_qty_units,
             twap_half_units,
             vwap_units,
             traded_qty_units,

@@ -34,11 +34,13 @@ class FullStory(Story):
         number = self.random.randrange
         after = (number(2**60), 0, number(2**60), number(2**60))
         paths = tuple(
-            MidPath(PathKind.FILL, fill.fill.exec_id, fill.fill.venue, fill.fill.symbol, fill.ts_ns, number(2**60), after, 7)
+            MidPath(
+                PathKind.FILL, fill.fill.exec_id, fill.fill.venue, fill.fill.symbol, fill.ts_ns, number(2**60), after, 7
+            )
             for fill in parent.fills
         )
         strip = ((self.ts_ns, number(2**60)), (self.ts_ns + 1, number(2**60)))
-        interval = IntervalStats(parent.created_ts_ns, self.ts_ns, 2, number(2**60), 0, 0, strip)
+        interval = IntervalStats(parent.created_ts_ns, self.ts_ns, 2, 9, number(2**60), 0, 0, strip)
         self.tell(ev.MarkoutsMeasured(parent.account, order_id, paths, interval if number(2) else None))
         self.tell(ev.StillMeasured("", number(2**60), (StillPath("BTC/USDT", self.ts_ns, 5, (("alpha", 1, after),)),)))
 

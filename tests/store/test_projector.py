@@ -251,7 +251,7 @@ async def test_an_unmigrated_database_is_waited_for(database_url: str) -> None:
 
 
 async def test_receipts_and_the_rest_arrive(database_url: str) -> None:
-    log = Log(1_200, seed=9)
+    log = Log(1_200, seed=10)
     async with projecting(database_url, log) as projection:
         log.tell_all(projection)
         await caught_up(projection, log.seq)
@@ -272,6 +272,8 @@ async def test_receipts_and_the_rest_arrive(database_url: str) -> None:
     assert {row["prefix"] for row in unrevoked} == set(ledger.keys)
     assert await connection.fetchval("select count(*) from api_keys where revoked_ts_ns is not null") > 0
     assert await connection.fetchval("select count(*) from tca_reports") > 0
+    for table in ("markouts", "still_markouts"):
+        assert await connection.fetchval(f"select count(*) from {table}") > 0
     limits = await connection.fetch("select account, max(version) from account_limits group by account")
     assert dict(limits) == {account: limits.version for account, limits in ledger.limits.items()}
     columns = await connection.fetch("select column_name from information_schema.columns where table_name = 'api_keys'")

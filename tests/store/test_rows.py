@@ -82,7 +82,9 @@ def there_and_back(event: Event) -> object:
     return rows.refusal_fact(stored(models.refusals, rows.refusal_row(fact, event)))
 
 
-@pytest.mark.parametrize("event_type", [ChildFilled, TcaReported, RoutePlanned, MarkoutsMeasured, OrderRefused, RefusalsAggregated])
+@pytest.mark.parametrize(
+    "event_type", [ChildFilled, TcaReported, RoutePlanned, MarkoutsMeasured, OrderRefused, RefusalsAggregated]
+)
 def test_any_fact_with_a_table_of_its_own_comes_back(event_type: type[Event]) -> None:
     @settings(max_examples=60, deadline=None)
     @given(values_of(event_type))
@@ -90,6 +92,7 @@ def test_any_fact_with_a_table_of_its_own_comes_back(event_type: type[Event]) ->
         expected: dict[type[Event], object] = {
             ChildFilled: FillRecord(5, 7, 6, event),  # type: ignore[arg-type]
             TcaReported: event,
+            MarkoutsMeasured: event,
             RoutePlanned: (5, event),
         }
         assert there_and_back(event) == expected.get(type(event), Fact(5, 6, 7, event))

@@ -22,6 +22,7 @@ from app.domain.enums import (
     Scope,
 )
 from app.domain.events import EVENT_TYPES, Fact
+from app.domain.markouts import IntervalStats, MidPath, PathKind
 from app.services.order_views import order_id_of, order_view
 from app.services.streams import StreamItem
 from tests.worlds import LIMITS, T0_NS, make_desk
@@ -44,6 +45,9 @@ VALUES = {
     "Liquidity": Liquidity.TAKER,
     "MarketKind": MarketKind.SPOT,
     "FeeStatus": FeeStatus.COMPILED,
+    "tuple[MidPath, ...]": (MidPath(PathKind.FILL, "exe_1", "ven_a", "BTC/USDT", 1, 12, (1, 2, 3, 0), 5),),
+    "tuple[StillPath, ...]": (),
+    "IntervalStats | None": IntervalStats(1, 2, 1, 9, 12, 0, 0, ((1, 12),)),
     "tuple[Scope, ...]": (Scope.READ,),
     "tuple[tuple[str, int], ...]": (("USDT", -5),),
 }
