@@ -53,7 +53,7 @@ from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
 from app.services.streams import Streams
 from app.services.submit import SubmitService
-from app.services.tape import open_tape
+from app.services.tca import TcaService
 from app.services.warm import Warming
 from app.settings import RELEASE, Settings
 from app.shm.books import BookBoard
@@ -206,10 +206,9 @@ class Process:
                 await watcher.close()
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
-        if self._warming is not None:
-            await self._warming.close()
-        if self._recorder is not None:
-            await self._recorder.close()
+        for helper in (self._warming, self._recorder):
+            if helper is not None:
+                await helper.close()
         if self._streams is not None:
             self._streams.close()
         if self._projection is not None:
@@ -285,12 +284,13 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         cancel=CancelService(engine),
         amend=AmendService(engine),
         estimate=EstimateService(engine),
-        reads=Reads(engine, _History(projection), reader),
+        reads=(reads := Reads(engine, _History(projection), reader)),
         admin=AdminService(engine),
         accounts=Accounts(engine),
         streams=Streams(engine, reader),
         database=projection,
         calibration=calibration,
+        tca=TcaService(engine, reads),
         fee_tables=reference_schedules,
     )
 

@@ -104,6 +104,7 @@ class Spec:
     in_schema: bool = True
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    other_media: tuple[str, ...] = ()  # media types that a query may ask for instead
 
     @property
     def operation_id(self) -> str:
@@ -281,6 +282,9 @@ def _responses(spec: Spec, *, has_body: bool) -> dict[int | str, dict[str, Any]]
         responses[status] = {"description": description, "headers": headers}
         if spec.answer is not None:
             responses[status]["model"] = spec.answer
+        if spec.other_media:
+            binary = {"schema": {"type": "string", "format": "binary"}}
+            responses[status]["content"] = dict.fromkeys(spec.other_media, binary)
     for status, names in sorted(by_status.items()):
         if status in responses:
             continue

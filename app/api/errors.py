@@ -159,6 +159,7 @@ _OTHERS: Final = (
     Kind("account_required", 422, "Which account?", "The operator's key names one with ?account=."),
     Kind("evidence_missing", 422, "Evidence is missing", "Say what proves the outcome: a venue's message or ticket."),
     Kind("over_ceiling", 422, "Limit is above the file's ceiling", "The ceiling in the configuration file wins."),
+    Kind("not_installed", 501, "A part of this service is not installed", "Install the extra that the hint names."),
     Kind(
         "history_unavailable",
         503,

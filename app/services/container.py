@@ -18,6 +18,7 @@ from app.services.estimate import EstimateService
 from app.services.reads import Reads
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+from app.services.tca import TcaService
 
 
 class DatabaseStatus(Protocol):
@@ -52,4 +53,5 @@ class Services:
     streams: Streams
     database: DatabaseStatus
     calibration: Calibration
+    tca: TcaService
     fee_tables: Callable[[], Mapping[tuple[str, MarketKind], FeeSchedule]] = dict

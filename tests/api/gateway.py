@@ -32,6 +32,7 @@ from app.services.marketdata import MarketData
 from app.services.reads import History, Reads
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+from app.services.tca import TcaService
 from app.store.memory import MemoryJournal
 from app.venues.clock import VirtualClock
 from tests.worlds import LIMITS, VENUES, Desk, flat_book, make_desk, report
@@ -192,12 +193,13 @@ async def open_gateway(
         cancel=CancelService(engine),
         amend=AmendService(engine),
         estimate=EstimateService(engine),
-        reads=Reads(engine, history, journal),
+        reads=(reads := Reads(engine, history, journal)),
         admin=AdminService(engine),
         accounts=Accounts(engine),
         streams=Streams(engine, journal),
         database=database or NoDatabase(),
         calibration=load_calibration(),
+        tca=TcaService(engine, reads),
     )
     wanted = {
         "desk": ("desk", [Scope.READ, Scope.TRADE, Scope.RISK]),

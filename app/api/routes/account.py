@@ -24,11 +24,9 @@ from app.api.schemas.account import (
 )
 from app.api.schemas.event import EventPage, EventsQuery
 from app.api.schemas.order import AccountQuery, PageQuery
-from app.api.schemas.tca import Tca
 from app.api.validate import invalid
 from app.api.wire.account import balance_json, break_json, limits_json, position_json, refusal_json, usage_json
 from app.api.wire.event import event_json
-from app.api.wire.tca import tca_json
 from app.domain.enums import Scope
 from app.domain.errors import BadDecimal, BadRequest
 from app.domain.limits import Limits as DomainLimits
@@ -124,14 +122,6 @@ async def list_events(call: Call, query: Annotated[EventsQuery, Query()]) -> Jso
     return {"data": [event_json(item, universe) for item in items], "has_more": has_more, "last_seq": last_seq}
 
 
-async def get_order_tca(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
-    """What a finished order cost, by the declared waterfall; parts sum to the total exactly."""
-    record = await call.services.reads.order(auth.account_of(call.principal, query.account), order_id)
-    if record.tca is None:
-        raise BadRequest("not_found", "The order is not done yet.", hint="Its cost is known when it is.")
-    return tca_json(record, record.tca, call.services.engine.universe.symbols[record.accepted.order.symbol])
-
-
 def _limits(call: Call, account: str) -> DomainLimits:
     limits = call.services.reads.limits(account)
     if limits is None:
@@ -201,13 +191,4 @@ SPECS: Final = (
         problems=(*_NAMED, "version_conflict", "unknown_symbol"),
     ),
     Spec("GET", "/v1/risk/usage", list_usage, Scope.READ, UsageList, "risk", problems=(*_NAMED, "not_found")),
-    Spec(
-        "GET",
-        "/v1/tca/orders/{order_id}",
-        get_order_tca,
-        Scope.READ,
-        Tca,
-        "tca",
-        problems=(*_NAMED, "not_found", "history_unavailable"),
-    ),
 )
