@@ -21,11 +21,12 @@ from app.cli.session import Role, recall
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer. `body` is the decoded JSON, None where there was none."""
+    """A successful answer. `body` is the decoded JSON (text where it is none), None where there was none."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    raw: bytes = b""
 
 
 class Client:
@@ -42,6 +43,10 @@ class Client:
 
     def get(self, path: str, **query: object) -> Answer:
         return self.call("GET", path, query=query)
+
+    def fetch(self, path: str, **query: object) -> bytes:
+        """A file as it came."""
+        return self.call("GET", path, query=query).raw
 
     def post(self, path: str, body: Mapping[str, Any]) -> Answer:
         return self.call("POST", path, body=body)
@@ -89,7 +94,7 @@ class Client:
             body = raw.decode(errors="replace")
         headers = {name.lower(): value for name, value in response.getheaders()}
         if 200 <= response.status < 300:
-            return Answer(response.status, headers, body)
+            return Answer(response.status, headers, body, raw)
         problem = body if isinstance(body, dict) else {"code": "http_error", "status": response.status, "detail": body}
         raise CommandError(exit_for_problem(response.status, problem), problem_text(response.status, problem), problem)
 

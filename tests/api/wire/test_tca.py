@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.schemas.tca import Tca
-from app.api.wire.tca import tca_json
+from app.api.wire.tca import order_tca_json
 from app.domain.enums import Side
 from app.domain.fills import ReportKind
+from app.tca.counterfactuals import PlanError
+from app.tca.dossier import order_costs
 from tests.worlds import BTC_USDT, make_desk, make_order
 
 
@@ -31,7 +33,7 @@ def test_parts_sum_to_the_total(lots, side, decision_units):
         if record.tca is not None:
             break
     assert record.tca is not None
-    body = Tca.model_validate(tca_json(record, record.tca, BTC_USDT))
+    body = Tca.model_validate(order_tca_json(order_costs(record, BTC_USDT, PlanError(0, None, None)), record.tca))
     assert body.cost_bps is not None
     assert sum(part for _, part in body.cost_bps) == body.total_bps
     assert sum(nano for _, nano in body.cost_nano) == body.total_cost_nano
