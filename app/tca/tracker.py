@@ -195,7 +195,7 @@ class Tracker:
                 order.done = []
             if is_over:
                 del self._orders[order_id]
-        has_waited = bool(self._still) and now_ns - self._still_since_ns >= 6 * MAX_HELD_NS
+        has_waited = bool(self._still) and now_ns - self._still_since_ns >= MAX_HELD_NS
         if len(self._still) >= MAX_STILL_BATCH or has_waited:
             ready.append(Measurement("", still=tuple(self._still), seed=self.seed))
             self._still = []

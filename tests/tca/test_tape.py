@@ -1,0 +1,68 @@
+"""What a tape of samples can be asked."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.tca.composite import Sample
+from app.tca.tape import KEPT, MAX_STALE_NS, MAX_STRIP_POINTS, NO_MARK, Tape, mean_half_units
+
+SECOND = 10**9
+
+
+def tape_of(*points: tuple[int, int]) -> Tape:
+    tape = Tape()
+    for ts_ns, mid in points:
+        tape.add(Sample(ts_ns, mid, 0, 0, {}))
+    return tape
+
+
+def test_the_last_sample_at_or_before_counts_and_an_old_one_does_not() -> None:
+    tape = tape_of((10 * SECOND, 100), (11 * SECOND, 200))
+    at = tape.at(11 * SECOND)
+    assert at is not None
+    assert at.mid_half_units == 200
+    before = tape.at(11 * SECOND - 1)
+    assert before is None  # 100 is a second old
+    assert tape.at(10 * SECOND + MAX_STALE_NS) is not None
+    assert tape.at(9 * SECOND) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(1, 10**9)), min_size=2, max_size=40))
+def test_the_mean_is_each_mid_weighted_by_how_long_it_held(steps) -> None:
+    tape, ts_ns, points = Tape(), 0, []
+    for gap_ns, mid in steps:
+        ts_ns += gap_ns
+        points.append((ts_ns, mid))
+        tape.add(Sample(ts_ns, mid, 0, 0, {}))
+    held = [(b[0] - a[0]) * a[1] for a, b in pairwise(points)]
+    span_ns = points[-1][0] - points[0][0]
+    assert mean_half_units(NO_MARK, tape.mark(points[-1][0]), 0) == sum(held) // span_ns
+
+
+def test_time_without_a_mid_does_not_count() -> None:
+    tape = tape_of((SECOND, 100), (2 * SECOND, 0), (9 * SECOND, 300), (10 * SECOND, 300))
+    assert mean_half_units(NO_MARK, tape.mark(10 * SECOND), 0) == 200
+    assert mean_half_units(NO_MARK, NO_MARK, 7) == 7
+
+
+def test_volatility_is_the_root_of_summed_squares() -> None:
+    tape = tape_of((SECOND, 1_000_000), (2 * SECOND, 1_000_300), (3 * SECOND, 1_000_300 - 400))
+    # 3 bps and about 4 bps: five together.
+    assert tape.move_ubps(3 * SECOND) == pytest.approx(5_000_000, rel=1e-3)
+    assert tape.move_ubps(SECOND) == 0
+    assert tape.move_ubps(60 * SECOND) == 0
+
+
+def test_memory_is_bounded_and_the_strip_is_thin() -> None:
+    tape = tape_of(*((n * SECOND // 10, 100 + n) for n in range(1, KEPT + 500)))
+    assert len(tape.samples) == KEPT
+    strip = tape.strip(0, KEPT * SECOND)
+    assert len(strip) == MAX_STRIP_POINTS
+    assert strip[0][0] == SECOND // 10  # the coarse track remembers what the fine one forgot
+    assert strip[-1][1] == 100 + KEPT + 499
+    assert [ts_ns for ts_ns, _ in strip] == sorted({ts_ns for ts_ns, _ in strip})

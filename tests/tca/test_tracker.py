@@ -1,0 +1,115 @@
+"""What is owed to fills, children and still instants, and what becomes of it."""
+
+from __future__ import annotations
+
+from app.domain.events import MarkoutsMeasured, OrderDone, StillMeasured
+from app.domain.markouts import PathKind
+from app.execution.ledger import fold
+from app.tca.tracker import CLEAR_NS, MAX_OWED, Tracker
+from tests.tca.measured_desk import SYMBOL, MeasuredDesk
+from tests.worlds import MS
+
+
+def finished(seed: int = 1, n_orders: int = 1) -> MeasuredDesk:
+    made = MeasuredDesk(seed)
+    for _ in range(n_orders):
+        made.order()
+        for _ in range(15):
+            made.step()
+    for _ in range(900):
+        made.step()
+    return made
+
+
+def test_an_order_is_told_once_whole_after_the_last_horizon() -> None:
+    made = finished()
+    told = [f for f in made.desk.facts if isinstance(f.event, MarkoutsMeasured)]
+    done = next(f for f in made.desk.facts if isinstance(f.event, OrderDone))
+    assert len(told) == 1
+    assert told[0].ts_ns >= done.ts_ns + 60_000 * MS
+    event = told[0].event
+    assert isinstance(event, MarkoutsMeasured)
+    assert event.interval is not None
+    assert event.interval.end_ts_ns == done.ts_ns
+    assert event.interval.vwap_units == 0
+    assert event.interval.shown_qty_units > 0
+    assert event.interval.strip
+
+
+def test_a_replay_of_the_log_gives_the_same_paths() -> None:
+    made = finished(n_orders=3)
+    again = fold(made.desk.facts)
+    assert again.parents == made.desk.core.ledger.parents
+    assert again.still == made.desk.core.ledger.still
+    assert any(record.paths for record in again.parents.values())
+
+
+def test_being_measured_changes_nothing_else_of_an_order() -> None:
+    made = finished()
+    record = made.records[0]
+    done = next(f for f in made.desk.facts if isinstance(f.event, OrderDone))
+    assert record.updated_ts_ns <= done.ts_ns + 1_000 * MS
+    assert record.last_seq > done.seq
+
+
+def test_the_same_seed_draws_the_same_still_instants_and_names_it() -> None:
+    first, second, other = finished(5), finished(5), finished(6)
+    assert list(first.desk.core.ledger.still) == list(second.desk.core.ledger.still)
+    assert [p.start_ts_ns for p in first.desk.core.ledger.still] != [
+        p.start_ts_ns for p in other.desk.core.ledger.still
+    ]
+    seeds = {f.event.seed for f in first.desk.facts if isinstance(f.event, StillMeasured)}
+    assert seeds == {5}
+
+
+def test_no_still_instant_lies_beside_a_fill_of_ours(measured: MeasuredDesk) -> None:
+    fills = [f.ts_ns for r in measured.records for f in r.fills]
+    still = [p.start_ts_ns for p in measured.desk.core.ledger.still]
+    assert len(still) > 10
+    assert all(abs(at - fill) > CLEAR_NS for at in still for fill in fills)
+
+
+def test_traded_volume_comes_from_the_port() -> None:
+    made = MeasuredDesk(2)
+    asked = []
+
+    def traded(symbol: str, start_ts_ns: int, end_ts_ns: int) -> tuple[int, int]:
+        asked.append((symbol, start_ts_ns, end_ts_ns))
+        return 6_000_100, 777
+
+    made.tracker.traded = traded
+    record = made.order()
+    for _ in range(680):
+        made.step()
+    assert record.interval is not None
+    assert (record.interval.vwap_units, record.interval.traded_qty_units) == (6_000_100, 777)
+    assert asked[-1] == (SYMBOL, record.interval.start_ts_ns, record.interval.end_ts_ns)
+
+
+def test_what_does_not_fit_is_counted_not_guessed() -> None:
+    made = MeasuredDesk(2)
+    made.tracker._dues = [(2**62, n, None) for n in range(MAX_OWED)]  # type: ignore[misc]
+    made.order()
+    assert made.tracker.n_left > 0
+    assert not any(order.n_owed for order in made.tracker._orders.values())
+
+
+def test_a_symbol_is_watched_while_something_is_at_work_and_a_while_after() -> None:
+    made = finished()
+    now_ns = made.desk.now_ns
+    assert made.tracker.watched(now_ns) == [SYMBOL]
+    assert made.tracker.watched(now_ns + 400_000 * MS) == []
+
+
+def test_a_late_fill_of_an_unknown_order_is_measured_too() -> None:
+    made = finished()
+    late = Tracker(9)
+    fills = [f for f in made.desk.facts if f.event.KIND == "child_filled"]
+    assert fills
+    late.note(fills)
+    for sample in made.samples:
+        late.take(SYMBOL, sample)
+    late.settle(made.desk.now_ns)
+    told = [m for m in late.collect(made.desk.now_ns + 60_000 * MS) if m.order_id]
+    assert [p.kind for m in told for p in m.paths] == [PathKind.FILL] * len(fills)
+    assert all(m.interval is None for m in told)
