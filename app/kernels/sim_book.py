@@ -93,10 +93,18 @@ def _lower(world: World, v: int, side: int, layer: int, price: int, lots: int) -
 
 
 @kernel("")
+def _stands_in(own: Any, row: int, side: int, layer: int, price: int) -> bool:
+    """Whether our order is in the shown (or the hidden) queue of a price."""
+    if own[row, w.SIDE] != side or own[row, w.PRICE_TICKS] != price:
+        return False
+    return bool((own[row, w.SHOW_LOTS] > 0) == (layer == w.SHOWN))
+
+
+@kernel("")
 def cancel_crowd(
-    world: World, venue_i: int, side: int, layer_i: int, price_ticks: int, qty_lots: int, place: float
+    world: World, venue_i: int, side: int, layer_i: int, price_ticks: int, qty_lots: int, place_frac: float
 ) -> int:
-    """The crowd takes lots back, from a stretch of its queue that begins at `place` (0 first, 1 last); returns them.
+    """The crowd takes lots back, from a stretch of its queue that begins at `place_frac` (0 first, 1 last); returns them.
 
     Each order of ours moves up by what of the stretch was ahead of it.
     """
@@ -105,15 +113,14 @@ def cancel_crowd(
     if qty <= 0:
         return 0
     if layer_i != w.RESERVE:
-        begin = int(place * (there - qty + 1))
+        begin = int(place_frac * (there - qty + 1))
         begin = min(begin, there - qty)
         own, live = world[w.OWN], world[w.LIVE]
         for i in range(1, live[venue_i, 0] + 1):
             row = live[venue_i, i]
-            if own[row, w.SIDE] == side and own[row, w.PRICE_TICKS] == price_ticks:
-                if (own[row, w.SHOW_LOTS] > 0) == (layer_i == w.SHOWN):
-                    ahead = own[row, w.AHEAD_LOTS]
-                    own[row, w.AHEAD_LOTS] = ahead - max(0, min(ahead, begin + qty) - begin)
+            if _stands_in(own, row, side, layer_i, price_ticks):
+                ahead = own[row, w.AHEAD_LOTS]
+                own[row, w.AHEAD_LOTS] = ahead - max(0, min(ahead, begin + qty) - begin)
     _lower(world, venue_i, side, layer_i, price_ticks, qty)
     return qty
 
@@ -146,9 +153,9 @@ def best_price(world: World, venue_i: int, side: int) -> int:
     best = world[w.VENUES][venue_i, w.BEST + side]
     for i in range(1, live[venue_i, 0] + 1):
         row = live[venue_i, i]
-        if own[row, w.SIDE] == side and own[row, w.VISIBLE_LOTS] > 0:
-            if is_better(side, own[row, w.PRICE_TICKS], best):
-                best = own[row, w.PRICE_TICKS]
+        price = own[row, w.PRICE_TICKS]
+        if own[row, w.SIDE] == side and own[row, w.VISIBLE_LOTS] > 0 and is_better(side, price, best):
+            best = price
     return int(best)
 
 
@@ -210,18 +217,17 @@ def drop_live(world: World, row: int) -> None:
 
 
 @kernel("")
-def _first_own(world: World, v: int, side: int, price: int, is_shown: bool) -> int:
+def _first_own(world: World, v: int, side: int, price: int, layer: int) -> int:
     """Row of our order that comes first in the queue of its kind at a price, or -1."""
     own, live = world[w.OWN], world[w.LIVE]
     first = -1
+    ahead = priority = w.NEVER_NS
     for i in range(1, live[v, 0] + 1):
         row = live[v, i]
-        if own[row, w.SIDE] != side or own[row, w.PRICE_TICKS] != price or (own[row, w.SHOW_LOTS] > 0) != is_shown:
-            continue
-        if first < 0 or own[row, w.AHEAD_LOTS] < own[first, w.AHEAD_LOTS]:
-            first = row
-        elif own[row, w.AHEAD_LOTS] == own[first, w.AHEAD_LOTS] and own[row, w.PRIORITY] < own[first, w.PRIORITY]:
-            first = row
+        if _stands_in(own, row, side, layer, price):
+            mine = own[row, w.AHEAD_LOTS]
+            if mine < ahead or (mine == ahead and own[row, w.PRIORITY] < priority):
+                first, ahead, priority = row, mine, own[row, w.PRIORITY]
     return first
 
 
@@ -231,9 +237,8 @@ def _take_front(world: World, v: int, side: int, layer: int, price: int, lots: i
     own, live = world[w.OWN], world[w.LIVE]
     for i in range(1, live[v, 0] + 1):
         row = live[v, i]
-        if own[row, w.SIDE] == side and own[row, w.PRICE_TICKS] == price:
-            if (own[row, w.SHOW_LOTS] > 0) == (layer == w.SHOWN):
-                own[row, w.AHEAD_LOTS] = max(0, own[row, w.AHEAD_LOTS] - lots)
+        if _stands_in(own, row, side, layer, price):
+            own[row, w.AHEAD_LOTS] = max(0, own[row, w.AHEAD_LOTS] - lots)
     _lower(world, v, side, layer, price, lots)
 
 
@@ -260,14 +265,14 @@ def fill_resting(world: World, row: int, price_half_ticks: int, qty_lots: int, t
 
 
 @kernel("")
-def _take_kind(world: World, v: int, side: int, price: int, lots: int, is_by_us: bool, is_shown: bool) -> Any:
+def _take_kind(world: World, v: int, side: int, price: int, lots: int, layer: int, is_by_us: bool) -> Any:
     """Trades `lots` with the shown (or the hidden) queue at a price; returns (all, ours among them)."""
     own, head = world[w.OWN], world[w.HEAD]
-    layer = w.SHOWN if is_shown else w.HIDDEN
+    is_shown = layer == w.SHOWN
     left = lots
     ours = 0
     while left > 0:
-        row = _first_own(world, v, side, price, is_shown)
+        row = _first_own(world, v, side, price, layer)
         there = crowd_at(world, v, side, layer, price)
         ahead = there if row < 0 else min(there, own[row, w.AHEAD_LOTS])
         qty = min(left, ahead)
@@ -305,8 +310,8 @@ def take(world: World, venue_i: int, sign: int, limit_ticks: int, qty_lots: int,
         price = top_price(world, venue_i, side)
         if not has_price(side, price) or is_better(side, limit_ticks, price):
             break
-        done, ours = _take_kind(world, venue_i, side, price, left, taker_row >= 0, True)
-        more, hidden_ours = _take_kind(world, venue_i, side, price, left - done, taker_row >= 0, False)
+        done, ours = _take_kind(world, venue_i, side, price, left, w.SHOWN, taker_row >= 0)
+        more, hidden_ours = _take_kind(world, venue_i, side, price, left - done, w.HIDDEN, taker_row >= 0)
         done += more
         left -= done
         if done == 0:

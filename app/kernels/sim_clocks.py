@@ -1,12 +1,11 @@
 """Clocks of agents whose rates change: each waits for a unit of its own hazard, whoever else acts meanwhile.
 
-An agent's k-th event comes when the integral of its rate reaches its k-th exponential draw (a random change of time), so
-two runs that differ in our orders give it the same draws. A rate that did not change moves nothing, not even by rounding.
-Clocks are the tuple (left, rate, since_ns, fire_ns, fired, first): of group g and agent a, in arrays [n_groups, n_agents];
-`first` is int64[n_groups, 2]: the group's next time and its agent. Source: docs/simulated-markets.md#noise.
+An agent's k-th event comes when the integral of its rate reaches its k-th exponential draw (a random change of time),
+so two runs that differ in our orders give it the same draws. A rate that did not change moves nothing, not even by
+rounding. Clocks are the tuple (left, rate, since_ns, fire_ns, fired, first): of group g and agent a, in arrays
+[n_groups, n_agents]; `first` is int64[n_groups, 2], the group's next time and its agent.
+Source: docs/simulated-markets.md#noise.
 """
-
-# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
 
 from __future__ import annotations
 

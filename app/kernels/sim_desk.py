@@ -4,8 +4,6 @@
 Source: docs/simulated-markets.md#time.
 """
 
-# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
-
 from __future__ import annotations
 
 from typing import Any
@@ -117,7 +115,7 @@ def _cancel(world: World, row: int, number: int) -> None:
 
 @kernel("")
 def lay_shot(world: World, venue_i: int, out_shots: Any, shot_venue_i: int, shot_i: int) -> None:
-    """Writes what a venue shows now, ours included: SHOT_LEVELS a side, best first. out_shots: int64[:, :, SHOT_SIZE]."""
+    """Writes what a venue shows now, ours included, best first. out_shots: int64[:, :, SHOT_SIZE]."""
     venues = world[w.VENUES]
     out_shots[shot_venue_i, shot_i, w.S_NS] = world[w.HEAD][w.NOW_NS]
     out_shots[shot_venue_i, shot_i, w.S_NUMBER] = venues[venue_i, w.N_SHOTS]

@@ -65,7 +65,7 @@ def _act(world: World, clocks: Clocks, law: Float64, value: Float64, v: int, age
 
 @kernel(f"int64({w.SIGNATURE}, {CLOCKS_SIGNATURE}, float64[:,::1], float64[::1])", CALL)
 def open_steady(world_inplace: World, clocks_inplace: Clocks, law: Float64, value: Float64) -> int:
-    """Lays the first books and starts the clocks. law: float64[n_venues, STEADY_LAW_SIZE]; value: float64[1], pushes."""
+    """Lays the first books and starts the clocks. law: float64[n_venues, STEADY_LAW_SIZE]; value: float64[1]."""
     seed = world_inplace[w.HEAD][w.SEED]
     for v in range(law.shape[0]):
         is_lit = world_inplace[w.VENUES][v, w.KIND] == w.LIT

@@ -144,4 +144,4 @@ def has_room(world: World) -> bool:
     reports_free = world[w.REPORTS].shape[0] - (head[w.N_REPORTS] - head[w.N_REPORTS_READ])
     prints_free = world[w.PRINTS].shape[0] - (head[w.N_PRINTS] - head[w.N_PRINTS_READ])
     most_reports = w.MOST_LIVE * (w.MOST_REFILLS + 1) + w.WINDOW
-    return reports_free > most_reports and prints_free > w.WINDOW + 64
+    return bool(reports_free > most_reports and prints_free > w.WINDOW + 64)

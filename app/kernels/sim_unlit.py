@@ -3,8 +3,6 @@
 Source: docs/simulated-markets.md#dark-venues and #dealers.
 """
 
-# ruff: noqa: PLR0917 - a kernel takes flat arrays by position: Numba has no cheaper way to group them
-
 from __future__ import annotations
 
 import math
@@ -153,18 +151,18 @@ def quote(world: World, row: int) -> None:
 
 
 @kernel("")
-def look_again(world: World, row: int, number: int) -> None:
+def look_again(world: World, row: int, order_number: int) -> None:
     """Our acceptance reaches the dealer: too late, or he holds it for a while."""
     own, head, venues = world[w.OWN], world[w.HEAD], world[w.VENUES]
     v = own[row, w.VENUE]
-    if own[row, w.NUMBER] != number or own[row, w.STATE] != w.QUOTED:
+    if own[row, w.NUMBER] != order_number or own[row, w.STATE] != w.QUOTED:
         return
     if head[w.NOW_NS] > own[row, w.QUOTE_END_NS]:
         own[row, w.STATE] = w.DONE
         emit(world, w.REJECTED, row, 0, 0, 0, -1, w.C_EXPIRED)
         return
     own[row, w.STATE] = w.LOOKED_AT
-    push_event(world, head[w.NOW_NS] + venues[v, w.HOLD_NS], w.EV_LOOK, v, row, number)
+    push_event(world, head[w.NOW_NS] + venues[v, w.HOLD_NS], w.EV_LOOK, v, row, order_number)
 
 
 @kernel("")

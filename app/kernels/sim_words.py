@@ -62,7 +62,7 @@ HEAD_SIZE: Final = 16
 PUSH_FRAC: Final = 0  # of itself, after fills with us at toxic or leaking venues
 FORCE_SIZE: Final = 4
 
-# venues: fixed
+# A venue's columns that never change.
 KIND: Final = 0
 LATENCY_IN_NS: Final = 1
 LATENCY_OUT_NS: Final = 2
@@ -74,7 +74,7 @@ PEAK_LOTS: Final = 7  # of the crowd's icebergs
 TOXIC_DELAY_NS: Final = 8
 HOLD_NS: Final = 9  # a dealer's last look
 QUOTE_NS: Final = 10  # a dealer's quote lives so long
-# venues: moving
+# A venue's columns that move.
 BEST: Final = 11  # 11 bid, 12 ask: best price at which the crowd shows lots
 TOP: Final = 13  # 13 bid, 14 ask: best price at which the crowd has lots of any kind
 HALTED_UNTIL_NS: Final = 15  # 0: open

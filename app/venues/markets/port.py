@@ -88,8 +88,8 @@ class Report:
     """What a venue tells us about our order `number`; we know of it at `seen_ns`, it happened at `ts_ns`.
 
     FILLED: `lots` at `price_half_ticks`, `left_lots` open, the public trade's number, and the fee in millionths of a
-    tick x lot (negative: rebate). QUOTE: the price at which the dealer would trade. `ahead_lots`: the crowd's lots before
-    ours in the queue, as of `ts_ns` (a venue that publishes every order would let us know).
+    tick x lot (negative: rebate). QUOTE: the price at which the dealer would trade. `ahead_lots`: the crowd's lots
+    before ours in the queue, as of `ts_ns` (a venue that publishes every order would let us know).
     """
 
     seen_ns: int

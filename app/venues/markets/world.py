@@ -257,7 +257,7 @@ class Markets:
             row = shots[(n - 1) % w.SHOT_ROWS]
             if row[w.S_NS] + venue[w.LATENCY_DATA_NS] <= self.now_ns:
                 return _view(venue_i, row)
-        return BookView(venue_i, 0, 0, False, (), ())
+        return BookView(venue_i, 0, 0, is_halted=False, bids=(), asks=())
 
     def true_view(self, venue_i: int) -> BookView:
         shot = np.zeros((1, 1, w.SHOT_SIZE), np.int64)
