@@ -86,7 +86,7 @@ A_VALUE: Final = 1 << 30
 A_EMPTY: Final = 2 << 30
 A_FIRST: Final = 3 << 30
 
-# state: the tuple (past float64[PAST], numbers int64[4], base int64[n_venues], was_empty int64[n_venues, 2], emptied likewise)
+# state: the tuple (past float64[PAST], numbers int64[4], base int64[n_venues], was_empty and emptied int64[n_venues, 2])
 PAST: Final = 1 << 12
 N_STEPS: Final = 0
 NEXT_NS: Final = 1

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from app.kernels import sim_words as w
 from app.kernels.sim_steady import (
     CANCEL_PER_S,
     LIMIT_PER_S,
@@ -21,6 +20,7 @@ from app.kernels.sim_steady import (
     open_steady,
     run_steady,
 )
+from app.venues.markets.clocks import new_clocks
 from app.venues.markets.spec import VenueSpec, built, drawn, venue_specs
 from app.venues.markets.world import Markets, World
 
@@ -59,19 +59,6 @@ class SteadyEngine:
 
     def value_ticks(self, world: World) -> float:
         return float(self._law[0, START_TICKS] * (1.0 + self._value[0]))
-
-
-def new_clocks(n_groups: int, n_agents: int) -> tuple[Any, ...]:
-    """Clocks of agents, not yet started (app/kernels/sim_clocks.py)."""
-    shape = (n_groups, n_agents)
-    return (
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros(shape, np.int64),
-        np.full(shape, w.NEVER_NS, np.int64),
-        np.zeros(shape, np.int64),
-        np.full((n_groups, 2), w.NEVER_NS, np.int64),
-    )
 
 
 def steady_markets(table: Mapping[str, Any], seed: int, hidden_seed: int) -> Markets:
