@@ -104,7 +104,7 @@ def _stands_in(own: Any, row: int, side: int, layer: int, price: int) -> bool:
 def cancel_crowd(
     world: World, venue_i: int, side: int, layer_i: int, price_ticks: int, qty_lots: int, place_frac: float
 ) -> int:
-    """The crowd takes lots back, from a stretch of its queue that begins at `place_frac` (0 first, 1 last); returns them.
+    """The crowd takes lots back, a stretch of its queue from `place_frac` on (0 first, 1 last); returns them.
 
     Each order of ours moves up by what of the stretch was ahead of it.
     """

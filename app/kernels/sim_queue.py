@@ -1,8 +1,9 @@
 """The queue-reactive family: who trades depends on the queues, and the queues follow a value that some know first.
 
 Orders come, leave and take at rates that depend on the queue's size and distance (Huang, Lehalle, Rosenbaum 2015); a
-queue that is empty moves the reference price with some chance. Beyond the paper: the crowd sees a value with each venue's
-lag, tilts its rates towards it and pulls quotes that it has passed; informed takers see it at once; takers move it.
+queue that is empty moves the reference price with some chance. Beyond the paper: the crowd sees a value with each
+venue's lag, tilts its rates towards it and pulls quotes that it has passed; informed takers see it at once; takers
+move it.
 Source: docs/simulated-markets.md#queue-reactive.
 """
 
@@ -86,7 +87,7 @@ A_VALUE: Final = 1 << 30
 A_EMPTY: Final = 2 << 30
 A_FIRST: Final = 3 << 30
 
-# state: the tuple (past float64[PAST], numbers int64[4], base int64[n_venues], was_empty and emptied int64[n_venues, 2])
+# state: the tuple (past float64[PAST], numbers int64[4], base int64[n_venues], was_empty, emptied int64[n_venues, 2])
 PAST: Final = 1 << 12
 N_STEPS: Final = 0
 NEXT_NS: Final = 1
