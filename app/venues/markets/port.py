@@ -151,7 +151,10 @@ class MarketFamily(Protocol):
         ...
 
     def advance_to_news(self, until_ns: int) -> int:
-        """The same, but stops at the instant at which the next report reaches us; returns where it stopped."""
+        """The same, but stops at the instant at which the next report reaches us (at once where one waits to be read).
+
+        Returns where it stopped.
+        """
         ...
 
     def send(self, order: Order) -> int:
