@@ -64,6 +64,13 @@ PARTS = (
         "impact:measure",
     ),
     Part(
+        "simulated",
+        "Simulated markets",
+        "Simulated seconds a CPU second of one core, by family: the committed world of six venues, the same with all "
+        "six as books, and with us in it (20 orders a second, a cancel each, all reports, books and trades read).",
+        "simulated:measure",
+    ),
+    Part(
         "paths",
         "Cycles",
         "CPU us of a search for a cycle of conversions that gains, half of the graphs with one: the best of up to six "

@@ -1,4 +1,4 @@
-"""What the queue-reactive family is for: prices follow a value with a lag, informed flow hurts who posts, books come back."""
+"""The queue-reactive family: prices follow a value with a lag, informed flow hurts who posts, books come back."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,6 @@
 """The slow twin of app/kernels/sim_book.py: one venue's book as explicit queues, one entry a lot, matched lot by lot.
 
-The kernel keeps counts and how many lots are ahead; this keeps who stands where. A crowd's lot is None, ours its number.
+The kernel keeps counts and how many lots are ahead; this keeps who stands where: the crowd is None, we our number.
 """
 
 from __future__ import annotations

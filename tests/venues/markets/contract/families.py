@@ -1,6 +1,6 @@
 """The families that the contract is held against: name -> a world of two books, a dark venue and a dealer.
 
-A family joins by one row. `make(seed, shared, more)`: `shared` are keys of `[venue]`, `more[i]` those of venue i on top.
+A family joins by one row. `make(seed, shared, more)`: `shared` are keys of `[venue]`, `more[i]` venue i's on top.
 """
 
 from __future__ import annotations
