@@ -19,7 +19,7 @@ def measure(*, is_quick: bool = False) -> list[dict[str, object]]:
     length_s = 60 if is_quick else 600
     rows: list[dict[str, object]] = []
     for name, family in FAMILIES.items():
-        worlds = (
+        worlds: tuple[tuple[str, dict[str, Any], bool], ...] = (
             ("six venues", {}, False),
             ("six books", {"kind": "lit"}, False),
             ("six books and us", {"kind": "lit"}, True),

@@ -93,7 +93,7 @@ def test_what_has_no_effect_changes_nothing(make):
 
 
 def test_buy_and_sell_meet_the_same_path(make):
-    """Until the order arrives the arms are one world; later the other venue's trades are mostly the same, moved a bit."""
+    """Until the order arrives the arms are one world; later most trades of the other venue are still the same."""
     arms = {}
     for sign in (1, -1):
         market = make(5, {"latency_in_s": 0.01})
