@@ -216,6 +216,8 @@ class Trader(Desk):
 
     def body(self, client_order_id: str, rng: random.Random) -> dict[str, object]:
         venues = [venue for venue in MARKETS if rng.random() < 0.1 * _WEIGHTS.get(venue, 3)]
+        if rng.random() < 0.3:  # the dear ones would hardly ever be chosen among others
+            venues = [rng.choice(list(MARKETS))]
         body: dict[str, object] = {
             "client_order_id": client_order_id,
             "symbol": SYMBOL,
@@ -476,12 +478,15 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--home", type=Path, help="a new folder that is kept, to look into")
+    parser.add_argument("--wait", type=float, default=60.0, help="s at most for what is unknown when the storm is over")
     parser.add_argument("--write", action="store_true", help="renew docs/results/exchange_faults.md")
     options = parser.parse_args()
     n_engine_kills = max(1, options.faults // 1_000)
     with tempfile.TemporaryDirectory(prefix="bestex-campaign-") as temporary, own_postgres() as url:
         home = options.home or Path(temporary)
-        campaign = Campaign(home, options.seed, options.faults, url, n_engine_kills=n_engine_kills)
+        campaign = Campaign(
+            home, options.seed, options.faults, url, waits_s=options.wait, n_engine_kills=n_engine_kills
+        )
         report = asyncio.run(campaign.run())
     print(json.dumps(summary(report), indent=1))
     for breach in report.breaches[:40]:

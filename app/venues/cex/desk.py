@@ -5,22 +5,22 @@ A question that is not answered raises Unavailable; an answer that proves absenc
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
-from app.venues.cex.dialects import OPEN_BY_MARKET, list_words, lists_of_ended
+from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended
 from app.venues.cex.errors import n_rows, says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
+from app.venues.cex.shared import Shared, Together
 from app.venues.cex.streams import STREAM_ERRORS
 from app.venues.cex.trade_pages import (
     SHORTEST_OPEN,
@@ -43,33 +43,6 @@ _MAX_PAGES: Final = 50
 _SHORTEST_PAGE: Final = 50
 
 
-class Shared(Generic[T]):
-    """One question about a market that many ask at once. Who comes while it is under way gets the next answer, which is
-    asked for once, from the earliest time that anybody wants. Where a minute has few calls, nothing else gets through.
-    """
-
-    def __init__(self, ask: Callable[[int], Awaitable[T]]) -> None:
-        self._ask = ask
-        self._lock = asyncio.Lock()
-        self._wanted_ms: list[int] = []
-        self._n_begun = self._n_answered = 0
-        self._answer: T | None = None
-
-    async def since(self, since_ms: int) -> T:
-        """An answer that was asked for after this call. Raises Unavailable as the question does."""
-        n_before = self._n_begun
-        self._wanted_ms.append(since_ms)
-        try:
-            async with self._lock:
-                if self._n_answered <= n_before or self._answer is None:
-                    self._n_begun += 1
-                    self._answer = await self._ask(min(self._wanted_ms))
-                    self._n_answered = self._n_begun
-                return self._answer
-        finally:
-            self._wanted_ms.remove(since_ms)
-
-
 class Desk:
     """Questions of one account at one venue."""
 
@@ -89,6 +62,8 @@ class Desk:
         self._pages_open = open_page_rule(profile.ccxt_id)
         self._lists = {name: Shared(partial(self._listed, name)) for name in listings}
         self._trades = {name: Shared(partial(self.trades, name)) for name in listings}
+        n_at_once = ids_at_once(profile.ccxt_id)
+        self._together = Together(self._several, n_at_once) if n_at_once > 1 else None
         self.on_listed: Callable[[Mapping[str, Any]], object] = lambda order: None
 
     async def ask(self, name: str, question: Callable[[], Awaitable[T]], *, call: Call | None = None) -> T:
@@ -121,6 +96,9 @@ class Desk:
     async def order(self, order: OwnOrder) -> Mapping[str, Any] | None:
         """The venue's view of one of our orders; None where it says that it knows none."""
         name = order.child.symbol
+        if order.venue_order_id and self._together is not None:
+            found = await self._together.one(order.venue_order_id)
+            return await self._one(order.venue_order_id, name, {}) if found is None else found
         if order.venue_order_id:
             return await self._one(order.venue_order_id, name, {})
         if self._profile.query_route is QueryRoute.ORDER:
@@ -140,6 +118,19 @@ class Desk:
             if says_absent(self._profile, call):
                 return None
             raise
+
+    async def _several(self, venue_order_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """By the venue's id, those of these orders that one answer shows. One that it does not know may refuse all."""
+        call = Call("query")
+        try:
+            found = await self.ask(
+                "query", lambda: self._exchange.fetch_orders_by_ids(list(venue_order_ids)), call=call
+            )
+        except Unavailable:
+            if not says_absent(self._profile, call):
+                raise
+            return {}
+        return {str(each.get("id")): each for each in found}
 
     def _is(self, order: OwnOrder, found: Mapping[str, Any]) -> bool:
         info = found.get("info")

@@ -27,6 +27,8 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
 OPEN_BY_MARKET: Final = frozenset({"kucoin"})
 # Lists that can be asked for one order by our own id, and ccxt's name for it.
 _LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
+# Where one question may name several orders by the venue's ids, and how many (venues' documents).
+_AT_ONCE: Final = {"kraken": 50}
 # What is signed there is a nonce that must only rise, not a time: an offset that falls would lock us out.
 NONCE_VENUES: Final = frozenset({"kraken", "bitfinex", "gemini", "whitebit"})
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -105,6 +107,11 @@ def lists_of_ended(has: Mapping[str, Any]) -> tuple[str, ...]:
     if has.get("fetchCanceledOrders") is True:
         return ("fetch_closed_orders", "fetch_canceled_orders")
     return ("fetch_closed_orders",)
+
+
+def ids_at_once(ccxt_id: str) -> int:
+    """How many orders one question by the venue's ids may name, through ccxt's fetch_orders_by_ids."""
+    return _AT_ONCE.get(ccxt_id, 1)
 
 
 def list_words(ccxt_id: str, wire_id: str) -> dict[str, str]:

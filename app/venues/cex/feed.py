@@ -22,7 +22,7 @@ from app.domain.ports import BookSink, Clock
 from app.venues.cex.checksums import ChecksumWatch
 from app.venues.cex.exact import ceil_units, floor_units, places_of
 from app.venues.cex.health import Health
-from app.venues.cex.profile import Continuity, VenueProfile
+from app.venues.cex.profile import BookSource, Continuity, VenueProfile
 from app.venues.cex.sequences import SequenceWatch
 from app.venues.cex.session import Call, calling
 from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
@@ -149,14 +149,15 @@ class CcxtFeed:
             self._profile.venue_id,
             f"book {name}",
             watched,
-            lambda book: self._take(name, book),
+            lambda book: self._take_current(name, book),
             lambda why: self._lose(name, why),
         )
 
     def _lose(self, name: str, why: str) -> None:
         """A stream ended. A connection that goes on would make the next book of changes alone: all are given up."""
-        if self._books[name].is_gapped:
-            self._exchange.orderbooks.pop(name, None)
+        lost = self._exchange.orderbooks.pop(name, None)
+        # A book that was not told yet is lost too where it began with the stream's own snapshot.
+        if self._books[name].is_gapped and (lost is None or self._profile.book.source is not BookSource.STREAM):
             return
         self._gap(name)
         for client in list(self._exchange.clients.values()):
@@ -191,6 +192,11 @@ class CcxtFeed:
         book.book_seq += 1
         assert self._on_book is not None
         self._on_book(gap)
+
+    def _take_current(self, name: str, raw: Any) -> None:
+        """What a stream brings. It may have been given up since: the gap came behind it, before anybody looked."""
+        if raw is self._exchange.orderbooks.get(name):
+            self._take(name, raw)
 
     def _take(self, name: str, raw: Any, *, is_again: bool = False) -> None:
         """`is_again`: told even where nothing changed, for its age."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.venues.cex.budget import Budgets
-from app.venues.cex.desk import Desk, Shared
+from app.venues.cex.desk import Desk
 from app.venues.cex.dialects import list_words, lists_of_ended
 from app.venues.cex.endpoints import load_rules
 from app.venues.cex.errors import n_rows
@@ -119,43 +120,6 @@ def test_what_ended_is_asked_for_in_whatever_state_it_ended_and_the_signer_allow
     assert len(methods) > 1 or "filled" not in said
 
 
-async def test_who_comes_while_it_is_under_way_shares_the_next_answer():
-    asked: list[int] = []
-    answered = asyncio.Event()
-
-    async def ask(since_ms: int):
-        asked.append(since_ms)
-        await answered.wait()
-        return [{"id": str(len(asked))}]
-
-    shared = Shared(ask)
-    first = asyncio.create_task(shared.since(500))
-    await asyncio.sleep(0)
-    others = [asyncio.create_task(shared.since(since_ms)) for since_ms in (700, 300, 900)]
-    await asyncio.sleep(0)
-    answered.set()
-    assert await first == [{"id": "1"}]
-    assert await asyncio.gather(*others) == [[{"id": "2"}]] * 3
-    assert asked == [500, 300], "the second answer reaches as far back as anybody wants"
-
-
-async def test_who_comes_afterwards_asks_anew_and_a_failure_is_nobodys_answer():
-    asked: list[int] = []
-
-    async def ask(since_ms: int):
-        asked.append(since_ms)
-        if len(asked) == 2:
-            raise Unavailable("venue_unavailable", "gone")
-        return []
-
-    shared = Shared(ask)
-    await shared.since(1)
-    with pytest.raises(Unavailable):
-        await shared.since(2)
-    assert await shared.since(3) == []
-    assert asked == [1, 2, 3]
-
-
 class Missing:
     """ccxt says OrderNotFound of whatever answer came."""
 
@@ -218,3 +182,39 @@ async def test_a_list_of_open_orders_that_does_not_go_on_is_no_list():
         await desk.open_orders("BTC/USDT")
     with pytest.raises(Unavailable, match="more orders than a list shows"):
         await desk.order(order)
+
+
+class ByIds:
+    """Kraken's question for several orders by its own ids; one that it does not know refuses all."""
+
+    def __init__(self) -> None:
+        self.has: dict[str, bool] = {}
+        self.asked: list[list[str]] = []
+
+    async def fetch_orders_by_ids(self, ids: list[str]) -> list[dict[str, Any]]:
+        self.asked.append(ids)
+        call = current_call()
+        assert call is not None
+        call.status, call.answer = 200, {"error": ["EOrder:Unknown order"] if "OLOST" in ids else []}
+        if "OLOST" in ids:
+            raise ccxt_errors.OrderNotFound("kraken EOrder:Unknown order")
+        await asyncio.sleep(0)
+        return [{"id": each} for each in ids]
+
+    async def fetch_order(self, venue_order_id: str, *_: Any) -> dict[str, Any]:
+        return (await self.fetch_orders_by_ids([venue_order_id]))[0]
+
+
+async def test_orders_at_kraken_are_asked_about_together_and_one_that_is_lost_is_asked_about_alone():
+    exchange = ByIds()
+    desk, order = desk_of(exchange, "kraken")
+
+    async def asked(venue_order_id: str) -> Any:
+        return await desk.order(replace(order, venue_order_id=venue_order_id))
+
+    found = await asyncio.gather(*(asked(f"O{n}") for n in range(60)))
+    assert [each["id"] for each in found] == [f"O{n}" for n in range(60)]
+    assert [len(ids) for ids in exchange.asked] == [1, 50, 9]
+    exchange.asked.clear()
+    assert await asyncio.gather(asked("O0"), asked("O1"), asked("OLOST")) == [{"id": "O0"}, {"id": "O1"}, None]
+    assert sorted(exchange.asked) == [["O0"], ["O1"], ["O1", "OLOST"], ["OLOST"]]

@@ -113,3 +113,33 @@ def test_a_lost_stream_gives_up_the_connection_that_would_go_on():
     feed._lose("BTC/USDT", "UnsubscribeError")
     assert client.errors
     assert not feed.on_wire(client, _book("change", 11, prev_change_id=10))
+
+
+def test_a_book_that_was_given_up_before_anybody_looked_is_not_shown():
+    """The gap came in the same breath as the change before it: ccxt had already told the stream of that one."""
+    feed, exchange = _feed()
+    told: list[object] = []
+    feed._on_book = told.append
+    client, book = exchange.connect(), {"bids": [[100, 1]], "asks": [[101, 1]]}
+    assert feed.on_wire(client, _book("snapshot", 10))
+    exchange.orderbooks["BTC/USDT"] = book
+    feed._take_current("BTC/USDT", book)
+    assert not feed._books["BTC/USDT"].is_gapped
+    assert feed.on_wire(client, _book("change", 11, prev_change_id=10))
+    assert not feed.on_wire(client, _book("change", 14, prev_change_id=12))
+    n_told = len(told)
+    feed._take_current("BTC/USDT", book)
+    assert feed._books["BTC/USDT"].is_gapped
+    assert len(told) == n_told
+
+
+def test_a_lost_stream_takes_the_book_with_it_that_it_never_told():
+    """Else the connection went on, and the next changes alone would be taken for a book."""
+    feed, exchange = _feed()
+    client = exchange.connect()
+    assert feed.on_wire(client, _book("snapshot", 10))
+    exchange.orderbooks["BTC/USDT"] = "a snapshot nobody has seen"
+    feed._lose("BTC/USDT", "CancelledError")
+    assert not exchange.orderbooks
+    assert client.errors
+    assert not feed.on_wire(client, _book("change", 11, prev_change_id=10))
