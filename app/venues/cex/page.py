@@ -88,9 +88,11 @@ def page(profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], confo
             "sandbox",
             (_features(each) for each in venues),
         ),
-        "## Orders\n\n`gtc`, `ioc` and `fok` are as the wire says them (`yes`: it says nothing, the venue's default). "
+        "## Orders\n\nAt every venue a fill is keyed by the trade id that ccxt reads from its words, with account, market and\n"
+        "side: some venues count trades for each market, and both sides of a trade with oneself have one id.\n\n"
+        "`gtc`, `ioc` and `fok` are as the wire says them (`yes`: it says nothing, the venue's default). "
         "Our child id\ngoes out as it is (ulid), as the UUID of the same 128 bits, or as a hash in few bits (uint).\n",
-        _table("venue gtc ioc fok our-id in max query-by-it cancel-by-it fill-key streams", map(_orders, venues)),
+        _table("venue gtc ioc fok our-id in max query-by-it cancel-by-it streams", map(_orders, venues)),
         "## Live\n\n`placed`: the kinds of market that a key may place orders in (`signing.place`). `emptied`: the "
         "watchdog can cancel all\nthat is open (`sweep`); a live start refuses a venue without it.\n",
         _table("venue placed emptied", _live(venues)),
@@ -144,7 +146,6 @@ def _orders(profile: VenueProfile) -> list[str]:
         str(rule.max_length),
         route,
         "yes" if profile.cancel_by_client_id else "-",
-        " ".join(profile.fill_key),
         " ".join(profile.streams) or "-",
     ]
 

@@ -252,7 +252,7 @@ class VenueProfile:
     `time_in_force`: create_order parameters of each; what is absent is not offered. `tif_words`: what the wire says.
     `query_by`: for QueryRoute.LISTS what the list calls take; None there means that the whole lists are searched.
     `ends`: the vendor's order status words that are final, and what they mean; `open_words`: those that are not.
-    `fill_key`: the vendor's fields that together name a fill once. `sources`: by group, where its values are from.
+    `sources`: by group, where its values are from. At every venue a fill is keyed by ccxt's trade id.
     """
 
     venue_id: str
@@ -278,7 +278,6 @@ class VenueProfile:
     proves_not_found: tuple[ProofCode, ...]
     ends: Mapping[str, ChildState]
     open_words: tuple[str, ...]
-    fill_key: tuple[str, ...]
     fee_currency: FeeCurrency
     book: BookRule
     query_route: QueryRoute

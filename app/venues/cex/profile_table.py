@@ -121,7 +121,6 @@ def _profile(venue_id: str, row: Mapping[str, Any]) -> VenueProfile:
         proves_not_found=_each(_proof, row["proves_not_found"]),
         ends={str(word): ChildState(state) for word, state in row["ends"].items()},
         open_words=_texts(row["open_words"]),
-        fill_key=_texts(row["fill_key"]),
         fee_currency=FeeCurrency(row["fee_currency"]),
         book=_made(BookRule, row["book"], source=BookSource, continuity=Continuity),
         query_route=QueryRoute(row["query_route"]),
@@ -149,8 +148,8 @@ def _check(profile: VenueProfile) -> None:
         raise ValueError("time_in_force and tif_words name different words")
     if TimeInForce.GTC not in profile.time_in_force:
         raise ValueError("no gtc: nothing could be placed")
-    if not profile.kinds or not profile.hosts or not profile.fill_key or not profile.budgets:
-        raise ValueError("kinds, hosts, fill_key and budgets must not be empty")
+    if not profile.kinds or not profile.hosts or not profile.budgets:
+        raise ValueError("kinds, hosts and budgets must not be empty")
     for endpoint in (*profile.placement, *profile.cancel):
         if endpoint in profile.read:
             raise ValueError(f"{endpoint} reads and writes")

@@ -149,7 +149,6 @@ def _row(exchange: Any, groups: dict[str, list[str]], streams: list[str]) -> Ite
     yield "proves_not_found = []"
     yield f"ends = {{ {', '.join(f'{chr(34)}{word}{chr(34)} = {chr(34)}{end}{chr(34)}' for word, end in ends)} }}"
     yield f"open_words = {_list(open_words)}"
-    yield 'fill_key = ["symbol", "id"]'
     yield 'fee_currency = "stated"'
     yield 'book = { source = "whole", continuity = "none", channel = "orderbook", depth = 50 }'
     yield 'query_route = "lists"'

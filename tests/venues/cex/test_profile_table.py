@@ -178,8 +178,8 @@ def test_an_unsound_row_is_refused_by_name(change, said):
 
 def test_a_missing_key_is_named():
     row = _row()
-    del row["fill_key"]
-    with pytest.raises(InvariantBroken, match="fill_key is missing"):
+    del row["budgets"]
+    with pytest.raises(InvariantBroken, match="budgets is missing"):
         profiles_of({"venues": {"here": row}}, "a.toml")
 
 

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from app.domain.statement import VenueState
 from tests.venues.cex.conformance.desks import Desk
-from tests.venues.cex.conformance.suite import CHECKS, GAPS, PLACES, RESULTS, results, spoken
+from tests.venues.cex.conformance.suite import CHECKS, GAPS, PLACES, RESULTS, results, run, spoken
 from tests.venues.exchange.server import LocalExchange
 
 
@@ -43,6 +44,18 @@ async def test_conformance(desk: Desk, check: str) -> None:
         return
     with pytest.raises(Exception):  # noqa: B017 - a named gap fails in its own way; one that passes is none
         await CHECKS[check](desk)
+
+
+async def test_the_results_are_what_a_run_found() -> None:
+    async def good(desk: Desk) -> None:
+        assert desk.venue.health().state is VenueState.UP
+
+    async def bad(desk: Desk) -> None:
+        raise AssertionError("as it should")
+
+    assert await run(["okx"], {"good": good, "bad": bad, "again": good}) == {
+        "okx": {"good": True, "bad": False, "again": True}
+    }
 
 
 def test_the_committed_results_are_this_suites() -> None:
