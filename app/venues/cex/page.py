@@ -89,7 +89,8 @@ def page(profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], confo
             (_features(each) for each in venues),
         ),
         "## Orders\n\nAt every venue a fill is keyed by the trade id that ccxt reads from its words, with account, "
-        "market and\nside: some venues count trades for each market, and both sides of a trade with oneself have one id.\n\n"
+        "market and\nside: some venues count trades for each market, and both sides of a trade with oneself have one "
+        "id.\n\n"
         "`gtc`, `ioc` and `fok` are as the wire says them (`yes`: it says nothing, the venue's default). "
         "Our child id\ngoes out as it is (ulid), as the UUID of the same 128 bits, or as a hash in few bits (uint).\n",
         _table("venue gtc ioc fok our-id in max query-by-it cancel-by-it streams", map(_orders, venues)),
