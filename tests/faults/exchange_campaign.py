@@ -432,16 +432,19 @@ Written by `python -m tests.faults.exchange_campaign --faults {report.wanted} --
 **{report.n_faults} faults happened, {len(report.breaches)} breaches were found.** This is the longest run that was
 written here; `make soak` runs 10,000 (tests/faults/test_exchange_campaign.py), `make test` 1,000.
 
-Random orders went to the local exchange (docs/local-exchange.md) through engine, venue processes, signer and watchdog
-while switches went on and off; processes were killed with -9. Afterwards tests/faults/exchange_checker.py, which shares
-no code with the product, held together the journal's file, the exchange's ledger, Postgres and what clients were told
-over HTTP; the board's books were held against the exchange's own, by sequence, five times a second. A fault is counted
-when it struck, by the exchange; once for each time that a clock was off or orders were hidden.
+Random orders, three of ten at one named venue, went to the local exchange (docs/local-exchange.md) through engine,
+venue processes, signer and watchdog while switches went on and off; processes were killed with -9. Afterwards
+tests/faults/exchange_checker.py, which shares no code with the product, held together the journal's file, the
+exchange's ledger, Postgres and what clients were told over HTTP; the board's books were held against the exchange's
+own, by sequence, five times a second. A fault is counted when it struck, by the exchange; once for each time that a
+clock was off or orders were hidden.
 
 What a run does not show: the crowd quotes in lots of 0.000001, for what a trade leaves below a lot of ours is told with
 the next trade of its order or not at all; all orders are immediate (nothing rests at a venue); one symbol, spot. A lost
 request is proven lost only once the venue would not take it any more (up to 300 s at HTX): such children are unknown at
-the end, hold their whole exposure, and are counted below as live.
+the end, hold their whole exposure, and are counted below as live; `--wait 330` waits for them.
+
+[What earlier runs found](exchange_breaches.md), and what was wrong.
 
 | fault | times |
 |---|---|
@@ -481,12 +484,10 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=60.0, help="s at most for what is unknown when the storm is over")
     parser.add_argument("--write", action="store_true", help="renew docs/results/exchange_faults.md")
     options = parser.parse_args()
-    n_engine_kills = max(1, options.faults // 1_000)
+    n_kills = max(1, options.faults // 1_000)
     with tempfile.TemporaryDirectory(prefix="bestex-campaign-") as temporary, own_postgres() as url:
         home = options.home or Path(temporary)
-        campaign = Campaign(
-            home, options.seed, options.faults, url, waits_s=options.wait, n_engine_kills=n_engine_kills
-        )
+        campaign = Campaign(home, options.seed, options.faults, url, waits_s=options.wait, n_engine_kills=n_kills)
         report = asyncio.run(campaign.run())
     print(json.dumps(summary(report), indent=1))
     for breach in report.breaches[:40]:
