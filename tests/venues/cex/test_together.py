@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.domain.errors import Unavailable
-from app.venues.cex.shared import Shared, Together
+from app.venues.cex.together import Shared, Together
 
 
 async def test_who_comes_while_it_is_under_way_shares_the_next_answer():
