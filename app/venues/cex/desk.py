@@ -20,8 +20,8 @@ from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
-from app.venues.cex.together import Shared, Together
 from app.venues.cex.streams import STREAM_ERRORS
+from app.venues.cex.together import Shared, Together
 from app.venues.cex.trade_pages import (
     SHORTEST_OPEN,
     PageRule,
