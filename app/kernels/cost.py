@@ -317,9 +317,11 @@ def walk_side(price_units: Int64, qty_units: Int64, asked_units: int, rule: Int6
     money = 0
     worst = 0
     n_read = 0
-    while left > 0 and n_read < price_units.size:
-        take = min(left, qty_units[n_read])
-        worst = price_units[n_read]
+    for i in range(price_units.size):
+        if left <= 0:
+            break
+        take = min(left, qty_units[i])
+        worst = price_units[i]
         money += money_of(worst, take, rule)
         left -= take
         n_read += 1

@@ -187,12 +187,13 @@ def last_below(
     total = 0
     for v in range(n):
         # Beyond what a venue could give at all its envelope need not rise.
-        i, end, depth = first[v], first[v + 1], 0
+        # Unsigned, as in greedy.sift_down.
+        i, end, depth = np.uint64(first[v]), np.uint64(first[v + 1]), 0
         most = min(terms[v, CEILING_UNITS], total_units)
         while i < end and depth < most and key[i] <= most_nano:
             depth += qty_units[i]
-            i += 1
-        count[v], units[v] = i - first[v], depth
+            i += np.uint64(1)
+        count[v], units[v] = np.int64(i) - first[v], depth
         total += min(depth, most)
     if total < total_units:
         return NOT_NEAR
@@ -200,8 +201,10 @@ def last_below(
         best = -1
         best_key = -np.inf
         for v in range(n):
-            if count[v] > 0 and key[first[v] + count[v] - 1] >= best_key:
-                best, best_key = v, key[first[v] + count[v] - 1]
+            if count[v] > 0:
+                deepest = key[np.uint64(first[v] + count[v] - 1)]
+                if deepest >= best_key:
+                    best, best_key = v, deepest
         if best < 0:
             return -1
         last = first[best] + count[best] - 1

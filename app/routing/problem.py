@@ -153,6 +153,7 @@ class Workspace:
         self.results = self.ints[decide.N_ADMITTED : decide.N_RESULTS]
         self.asked: Asked | None = None
         self.asked_of: tuple[object, ...] = ()
+        self.capacity_of: dict[str, int] = {}
         self._ruled: tuple[Side, bool] | None = None
         self._told: dict[int, list[int] | int] = {}
         self._row, self._rows_bytes = Struct(f"{n}q"), self.table.reshape(-1).data.cast("B")

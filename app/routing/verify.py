@@ -149,12 +149,12 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
     # Compared by value with copies of our own, for whoever made these mappings may change them.
     key = (books.venues, request.approved.value.side, wanted.include, wanted.exclude, request.max_estimate_ppm, *told)
     asked, capacity = workspace.asked, request.capacity_nano
-    capacity_nano = [capacity.get(venue, 0) for venue in listings.venues]
-    if min(capacity_nano, default=0) < 0:
-        capacity_nano = [max(nano, 0) for nano in capacity_nano]
-    if asked is not None and workspace.asked_of == key:
-        if asked.capacity_nano == capacity_nano:
-            return asked
+    is_known = asked is not None and workspace.asked_of == key
+    if asked is not None and is_known and workspace.capacity_of == capacity:
+        return asked
+    workspace.asked, workspace.capacity_of = None, dict(capacity)  # until all of it is told
+    capacity_nano = [max(capacity.get(venue, 0), 0) for venue in listings.venues]
+    if asked is not None and is_known:  # the usual next order: it may spend what the one before has left
         asked = Asked(listings, asked.table, asked.wish, asked.rows, asked.max_age_ns, capacity_nano)
     else:
         rows, ages = workspace.rows_of(books.venues, listings.venues), request.max_book_age_ns
@@ -165,7 +165,6 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
         workspace.tell(pose.IS_WANTED, _are_wanted(request, listings.venues))
         workspace.asked_of = (*key[: -len(told)], *map(dict, told))
         asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
-    workspace.asked = None  # until all of it is told
     _tell_capacity(request, listings, workspace, capacity_nano)
     workspace.asked = asked
     return asked
