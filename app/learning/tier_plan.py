@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
+from app.domain import quick
 from app.domain.fees import FeeSchedule, TierRule
 from app.domain.units import PPM, div_up
 
@@ -90,24 +91,27 @@ def plan_tiers(months: Sequence[VenueMonth], response_ppm: int, cap_ppm: int = M
 
     A `cap_ppm` above 0.3 bp is taken as 0.3 bp.
     """
-    total_nano = sum(month.expected_nano for month in months)
+    total_nano = sum([month.expected_nano for month in months])
     cap_ppm = min(cap_ppm, MAX_TIER_VALUE_PPM)
-    moved = [moved_nano(month.expected_nano, total_nano, response_ppm) for month in months]
-    parts = [_target(month, by_one_ppm, by_one_ppm * cap_ppm) for month, by_one_ppm in zip(months, moved, strict=True)]
+    stands = [_stand(month) for month in months]
+    parts = []
+    for month, stand in zip(months, stands, strict=True):
+        by_one_ppm_nano = moved_nano(month.expected_nano, total_nano, response_ppm)
+        parts.append(_target(month, stand, by_one_ppm_nano, by_one_ppm_nano * cap_ppm))
     wanted = [i for i, part in enumerate(parts) if part.verdict is TierVerdict.CHASED]
     if not wanted:
         return MonthPlan(tuple(parts), 0, 0)
     net_nano = {i: parts[i].net_nano for i in wanted}
     wanted.sort(key=lambda i: net_nano[i] / parts[i].shortfall_nano, reverse=True)
     bound_nano = _bound_nano(parts, wanted, total_nano)
-    chosen = _affordable(parts, wanted, months)
-    falls = [_fall(month) for month in months]
+    chosen = _affordable(parts, wanted, months, net_nano)
+    falls = [(i, fall) for i, fall in enumerate(map(_fall, months, stands)) if fall is not None]
     gained_nano = _net_nano(net_nano, parts, chosen, months, falls)
     while chosen and gained_nano <= 0:
         chosen.pop()
         gained_nano = _net_nano(net_nano, parts, chosen, months, falls)
     for i in set(wanted).difference(chosen):
-        parts[i] = replace(parts[i], verdict=TierVerdict.CROWDED_OUT, value_ppm=0)
+        parts[i] = quick.changed(parts[i], verdict=TierVerdict.CROWDED_OUT, value_ppm=0)
     return MonthPlan(tuple(parts), gained_nano, bound_nano)
 
 
@@ -118,66 +122,80 @@ def moved_nano(expected_nano: int, total_nano: int, response_ppm: int) -> int:
     return expected_nano * (total_nano - expected_nano) // total_nano * response_ppm // PPM
 
 
-def _target(month: VenueMonth, by_one_ppm_nano: int, reach_nano: int) -> TierPlan:
-    """The tier of one venue that gains most, if any does; volumes of the others are not looked at yet."""
-    schedule = month.schedule
-    if not schedule.counts_volume:
-        return TierPlan(schedule.venue, TierVerdict.NOT_COUNTED)
+# Where a venue comes to by itself: its volume and the best row that this reaches; no row where it is not counted.
+_Stand = tuple[int, TierRule | None]
+
+
+def _stand(month: VenueMonth) -> _Stand:
     natural_nano = month.window_nano + month.expected_nano
-    first = bisect_right(schedule.volumes_nano, natural_nano)
-    beyond = bisect_right(schedule.volumes_nano, natural_nano + reach_nano)
-    if first == len(schedule.tiers):
-        return TierPlan(schedule.venue, TierVerdict.TOP)
+    return natural_nano, _natural(month, natural_nano) if month.schedule.counts_volume else None
+
+
+_part: Final = quick.maker(TierPlan)
+
+
+def _target(month: VenueMonth, stand: _Stand, by_one_ppm_nano: int, reach_nano: int) -> TierPlan:
+    """The tier of one venue that gains most, if any does; volumes of the others are not looked at yet."""
+    schedule, (natural_nano, natural) = month.schedule, stand
+    if natural is None:
+        return _part(schedule.venue, TierVerdict.NOT_COUNTED, "", 0, 0, 0, 0)
+    volumes_nano = schedule.volumes_nano
+    first = bisect_right(volumes_nano, natural_nano)
+    beyond = bisect_right(volumes_nano, natural_nano + reach_nano, first)
+    if first == len(volumes_nano):
+        return _part(schedule.venue, TierVerdict.TOP, "", 0, 0, 0, 0)
     if beyond == first:
         is_held = _is_held(schedule.tiers[first], month.held_nano)
-        return TierPlan(schedule.venue, TierVerdict.BEYOND_CAP if is_held else TierVerdict.OTHER_CONDITIONS)
-    at_ppm = _natural(month, natural_nano).taker_fee_ppm
-    best, tier = (0, 0, 0, 0, 0), ""
+        return _part(
+            schedule.venue, TierVerdict.BEYOND_CAP if is_held else TierVerdict.OTHER_CONDITIONS, "", 0, 0, 0, 0
+        )
+    at_ppm = natural.taker_fee_ppm
+    tier, best_nano, shortfall_nano, gain_nano, cost_nano, value_ppm = "", 0, 0, 0, 0, 0
     for rule in schedule.tiers[first:beyond]:
         if rule.holdings and not _is_held(rule, month.held_nano):
             continue
-        shortfall_nano = rule.volume_nano - natural_nano
-        value_ppm = div_up(shortfall_nano, by_one_ppm_nano)
-        gain_nano = month.after_nano * (at_ppm - rule.taker_fee_ppm) // PPM
-        cost_nano = div_up(shortfall_nano * value_ppm, 2 * PPM)
-        if not tier or gain_nano - cost_nano > best[0]:
-            best = (gain_nano - cost_nano, shortfall_nano, gain_nano, cost_nano, value_ppm)
-            tier = rule.tier
+        short_nano = rule.volume_nano - natural_nano
+        ppm = -(-short_nano // by_one_ppm_nano)  # both divisions round up
+        gained_nano = month.after_nano * (at_ppm - rule.taker_fee_ppm) // PPM
+        paid_nano = -(-short_nano * ppm // (2 * PPM))
+        if not tier or gained_nano - paid_nano > best_nano:
+            tier, best_nano = rule.tier, gained_nano - paid_nano
+            shortfall_nano, gain_nano, cost_nano, value_ppm = short_nano, gained_nano, paid_nano, ppm
     if not tier:
-        return TierPlan(schedule.venue, TierVerdict.OTHER_CONDITIONS)
-    verdict = TierVerdict.CHASED if best[0] > 0 else TierVerdict.DOES_NOT_PAY
-    net_nano, shortfall_nano, gain_nano, cost_nano, value_ppm = best
-    return TierPlan(
-        schedule.venue, verdict, tier, shortfall_nano, gain_nano, cost_nano, value_ppm if net_nano > 0 else 0
-    )
+        return _part(schedule.venue, TierVerdict.OTHER_CONDITIONS, "", 0, 0, 0, 0)
+    pays = best_nano > 0
+    verdict = TierVerdict.CHASED if pays else TierVerdict.DOES_NOT_PAY
+    return _part(schedule.venue, verdict, tier, shortfall_nano, gain_nano, cost_nano, value_ppm if pays else 0)
 
 
 def _natural(month: VenueMonth, volume_nano: int) -> TierRule:
     """The best row that `volume_nano` reaches with what is held."""
     tiers = month.schedule.tiers
     for i in range(bisect_right(month.schedule.volumes_nano, volume_nano) - 1, 0, -1):
-        if _is_held(tiers[i], month.held_nano):
-            return tiers[i]
+        rule = tiers[i]
+        if not rule.holdings or _is_held(rule, month.held_nano):
+            return rule
     return tiers[0]
 
 
-def _affordable(parts: Sequence[TierPlan], wanted: Sequence[int], months: Sequence[VenueMonth]) -> list[int]:
+def _affordable(
+    parts: Sequence[TierPlan], wanted: Sequence[int], months: Sequence[VenueMonth], net_nano: Mapping[int, int]
+) -> list[int]:
     """As many of `wanted` as the volume of the venues that are not chased can feed, in order; or the best one alone."""
     chosen: list[int] = []
-    total_nano = free_nano = sum(month.expected_nano for month in months)
+    total_nano = free_nano = sum([month.expected_nano for month in months])
     needs_nano = {i: parts[i].shortfall_nano + months[i].expected_nano for i in wanted}
     for i in wanted[:MAX_CHASED]:
         if needs_nano[i] <= free_nano:
             chosen.append(i)
             free_nano -= needs_nano[i]
-    alone = max((i for i in wanted if needs_nano[i] <= total_nano), key=lambda i: parts[i].net_nano, default=None)
-    if alone is not None and parts[alone].net_nano > sum(parts[i].net_nano for i in chosen):
+    alone = max([i for i in wanted if needs_nano[i] <= total_nano], key=net_nano.__getitem__, default=None)
+    if alone is not None and net_nano[alone] > sum([net_nano[i] for i in chosen]):
         return [alone]
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class _Fall:
+class _Fall(NamedTuple):
     """Giving more than `slack_nano` costs a venue its tier."""
 
     slack_nano: int
@@ -193,11 +211,10 @@ class _Fall:
         return self.month.after_nano * (after_ppm - self.before_ppm) // PPM
 
 
-def _fall(month: VenueMonth) -> _Fall | None:
+def _fall(month: VenueMonth, stand: _Stand) -> _Fall | None:
     """How far a venue is above the tier it would lose; None in a first tier."""
-    natural_nano = month.window_nano + month.expected_nano
-    before = _natural(month, natural_nano) if month.schedule.counts_volume else month.schedule.tiers[0]
-    if before is month.schedule.tiers[0]:
+    natural_nano, before = stand
+    if before is None or before is month.schedule.tiers[0]:
         return None
     return _Fall(natural_nano - before.volume_nano, month, natural_nano, before.taker_fee_ppm)
 
@@ -207,16 +224,16 @@ def _net_nano(
     parts: Sequence[TierPlan],
     chosen: Sequence[int],
     months: Sequence[VenueMonth],
-    falls: Sequence[_Fall | None],
+    falls: Sequence[tuple[int, _Fall]],
 ) -> int:
     """Gain less cost of `chosen`, less what falling tiers cost the venues that give the volume, pro rata."""
     if not chosen:
         return 0
-    taken_nano = sum(parts[i].shortfall_nano for i in chosen)
-    given_nano = sum(month.expected_nano for month in months) - sum(months[i].expected_nano for i in chosen)
-    gained_nano = sum(net_nano[i] for i in chosen)
-    for i, fall in enumerate(falls):
-        if fall is not None and i not in chosen and given_nano:
+    taken_nano = sum([parts[i].shortfall_nano for i in chosen])
+    given_nano = sum([month.expected_nano for month in months]) - sum([months[i].expected_nano for i in chosen])
+    gained_nano = sum([net_nano[i] for i in chosen])
+    for i, fall in falls:
+        if i not in chosen and given_nano:
             gained_nano -= fall.loss_nano(taken_nano * fall.month.expected_nano // given_nano)
     return gained_nano
 
