@@ -50,6 +50,10 @@ SEARCHES: Final[tuple[tuple[str, Search], ...]] = ((exact.NAME, exact.search),)
 # 0.01 bp of the plan's money: a whole plan that is proven this close is not searched further, which would cost more
 # time than that is worth. A tenth of the smallest effect that any evidence here speaks of.
 GOOD_ENOUGH_UBPS: Final = 10_000
+# Where a decision's results, which begin at N_ADMITTED, hold these.
+_WANTED: Final = kernel.WANTED - kernel.N_ADMITTED
+_BEST: Final = kernel.BEST - kernel.N_ADMITTED
+_IS_HELD: Final = kernel.IS_HELD - kernel.N_ADMITTED
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 
 
@@ -111,16 +115,16 @@ def step_of(request: PlanRequest, panel: Panel) -> Step | None:
 def held(laid: Laid, panel: Panel) -> Contest | None:
     """The contest that the kernel held to its end while it posed; None where the plans have to be made in Python."""
     results, n = laid.results, laid.n
-    if not n or not results[kernel.IS_HELD - kernel.N_ADMITTED]:
+    if not n or not results[_IS_HELD]:
         return None
-    out, best = laid.workspace.contestants(len(panel.names), n), results[kernel.BEST - kernel.N_ADMITTED]
+    out, best = laid.workspace.contestants(len(panel.names), n), results[_BEST]
     proof = verify.proof_of(laid.asked.listings.symbol, out, results, is_narrow=True)
     if proof.found is None:
         return None
     candidates = verify.recosted(panel.names, out.plans, out.total.tolist())
     chosen = candidates[best] if best >= 0 else None
     finding = verify.found_at(chosen, *proof.found) if chosen is not None else verify.nothing_found()
-    return Contest(candidates, out.walk, chosen, results[kernel.WANTED - kernel.N_ADMITTED], proof, finding)
+    return Contest(candidates, out.walk, chosen, results[_WANTED], proof, finding)
 
 
 def is_final(found: Contest, request: PlanRequest, panel: Panel, *, has_fixed: bool) -> bool:
@@ -249,7 +253,7 @@ def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Wa
     notional = request.notional_nano if is_by_budget and request.notional_nano is not None else -1
     max_venues = request.approved.value.venues.max_venues
     step = Step(panel.codes, wanted_units=wanted, notional_nano=notional, max_venues=max_venues)
-    wanted = problem.workspace.run(problem.books, kernel.CONTEST, step)[kernel.WANTED - kernel.N_ADMITTED]
+    wanted = problem.workspace.run(problem.books, kernel.CONTEST, step)[_WANTED]
     out = problem.workspace.contestants(len(panel.names), problem.n_venues)
     mended = [i for i, status in enumerate(out.status.tolist()) if status != contest.SETTLED]
     for i in mended:

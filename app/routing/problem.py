@@ -98,6 +98,10 @@ class Workspace:
     All of them lie in `ints` and `floats`, as kernels/decide.py takes them.
     """
 
+    asked: Asked | None = None
+    _ruled: tuple[Side, bool] | None = None
+    _book_venues: tuple[str, ...] | None = None
+
     def __init__(self, listings: Listings, n_levels: int) -> None:
         n, most = len(listings.venues), decide.MOST_PLANS
         num, den = listings.num_den
@@ -151,13 +155,10 @@ class Workspace:
         self.unit_nano = self._float(decide.UNIT_NANO, n_levels)
         self.reach = self.floats[decide.REACH : decide.REACH + pose.N_REACH]
         self.results = self.ints[decide.N_ADMITTED : decide.N_RESULTS]
-        self.asked: Asked | None = None
         self.asked_of: tuple[object, ...] = ()
         self.capacity_of: dict[str, int] = {}
-        self._ruled: tuple[Side, bool] | None = None
         self._told: dict[int, list[int] | int] = {}
         self._row, self._rows_bytes = Struct(f"{n}q"), self.table.reshape(-1).data.cast("B")
-        self._book_venues: tuple[str, ...] | None = None
         self._rows: list[int] = []
         self._contestants: dict[tuple[int, int], Contestants] = {}
 

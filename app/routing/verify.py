@@ -73,6 +73,7 @@ LAWS: Final = (
 # A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
 CAPACITY_BITS: Final = 60
 UNJUDGED: Final = (1 << len(LAWS)) - 1
+_PROVEN_I: Final = decide.N_BROKEN - decide.N_ADMITTED
 _certificate: Final = quick.maker(Certificate)
 _SCREENED: Final = {
     screen.NO_BOOK: ExclusionCode.NO_BOOK,
@@ -294,7 +295,7 @@ def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Pr
 
 def proof_of(symbol: Symbol, out: Contestants, results: list[int], *, is_narrow: bool) -> Proof:
     """What the kernel wrote of the plan that it proved. `results`: the header's, from decide.N_ADMITTED on."""
-    n_broken, witness, value, n_rounded, is_proven = results[decide.N_BROKEN - decide.N_ADMITTED :]
+    n_broken, witness, value, n_rounded, is_proven = results[_PROVEN_I:]
     found = (witness, value, n_rounded) if is_proven and is_narrow else None
     return Proof(out.sent, out.nano, found, is_narrow and not symbol.fungible.is_inverse, n_broken)
 
