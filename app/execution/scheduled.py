@@ -39,6 +39,14 @@ class ScheduledApproval:
     state: ScheduleState
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A slice as the plan has it."""
+
+    at_ts_ns: int
+    qty_units: int
+
+
 def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> ScheduledApproval:
     """The gate for the whole quantity, then the schedule against the clock; raises OrderRefused, BadRequest."""
     approved = gate.approve(view, ctx.ledger.seq + 1)
@@ -77,6 +85,33 @@ def resolved(ctx: Context, symbol: str, schedule: Schedule) -> Schedule:
         curve = volumes.curve(symbol, start_ns, schedule.end_ns) if volumes is not None else (1,)
         schedule = replace(schedule, weights=curve)
     return schedule
+
+
+def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[Planned | None, tuple[Foreseen, ...]]:
+    """(where a slice that is due now would go, what the clock's plan gives out and when); changes nothing.
+
+    The plan as if no cap, limit or would-price held it up; empty for a POV, whose plan is the market's to make.
+    """
+    order, state = view.order, approval.state
+    found = parameters_of(state.schedule, order.side, approval.price_cap_units, state.lot_units, state.mid_half_units)
+    price_units = side_price(view.reference, order.side)
+    _, now_lots = slicer.release(found, state.progress, Seen(ctx.now_ns, 0, price_units or None))
+    planned = None
+    if now_lots:
+        wanted = Wanted(approval.order_id, 1, now_lots * state.lot_units, None)
+        request = plan_request(ctx, approval.approved, view, approval.price_cap_units, wanted)
+        planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    if state.schedule.strategy is Strategy.POV:
+        return planned, ()
+    clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
+    free = parameters_of(clock, order.side, 0, state.lot_units, state.mid_half_units)
+    slices, progress = [], state.progress
+    for k in range(free.terms.n_slices):
+        at_ns = free.terms.start_ns + k * free.terms.slice_ns
+        progress, lots = slicer.release(free, progress, Seen(max(at_ns, ctx.now_ns)))
+        if lots:
+            slices.append(Foreseen(at_ns, lots * state.lot_units))
+    return planned, tuple(slices)
 
 
 def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:

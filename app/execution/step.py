@@ -19,6 +19,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
+from app.domain.scheduled import ScheduleState
 from app.execution import inputs as inp
 from app.execution.amending import amend, pause, resume
 from app.execution.breaks import on_asked, on_projection, on_statement
@@ -30,7 +31,7 @@ from app.execution.ledger import Ledger
 from app.execution.parent import Approval, accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.reconcile import flush_refusals, on_start, on_tick
-from app.execution.scheduled import ScheduledApproval, approve_scheduled
+from app.execution.scheduled import Foreseen, ScheduledApproval, approve_scheduled, foresee
 from app.execution.stakes import gate_view
 from app.risk import gate
 from app.risk.exposure import GateView
@@ -45,6 +46,8 @@ class Preview:
     planned: Planned | None
     price_cap_units: int
     mid_half_units: int
+    schedule: ScheduleState | None = None
+    slices: tuple[Foreseen, ...] = ()
 
 
 @dataclass(slots=True)
@@ -63,12 +66,21 @@ class Core:
         return ctx.turn
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
-        """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
+        """The gate's answers and the plan that `order` would get; changes nothing, calls no venue.
+
+        Of an order in time: the plan of what is due now, and the slices after it. Raises BadRequest for a schedule that
+        cannot be meant.
+        """
         memory = Memory(commitments=self.memory.commitments, unreachable=self.memory.unreachable)
         ctx = Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn())
         view = with_pool(ctx, gate_view(ctx, order, mode), None)
         checks = gate.preview(view)
         planned, cap_units = None, 0
+        if order.schedule is not None and all(check.refusal is None for check in checks):
+            foreseen = approve_scheduled(ctx, order, view)
+            planned, slices = foresee(ctx, view, foreseen)
+            mid_half_units, cap_units = view.reference.mid_half_units, foreseen.price_cap_units
+            return Preview(view.symbol, checks, planned, cap_units, mid_half_units, foreseen.state, slices)
         if all(check.refusal is None for check in checks):
             try:
                 approval = approve_and_plan(ctx, order, view)

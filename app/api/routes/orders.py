@@ -34,6 +34,7 @@ from app.api.schemas.route import Preview, RouteList
 from app.api.wire.event import event_json
 from app.api.wire.order import ack_json, child_json, execution_json, order_json
 from app.api.wire.route import check_json, route_json
+from app.api.wire.schedule import foreseen_json
 from app.api.wire.text import price_or_none, time_text
 from app.domain.enums import REFUSALS, Scope
 from app.domain.ids import prefixed_ulid
@@ -86,12 +87,12 @@ async def preview_order(call: Call, body: OrderBody) -> Json:
         "preview_id": prefixed_ulid("pvw", now_ns, services.estimate.preview_key(order), now_ns),
         "expires_at": time_text(now_ns + PREVIEW_TTL_NS),
         "symbol": symbol.name,
-        "would_be_accepted": planned is not None,
+        "would_be_accepted": all(check.refusal is None for check in preview.checks),
         "price_cap": price_or_none(preview.price_cap_units, symbol.price_scale),
         "route": route,
         "checks": checks,
         "warnings": _warnings(route),
-    }
+    } | foreseen_json(order, preview.schedule, preview.slices, symbol)
 
 
 async def list_orders(call: Call, query: Annotated[OrdersQuery, Query()]) -> Json:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Dec, SignedDec, Time
+from app.api.schemas.schedule import ScheduleAnswer, SliceAnswer
 from app.domain.enums import ExclusionCode, RefusalCode, Side, SolveStatus, UnallocatedCode
 
 
@@ -199,6 +200,8 @@ class Preview(Answer):
     symbol: str
     would_be_accepted: bool
     price_cap: Dec | None
-    route: Route | None = Field(description="Null where a check says no.")
+    route: Route | None = Field(description="Null where a check says no, and where an order in time has nothing due.")
     checks: list[Check]
     warnings: list[PreviewWarning]
+    schedule: ScheduleAnswer | None = Field(default=None, description="Only of an order in time.")
+    slices: list[SliceAnswer] | None = Field(default=None, description="Only of an order in time; empty for pov.")

@@ -98,6 +98,13 @@ class AmendBody(Body):
     )
 
 
+class SliceAnswer(Answer):
+    """A slice as the clock's plan has it, if no cap, limit or would-price holds it up."""
+
+    at: Time
+    qty: Dec
+
+
 class ScheduleAnswer(Answer):
     """How a scheduled order is worked, and where it stands."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from app.api.wire.text import price_or_none, time_or_none, time_text
 from app.domain.calibration import Decay
 from app.domain.enums import Strategy
 from app.domain.instrument import Symbol
+from app.domain.orders import ParentOrder
 from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
 from app.domain.units import NANO_SCALE, decimal_text, parse_decimal
 
@@ -44,6 +46,25 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
             "released_qty": decimal_text(released_units, symbol.qty_scale),
         }
     }
+
+
+class Slice(Protocol):
+    """A slice as a plan has it."""
+
+    @property
+    def at_ts_ns(self) -> int: ...
+
+    @property
+    def qty_units(self) -> int: ...
+
+
+def foreseen_json(order: ParentOrder, state: ScheduleState | None, slices: Sequence[Slice], symbol: Symbol) -> Json:
+    """The members of a preview of an order in time; nothing for others."""
+    told = schedule_json(order.schedule, state, symbol)
+    if not told:
+        return {}
+    plan = [{"at": time_text(item.at_ts_ns), "qty": decimal_text(item.qty_units, symbol.qty_scale)} for item in slices]
+    return told | {"slices": plan}
 
 
 def _ppm_or_none(value_ppm: int | None) -> str | None:

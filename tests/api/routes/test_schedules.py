@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.api.schemas import order as schema
+from app.api.schemas.route import Preview
 from app.api.wire.text import time_text
 from app.domain.units import NANO
 from app.execution.inputs import Tick
@@ -125,3 +126,29 @@ async def test_a_refused_amendment_changes_nothing(gateway: Gateway) -> None:
         after = await client.get(f"/v1/orders/{order_id}")
     assert (refused.status_code, refused.json()["code"]) == (422, "max_order_qty")
     assert after.json()["qty"] == "0.01"
+
+
+async def test_a_preview_shows_what_is_due_now_and_the_slices_after_it(gateway: Gateway) -> None:
+    later = time_text(gateway.clock.wall_ns() + 3_600 * S)
+    end_at = time_text(gateway.clock.wall_ns() + 3_604 * S)
+    async with gateway.client("desk_read") as client:
+        now = await client.post("/v1/orders/preview", json=twap(gateway, seconds=4))
+        waiting = await client.post(
+            "/v1/orders/preview", json=twap(gateway, params={"start_at": later, "end_at": end_at})
+        )
+        wrong = await client.post("/v1/orders/preview", json=twap(gateway, seconds=-1))
+        refused = await client.post("/v1/orders/preview", json=twap(gateway, qty="100000"))
+    told = Preview.model_validate(now.json())
+    assert told.would_be_accepted
+    assert told.slices is not None
+    assert [str(item.qty) for item in told.slices] == ["0.0025"] * 4
+    assert told.route is not None
+    assert str(told.route.requested_qty) == "0.0025"
+    told = Preview.model_validate(waiting.json())
+    assert told.would_be_accepted
+    assert told.route is None
+    assert told.slices is not None
+    assert len(told.slices) == 4
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/strategy_params/end_at")
+    assert not refused.json()["would_be_accepted"]
+    assert not gateway.children
