@@ -14,7 +14,7 @@ from app.domain.scheduled import Schedule, ScheduleState
 class ScheduleBegun(Event):
     """A scheduled order is under way: what it is worked by, a learned curve included, and where it starts.
 
-    What others trade is counted from here on: `others_units` of every later fact is since this one.
+    What others trade is counted from here on: `others_qty_units` of every later fact is since this one.
     """
 
     KIND: ClassVar[str] = "schedule_begun"
@@ -26,14 +26,14 @@ class ScheduleBegun(Event):
 class SliceReleased(Event):
     """Lots that are given out now; the plan and the children that follow in the same turn are its.
 
-    `due_lots`: what the schedule wanted out by now in all. `price_units`: the far touch it was decided at.
+    `due_qty_units`: what the schedule wanted out by now in all. `price_units`: the far touch it was decided at.
     """
 
     KIND: ClassVar[str] = "slice_released"
     order_id: str
-    slice_lots: int
-    due_lots: int
-    others_units: int
+    slice_qty_units: int
+    due_qty_units: int
+    others_qty_units: int
     price_units: int
     progress: Progress
 
@@ -44,7 +44,7 @@ class ScheduleGivenBack(Event):
 
     KIND: ClassVar[str] = "schedule_given_back"
     order_id: str
-    unfilled_lots: int
+    unfilled_qty_units: int
     progress: Progress
 
 
@@ -65,7 +65,7 @@ class ScheduleResumed(Event):
     KIND: ClassVar[str] = "schedule_resumed"
     order_id: str
     actor: str
-    others_units: int
+    others_qty_units: int
     progress: Progress
 
 
@@ -85,4 +85,4 @@ class OrderAmended(Event):
     limits_version: int
     schedule: Schedule | None
     state: ScheduleState | None
-    others_units: int
+    others_qty_units: int

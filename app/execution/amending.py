@@ -74,7 +74,7 @@ def amend(ctx: Context, parent: ParentRecord, actor: str, change: Amendment) -> 
             limits_version=limits_version,
             schedule=_asked_schedule(order.schedule, change),
             state=state,
-            others_units=seen_units,
+            others_qty_units=seen_units,
         )
     )
     _look_again(ctx, parent)

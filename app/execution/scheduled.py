@@ -159,7 +159,7 @@ def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
     progress = slicer.settle(state.progress, taken_lots)
     unfilled_lots = state.progress.released_lots - progress.released_lots
     if unfilled_lots:
-        ctx.emit(ScheduleGivenBack(parent.account, parent.order_id, unfilled_lots, progress))
+        ctx.emit(ScheduleGivenBack(parent.account, parent.order_id, unfilled_lots * state.lot_units, progress))
     return replace(state, progress=progress)
 
 
@@ -199,12 +199,17 @@ def _may_be_due(ctx: Context, parent: ParentRecord, state: ScheduleState) -> boo
 
 
 def _next_look_ns(ctx: Context, schedule: Schedule) -> int:
-    """The next slice's begin, but no later than a held order would be looked at again."""
+    """The next slice's begin; before it, as often as a held order is looked at, what could not be given out before.
+
+    What follows volume waits for the slice: volume comes all the time, and each look would be a child of its own.
+    """
     look_ns = ctx.now_ns + ctx.world.timing.replan_every_ns
     if ctx.now_ns < schedule.start_ns:
         return max(schedule.start_ns, ctx.now_ns + 1)
     slice_i = (ctx.now_ns - schedule.start_ns) // schedule.slice_ns + 1
-    return min(look_ns, schedule.start_ns + slice_i * schedule.slice_ns)
+    slice_ns = schedule.start_ns + slice_i * schedule.slice_ns
+    is_on_grid = schedule.needs_volume and schedule.would_price_units is None and ctx.now_ns < schedule.end_ns
+    return slice_ns if is_on_grid else min(look_ns, slice_ns)
 
 
 def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> bool:
@@ -223,9 +228,9 @@ def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots:
         SliceReleased(
             account=parent.account,
             order_id=parent.order_id,
-            slice_lots=slice_lots,
-            due_lots=after.released_lots,
-            others_units=others_units(ctx, parent),
+            slice_qty_units=slice_lots * state.lot_units,
+            due_qty_units=after.released_lots * state.lot_units,
+            others_qty_units=others_units(ctx, parent),
             price_units=side_price(ctx.market(order.symbol)[1], order.side),
             progress=after,
         )

@@ -43,6 +43,7 @@ class Tape:
         """Trades as they come, in any order between venues."""
         for trade in prints:
             key = (trade.venue, trade.symbol)
+            self._told.add(trade.symbol)
             self.traded_units[key] += trade.qty_units
             self.last_price_units[key] = trade.price_units
             self._others_units[trade.symbol] += trade.qty_units

@@ -12,7 +12,7 @@ from typing import Final
 from app import observe
 from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.shm.pipe import Pipe
 from app.venues.base import VenueBase
@@ -25,6 +25,7 @@ from app.venues.wire import (
     ReportMessage,
     Request,
     StatementAnswer,
+    TradesMessage,
     encode_addressed,
 )
 
@@ -58,6 +59,17 @@ class LinkedVenue(VenueBase):
         self._health = VenueHealth(venue_id, VenueState.DOWN, "venue process not started", clock.wall_ns())
         self._heard_ns = 0
         self._lack = ""
+        self._on_trades: TradesSink = lambda trades: None
+
+    @property
+    def shows_own_trades(self) -> bool:
+        """Real money trades where everybody looks; paper orders are on nobody's tape."""
+        return self._token_of is not None
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """What its process hears shows once it comes."""
+        self._on_trades = on_trades
+        return ()
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """The process has its own life; here only the sink is kept."""
@@ -122,6 +134,8 @@ class LinkedVenue(VenueBase):
         match answer:
             case ReportMessage():
                 self._dialogue.take_report(answer.report)
+            case TradesMessage():
+                self._on_trades(answer.trades)
             case OpenAnswer() | StatementAnswer():
                 self._dialogue.take_answer(answer)
             case Problem():

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport
+from app.domain.trade import TradePrint
 from app.venues.clock import SystemClock
 from app.venues.exchange import PaperExchange
 from app.venues.paper import make_exchanges
@@ -45,6 +46,7 @@ from app.venues.wire import (
     SetFaults,
     StatementAnswer,
     StatementAsk,
+    TradesMessage,
     Welcome,
     decode_request,
     encode,
@@ -127,7 +129,7 @@ class _Connections:
             writer.write(encode(Problem(f"expected hello v{WIRE_VERSION} of a venue here")))
             return
         connection = _Connection(exchange, writer, may_fail=self._may_fail)
-        detach = exchange.attach(connection.on_report, connection.on_book)
+        detach = exchange.attach(connection.on_report, connection.on_book, connection.on_trades)
         try:
             connection.say(Welcome(hello.venue))
             for n in count(1):
@@ -160,6 +162,10 @@ class _Connection:
     def on_book(self, book: BookSnapshot | BookDelta) -> None:
         if self._writer.transport.get_write_buffer_size() <= _SKIP_BOOKS_BYTES:
             self.say(BookMessage(book.symbol, book.book_seq, book.venue_ts_ns, book.bids, book.asks))
+
+    def on_trades(self, trades: Sequence[TradePrint]) -> None:
+        if self._writer.transport.get_write_buffer_size() <= _SKIP_BOOKS_BYTES:
+            self.say(TradesMessage(self._exchange.venue_id, tuple(trades)))
 
     def obey(self, request: Request) -> None:
         match request:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -14,7 +15,7 @@ from app import observe
 from app.domain.book import BookSnapshot
 from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.venues.base import VenueBase
@@ -32,6 +33,7 @@ from app.venues.wire import (
     ReportMessage,
     Request,
     StatementAnswer,
+    TradesMessage,
     Welcome,
     decode_answer,
     encode,
@@ -54,6 +56,7 @@ class RemoteVenue(VenueBase):
         super().__init__(venue_id, clock)
         self._address = (host, port)
         self._on_book: BookSink | None = None
+        self._on_trades: TradesSink = lambda trades: None
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +66,13 @@ class RemoteVenue(VenueBase):
     @property
     def is_connected(self) -> bool:
         return self._connected.is_set()
+
+    shows_own_trades = False
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """What the far side has a flow for shows once it comes."""
+        self._on_trades = on_trades
+        return ()
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """Starts connecting, and waits a little for the first success; a venue that is away joins later."""
@@ -180,6 +190,9 @@ class RemoteVenue(VenueBase):
                         answer.asks,
                     )
                 )
+            case TradesMessage():
+                now_ns = self._clock.wall_ns()
+                self._on_trades([replace(trade, received_ts_ns=now_ns) for trade in answer.trades])
             case ReportMessage():
                 self._dialogue.take_report(answer.report)
             case OpenAnswer() | StatementAnswer():

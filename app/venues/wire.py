@@ -14,9 +14,10 @@ from app.domain.book import Level
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.statement import VenueHealth, VenueStatement
+from app.domain.trade import TradePrint
 from app.venues.faults import Faults
 
-WIRE_VERSION: Final = 2
+WIRE_VERSION: Final = 3
 MAX_LINE_BYTES: Final = 1 << 20
 # A reader with a full buffer never waits, so it steps aside after this many lines (about half a millisecond of work).
 YIELD_EVERY: Final = 16
@@ -77,6 +78,13 @@ class BookMessage(msgspec.Struct, frozen=True, tag="book"):
     asks: tuple[Level, ...]
 
 
+class TradesMessage(msgspec.Struct, frozen=True, tag="trades"):
+    """Public trades of one venue, in its own order."""
+
+    venue: str
+    trades: tuple[TradePrint, ...]
+
+
 class OpenAnswer(msgspec.Struct, frozen=True, tag="open"):
     """`is_known` False: the venue does not answer, and nothing is said about its orders. `venue`: on a shared line."""
 
@@ -107,7 +115,7 @@ class Problem(msgspec.Struct, frozen=True, tag="problem"):
 
 
 Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | StatementAsk | SetFaults
-Answer = Welcome | ReportMessage | BookMessage | OpenAnswer | StatementAnswer | HealthMessage | Problem
+Answer = Welcome | ReportMessage | BookMessage | TradesMessage | OpenAnswer | StatementAnswer | HealthMessage | Problem
 
 
 class Addressed(msgspec.Struct, frozen=True, tag="to"):

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 import msgspec
@@ -23,7 +23,9 @@ from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.ports import TradeFeed
 from app.domain.statement import VenueHealth, VenueState
+from app.domain.trade import TradePrint
 from app.risk import gate
 from app.shm.books import BookBoard
 from app.shm.layout import Kind
@@ -48,11 +50,14 @@ from app.venues.wire import (
     SetFaults,
     StatementAnswer,
     StatementAsk,
+    TradesMessage,
     decode_addressed,
     encode_answer,
 )
 
 HEALTH_EVERY_S: Final = 0.1
+# Of one message to the engine, which must fit its pipe.
+MAX_TRADES: Final = 64
 EXIT_DAMAGED: Final = 70
 EXIT_NO_SIGNER: Final = 71
 # Answers that the engine has not made room for. Beyond this it does not read at all, and will ask a successor.
@@ -88,6 +93,7 @@ class Worker:
         self._may_fail = may_fail
         self._lacks: dict[str, str] = dict.fromkeys(group.ports, "starting")
         self._backlog: deque[bytes] = deque()
+        self._trades: list[TradePrint] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self.exit_code = 0
@@ -132,6 +138,8 @@ class Worker:
     async def _start(self, venue_id: str) -> None:
         """A venue that cannot start says why and is tried again; the others go on."""
         port, pause_s = self._ports[venue_id], _FIRST_PAUSE_S
+        if isinstance(port, TradeFeed):
+            port.watch_trades(self._on_trades)
         while True:
             try:
                 await port.start(self._on_report, self._on_book)
@@ -159,10 +167,24 @@ class Worker:
                 self._end(EXIT_NO_SIGNER)
                 return
             self._say(HealthMessage(tuple(self._health(venue_id) for venue_id in self._ports)))
+            self._tell_trades()
             await asyncio.sleep(HEALTH_EVERY_S)
 
     def _on_report(self, report: ExecutionReport) -> None:
         self._say(ReportMessage(report))
+
+    def _on_trades(self, trades: Sequence[TradePrint]) -> None:
+        """They wait for the next sign of life: nobody decides on a trade within a tenth of a second."""
+        self._trades += trades
+
+    def _tell_trades(self) -> None:
+        by_venue: dict[str, list[TradePrint]] = {}
+        for trade in self._trades:
+            by_venue.setdefault(trade.venue, []).append(trade)
+        self._trades.clear()
+        for venue_id, trades in by_venue.items():
+            for i in range(0, len(trades), MAX_TRADES):
+                self._say(TradesMessage(venue_id, tuple(trades[i : i + MAX_TRADES])))
 
     def _on_book(self, book: BookSnapshot | BookDelta) -> None:
         if isinstance(book, BookSnapshot):

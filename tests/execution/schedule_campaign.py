@@ -316,18 +316,18 @@ def _check_slices(life: Life) -> None:
                 state, mark_units, true_mark_units = event.state, 0, true_units
             case ev.OrderAmended():
                 state, cap_units = event.state, event.price_cap_units
-                mark_units, true_mark_units = event.others_units, true_units
+                mark_units, true_mark_units = event.others_qty_units, true_units
             case ev.ScheduleResumed():
-                mark_units, true_mark_units = event.others_units, true_units
+                mark_units, true_mark_units = event.others_qty_units, true_units
             case ev.SliceReleased():
                 assert state is not None
-                room_units = event.slice_lots * state.lot_units
-                told_units, cap_ppm = event.others_units - mark_units, state.schedule.cap_ppm
+                room_units = event.slice_qty_units
+                told_units, cap_ppm = event.others_qty_units - mark_units, state.schedule.cap_ppm
                 # What a restart did not see may make the count too small, never too large; whole lots are cut.
                 assert told_units <= true_units - true_mark_units + state.lot_units
                 if cap_ppm is not None:
                     assert room_units <= told_units * cap_ppm // PPM + state.lot_units
-                mark_units, true_mark_units = event.others_units, true_units
+                mark_units, true_mark_units = event.others_qty_units, true_units
                 assert not cap_units or side.sign * (event.price_units - cap_units) <= 0
             case ev.ChildSending():
                 room_units -= event.child.qty_units

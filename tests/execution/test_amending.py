@@ -129,7 +129,7 @@ def test_urgency_cap_and_would_price_change_what_is_due(desk: Desk) -> None:
     run(desk, order_id, ms=2_000)
     assert parent.cum_qty_units == 100
     tape.units += 500
-    run(desk, order_id, ms=200)
+    run(desk, order_id, ms=1_000)
     assert parent.cum_qty_units == 150
     assert parent.schedule is not None
     assert parent.schedule.schedule.urgency is ScheduleUrgency.URGENT

@@ -95,7 +95,7 @@ def test_a_twap_gives_out_a_tenth_each_second_and_is_filled_at_its_last_slice(de
     assert parent.cum_qty_units == 500
     run(desk, order_id, ms=5_000)
     assert parent.done_reason is DoneReason.FILLED
-    assert [r.slice_lots for r in releases(desk)] == [100] * 10
+    assert [r.slice_qty_units for r in releases(desk)] == [100] * 10
     assert fold(desk.facts) == desk.core.ledger
 
 
@@ -104,7 +104,7 @@ def test_what_a_child_did_not_fill_is_due_again(desk: Desk) -> None:
     parent = desk.core.ledger.parents[order_id]
     run(desk, order_id, ms=200)
     given_back = [f.event for f in desk.facts if isinstance(f.event, ev.ScheduleGivenBack)]
-    assert [g.unfilled_lots for g in given_back] == [100]
+    assert [g.unfilled_qty_units for g in given_back] == [100]
     assert parent.cum_qty_units == 100
     assert parent.schedule is not None
     assert parent.schedule.progress.released_lots == 100
@@ -120,7 +120,7 @@ def test_a_restart_continues_where_the_clock_is(desk: Desk) -> None:
     assert parent.cum_qty_units == 600
     run(desk, order_id, ms=5_000)
     assert parent.done_reason is DoneReason.FILLED
-    assert sum(r.slice_lots for r in releases(desk)) == 1_000
+    assert sum(r.slice_qty_units for r in releases(desk)) == 1_000
 
 
 def test_an_unknown_child_keeps_its_lots_out_of_the_schedule(desk: Desk) -> None:
@@ -184,24 +184,26 @@ def test_a_cancel_ends_it_with_what_it_has(desk: Desk) -> None:
     assert parent.cum_qty_units == 100
 
 
-def test_a_pov_follows_the_tape_and_leaves_its_rest(desk: Desk) -> None:
+def test_a_pov_follows_the_tape_slice_by_slice_and_leaves_its_rest(desk: Desk) -> None:
     tape = with_tape(desk)
     order_id = begun(desk, scheduled(Strategy.POV, seconds=5, schedule={"rate_ppm": 100_000}))
     parent = desk.core.ledger.parents[order_id]
     assert not parent.children
     tape.units += 2_000
+    run(desk, order_id, ms=900)
+    assert not parent.children
     run(desk, order_id, ms=200)
     assert parent.cum_qty_units == 200
     tape.units = 0  # a new process counts from nothing
     restarted(desk)
     parent = desk.core.ledger.parents[order_id]
+    run(desk, order_id, ms=100)
     tape.units += 1_000
-    run(desk, order_id, ms=200)
-    tape.units += 1_000
-    run(desk, order_id, ms=200)
+    run(desk, order_id, ms=1_000)
     assert parent.cum_qty_units == 300
     run(desk, order_id, ms=5_000)
     assert (parent.done_reason, parent.done_detail) == (DoneReason.EXPIRED, "end_at")
+    assert len(releases(desk)) == 2
 
 
 def test_a_cap_holds_beyond_the_end_and_ends_it_unfilled(desk: Desk) -> None:
@@ -223,7 +225,7 @@ def test_a_vwap_without_a_curve_takes_the_learned_one_into_its_fact(desk: Desk) 
     run(desk, order_id, ms=6_000)
     parent = desk.core.ledger.parents[order_id]
     assert parent.done_reason is DoneReason.FILLED
-    slices = [r.slice_lots for r in releases(desk)]
+    slices = [r.slice_qty_units for r in releases(desk)]
     assert slices == [83, 84, 166, 167, 250, 250]
 
 

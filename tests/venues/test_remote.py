@@ -14,6 +14,7 @@ from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import Approved, ChildOrder
 from app.domain.statement import VenueStatement
+from app.domain.trade import TradePrint
 from app.venues import wire
 from app.venues.clock import SystemClock
 from app.venues.registry import load_universe
@@ -221,3 +222,14 @@ async def test_a_venue_that_is_away_at_start_joins_later() -> None:
 def test_one_port_for_each_venue_of_the_universe() -> None:
     universe = load_universe()
     assert set(connect_venues(universe, SystemClock(), "127.0.0.1", 1)) == set(universe.venues)
+
+
+async def test_trades_come_with_our_time_of_receipt(link: Link) -> None:
+    heard: list[TradePrint] = []
+    assert not link.venue.shows_own_trades
+    assert link.venue.watch_trades(heard.extend) == ()
+    trade = TradePrint("sim_alpha", "BTC/USDT", 100, 5, Side.BUY, 7, 7)
+    link.server.say(wire.TradesMessage("sim_alpha", (trade, trade)))
+    await until(lambda: len(heard) == 2)
+    assert {(t.price_units, t.qty_units, t.venue_ts_ns) for t in heard} == {(100, 5, 7)}
+    assert all(t.received_ts_ns > 10**18 for t in heard)

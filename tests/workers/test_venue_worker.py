@@ -15,8 +15,9 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, ReportSink
+from app.domain.ports import BookSink, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
+from app.domain.trade import TradePrint
 from app.shm.books import BookBoard
 from app.shm.link import Link, LinkBells
 from app.shm.pipe import PIPE_WORDS, Pipe
@@ -25,6 +26,7 @@ from app.venues import signer, wire
 from app.venues.base import VenueBase
 from app.venues.clock import SystemClock
 from app.venues.group import VenueGroup
+from app.venues.linked import LinkedVenue
 from app.workers.venue_worker import EXIT_DAMAGED, EXIT_NO_SIGNER, Worker
 from tests.worlds import flat_book
 
@@ -40,6 +42,13 @@ class Port(VenueBase):
         self.sent: list[ChildOrder] = []
         self.on_report: ReportSink | None = None
         self.on_book: BookSink | None = None
+        self.on_trades: TradesSink | None = None
+
+    shows_own_trades = False
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        self.on_trades = on_trades
+        return ("BTC/USDT",)
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         if self.is_away:
@@ -154,6 +163,22 @@ async def test_books_go_to_the_board_and_ring(rig: Rig) -> None:
     rig.port.on_book(book)
     assert rig.board.snapshot("ven_a", "BTC/USDT") == book
     assert os.eventfd_read(rig.engine.bells.books.descriptor) == 1
+
+
+async def test_trades_go_to_the_engine_with_the_next_sign_of_life_and_to_its_sink(rig: Rig) -> None:
+    assert rig.port.on_trades is not None
+    trades = [TradePrint("ven_a", "BTC/USDT", 100 + i, 5, None, i, i) for i in range(70)]
+    rig.port.on_trades(trades)
+    told = await rig.hears(wire.TradesMessage)
+    assert isinstance(told, wire.TradesMessage)
+    assert told.trades == tuple(trades[:64])
+    heard: list[TradePrint] = []
+    paper, live = LinkedVenue("ven_a", SystemClock()), LinkedVenue("ven_a", SystemClock(), lambda *_: b"")
+    assert paper.watch_trades(heard.extend) == ()
+    for answer in rig.read():
+        paper.take(answer)
+    assert heard == trades
+    assert (paper.shows_own_trades, live.shows_own_trades) == (False, True)
 
 
 async def test_reports_that_find_no_room_wait_and_keep_their_order(rig: Rig) -> None:
