@@ -378,6 +378,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             account=live.account,
             is_sandbox=live.is_sandbox,
             feeds=live.feeds,
+            has_trades=live.trades,
         )
         for i in range(0, len(venues), each)
     ]

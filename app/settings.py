@@ -111,6 +111,8 @@ class LiveMarket(BaseModel):
     feeds: Literal["direct", "ccxt"] = "direct"
     """`direct`: books of Binance (spot, USD-M, COIN-M) and OKX are read from the socket's bytes, at a fraction of
     ccxt's CPU (docs/feeds.md), those of all other venues through ccxt. `ccxt`: all through ccxt."""
+    trades: bool = False
+    """Public trades too, through ccxt on a session of their own: what `pov`, caps and learned curves follow."""
     venues_per_process: int = Field(default=4, ge=1, le=64)
     account: str = ""
     """With `mode` live: whose venue keys orders are signed with (`bestex keys venue add`)."""

@@ -54,7 +54,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
     table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in live_universe.
     `account`: whose keys live orders are signed with. `feeds`: `direct` reads books without ccxt where it can.
-    `may_fail`: faults may be switched on (tests).
+    `may_fail`: faults may be switched on (tests). `has_trades`: real venues are asked for their public trades as well.
     """
 
     kind: GroupKind
@@ -70,6 +70,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     is_sandbox: bool = False
     feeds: str = "direct"
     may_fail: bool = False
+    has_trades: bool = False
 
 
 def universe_of(spec: GroupSpec) -> Universe:
@@ -105,6 +106,7 @@ class VenueGroup:
     ports: Mapping[str, VenueBase]
     tokens: TokenBox = field(default_factory=TokenBox)
     signer: SignerClient | None = None
+    hears_trades: bool = True
 
 
 def make_group(
@@ -123,7 +125,7 @@ def make_group(
         made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
         return VenueGroup({venue_id: made[venue_id] for venue_id in spec.venues})
     if spec.kind is GroupKind.LIVE_PAPER:
-        return VenueGroup(_live_paper(spec, universe, clock))
+        return VenueGroup(_live_paper(spec, universe, clock), hears_trades=spec.has_trades)
     if signer is None:
         raise Unavailable("no_signer", "Live orders need a signer process; there is none.")
     return _live(spec, universe, clock, signer, rows)
@@ -140,21 +142,17 @@ def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.sock
     for venue_id in universe.venues:
         settings = replace(_session(spec, venue_id), account=spec.account)
         profile = profile_of(venue_id)
-        try:
-            made[venue_id] = CcxtVenue(
-                profile,
-                universe,
-                clock,
-                settings,
-                signer=client,
-                budgets=budgets,
-                token_of=box.take,
-                make_feed=feed_maker(spec.feeds, profile, rows),
-            )
-        except Unavailable as error:  # no stream of books: this venue is down, and its neighbours are not
-            observe.venue_call_failed(venue_id, "make", error)
-            made[venue_id] = AbsentVenue(venue_id, clock, error.detail)
-    return VenueGroup(made, box, client)
+        made[venue_id] = CcxtVenue(
+            profile,
+            universe,
+            clock,
+            settings,
+            signer=client,
+            budgets=budgets,
+            token_of=box.take,
+            make_feed=feed_maker(spec.feeds, profile, rows),
+        )
+    return VenueGroup(made, box, client, spec.has_trades)
 
 
 def _session(spec: GroupSpec, venue_id: str) -> SessionSettings:

@@ -15,7 +15,7 @@ from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.fills import ExecutionReport
 from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradeFeed, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.venues.base import VenueBase
 from app.venues.exchange import ExchangeSpec, PaperExchange
@@ -84,6 +84,12 @@ class LivePaperVenue(VenueBase):
         self.exchange = PaperExchange(spec, self.market, clock)
         self._books = books
         self._detach: Callable[[], None] | None = None
+
+    shows_own_trades = False
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """The real venue's trades, if its feed tells them: others' all of them, for a paper order is on no tape."""
+        return self._books.watch_trades(on_trades) if isinstance(self._books, TradeFeed) else ()
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """Opens the paper side, then lets books come. Raises Unavailable where another process holds its ledger."""

@@ -93,6 +93,7 @@ class Worker:
         self._may_fail = may_fail
         self._lacks: dict[str, str] = dict.fromkeys(group.ports, "starting")
         self._backlog: deque[bytes] = deque()
+        self._hears_trades = group.hears_trades
         self._trades: list[TradePrint] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
@@ -138,7 +139,7 @@ class Worker:
     async def _start(self, venue_id: str) -> None:
         """A venue that cannot start says why and is tried again; the others go on."""
         port, pause_s = self._ports[venue_id], _FIRST_PAUSE_S
-        if isinstance(port, TradeFeed):
+        if self._hears_trades and isinstance(port, TradeFeed):
             port.watch_trades(self._on_trades)
         while True:
             try:

@@ -19,7 +19,7 @@ from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.venues.base import VenueBase
@@ -38,6 +38,7 @@ from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
 from app.venues.cex.streams import Stream, Tasks, close_silent
+from app.venues.cex.tape import CcxtTape
 
 TokenSource = Callable[[ChildOrder, int, int], RiskToken | None]
 
@@ -110,6 +111,15 @@ class CcxtVenue(VenueBase):
         self._is_clock_wrong = asyncio.Event()
         self._on_report: ReportSink | None = None
         self._on_book: BookSink | None = None
+        self._settings = settings
+        self._tape: CcxtTape | None = None
+
+    shows_own_trades = True
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """Trades from the next start on, our own among them; of what, shows once they come."""
+        self._tape = CcxtTape(self.profile, self._listings, self._clock, on_trades)
+        return ()
 
     # life
 
@@ -125,6 +135,8 @@ class CcxtVenue(VenueBase):
     async def stop(self) -> None:
         if self._feed is not None:
             await self._feed.stop()
+        if self._tape is not None:
+            await self._tape.stop()
         await self._tasks.stop()
         for exchange in (self._exchange, self._public):
             if exchange is not None:
@@ -151,6 +163,8 @@ class CcxtVenue(VenueBase):
         if self._feed is not None:
             assert self._on_book is not None
             self._feed.start(self._public, self._on_book)
+        if self._tape is not None:
+            await self._tape.open(replace(self._settings, account=""), self._budget, self._exchange)
 
     async def _prepare(self) -> None:
         """What ccxt would otherwise ask in the middle of a placement, and what the streams need."""

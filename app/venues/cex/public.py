@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
-from app.domain.ports import BookSink, Clock
+from app.domain.ports import BookSink, Clock, TradesSink
 from app.domain.statement import VenueHealth, VenueState
 from app.venues.cex.books import BookFeed, FeedMaker
 from app.venues.cex.budget import Budgets
@@ -19,6 +19,7 @@ from app.venues.cex.health import Health
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.session import SessionSettings, make_session
 from app.venues.cex.streams import Tasks
+from app.venues.cex.tape import CcxtTape
 
 _FIRST_BACKOFF_S: Final = 0.5
 _MAX_BACKOFF_S: Final = 5.0
@@ -53,6 +54,14 @@ class PublicBooks:
         self._feed: BookFeed | None = None
         self._exchange: Any = None
         self._missing: tuple[str, ...] = ()
+        self._tape: CcxtTape | None = None
+
+    shows_own_trades = False
+
+    def watch_trades(self, on_trades: TradesSink) -> Sequence[str]:
+        """Trades from the next start on; of what, shows once they come."""
+        self._tape = CcxtTape(self._profile, self._listings, self._clock, on_trades)
+        return ()
 
     async def start(self, on_book: BookSink) -> None:
         """Begins to connect and returns: a venue that is away joins when it is there."""
@@ -85,6 +94,8 @@ class PublicBooks:
         assert self._feed is not None
         self._feed.start(self._exchange, on_book)
         self._tasks.start(self._watch_clock(), "clock")
+        if self._tape is not None:
+            await self._tape.open(self._settings, self._budget, self._exchange)
 
     async def _prepare(self) -> None:
         """Markets and the clock, on a new session; what ccxt parses from then on stays text."""
@@ -125,6 +136,8 @@ class PublicBooks:
         if self._feed is not None:
             await self._feed.stop()
             self._feed = None
+        if self._tape is not None:
+            await self._tape.stop()
         if self._exchange is not None:
             await self._exchange.close()
             self._exchange = None
