@@ -16,12 +16,13 @@ from app.api.wire.text import bps_of_ppm, mid_or_none, money, price_or_none, tim
 from app.domain import events as ev
 from app.domain.events import Event
 from app.domain.instrument import Symbol
-from app.domain.units import decimal_text
+from app.domain.units import NANO_SCALE, decimal_text
 from app.domain.universe import Universe
 from app.services.order_views import child_id_of, exec_type_of, order_id_of
 from app.services.streams import StreamItem
 
 Json = dict[str, Any]
+_INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns"})
 _HIDDEN: Final = frozenset({"account", "order_id", "child_id", "key_sha256", "body_hash"})
 
 
@@ -112,6 +113,10 @@ def _number(name: str, value: int, symbol: Symbol | None) -> tuple[str, Any]:
         return name.removesuffix("_nano"), money(value)
     if name.endswith("_ts_ns"):
         return name.removesuffix("_ts_ns") + "_at", time_or_none(value)
+    if name in _INSTANTS:
+        return name.removesuffix("_ns") + "_at", time_or_none(value)
+    if name == "slice_ns":
+        return "slice", decimal_text(value, NANO_SCALE)
     if name.endswith("_ppm"):
         return name.removesuffix("_ppm") + "_bps", bps_of_ppm(value)
     if symbol is not None:
@@ -119,7 +124,7 @@ def _number(name: str, value: int, symbol: Symbol | None) -> tuple[str, Any]:
             return name.removesuffix("_half_units"), mid_or_none(value, symbol.price_scale)
         if name.endswith("qty_units"):
             return name.removesuffix("_units"), decimal_text(value, symbol.qty_scale)
-        if name in ("price_units", "tick_units"):
+        if name.endswith("price_units") or name in ("price_cap_units", "tick_units"):
             return name.removesuffix("_units"), price_or_none(value, symbol.price_scale)
         if name == "lot_units":
             return "lot", decimal_text(value, symbol.qty_scale)

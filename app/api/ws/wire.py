@@ -29,7 +29,17 @@ _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
 # Facts that always make a message of `orders`; those of children make one where they change the order's status.
 _ORDER_FACTS: Final = frozenset(
-    {ev.OrderAccepted, ev.RoutePlanned, ev.ChildFilled, ev.CancelRequested, ev.OrderDone, ev.ChildUnknown}
+    {
+        ev.OrderAccepted,
+        ev.RoutePlanned,
+        ev.ChildFilled,
+        ev.CancelRequested,
+        ev.OrderDone,
+        ev.ChildUnknown,
+        ev.OrderAmended,
+        ev.SchedulePaused,
+        ev.ScheduleResumed,
+    }
 )
 _CHILD_FACTS: Final = frozenset(
     {ev.ChildAcked, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved, ev.ChildSending}

@@ -20,9 +20,11 @@ from app.domain.enums import (
     Mode,
     RefusalCode,
     Scope,
+    Strategy,
 )
 from app.domain.events import EVENT_TYPES, Fact
-from app.domain.markouts import IntervalStats, MidPath, PathKind
+from app.domain.schedule import Progress
+from app.domain.scheduled import Schedule, ScheduleState
 from app.services.order_views import order_id_of, order_view
 from app.services.streams import StreamItem
 from tests.worlds import LIMITS, T0_NS, make_desk
@@ -31,6 +33,12 @@ DESK = make_desk()
 RECORD, CHILDREN = DESK.accepted()
 DESK.fill(CHILDREN[0])
 KNOWN = {type(fact.event): fact.event for fact in DESK.facts}
+STATE = ScheduleState(
+    Schedule(Strategy.VWAP, 1, T0_NS, T0_NS + 10**10, 10**9, cap_ppm=9, would_price_units=7, weights=(1, 2)),
+    1,
+    12_000_000,
+    Progress(100, T0_NS, 0, 0, 25, 0),
+)
 VALUES = {
     "str": "x",
     "int": 7,
@@ -45,9 +53,11 @@ VALUES = {
     "Liquidity": Liquidity.TAKER,
     "MarketKind": MarketKind.SPOT,
     "FeeStatus": FeeStatus.COMPILED,
-    "tuple[MidPath, ...]": (MidPath(PathKind.FILL, "exe_1", "ven_a", "BTC/USDT", 1, 12, (1, 2, 3, 0), 5),),
-    "tuple[StillPath, ...]": (),
-    "IntervalStats | None": IntervalStats(1, 2, 1, 9, 12, 0, 0, ((1, 12),)),
+    "int | None": 7,
+    "Progress": STATE.progress,
+    "ScheduleState": STATE,
+    "ScheduleState | None": STATE,
+    "Schedule | None": STATE.schedule,
     "tuple[Scope, ...]": (Scope.READ,),
     "tuple[tuple[str, int], ...]": (("USDT", -5),),
 }

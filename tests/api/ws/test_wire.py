@@ -157,7 +157,12 @@ def test_heartbeats_and_heads_are_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in ev.EVENT_TYPES if k.KIND.startswith(("child", "order", "route", "cancel"))]
+    "kind",
+    [
+        *(k for k in ev.EVENT_TYPES if k.KIND.startswith(("child", "order", "route", "cancel"))),
+        ev.SchedulePaused,
+        ev.ScheduleResumed,
+    ],
 )
 def test_no_fact_about_orders_is_forgotten(kind: type[Event]) -> None:
     """A new kind of fact must be told somewhere, or be left out on purpose."""
