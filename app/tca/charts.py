@@ -47,7 +47,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
 _JUNK: Final = re.compile(
     r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|\s(?:xmlns(?::\w+)?|version)=\"[^\"]*\"|<!--.*?-->", re.DOTALL
 )
-_PLAIN_IDS: Final = re.compile(r"\sid=\"[a-z0-9.]+(?:_[a-z0-9]+)*_\d+\"")
+_PLAIN_IDS: Final = re.compile(r"\sid=\"[A-Za-z0-9.]+(?:_[a-z0-9]+)*_\d+\"")
 _SIZE: Final = re.compile(r"(<svg)([^>]*?)\swidth=\"[^\"]*\"", re.DOTALL)
 _HEIGHT: Final = re.compile(r"(<svg[^>]*?)\sheight=\"[^\"]*\"", re.DOTALL)
 _FONT: Final = re.compile(r"font:\s*([\d.]+)px[^;\"]*")
@@ -97,7 +97,7 @@ def waterfall_chart(steps: Sequence[tuple[str, float]], total_bps: float) -> str
     tops.append((max(0.0, total_bps), total_bps))
     low, high = axes.get_ylim()
     for i, (top_bps, value_bps) in enumerate(tops):
-        axes.text(i, top_bps + (high - low) * 0.03, f"{value_bps:+.2f}", ha="center", va="bottom", fontsize=9.5)
+        axes.text(i, top_bps + (high - low) * 0.03, _signed(value_bps), ha="center", va="bottom", fontsize=9.5)
     axes.set_ylim(low, high + (high - low) * 0.12)
     axes.axhline(0, color=MUTED, linewidth=0.9)
     axes.set_xticks(range(len(names)), names)
@@ -165,7 +165,7 @@ def arms_chart(arms: Sequence[ArmBar]) -> str:
             axes.plot([arm.low_bps, arm.high_bps], [i, i], color=colour, linewidth=2, solid_capstyle="round")
         axes.scatter([arm.planned_bps], [i], 64 if arm.is_chosen else 44, color=colour, edgecolors=PAPER, zorder=3)
         axes.annotate(
-            f"{arm.planned_bps:.2f}", (arm.planned_bps, i), (0, 7), textcoords="offset points", ha="center", fontsize=9
+            _signed(arm.planned_bps), (arm.planned_bps, i), (0, 7), textcoords="offset points", ha="center", fontsize=9
         )
     axes.set_yticks(range(len(arms)), [arm.name for arm in reversed(arms)])
     axes.set_ylim(-0.6, len(arms) - 0.25)
@@ -173,6 +173,11 @@ def arms_chart(arms: Sequence[ArmBar]) -> str:
     axes.set_xlabel("planned cost, bps; bars: 95 % of what a plan has been wrong by")
     axes.grid(axis="x")
     return _svg(figure, "Planned cost of each way of routing")
+
+
+def _signed(value_bps: float) -> str:
+    text = f"{value_bps:+.2f}"
+    return text[1:] if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
 def _draw_curve(axes: Axes, curve: Curve, colour: str) -> None:

@@ -5,6 +5,7 @@ jinja2 and matplotlib are imported when the first page is made. Callers hold a l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from app.tca.benchmarks import average_units
 from app.tca.charts import ArmBar, Curve, Strip
 from app.tca.dossier import Dossier, OrderCosts
 from app.tca.intervals import NEEDED_FILLS, NEEDED_PARENTS, Estimate
+from app.tca.markouts import HORIZON_NAMES, MarkoutRow
 from app.tca.tables import order_rows
 from app.tca.waterfall import STEPS, base_nano, part_nano
 
@@ -69,8 +71,9 @@ def page_values(dossier: Dossier, now_ns: int, mode: Mode) -> dict[str, Any]:
         "waterfall_svg": _waterfall_svg(main) if main is not None and main.base_nano > 0 else "",
         "featured": _order_values(featured) if featured is not None else None,
         "markouts_svg": _markouts_svg(dossier),
-        "markouts": [row for row in dossier.by_venue if row.markout.n],
-        "sides": [row for row in (*dossier.by_side, *dossier.by_size) if row.markout.n and row.kind is PathKind.FILL],
+        "markouts": _lines(dossier.by_venue),
+        "groups": [line for line in _lines((*dossier.by_side, *dossier.by_size)) if line["kind"] is PathKind.FILL],
+        "horizons": HORIZON_NAMES,
         "cards": dossier.cards,
         "orders": list(reversed(order_rows(dossier)))[:MAX_ORDERS_SHOWN],
         "steps": STEPS,
@@ -81,7 +84,10 @@ def page_values(dossier: Dossier, now_ns: int, mode: Mode) -> dict[str, Any]:
 
 def bps_text(value: float | None, places: int = 2) -> str:
     """A number of basis points with its sign; a dash for what is not known."""
-    return "–" if value is None else f"{value:+.{places}f}".replace("-", "−")
+    if value is None:
+        return "–"
+    text = f"{value:+.{places}f}"
+    return text[1:] if not float(text) else text.replace("-", "−")
 
 
 def span_text(found: Estimate) -> str:
@@ -180,6 +186,21 @@ def _order_values(costs: OrderCosts) -> dict[str, Any]:
         "plan_error": costs.plan_error,
         "strip_svg": _strip_svg(costs),
     }
+
+
+def _lines(rows: Sequence[MarkoutRow]) -> list[dict[str, Any]]:
+    """Groups with all horizons side by side; how many there are is told at a second."""
+    lines: dict[tuple[str, str, PathKind], list[MarkoutRow]] = {}
+    for row in rows:
+        lines.setdefault((row.group, row.name, row.kind), []).append(row)
+    found = []
+    for (group, name, kind), cells in lines.items():
+        told = cells[1]
+        if any(cell.markout.n for cell in cells):
+            found.append(
+                {"group": group, "name": name, "kind": kind, "cells": cells, "net": told.net, "n": told.markout.n}
+            )
+    return found
 
 
 def _strip_svg(costs: OrderCosts) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import Final, NamedTuple
 
+from app.domain.markouts import HORIZONS_NS
 from app.tca.composite import Sample
 
 KEPT: Final = 4_096  # samples: about 6 minutes at 10 Hz
@@ -15,6 +16,7 @@ CALM_NS: Final = 10_000_000_000  # how far back volatility looks
 COARSE_NS: Final = 10_000_000_000
 COARSE_KEPT: Final = 8_640  # a day
 MAX_STRIP_POINTS: Final = 48
+FAR_POINTS: Final = 8
 _UBPS: Final = 10_000 * 1_000_000
 
 
@@ -82,13 +84,27 @@ class Tape:
 
     def strip(self, start_ts_ns: int, end_ts_ns: int) -> tuple[tuple[int, int], ...]:
         """(ts_ns, twice the class mid) over [start, end], evenly thinned to at most MAX_STRIP_POINTS, ends kept."""
+        return _thinned(self._points(start_ts_ns, end_ts_ns))
+
+    def focused_strip(self, start_ts_ns: int, end_ts_ns: int, around_ns: int) -> tuple[tuple[int, int], ...]:
+        """As `strip`, `around_ns` to either side and a minute on: most points lie near [start, end]."""
+        near = _thinned(self._points(start_ts_ns - around_ns, end_ts_ns + around_ns))
+        before = _thinned(self._points(start_ts_ns - 2 * around_ns, start_ts_ns - around_ns - 1), FAR_POINTS)
+        after = _thinned(self._points(end_ts_ns + around_ns + 1, end_ts_ns + HORIZONS_NS[-1]), FAR_POINTS)
+        return (*before, *near, *after)
+
+    def _points(self, start_ts_ns: int, end_ts_ns: int) -> list[tuple[int, int]]:
         fine = [(s.ts_ns, s.mid_half_units) for s in self.samples if s.mid_half_units]
         older = [point for point in self._coarse if not fine or point[0] < fine[0][0]]
-        seen = [point for point in (*older, *fine) if start_ts_ns <= point[0] <= end_ts_ns]
-        if len(seen) <= MAX_STRIP_POINTS:
-            return tuple(seen)
-        last = len(seen) - 1
-        return tuple(seen[round(i * last / (MAX_STRIP_POINTS - 1))] for i in range(MAX_STRIP_POINTS))
+        return [point for point in (*older, *fine) if start_ts_ns <= point[0] <= end_ts_ns]
+
+
+def _thinned(points: list[tuple[int, int]], n_most: int = MAX_STRIP_POINTS) -> tuple[tuple[int, int], ...]:
+    """At most `n_most` of the points, evenly, the first and the last among them."""
+    if len(points) <= n_most:
+        return tuple(points)
+    last = len(points) - 1
+    return tuple(points[round(i * last / (n_most - 1))] for i in range(n_most))
 
 
 def mean_half_units(start: Mark, end: Mark, fallback_half_units: int) -> int:

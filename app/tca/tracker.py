@@ -22,7 +22,7 @@ MAX_OWED: Final = 20_000  # fills and children under measurement at once; beyond
 STILL_EVERY_NS: Final = 5_000_000_000  # mean distance of two still instants of a symbol
 CLEAR_NS: Final = 1_000_000_000  # an own fill this near makes an instant none of stillness
 LINGER_NS: Final = 120_000_000_000  # a symbol is watched this long after its last interest
-LOOK_BACK_NS: Final = 10_000_000_000  # of the strip, before the order came
+LOOK_BACK_NS: Final = 5_000_000_000  # of the strip's fine part, before the order came and after it was done
 MAX_BATCH_PATHS: Final = 64
 MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
 MAX_STILL_BATCH: Final = 16
@@ -320,7 +320,7 @@ class Tracker:
             twap_half_units,
             vwap_units,
             traded_qty_units,
-            tape.strip(order.start_ts_ns - LOOK_BACK_NS, after_ns),
+            tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS),
         )
 
 

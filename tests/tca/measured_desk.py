@@ -7,7 +7,7 @@ from random import Random
 
 from app.domain.enums import OrderType, Side, TimeInForce
 from app.domain.fills import ReportKind
-from app.domain.orders import ChildOrder
+from app.domain.orders import ChildOrder, VenueFilter
 from app.domain.records import ParentRecord
 from app.execution import inputs as inp
 from app.tca.composite import Sample, take_sample
@@ -76,6 +76,7 @@ class MeasuredDesk:
             "order_type": OrderType.LIMIT,
             "limit_price_units": limit // 100 * 100,
             "time_in_force": TimeInForce.IOC,
+            "venues": VenueFilter(include=self.random.choice([(), ("ven_a",), ("ven_b",)])),
         }
         record, children = self.desk.accepted(make_order(**(wanted | changes)))
         self.tell()
