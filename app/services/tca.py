@@ -29,6 +29,7 @@ MAX_ORDERS = 5_000
 PAGE_ORDERS = 200
 # An arm's error comes from the account's latest orders before it was asked.
 ERROR_ORDERS = 500
+_MS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -98,7 +99,8 @@ class TcaService:
         self, account: str, n_orders: int, chosen: OrderFilter, wanted: Wanted | None = None
     ) -> tuple[list[ParentRecord], bool]:
         """(orders, newest first; whether there are more)."""
-        cursor = f"ord_{ulid(wanted.end_ts_ns, 0)}" if wanted is not None else ""
+        # Ids rise by the millisecond; what is accepted later within the last one is left out by its own time.
+        cursor = f"ord_{ulid(wanted.end_ts_ns + _MS, 0)}" if wanted is not None else ""
         start_ts_ns = wanted.start_ts_ns if wanted is not None else 0
         rows: list[ParentRecord] = []
         while len(rows) < n_orders:

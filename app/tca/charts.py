@@ -98,7 +98,7 @@ def waterfall_chart(steps: Sequence[tuple[str, float]], total_bps: float) -> str
     low, high = axes.get_ylim()
     for i, (top_bps, value_bps) in enumerate(tops):
         axes.text(i, top_bps + (high - low) * 0.03, _signed(value_bps), ha="center", va="bottom", fontsize=9.5)
-    axes.set_ylim(low, high + (high - low) * 0.12)
+    axes.set_ylim(low - (high - low) * (0.04 if low < 0 else 0), high + (high - low) * 0.12)
     axes.axhline(0, color=MUTED, linewidth=0.9)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel("bps of the order, a cost is up")
@@ -111,6 +111,9 @@ def markout_chart(curves: Sequence[Curve]) -> str:
     n_columns = min(3, max(1, len(curves)))
     n_rows = -(-len(curves) // n_columns)
     figure, _ = _canvas(8.4, 0.45 + 2.05 * n_rows, "markouts", has_axes=False)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(wspace=0.06, hspace=0.08)  # type: ignore[attr-defined]
     shared: Axes | None = None
     for i, curve in enumerate(curves):
         axes = figure.add_subplot(n_rows, n_columns, i + 1, sharey=shared)

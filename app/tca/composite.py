@@ -19,8 +19,11 @@ SHOWN_PPM: Final = 500  # 5 bps: what a replay's reach is measured in
 class Sample:
     """One look at a symbol's books. Mids are twice the price, 0 where no book was fresh, uncrossed and two-sided.
 
+    `mid_half_units`: the reference that an order's four prices are stamped with (risk/reference.py: the plain median),
+    so that an interval's mean can be compared with them.
+
     `best_bid_units`, `best_ask_units`: over the valid venues. `without_half_units`: listed venue -> class mid of the
-    others. `shown_*_units`: displayed within SHOWN_PPM of the class mid, all valid venues.
+    others, weighted by depth. `shown_*_units`: displayed within SHOWN_PPM of the class mid, all valid venues.
     """
 
     ts_ns: int
@@ -49,8 +52,9 @@ def take_sample(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: 
         else everybody
         for venue in books.venues
     }
-    bids, asks = (_shown_units(books, reference, everybody, k) for k in (0, 1)) if everybody else (0, 0)
-    return Sample(now_ns, everybody, reference.best_bid_units, reference.best_ask_units, without, bids, asks)
+    mid = reference.mid_half_units
+    bids, asks = (_shown_units(books, reference, mid, k) for k in (0, 1)) if mid else (0, 0)
+    return Sample(now_ns, mid, reference.best_bid_units, reference.best_ask_units, without, bids, asks)
 
 
 def _shown_units(books: SymbolBooks, reference: Reference, mid_half_units: int, book_side: int) -> int:

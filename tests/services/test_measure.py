@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -78,7 +79,7 @@ async def test_looks_are_never_closer_than_the_least_gap() -> None:
             measurer._look("BTC/USDT", MIN_GAP_NS)
             seen.append(measurer._last_ns["BTC/USDT"])
             gateway.clock.advance(MIN_GAP_NS // 4)
-        gaps = {b - a for a, b in zip(seen, seen[1:], strict=False) if b > a}
+        gaps = {b - a for a, b in pairwise(seen) if b > a}
         assert min(gaps) >= MIN_GAP_NS
         assert EVERY_NS > MIN_GAP_NS
         measurer._look("NO/SUCH", MIN_GAP_NS)
@@ -87,20 +88,22 @@ async def test_looks_are_never_closer_than_the_least_gap() -> None:
 
 
 async def test_a_look_that_breaks_is_told_and_does_not_end_the_looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
+    told: list[tuple[str, str]] = []
+    n_looks = 0
+
+    async def broken(self: Measurer) -> None:
+        nonlocal n_looks
+        n_looks += 1
+        raise ValueError("no book")
+
     monkeypatch.setattr("app.services.measure.observe.measuring_failed", lambda *what: told.append(what))
-    monkeypatch.setattr("app.services.measure.COLLECT_NS", 1)
+    monkeypatch.setattr("app.services.measure.COLLECT_NS", 1_000_000)
+    monkeypatch.setattr(Measurer, "_look_around", broken)
     async with open_gateway() as gateway:
         measurer = Measurer(gateway.engine)
         await measurer.open()
-
-        def broken(now_ns: int) -> list[str]:
-            raise ValueError("broken")
-
-        monkeypatch.setattr(measurer, "_look_around", None)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.02)
-        assert measurer._task is not None
+        await asyncio.sleep(0.05)
+        assert n_looks > 1
+        assert told[:2] == [("", "ValueError('no book')")] * 2
         await measurer.close()
-        assert broken
+        assert (await place(gateway))["order_id"]

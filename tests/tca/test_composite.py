@@ -44,7 +44,8 @@ def test_a_venue_does_not_judge_itself() -> None:
 def test_the_deeper_book_weighs_more() -> None:
     mids = {"ven_a": 6_000_000, "ven_b": 6_001_000, "ven_c": 6_002_000}
     deep = sample_of(mids, {"ven_a": 90_000, "ven_b": 10, "ven_c": 10})
-    assert deep.mid_half_units == 12_000_000
+    assert deep.without_half_units["ven_b"] == deep.without_half_units["ven_c"] == 12_000_000
+    assert deep.mid_half_units == 12_002_000  # the stamped reference counts every venue alike
 
 
 def test_stale_books_are_not_believed() -> None:

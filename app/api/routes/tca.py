@@ -94,7 +94,7 @@ async def get_tca_report(call: Call, query: Annotated[ReportQuery, Query()]) -> 
 async def _dossier(call: Call, query: PeriodQuery) -> Dossier:
     services = call.services
     account = auth.account_of(call.principal, query.account)
-    end_ts_ns = query.end if query.end is not None else services.engine.now_ns()
+    end_ts_ns = query.end if query.end is not None else services.engine.now_ns() + 1
     start_ts_ns = query.start if query.start is not None else max(0, end_ts_ns - DAY_NS)
     if start_ts_ns >= end_ts_ns:
         raise BadRequest("invalid_request", "`from` is not before `to`.", pointer="/query/from", hint="Swap them.")
