@@ -130,9 +130,16 @@ def _period(day: str, start: str, end: str) -> dict[str, str | None]:
     if day and (start or end):
         raise CommandError(Exit.USAGE, "--day, or --from and --to, not both")
     if day:
-        first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) if day == "today" else _time(day)
+        first = _today() if day == "today" else _time(day)
         return {"from": _text(first), "to": _text(first + timedelta(days=1))}
     return {"from": _text(_time(start)) if start else None, "to": _text(_time(end)) if end else None}
+
+
+def _today() -> datetime:
+    from app.venues.clock import SystemClock
+
+    now = datetime.fromtimestamp(SystemClock().wall_ns() // 10**9, UTC)
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _time(text: str) -> datetime:

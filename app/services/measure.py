@@ -57,9 +57,12 @@ class Measurer:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _on_facts(self, facts: Sequence[Fact]) -> None:
-        for symbol in self._tracker.symbols_of(facts):
-            self._look(symbol, MIN_GAP_NS)
-        self._tracker.note(facts)
+        try:
+            for symbol in self._tracker.symbols_of(facts):
+                self._look(symbol, MIN_GAP_NS)
+            self._tracker.note(facts)
+        except Exception as error:  # noqa: BLE001 - a listener's rim: what is not measured is not worth a stop
+            observe.measuring_failed("", repr(error))
         self._has_work.set()
 
     async def _look_for_ever(self) -> None:

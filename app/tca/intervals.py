@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 Float64Array = npt.NDArray[np.float64]
-N_RESAMPLES: Final = 500
+N_RESAMPLES: Final = 400
+MAX_CELLS: Final = 500_000  # of one batch of resamples: bounds memory, changes nothing else
 MIN_BLOCKS: Final = 4
 T_BELOW_BLOCKS: Final = 30
 SEED: Final = 20_261_126
@@ -108,13 +109,22 @@ def _by_cluster(values: Sequence[float], clusters: Sequence[str]) -> tuple[Float
 
 def _bootstrap_error(sums: Float64Array, counts: Float64Array, block: int, seed: int) -> float:
     """Standard deviation of the resampled ratio; blocks of geometric length wrap around the end."""
+    n, random = sums.size, np.random.Generator(np.random.PCG64(seed))
+    n_batch = max(1, min(N_RESAMPLES, MAX_CELLS // n))
+    sizes = [min(n_batch, N_RESAMPLES - done) for done in range(0, N_RESAMPLES, n_batch)]
+    means = [_resampled_means(sums, counts, block, size, random) for size in sizes]
+    return float(np.concatenate(means).std(ddof=1))
+
+
+def _resampled_means(
+    sums: Float64Array, counts: Float64Array, block: int, n_samples: int, random: np.random.Generator
+) -> Float64Array:
     n = sums.size
-    random = np.random.Generator(np.random.PCG64(seed))
-    starts = random.integers(0, n, size=(N_RESAMPLES, n))
-    is_new = random.random((N_RESAMPLES, n)) < 1 / block
+    starts = random.integers(0, n, size=(n_samples, n))
+    is_new = random.random((n_samples, n)) < 1 / block
     is_new[:, 0] = True
     steps = np.arange(n)
     last_new = np.maximum.accumulate(np.where(is_new, steps, 0), axis=1)
     picked = (np.take_along_axis(starts, last_new, axis=1) + steps - last_new) % n
-    means = sums[picked].sum(axis=1) / counts[picked].sum(axis=1)
-    return float(means.std(ddof=1))
+    means: Float64Array = sums[picked].sum(axis=1) / counts[picked].sum(axis=1)
+    return means

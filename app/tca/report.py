@@ -82,11 +82,11 @@ def page_values(dossier: Dossier, now_ns: int, mode: Mode) -> dict[str, Any]:
     }
 
 
-def bps_text(value: float | None, places: int = 2) -> str:
+def bps_text(value: float | None, n_places: int = 2) -> str:
     """A number of basis points with its sign; a dash for what is not known."""
     if value is None:
         return "–"
-    text = f"{value:+.{places}f}"
+    text = f"{value:+.{n_places}f}"
     return text[1:] if not float(text) else text.replace("-", "−")
 
 

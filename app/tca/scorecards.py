@@ -28,8 +28,8 @@ class Spread:
     """Quantiles of a duration in ms; None of nothing."""
 
     n: int
-    ms_p50: float | None
-    ms_p90: float | None
+    p50_ms: float | None
+    p90_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,8 @@ def _card_row(card: Scorecard) -> Row:
         row |= _spelled(name, share, 1 / _BPS)
     row |= _spelled("price_variation_bps", card.price_variation, 1)
     row |= {"improved": card.improved_frac, "worse": card.worse_frac}
-    row |= {"latency_ms_p50": card.latency.ms_p50, "latency_ms_p90": card.latency.ms_p90}
-    row |= {"hold_ms_p50": card.hold_time.ms_p50, "hold_ms_p90": card.hold_time.ms_p90}
+    row |= {"latency_ms_p50": card.latency.p50_ms, "latency_ms_p90": card.latency.p90_ms}
+    row |= {"hold_ms_p50": card.hold_time.p50_ms, "hold_ms_p90": card.hold_time.p90_ms}
     return row | _spelled("markout_1s_bps", card.markout, 1)
 
 

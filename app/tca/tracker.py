@@ -9,11 +9,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from random import Random
+from math import log
 from typing import Final
 
 from app.domain.enums import Side
 from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, OrderDone
+from app.domain.ids import hash80
 from app.domain.markouts import HORIZONS_NS, NO_MIDS, IntervalStats, Measurement, MidPath, PathKind, StillPath
 from app.tca.composite import Sample
 from app.tca.tape import MAX_STALE_NS, NO_MARK, Mark, Tape, mean_half_units
@@ -24,6 +25,7 @@ CLEAR_NS: Final = 1_000_000_000  # an own fill this near makes an instant none o
 LINGER_NS: Final = 120_000_000_000  # a symbol is watched this long after its last interest
 LOOK_BACK_NS: Final = 5_000_000_000  # of the strip's fine part, before the order came and after it was done
 MAX_BATCH_PATHS: Final = 64
+MAX_STRIPPED_ORDERS: Final = 1_000  # under measurement; beyond it prices around each are not worth their bytes
 MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
 MAX_STILL_BATCH: Final = 16
 
@@ -83,20 +85,16 @@ class Tracker:
     seed: int
     traded: Traded = nothing_traded
     n_left: int = 0
-    _random: Random = field(init=False)
     _tapes: dict[str, Tape] = field(default_factory=dict)
     _orders: dict[str, _Order] = field(default_factory=dict)
     _open: dict[str, int] = field(default_factory=dict)  # symbol -> orders at work
     _dues: list[tuple[int, int, _Owed]] = field(default_factory=list)
-    _n_dues: int = 0
+    n_pushed: int = 0
     _watched_until_ns: dict[str, int] = field(default_factory=dict)
     _next_still_ns: dict[str, int] = field(default_factory=dict)
     _last_fill_ns: dict[str, int] = field(default_factory=dict)
     _still: list[StillPath] = field(default_factory=list)
     _still_since_ns: int = 0
-
-    def __post_init__(self) -> None:
-        self._random = Random(self.seed)
 
     # in
 
@@ -243,15 +241,16 @@ class Tracker:
         self._push(owed)
 
     def _push(self, owed: _Owed) -> None:
-        self._n_dues += 1
-        heapq.heappush(self._dues, (owed.due_ts_ns(), self._n_dues, owed))
+        self.n_pushed += 1
+        heapq.heappush(self._dues, (owed.due_ts_ns(), self.n_pushed, owed))
 
     def _draw_still(self, symbol: str, now_ns: int) -> None:
         """The next instant of a symbol at random, an exponential distance away: known before what it will show."""
         due_ts_ns = self._next_still_ns.get(symbol, 0)
         if due_ts_ns > now_ns:
             return
-        at_ns = now_ns + int(self._random.expovariate(1 / STILL_EVERY_NS)) + 1
+        chance = (hash80(self.seed, symbol, now_ns) + 1) / 2**80
+        at_ns = now_ns - int(log(chance) * STILL_EVERY_NS) + 1
         self._next_still_ns[symbol] = at_ns
         if len(self._dues) < MAX_OWED:
             self._push(_Owed(None, "", "", "", symbol, Side.BUY, at_ns, at_ns))
@@ -309,6 +308,7 @@ class Tracker:
         if order.is_told or not order.end_ts_ns or now_ns < after_ns:
             return None
         tape = self._tapes.get(order.symbol, Tape())
+        is_busy = len(self._orders) > MAX_STRIPPED_ORDERS
         twap_half_units = mean_half_units(order.begun, order.ended, order.last_half_units)
         n_samples = order.ended.n_samples - order.begun.n_samples
         vwap_units, traded_qty_units = self.traded(order.symbol, order.start_ts_ns, order.end_ts_ns)
@@ -320,7 +320,7 @@ class Tracker:
             twap_half_units,
             vwap_units,
             traded_qty_units,
-            tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS),
+            () if is_busy else tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS),
         )
 
 

@@ -16,7 +16,7 @@ COUNT = re.compile(r"^(n|max|min)_\w+$|_(i|row|number|count|burst)$")
 WORDS = {"seq", "wave", "rank", "scale", "version", "units", "value", "limit", "depth", "size", "row", "start", "index"}
 WORDS |= {"burst", "ppm", "numerator", "denominator", "ratio", "side", "sign", "n"}
 # Names of things that happen to be numbers.
-WORDS |= {"ticket", "generation", "epoch", "slot", "pid"}
+WORDS |= {"ticket", "generation", "epoch", "slot", "pid", "seed"}
 # (file, name): numbers whose unit another argument says. May only shrink.
 GRANTED = {
     ("domain/ids.py", "entropy80"),
