@@ -59,8 +59,8 @@ class IntervalStats:
     `shown_qty_units`: displayed at acceptance on the order's far side within 5 bps of the class mid, all venues.
 
     `twap_half_units`: time-weighted class mid, 0 if none was seen. `vwap_units`: what the public traded at, 0 where no
-    trade was seen. `traded_qty_units`: how much that was, own fills left out. `strip`: (ts_ns, twice the class mid),
-    thinned, from before the order to a minute after it.
+    trade was seen. `traded_qty_units`: how much that was, own fills left out. `strip`: (milliseconds from the start,
+    twice the class mid), thinned, from before the order to a minute after it.
     """
 
     start_ts_ns: int

@@ -111,9 +111,6 @@ def markout_chart(curves: Sequence[Curve]) -> str:
     n_columns = min(3, max(1, len(curves)))
     n_rows = -(-len(curves) // n_columns)
     figure, _ = _canvas(8.4, 0.45 + 2.05 * n_rows, "markouts", has_axes=False)
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.set(wspace=0.06, hspace=0.08)  # type: ignore[attr-defined]
     shared: Axes | None = None
     for i, curve in enumerate(curves):
         axes = figure.add_subplot(n_rows, n_columns, i + 1, sharey=shared)
@@ -209,9 +206,10 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str) -> None:
 def _canvas(wide: float, high: float, name: str, *, has_axes: bool = True) -> tuple[Figure, Any]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": f"bestex {name}"})
-    figure = Figure(figsize=(wide, high), layout="constrained")
+    figure = Figure(figsize=(wide, high), layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.08))
     figure.patch.set_alpha(0)
     axes = figure.add_subplot() if has_axes else None
     for each in figure.axes:

@@ -209,7 +209,7 @@ def _strip_svg(costs: OrderCosts) -> str:
     scale = 10**symbol.price_scale
     own = [f for f in record.fills if f.fill.symbol == symbol.name]
     largest = max((f.fill.qty_units for f in own), default=1)
-    mids = [((ts_ns - start_ns) / _NS, mid / 2 / scale) for ts_ns, mid in interval.strip] if interval else []
+    mids = [(offset_ms / 1_000, mid / 2 / scale) for offset_ms, mid in interval.strip] if interval else []
     fills = [
         ((f.ts_ns - start_ns) / _NS, f.fill.price_units / scale, f.fill.qty_units / largest, f.fill.venue) for f in own
     ]

@@ -28,6 +28,7 @@ MAX_BATCH_PATHS: Final = 64
 MAX_STRIPPED_ORDERS: Final = 1_000  # under measurement; beyond it prices around each are not worth their bytes
 MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
 MAX_STILL_BATCH: Final = 16
+_MS: Final = 1_000_000
 
 Traded = Callable[[str, int, int], tuple[int, int]]  # symbol, from, to -> (vwap_units, qty_units), (0, 0) if unseen
 
@@ -309,6 +310,7 @@ class Tracker:
             return None
         tape = self._tapes.get(order.symbol, Tape())
         is_busy = len(self._orders) > MAX_STRIPPED_ORDERS
+        strip = () if is_busy else tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS)
         twap_half_units = mean_half_units(order.begun, order.ended, order.last_half_units)
         n_samples = order.ended.n_samples - order.begun.n_samples
         vwap_units, traded_qty_units = self.traded(order.symbol, order.start_ts_ns, order.end_ts_ns)
@@ -320,7 +322,7 @@ class Tracker:
             twap_half_units,
             vwap_units,
             traded_qty_units,
-            () if is_busy else tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS),
+            tuple(((ts_ns - order.start_ts_ns) // _MS, mid) for ts_ns, mid in strip),
         )
 
 

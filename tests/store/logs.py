@@ -39,7 +39,7 @@ class FullStory(Story):
             )
             for fill in parent.fills
         )
-        strip = ((self.ts_ns, number(2**60)), (self.ts_ns + 1, number(2**60)))
+        strip = ((-5_000, number(2**60)), (60_000, number(2**60)))
         interval = IntervalStats(parent.created_ts_ns, self.ts_ns, 2, 9, number(2**60), 0, 0, strip)
         self.tell(ev.MarkoutsMeasured(parent.account, order_id, paths, interval if number(2) else None))
         self.tell(ev.StillMeasured("", number(2**60), (StillPath("BTC/USDT", self.ts_ns, 5, (("alpha", 1, after),)),)))

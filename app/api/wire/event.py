@@ -98,7 +98,7 @@ def _told(name: str, value: Any, symbol: Symbol | None) -> tuple[str, Any]:
     if name in ("moves", "fee_unconverted"):
         return name, [{"currency": currency, "amount": money(nano)} for currency, nano in value]
     if name == "strip":
-        return name, [{"at": time_text(ts_ns), "mid": _number("_half_units", mid, symbol)[1]} for ts_ns, mid in value]
+        return name, [{"offset_ms": ms, "mid": _number("_half_units", mid, symbol)[1]} for ms, mid in value]
     if isinstance(value, tuple) and name.endswith("_half_units"):
         return name.removesuffix("_half_units"), [_number("_half_units", mid, symbol)[1] for mid in value]
     if isinstance(value, tuple) and value and is_dataclass(value[0]):
