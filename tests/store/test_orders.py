@@ -17,7 +17,7 @@ from tests.store.projecting import Log, caught_up, projecting
 
 pytestmark = pytest.mark.postgres
 ACCOUNT = "desk-a"
-LOG = Log(2_500, seed=25)
+LOG = Log(2_500, seed=28)
 LOG.tell_all()
 LEDGER: Ledger = fold(LOG.facts)
 MINE = {order_id: parent for order_id, parent in LEDGER.parents.items() if parent.account == ACCOUNT}
