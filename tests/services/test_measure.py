@@ -44,7 +44,7 @@ async def test_fills_and_children_are_measured_and_written(still_sleep: None) ->
         assert measurer._task is not None
         measurer._task.cancel()  # the test looks itself
         body = await place(gateway)
-        await pass_time(gateway, measurer, 75)
+        await pass_time(gateway, measurer, 110)
         record = gateway.engine.ledger.parents[body["order_id"]]
         kinds = [p.kind for p in record.paths]
         assert kinds.count(PathKind.FILL) == len(record.fills) > 0
