@@ -345,7 +345,7 @@ def child_caps_nano(settings: Settings, universe: Universe) -> dict[str, int]:
 def make_venues(settings: Settings, universe: Universe, clock: Clock) -> Mapping[str, VenuePort]:
     """Simulated venues: in this process, or in their own behind tcp://HOST:PORT."""
     if settings.venues == "inline":
-        return make_paper_venues(universe, clock, settings.venues_path, settings.seed)
+        return make_paper_venues(universe, clock, settings.venues_path, settings.seed, family=settings.simulated.family)
     address = urlsplit(settings.venues)
     if address.hostname is None or address.port is None:
         raise InvariantBroken(venues=settings.venues, expected="inline or tcp://HOST:PORT")
@@ -378,7 +378,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             account=live.account,
             is_sandbox=live.is_sandbox,
             feeds=live.feeds,
-            has_trades=live.trades,
+            family=settings.simulated.family,
         )
         for i in range(0, len(venues), each)
     ]

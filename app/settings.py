@@ -95,6 +95,16 @@ class PaperPace(BaseModel):
     """Until what we took is back in the book."""
 
 
+class SimulatedMarkets(BaseModel):
+    """What the simulated venues' books are made of, where `market` is sim."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: Literal["basic", "queue_reactive"] = "basic"
+    """`basic`: books that move and never answer. Otherwise a family of docs/simulated-markets.md: what we take is gone
+    in it, and it answers. `bestex venues serve` has its own --family."""
+
+
 class LiveMarket(BaseModel):
     """Which real venues, where `market` is live."""
 
@@ -143,6 +153,7 @@ class Settings(BaseSettings):
     market: Literal["sim", "live"] = "sim"
     """Where books come from: simulated venues, or the public feeds of real ones."""
     live: LiveMarket = Field(default_factory=LiveMarket)
+    simulated: SimulatedMarkets = Field(default_factory=SimulatedMarkets)
     shard: str = "s0"
     seed: int = 7
     database_url: str = ""

@@ -36,6 +36,7 @@ def list_venues(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output:
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one, printed as `ready PORT`")] = 0,
     seed: Annotated[int, typer.Option(help="of the simulated markets")] = 7,
+    family: Annotated[str, typer.Option(help="of the simulated markets: basic, queue_reactive")] = "basic",
     folder: Annotated[Path | None, typer.Option("--dir", help="where the ledgers are; by default in the home")] = None,
     may_fail: Annotated[bool, typer.Option("--may-fail", help="clients may switch faults on (tests)")] = False,
     home: Home = DEFAULT_HOME,
@@ -43,15 +44,15 @@ def serve(
     """Simulated venues on loopback until Ctrl-C; start the service with --venues tcp://127.0.0.1:PORT."""
     import asyncio
 
-    from app.domain.errors import Unavailable
+    from app.domain.errors import BadRequest, Unavailable
     from app.venues.process import ServeOptions, serve_until_signal
 
     ledgers = folder or home.expanduser() / "venues"
     ledgers.mkdir(parents=True, exist_ok=True)
-    options = ServeOptions(ledgers, port, seed, may_fail=may_fail)
+    options = ServeOptions(ledgers, port, seed, family=family, may_fail=may_fail)
     try:
         asyncio.run(serve_until_signal(options, lambda bound: print(f"ready {bound}", flush=True)))
-    except Unavailable as error:
+    except (BadRequest, Unavailable) as error:
         raise CommandError(Exit.USAGE, f"simulated venues: {error.detail}") from error
     except OSError as error:
         raise CommandError(Exit.USAGE, f"simulated venues: {error}") from error

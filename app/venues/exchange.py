@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from app import observe
 from app.domain.book import BookSnapshot, Level
@@ -54,6 +54,15 @@ class Market(Protocol):
     def refill_ns(self, venue: str, symbol: str) -> int: ...
 
     def next_move_ns(self, venue: str, now_ns: int) -> int: ...
+
+
+@runtime_checkable
+class AnsweringMarket(Protocol):
+    """A market that works takers itself, because it answers to them (venues/markets/answering.py)."""
+
+    def trade(
+        self, venue: str, symbol: str, side: Side, limit_units: int, qty_units: int, now_ns: int, *, is_whole: bool
+    ) -> tuple[Level, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +289,7 @@ class PaperExchange:
             self._footprints[child.symbol],
         )
         bids, asks = self.shown(child.symbol, now_ns)
-        levels = asks if child.side is Side.BUY else bids
+        levels = self._met(child, now_ns, asks if child.side is Side.BUY else bids)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
@@ -310,6 +319,16 @@ class PaperExchange:
             how, code = ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
         lines.append(DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code))
         self.ledger.append(lines)
+
+    def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...]:
+        """What there is to trade with: what is shown, or what a market that answers has given already."""
+        if not isinstance(self.market, AnsweringMarket):
+            return shown
+        qty_units = child.qty_lots * child.lot_units
+        is_whole = child.time_in_force is TimeInForce.FOK
+        return self.market.trade(
+            self.venue_id, child.symbol, child.side, child.price_units, qty_units, now_ns, is_whole=is_whole
+        )
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)

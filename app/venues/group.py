@@ -54,7 +54,8 @@ class GroupSpec(msgspec.Struct, frozen=True):
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
     table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in live_universe.
     `account`: whose keys live orders are signed with. `feeds`: `direct` reads books without ccxt where it can.
-    `may_fail`: faults may be switched on (tests). `has_trades`: real venues are asked for their public trades as well.
+    `family`: of the simulated market.
+    `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -69,6 +70,7 @@ class GroupSpec(msgspec.Struct, frozen=True):
     account: str = ""
     is_sandbox: bool = False
     feeds: str = "direct"
+    family: str = "basic"
     may_fail: bool = False
     has_trades: bool = False
 
@@ -122,7 +124,7 @@ def make_group(
     direct feeds write themselves; paper orders change what is shown of a book, so theirs come as values all the same.
     """
     if spec.kind is GroupKind.SIMULATED:
-        made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed)
+        made = make_paper_venues(universe, clock, Path(spec.folder), spec.seed, family=spec.family)
         return VenueGroup({venue_id: made[venue_id] for venue_id in spec.venues})
     if spec.kind is GroupKind.LIVE_PAPER:
         return VenueGroup(_live_paper(spec, universe, clock), hears_trades=spec.has_trades)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
@@ -81,20 +81,26 @@ class PaperVenue(VenueBase):
         return VenueHealth(self.venue_id, VenueState.DOWN, "not started")
 
 
+# Books that move and never answer: the simulated market of always.
+BASIC: Final = "basic"
+
+
 def make_exchanges(
     universe: Universe,
     clock: Clock,
     directory: Path,
     seed: int,
     *,
+    family: str = BASIC,
     market: Market | None = None,
     faults: Mapping[str, Faults] | None = None,
 ) -> dict[str, PaperExchange]:
     """The far sides of every venue of `universe`, on one simulated market of `seed`, ledgers in `directory`.
 
-    `market` stands in for the simulated one in tests. Nothing runs before each is opened.
+    `family`: BASIC, or one of venues/markets/families.py; raises BadRequest for another name. `market` stands in for the
+    simulated one in tests. Nothing runs before each is opened.
     """
-    shared = market or SimulatedMarket(load_market_spec(universe), seed, clock.wall_ns())
+    shared = market or _simulated(family, universe, seed, clock.wall_ns())
     rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
     flows = load_flow_specs() if market is None else {}
     made = {}
@@ -120,12 +126,21 @@ def make_paper_venues(
     directory: Path,
     seed: int,
     *,
+    family: str = BASIC,
     market: Market | None = None,
     faults: Mapping[str, Faults] | None = None,
 ) -> dict[str, PaperVenue]:
     """Every venue of `universe` as an in-process port."""
-    exchanges = make_exchanges(universe, clock, directory, seed, market=market, faults=faults)
+    exchanges = make_exchanges(universe, clock, directory, seed, family=family, market=market, faults=faults)
     return {venue_id: PaperVenue(exchange, clock) for venue_id, exchange in exchanges.items()}
+
+
+def _simulated(family: str, universe: Universe, seed: int, epoch_ns: int) -> Market:
+    if family == BASIC:
+        return SimulatedMarket(load_market_spec(universe), seed, epoch_ns)
+    from app.venues.markets.answering import FamilyMarket  # its kernels are not loaded where nobody asks for them
+
+    return FamilyMarket(family, universe, seed, epoch_ns)
 
 
 def _faults(faults: Mapping[str, Faults] | None, venue_id: str) -> Faults:

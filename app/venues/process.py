@@ -26,7 +26,7 @@ from app.domain.fills import ExecutionReport
 from app.domain.trade import TradePrint
 from app.venues.clock import SystemClock
 from app.venues.exchange import PaperExchange
-from app.venues.paper import make_exchanges
+from app.venues.paper import BASIC, make_exchanges
 from app.venues.registry import load_universe
 from app.venues.wire import (
     MAX_LINE_BYTES,
@@ -60,12 +60,13 @@ _HELLO_TIMEOUT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """`port` 0 takes a free one. `may_fail` lets a client switch faults: tests only."""
+    """`port` 0 takes a free one. `family` of the simulated market. `may_fail` lets a client switch faults: tests only."""
 
     directory: Path
     port: int
     seed: int
     host: str = "127.0.0.1"
+    family: str = BASIC
     may_fail: bool = False
 
 
@@ -75,7 +76,7 @@ async def serve(options: ServeOptions, on_ready: Callable[[int], None]) -> None:
     Raises Unavailable where another process holds the ledgers, OSError where the port is taken.
     """
     clock = SystemClock()
-    exchanges = make_exchanges(load_universe(), clock, options.directory, options.seed)
+    exchanges = make_exchanges(load_universe(), clock, options.directory, options.seed, family=options.family)
     try:
         for exchange in exchanges.values():
             exchange.open()

@@ -31,10 +31,12 @@ def venue_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenuePro
     assert process.stop() == 0
 
 
-@pytest.fixture(params=["in_process", "own_process"])
+@pytest.fixture(params=["in_process", "in_process_answering", "own_process"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VenueDesk]:
     if request.param == "in_process":
         made = VenueDesk(tmp_path, None)
+    elif request.param == "in_process_answering":
+        made = VenueDesk(tmp_path, None, "queue_reactive")
     else:
         process: VenueProcess = request.getfixturevalue("venue_process")
         made = VenueDesk(process.folder, process)

@@ -63,6 +63,7 @@ class VenueDesk:
 
     folder: Path
     process: VenueProcess | None
+    family: str = "basic"
     universe: Universe = field(default_factory=load_universe)
     clock: SystemClock = field(default_factory=SystemClock)
     reports: list[ExecutionReport] = field(default_factory=list)
@@ -102,7 +103,7 @@ class VenueDesk:
     def _make(self) -> VenueBase:
         if self.process is not None:
             return RemoteVenue(VENUE, self.clock, "127.0.0.1", self.process.port)
-        return make_paper_venues(self.universe, self.clock, self.folder, 7)[VENUE]
+        return make_paper_venues(self.universe, self.clock, self.folder, 7, family=self.family)[VENUE]
 
     def _on_book(self, book: BookSnapshot | BookDelta) -> None:
         assert isinstance(book, BookSnapshot)

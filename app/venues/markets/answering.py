@@ -1,0 +1,173 @@
+"""Simulated markets of a family as the market behind paper venues: what we take is gone there, and the family answers.
+
+One world a symbol, on the clock of the venues; every listing of it is a book of that world. The world's ticks and lots
+are the symbol's by a map that starts the price where simulated.toml has it, gives a tick of the world as many units as
+that price divided by the family's own (whole ticks of every venue), and its near depth the recorded one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.domain.book import Level
+from app.domain.enums import Side
+from app.domain.universe import Universe
+from app.venues.markets.families import Family, family_of
+from app.venues.markets.port import BookView, Force, Order, Told
+from app.venues.markets.spec import drawn, read_world
+from app.venues.markets.world import Markets
+from app.venues.registry import SIMULATED, read_table
+from app.venues.simulated_market import Sides
+
+PUBLISH_NS: Final = 100_000_000
+# After a longer pause (a suspended machine) the market goes on from where it stood instead of catching up.
+MOST_CATCH_UP_NS: Final = 5_000_000_000
+# Near depth is compared within so much of the best price.
+NEAR_BPS: Final = 1.0
+# The venues themselves say what these are; the world adds nothing on top.
+_VENUES_OWN: Final = {
+    "latency_in_s": 0.0,
+    "latency_out_s": 0.0,
+    "latency_data_s": 0.0,
+    "jitter_s": 0.0,
+    "halts_per_s": 0.0,
+    "publish_s": 10.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The map from a world to a symbol: price = offset + ticks x tick_units, quantity = lots x lot_units."""
+
+    offset_units: int
+    tick_units: int
+    lot_units: int
+
+    def levels(self, side: tuple[tuple[int, int], ...]) -> tuple[Level, ...]:
+        """A side of a world's book in symbol units; prices that are not above zero are left out."""
+        made = ((self.offset_units + ticks * self.tick_units, lots * self.lot_units) for ticks, lots in side)
+        return tuple(level for level in made if level[0] > 0)
+
+    def limit_ticks(self, side: Side, price_units: int) -> int:
+        """The last tick within a limit."""
+        ticks = (price_units - self.offset_units) / self.tick_units
+        return math.floor(ticks) if side is Side.BUY else math.ceil(ticks)
+
+
+@dataclass(slots=True)
+class _World:
+    market: Markets
+    scale: Scale
+    venues: Mapping[str, int]
+    seen: dict[int, tuple[int, BookView]] = field(default_factory=dict)
+
+
+class FamilyMarket:
+    """All symbols' worlds of one family. Shared by the venues of a process; each call moves its world to that time."""
+
+    def __init__(self, family: str, universe: Universe, seed: int, epoch_ns: int) -> None:
+        self._epoch_ns = epoch_ns
+        made_of = family_of(family)
+        table = read_table(SIMULATED)
+        symbols = {row["name"]: row for row in table["symbols"]}
+        self._worlds = {
+            name: _world(made_of, universe, name, symbols[name]["start_price"], _near_qty(table, name), seed + i)
+            for i, name in enumerate(universe.symbols)
+        }
+
+    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides:
+        """What the venue shows of `symbol` at `now_ns`; time that runs backwards changes nothing."""
+        world = self._moved(symbol, now_ns)
+        venue_i = world.venues[venue]
+        view = world.market.true_view(venue_i)
+        update_n, last = world.seen.get(venue_i, (0, None))
+        if last is None or (last.bids, last.asks) != (view.bids, view.asks):
+            update_n += 1
+            world.seen[venue_i] = (update_n, view)
+        return Sides(update_n, world.scale.levels(view.bids), world.scale.levels(view.asks))
+
+    def refill_ns(self, _venue: str, _symbol: str) -> int:
+        """Nothing is remembered outside: what we took is gone in the world itself."""
+        return 0
+
+    def next_move_ns(self, _venue: str, now_ns: int) -> int:
+        """When the venue shows its books next."""
+        return now_ns + PUBLISH_NS - (now_ns - self._epoch_ns) % PUBLISH_NS
+
+    def trade(
+        self, venue: str, symbol: str, side: Side, limit_units: int, qty_units: int, now_ns: int, *, is_whole: bool
+    ) -> tuple[Level, ...]:
+        """What a taker gets at this instant, as levels; a part of a lot of the world takes the whole lot from it."""
+        world = self._moved(symbol, now_ns)
+        scale = world.scale
+        limit_ticks = scale.limit_ticks(side, limit_units)
+        if limit_ticks <= 0:
+            return ()
+        lots = -(-qty_units // scale.lot_units)
+        force = Force.FOK if is_whole else Force.IOC
+        world.market.send(Order(world.venues[venue], side.sign, limit_ticks, lots, force))
+        world.market.advance(world.market.now_ns)
+        got = [
+            (scale.offset_units + one.price_half_ticks // 2 * scale.tick_units, one.lots * scale.lot_units)
+            for one in world.market.reports()
+            if one.told is Told.FILLED
+        ]
+        return _cut(got, qty_units)
+
+    def value(self, symbol: str) -> float:
+        """The price behind the prices, in symbol units: for scoring only."""
+        world = self._worlds[symbol]
+        return world.scale.offset_units + world.market.value_ticks() * world.scale.tick_units
+
+    def _moved(self, symbol: str, now_ns: int) -> _World:
+        world = self._worlds[symbol]
+        behind_ns = now_ns - self._epoch_ns - world.market.now_ns
+        if behind_ns > MOST_CATCH_UP_NS:
+            self._epoch_ns += behind_ns - MOST_CATCH_UP_NS
+            behind_ns = MOST_CATCH_UP_NS
+        if behind_ns > 0:
+            world.market.advance(world.market.now_ns + behind_ns)
+            world.market.trades()  # nobody listens to them yet
+        return world
+
+
+def _cut(got: list[Level], qty_units: int) -> tuple[Level, ...]:
+    """The first `qty_units` of what was traded."""
+    levels = []
+    for price_units, there_units in got:
+        units = min(there_units, qty_units)
+        qty_units -= units
+        if units:
+            levels.append((price_units, units))
+    return tuple(levels)
+
+
+def _near_qty(table: Mapping[str, Any], symbol: str) -> float:
+    """Recorded spot depth of one side near the best price, in base."""
+    profile = table["profiles"]["spot"][symbol]
+    pairs = zip(profile["edges_bps"], profile["level_qty"], strict=True)
+    return float(sum(qty for edge, qty in pairs if edge < NEAR_BPS))
+
+
+def _world(family: Family, universe: Universe, name: str, start_price: float, near_qty: float, seed: int) -> _World:
+    listings, symbol = universe.listings(name), universe.symbols[name]
+    table = read_world(family.path)
+    lit = [row for row in table["venues"] if row.get("kind", "lit") == "lit"]
+    rows = [{**lit[i % len(lit)], **_VENUES_OWN, "venue": venue} for i, venue in enumerate(listings)]
+    market = family.make({**drawn(table, seed), "venues": rows}, seed, seed)
+    market.advance(0)
+    start_units = start_price * 10**symbol.price_scale
+    least_tick = math.lcm(*(one.tick_units for one in listings.values()))
+    tick_units = least_tick * max(1, round(start_units / market.value_ticks() / least_tick))
+    offset_units = round((start_units - market.value_ticks() * tick_units) / least_tick) * least_tick
+    near_ticks = start_units * NEAR_BPS * 1e-4 / tick_units
+    view = market.true_view(0)
+    near_lots = (
+        sum(lots for side in (view.bids, view.asks) for ticks, lots in side if abs(ticks - side[0][0]) < near_ticks) / 2
+    )
+    least_lot = math.lcm(*(one.lot_units for one in listings.values()))
+    lot_units = least_lot * max(1, round(near_qty * 10**symbol.qty_scale / near_lots / least_lot))
+    return _World(market, Scale(offset_units, tick_units, lot_units), {venue: i for i, venue in enumerate(listings)})
