@@ -60,9 +60,7 @@ class Market(Protocol):
 class AnsweringMarket(Protocol):
     """A market that works takers itself, because it answers to them (venues/markets/answering.py)."""
 
-    def trade(
-        self, venue: str, symbol: str, side: Side, limit_units: int, qty_units: int, now_ns: int, *, is_whole: bool
-    ) -> tuple[Level, ...]: ...
+    def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +322,7 @@ class PaperExchange:
         """What there is to trade with: what is shown, or what a market that answers has given already."""
         if not isinstance(self.market, AnsweringMarket):
             return shown
-        qty_units = child.qty_lots * child.lot_units
-        is_whole = child.time_in_force is TimeInForce.FOK
-        return self.market.trade(
-            self.venue_id, child.symbol, child.side, child.price_units, qty_units, now_ns, is_whole=is_whole
-        )
+        return self.market.trade(child, now_ns)
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)

@@ -97,8 +97,8 @@ def make_exchanges(
 ) -> dict[str, PaperExchange]:
     """The far sides of every venue of `universe`, on one simulated market of `seed`, ledgers in `directory`.
 
-    `family`: BASIC, or one of venues/markets/families.py; raises BadRequest for another name. `market` stands in for the
-    simulated one in tests. Nothing runs before each is opened.
+    `family`: BASIC, or one of venues/markets/families.py; raises BadRequest for another name. `market` stands in for
+    the simulated one in tests. Nothing runs before each is opened.
     """
     shared = market or _simulated(family, universe, seed, clock.wall_ns())
     rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}

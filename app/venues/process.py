@@ -60,7 +60,7 @@ _HELLO_TIMEOUT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """`port` 0 takes a free one. `family` of the simulated market. `may_fail` lets a client switch faults: tests only."""
+    """`port` 0 takes a free one; `family` of the simulated market; `may_fail` lets a client switch faults (tests)."""
 
     directory: Path
     port: int

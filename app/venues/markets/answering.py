@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain.book import Level
-from app.domain.enums import Side
+from app.domain.enums import Side, TimeInForce
+from app.domain.instrument import Symbol
+from app.domain.orders import ChildOrder
 from app.domain.universe import Universe
 from app.venues.markets.families import Family, family_of
 from app.venues.markets.port import BookView, Force, Order, Told
-from app.venues.markets.spec import drawn, read_world
+from app.venues.markets.spec import read_world
 from app.venues.markets.world import Markets
 from app.venues.registry import SIMULATED, read_table
 from app.venues.simulated_market import Sides
@@ -57,6 +59,14 @@ class Scale:
         return math.floor(ticks) if side is Side.BUY else math.ceil(ticks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """Of simulated.toml: the first price, and spot's depth of one side near the best price in base."""
+
+    start_price: float
+    near_qty: float
+
+
 @dataclass(slots=True)
 class _World:
     market: Markets
@@ -70,12 +80,10 @@ class FamilyMarket:
 
     def __init__(self, family: str, universe: Universe, seed: int, epoch_ns: int) -> None:
         self._epoch_ns = epoch_ns
-        made_of = family_of(family)
-        table = read_table(SIMULATED)
-        symbols = {row["name"]: row for row in table["symbols"]}
+        made_of, table = family_of(family), read_table(SIMULATED)
         self._worlds = {
-            name: _world(made_of, universe, name, symbols[name]["start_price"], _near_qty(table, name), seed + i)
-            for i, name in enumerate(universe.symbols)
+            name: _world(made_of, universe, symbol, _recorded(table, name), seed + i)
+            for i, (name, symbol) in enumerate(universe.symbols.items())
         }
 
     def sides(self, venue: str, symbol: str, now_ns: int) -> Sides:
@@ -97,18 +105,17 @@ class FamilyMarket:
         """When the venue shows its books next."""
         return now_ns + PUBLISH_NS - (now_ns - self._epoch_ns) % PUBLISH_NS
 
-    def trade(
-        self, venue: str, symbol: str, side: Side, limit_units: int, qty_units: int, now_ns: int, *, is_whole: bool
-    ) -> tuple[Level, ...]:
+    def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]:
         """What a taker gets at this instant, as levels; a part of a lot of the world takes the whole lot from it."""
-        world = self._moved(symbol, now_ns)
+        world = self._moved(child.symbol, now_ns)
         scale = world.scale
-        limit_ticks = scale.limit_ticks(side, limit_units)
+        limit_ticks = scale.limit_ticks(child.side, child.price_units)
         if limit_ticks <= 0:
             return ()
+        qty_units = child.qty_lots * child.lot_units
         lots = -(-qty_units // scale.lot_units)
-        force = Force.FOK if is_whole else Force.IOC
-        world.market.send(Order(world.venues[venue], side.sign, limit_ticks, lots, force))
+        force = Force.FOK if child.time_in_force is TimeInForce.FOK else Force.IOC
+        world.market.send(Order(world.venues[child.venue], child.side.sign, limit_ticks, lots, force))
         world.market.advance(world.market.now_ns)
         got = [
             (scale.offset_units + one.price_half_ticks // 2 * scale.tick_units, one.lots * scale.lot_units)
@@ -145,29 +152,32 @@ def _cut(got: list[Level], qty_units: int) -> tuple[Level, ...]:
     return tuple(levels)
 
 
-def _near_qty(table: Mapping[str, Any], symbol: str) -> float:
-    """Recorded spot depth of one side near the best price, in base."""
+def _recorded(table: Mapping[str, Any], symbol: str) -> _Recorded:
     profile = table["profiles"]["spot"][symbol]
     pairs = zip(profile["edges_bps"], profile["level_qty"], strict=True)
-    return float(sum(qty for edge, qty in pairs if edge < NEAR_BPS))
+    start_price = next(row["start_price"] for row in table["symbols"] if row["name"] == symbol)
+    return _Recorded(start_price, float(sum(qty for edge, qty in pairs if edge < NEAR_BPS)))
 
 
-def _world(family: Family, universe: Universe, name: str, start_price: float, near_qty: float, seed: int) -> _World:
-    listings, symbol = universe.listings(name), universe.symbols[name]
+def _world(family: Family, universe: Universe, symbol: Symbol, recorded: _Recorded, seed: int) -> _World:
+    listings = universe.listings(symbol.name)
     table = read_world(family.path)
     lit = [row for row in table["venues"] if row.get("kind", "lit") == "lit"]
     rows = [{**lit[i % len(lit)], **_VENUES_OWN, "venue": venue} for i, venue in enumerate(listings)]
-    market = family.make({**drawn(table, seed), "venues": rows}, seed, seed)
+    market = family.make({**table, "venues": rows}, seed, seed)
     market.advance(0)
-    start_units = start_price * 10**symbol.price_scale
+    start_units = recorded.start_price * 10**symbol.price_scale
     least_tick = math.lcm(*(one.tick_units for one in listings.values()))
     tick_units = least_tick * max(1, round(start_units / market.value_ticks() / least_tick))
     offset_units = round((start_units - market.value_ticks() * tick_units) / least_tick) * least_tick
     near_ticks = start_units * NEAR_BPS * 1e-4 / tick_units
-    view = market.true_view(0)
-    near_lots = (
-        sum(lots for side in (view.bids, view.asks) for ticks, lots in side if abs(ticks - side[0][0]) < near_ticks) / 2
-    )
+    near_units = recorded.near_qty * 10**symbol.qty_scale
     least_lot = math.lcm(*(one.lot_units for one in listings.values()))
-    lot_units = least_lot * max(1, round(near_qty * 10**symbol.qty_scale / near_lots / least_lot))
+    lot_units = least_lot * max(1, round(near_units / _near_lots(market.true_view(0), near_ticks) / least_lot))
     return _World(market, Scale(offset_units, tick_units, lot_units), {venue: i for i, venue in enumerate(listings)})
+
+
+def _near_lots(view: BookView, near_ticks: float) -> float:
+    """A side's lots near its best price, the mean of both."""
+    sides = (view.bids, view.asks)
+    return sum(lots for side in sides for ticks, lots in side if abs(ticks - side[0][0]) < near_ticks) / 2

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.domain.enums import Side
+from app.domain.enums import Side, TimeInForce
 from app.domain.errors import BadRequest
+from app.domain.orders import ChildOrder
 from app.venues.clock import SystemClock
 from app.venues.exchange import AnsweringMarket
 from app.venues.markets.answering import MOST_CATCH_UP_NS, PUBLISH_NS, FamilyMarket, Scale
@@ -14,7 +15,15 @@ from app.venues.simulated_market import SimulatedMarket, load_market_spec
 
 UNIVERSE = load_universe()
 VENUE, SYMBOL = "sim_alpha", "BTC/USDT"
+INSTRUMENT = UNIVERSE.instruments[VENUE, SYMBOL]
 S = 1_000_000_000
+
+
+def child(side, limit_units, qty_units, *, is_whole=False):
+    force = TimeInForce.FOK if is_whole else TimeInForce.IOC
+    ticks, lots = limit_units // INSTRUMENT.tick_units, qty_units // INSTRUMENT.lot_units
+    names = ("chd", "id-1", "ord", "desk", 1, VENUE, SYMBOL)
+    return ChildOrder(*names, side, force, ticks, lots, INSTRUMENT.tick_units, INSTRUMENT.lot_units, 10**18)
 
 
 @pytest.fixture(params=sorted(FAMILIES))
@@ -37,7 +46,7 @@ def test_books_begin_at_the_recorded_price_in_whole_ticks_and_lots(market):
 
 
 def test_near_depth_is_about_the_recorded(market):
-    """Within 1 bp, both sides' mean over a minute, against the spot book at its start: 4.2 BTC, within a factor of 2."""
+    """Within 1 bp, both sides' mean over a minute, against the spot book: 4.2 BTC, within a factor of 2."""
     depths = []
     for second in range(60):
         sides = market.sides(VENUE, SYMBOL, second * S)
@@ -52,20 +61,20 @@ def test_what_we_take_is_gone_and_the_value_answers(market):
     value = market.value(SYMBOL)
     limit = before.asks[2][0]
     shown = sum(qty for price, qty in before.asks if price <= limit)
-    got = market.trade(VENUE, SYMBOL, Side.BUY, limit, shown + 10**9, now, is_whole=False)
+    got = market.trade(child(Side.BUY, limit, shown + 10**9), now)
     assert sum(qty for _, qty in got) >= shown  # hidden lots are there, too
     assert all(price <= limit for price, _ in got)
     after = market.sides(VENUE, SYMBOL, now)
     assert after.update_n == before.update_n + 1
     assert not after.asks or after.asks[0][0] > limit
     assert market.value(SYMBOL) >= value
-    assert market.trade(VENUE, SYMBOL, Side.BUY, limit, 1, now, is_whole=False) == ()
+    assert market.trade(child(Side.BUY, limit, 1), now) == ()
 
 
 def test_a_part_of_a_lot_is_traded_to_the_unit(market):
     now = 10 * S
     best = market.sides(VENUE, SYMBOL, now).bids[0][0]
-    got = market.trade(VENUE, SYMBOL, Side.SELL, best, 7, now, is_whole=False)
+    got = market.trade(child(Side.SELL, best, 7), now)
     assert got == ((best, 7),)
 
 
@@ -75,13 +84,13 @@ def test_whole_or_nothing(market, over):
     asks = market.sides(VENUE, SYMBOL, now).asks
     there = market._worlds[SYMBOL].scale.lot_units
     qty = (10**9 if over else 1) * there
-    got = market.trade(VENUE, SYMBOL, Side.BUY, asks[1][0], qty, now, is_whole=True)
+    got = market.trade(child(Side.BUY, asks[1][0], qty, is_whole=True), now)
     assert sum(one for _, one in got) == (0 if over else qty)
 
 
 def test_a_limit_below_every_price_gets_nothing(market):
-    assert market.trade(VENUE, SYMBOL, Side.SELL, 10**12, 5, S, is_whole=False) == ()
-    assert market.trade(VENUE, SYMBOL, Side.BUY, 1, 5, S, is_whole=False) == ()
+    assert market.trade(child(Side.SELL, 10**12, 5), S) == ()
+    assert market.trade(child(Side.BUY, 1, 5), S) == ()
 
 
 def test_limits_between_ticks_are_rounded_to_our_safe_side():
