@@ -58,3 +58,16 @@ def test_hidden_seeds_give_other_worlds_of_the_same_noise():
     for market in worlds:
         market.advance(10_000_000_000)
     assert worlds[0].true_view(0) == worlds[2].true_view(0) != worlds[1].true_view(0)
+
+
+@pytest.mark.parametrize("n", [1, 16])
+def test_a_world_of_one_venue_and_of_sixteen(n):
+    table = read_world(QUEUE_REACTIVE)
+    market = queue_reactive_markets({**table, "venues": [{"venue": f"v{i}"} for i in range(n)]}, 1, 1)
+    market.advance(30_000_000_000)
+    assert market.n_venues == n
+    for venue in range(n):
+        view = market.view(venue)
+        assert view.bids[0][0] < view.asks[0][0]
+        assert abs(view.bids[0][0] - market.value_ticks()) < 30
+    assert {one.venue_i for one in market.trades()} == set(range(n))

@@ -1,5 +1,7 @@
 """What every family keeps of time and chance: one seed is one world, our orders disturb only what they touch."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.kernels import sim_words as w
@@ -142,3 +144,20 @@ def test_quotes_fade_before_our_order(make):
         got.append(sum(one.lots for one in market.reports() if one.told is Told.FILLED) / lots)
     assert got[0] == 1.0
     assert got[1] <= 0.75
+
+
+def test_threads_do_not_change_a_world(make):
+    """Worlds that run beside each other are the worlds that run alone."""
+
+    def run(seed):
+        market = make(seed, LATENCY)
+        market.advance(S)
+        market.send(Order(FIRST, 1, market.true_view(FIRST).bids[0][0], 20))
+        for _ in range(30):
+            market.advance(market.now_ns + S // 3)
+        return state_hash(market)
+
+    alone = [run(seed) for seed in range(4)]
+    for n_threads in (2, 4):
+        with ThreadPoolExecutor(n_threads) as pool:
+            assert list(pool.map(run, range(4))) == alone
