@@ -87,19 +87,23 @@ def merged(fills):
 
 
 def do_something(both, rng):
+    """Mostly around few prices where the crowd and we stand together; sometimes across the spread."""
     side = rng.randrange(2)
-    price = (98 - rng.randrange(4)) if side == twin.BID else (101 + rng.randrange(4))
-    near = price + rng.randrange(-3, 4)
-    what = rng.randrange(9)
-    if what <= 1:
-        both.put(side, rng.choice(list(LAYERS)), price, rng.randint(1, 9))
-    elif what == 2:
+    price = (98 - rng.randrange(2)) if side == twin.BID else (101 + rng.randrange(2))
+    near = price if rng.random() < 0.8 else price + rng.randrange(-3, 4)
+    layer = rng.choice(["shown", "shown", "shown", "hidden", "reserve"])
+    what = rng.randrange(13)
+    if what <= 2:
+        both.put(side, layer, price, rng.randint(1, 9))
+    elif what == 3:
+        both.take(rng.choice([-1, 1]), near, rng.randint(1, 30))
+    elif what == 4:
         both.offer(side, near, rng.randint(1, 9))
-    elif what <= 4:
-        both.leave(side, rng.choice(list(LAYERS)), price, rng.randint(1, 9), rng.random())
-    elif what == 5:
-        both.take(rng.choice([-1, 1]), near, rng.randint(1, 15))
-    elif what <= 7:
+    elif what <= 6:
+        both.leave(side, layer, price, rng.randint(1, 9), rng.random())
+    elif what == 7:
+        both.take(1 if side == twin.ASK else -1, price, rng.randint(1, 30))
+    elif what <= 11:
         lots = rng.randint(1, 9)
         show = rng.choice([0, lots, min(lots, 2)])
         both.send(1 if side == twin.BID else -1, near, lots, show, rng.choice([Force.GTC, Force.GTC, Force.IOC]))
@@ -107,10 +111,40 @@ def do_something(both, rng):
         both.cancel(rng.choice(sorted(both.twin.own)))
 
 
+def places(book):
+    return {number: book.ahead(number) for number in book.own}
+
+
+def test_the_walks_meet_what_they_are_meant_to_test():
+    """Cancels of the crowd that let us move up, and those behind us; fills of ours; meetings with ourselves."""
+    moved = stayed = fills = canceled = 0
+    for seed in range(10):
+        rng, both = Random(seed), Both()
+        leave = both.twin.cancel_crowd
+
+        def counted(side, layer, price, *more, both=both, leave=leave):
+            nonlocal moved, stayed
+            before = places(both.twin)
+            gone = leave(side, layer, price, *more)
+            stand = [n for n, own in both.twin.own.items() if (own.side, own.price) == (side, price)]
+            n_moved = sum(before[n] != both.twin.ahead(n) for n in stand)
+            moved += n_moved
+            stayed += (len(stand) - n_moved) if gone else 0
+            return gone
+
+        both.twin.cancel_crowd = counted
+        for _ in range(200):
+            do_something(both, rng)
+        fills += len(both.twin.fills)
+        canceled += len(both.twin.canceled)
+    assert min(moved, stayed, fills) > 50
+    assert canceled >= 3
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_fills_and_places_are_the_twins(seed):
     rng, both = Random(seed), Both()
-    for _ in range(120):
+    for _ in range(200):
         do_something(both, rng)
         both.check()
 
