@@ -117,14 +117,13 @@ class BeliefBook:
     def belief(self, key: BeliefKey) -> Belief:
         """What is believed now; without any observation the venues' common mean, and 0 without those."""
         law, own = self.laws[key.measure], self._of(key)
-        centre, spread = self._common(key, law)
+        centre, centre_variance, spread = self._common(key, law)
         variance = own.long.variance(law)
         weight = own.long.n_weight / variance
-        precision = weight + (1.0 / spread if spread > 0.0 else 0.0)
-        if precision <= 0.0 or spread <= 0.0:
-            mean, deviation = centre, (variance / max(own.long.n_weight, 1.0)) ** 0.5
-        else:
-            mean, deviation = (weight * own.long.mean_ratio + centre / spread) / precision, precision**-0.5
+        precision = weight + 1.0 / spread
+        mean = (weight * own.long.mean_ratio + centre / spread) / precision
+        shrunk_frac = 1.0 / spread / precision
+        deviation = (1.0 / precision + shrunk_frac**2 * centre_variance) ** 0.5
         scale = _PPM_OF[key.measure]
         low, high = mean - Z95 * deviation, mean + Z95 * deviation
         watch = own.watch
@@ -144,11 +143,13 @@ class BeliefBook:
             self._peers.setdefault((key.measure, key.symbol, key.side), []).append(key)
         return own
 
-    def _common(self, key: BeliefKey, law: Law) -> tuple[float, float]:
-        """Mean over healthy venues weighted by certainty, and how far venues differ beyond noise (its variance).
+    def _common(self, key: BeliefKey, law: Law) -> tuple[float, float, float]:
+        """Mean over healthy venues weighted by certainty, its variance, and how far venues differ beyond noise (again a
+        variance).
 
         A demoted venue has nothing to say about what is common. Zero is one more observation of the mean: nothing is
-        believed of anybody before it is seen. A lone venue is believed as its own noise allows.
+        believed of anybody before it is seen. Venues are never taken for more alike than a fortieth of the law's range,
+        or intervals would be too narrow.
         """
         rows = [self._evidence[k] for k in self._peers.get((key.measure, key.symbol, key.side), ())]
         known = [row for row in rows if row.long.n_weight > 0.0 and not row.watch.is_sick]
@@ -158,12 +159,12 @@ class BeliefBook:
         centre = sum(w * row.long.mean_ratio for w, row in zip(weights, known, strict=True)) / total
         own = self._evidence[key]
         if own.watch.is_sick:
-            return centre, (law.max_value - law.min_value) ** 2 / 16.0
+            return centre, 1.0 / total, (law.max_value - law.min_value) ** 2 / 16.0
         if len(known) < 2:
-            return centre, floor
+            return centre, 1.0 / total, floor
         off = sum(w * (row.long.mean_ratio - centre) ** 2 for w, row in zip(weights, known, strict=True))
         sized = sum(weights) - sum(w * w for w in weights) / sum(weights)
-        return centre, max((off - (len(known) - 1)) / sized, floor / 25.0)
+        return centre, 1.0 / total, max((off - (len(known) - 1)) / sized, floor / 2.0)
 
 
 def draw_ppm(order_id: str, venue: str) -> int:
