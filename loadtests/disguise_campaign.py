@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from app.execution.disguise import Bounds, Clip, Window, disguise, tracking_error_frac
+from app.execution.disguise import Bounds, Clip, Crowd, Window, disguise, tracking_error_frac
 
 Array = npt.NDArray[np.float64]
 L2 = Path(__file__).parents[2] / "shared" / "data" / "public" / "l2" / "binance_3mkt_20240808"
@@ -81,7 +81,7 @@ def jittered(rng: np.random.Generator, lots: int) -> tuple[Clip, ...]:
 def disguised(sizes: Sequence[int], tolerance_ppm: int) -> Callable[[np.random.Generator, int], Sequence[Clip]]:
     def make(rng: np.random.Generator, lots: int) -> Sequence[Clip]:
         seed = int(rng.integers(0, 2**63))
-        return disguise(seed, lots, WINDOW, sizes, Bounds(tolerance_ppm=tolerance_ppm))
+        return disguise(seed, lots, WINDOW, Crowd(sizes, PER_PARENT), Bounds(tolerance_ppm=tolerance_ppm))
 
     return make
 
@@ -170,7 +170,9 @@ def auc_bound(y: Array, score: Array) -> tuple[float, float]:
     order = np.sort(negative)
     wins = (np.searchsorted(order, positive, "left") + np.searchsorted(order, positive, "right")) / 2 / negative.size
     order = np.sort(positive)
-    loss = 1 - (np.searchsorted(order, negative, "left") + np.searchsorted(order, negative, "right")) / 2 / positive.size
+    loss = (
+        1 - (np.searchsorted(order, negative, "left") + np.searchsorted(order, negative, "right")) / 2 / positive.size
+    )
     auc = float(wins.mean())
     se = float(np.sqrt(wins.var(ddof=1) / positive.size + loss.var(ddof=1) / negative.size))
     return auc, auc + 1.645 * se
@@ -285,7 +287,8 @@ def page(sizes: Sequence[int], n_train: int, n_judge: int, n_sniped: int) -> str
     for arm in arms(sizes):
         told = tell(arm, sizes, n_train, n_judge)
         told_rows += [
-            f"| {t.arm} | {t.classifier} | {t.auc:.3f} | {t.high:.3f} | {'yes' if t.high <= 0.55 else '**no**'} |" for t in told
+            f"| {t.arm} | {t.classifier} | {t.auc:.3f} | {t.high:.3f} | {'yes' if t.high <= 0.55 else '**no**'} |"
+            for t in told
         ]
         rng = np.random.default_rng(JUDGE + 9)
         error = [tracking_error_frac(tuple(arm.make(rng, parent_lots(rng, table))), WINDOW, 100) for _ in range(200)]
@@ -311,7 +314,7 @@ Written by `python -m loadtests.disguise_campaign`. **Simulated**, with {n_sizes
 **The null.** Children of a parent in 30 minutes are compared with a stranger's flow: a homogeneous Poisson process whose
 sizes are drawn from the recorded trades, independently, at an intensity that is lognormal about 40 trades (sd of the
 logarithm 0.4). The parents' totals are totals of other such flows, so that a total tells nothing: the test is about times
-and sizes. The disguise knows the sizes and a spread of rates of 0.4; where a desk's market is another, so is the result. Real trades come in clusters: whoever compares with a real tape has a
+and sizes. The disguise knows the sizes and how many trades such a flow has; where a desk's market is another, so is the result. Real trades come in clusters: whoever compares with a real tape has a
 harder null than this one, and that is not shown here.
 
 ## A classifier

@@ -25,12 +25,14 @@ from app.domain.units import MAX_UNITS, PPM
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
-# With 64 draws the nearest sum is about one small child away; more draws cost time and change no classifier's answer.
-N_CANDIDATES: Final = 64
+# With 128 draws the nearest sum is about one small child away; more cost time and change no classifier's answer.
+N_CANDIDATES: Final = 128
 MAX_CHILDREN: Final = 1_000
-# Strangers' flows differ in rate as desks' parents differ in size. A plan whose rate were always lots / mean size would
-# have too few surprises in its mean size: a classifier told it from chance with an AUC of 0.7 before this.
+# Strangers' flows differ in rate. A plan whose rate were always lots / mean size would have too few surprises in its
+# mean size: a classifier told it from chance with an AUC of 0.7 before this.
 RATE_SPREAD: Final = 0.4
+# How far (in deviations of the rate) a parent's own rate may be from the crowd's before it is worked at its own.
+MAX_DEVIATIONS: Final = 2.0
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B: Final = np.uint64(0x94D049BB133111EB)
@@ -61,6 +63,16 @@ class Bounds:
         is_sound = 1 <= self.min_lots <= self.max_lots and 0 < self.tolerance_ppm <= PPM
         if not is_sound:
             raise InvariantBroken(reason="bounds of a disguise", min_lots=self.min_lots, max_lots=self.max_lots)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Whom a parent hides among: sizes that traded in this market, any order, and how many trades a stranger's flow has
+    in such a window (`usual_count`; 0: as many as the parent has mean trades).
+    """
+
+    sizes_lots: Sequence[int]
+    usual_count: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +107,16 @@ def seed_of(secret: str, parent_id: str) -> int:
 
 
 def disguise(
-    seed_bits: int, total_lots: int, window: Window, sizes_lots: Sequence[int], bounds: Bounds = Bounds()
+    seed_bits: int, total_lots: int, window: Window, crowd: Crowd, bounds: Bounds = Bounds()
 ) -> tuple[Clip, ...]:
     """The children of `total_lots` within `window`, by time; their lots sum to `total_lots` exactly.
 
-    `sizes_lots`: sizes that traded in this market, any order; those outside the bounds are left aside, and where none
-    is left the nearest bound stands for all. Raises InvariantBroken for no lots.
+    The crowd's sizes outside the bounds are left aside; where none is left the nearest bound stands for all. Raises
+    InvariantBroken for no lots.
     """
     if not 0 < total_lots < MAX_UNITS:
         raise InvariantBroken(reason="a parent has at least one lot", total_lots=total_lots)
+    sizes_lots = crowd.sizes_lots
     band_lots = max(total_lots * bounds.tolerance_ppm // PPM, 1)
     most_lots = min(bounds.max_lots, max(2 * band_lots, bounds.min_lots), total_lots)
     least_lots = min(bounds.min_lots, most_lots)
@@ -115,7 +128,7 @@ def disguise(
         floor_lots = -(-total_lots // MAX_CHILDREN)
         larger = usable[usable >= floor_lots]
         usable = larger if larger.size else np.asarray([min(floor_lots, most_lots)], dtype=np.int64)
-    parts_frac, lots = _nearest(seed_bits, total_lots, usable)
+    parts_frac, lots = _nearest(seed_bits, total_lots, usable, crowd.usual_count)
     lots = _exact(lots, total_lots, least_lots, most_lots)
     parts_frac = np.sort(_fitted(seed_bits, parts_frac, len(lots)))
     return _within_band(parts_frac, lots, total_lots, band_lots, window)
@@ -158,9 +171,12 @@ def _mixed(z: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint64]:
     return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
 
 
-def _nearest(seed_bits: int, total_lots: int, sizes: Int64Array) -> tuple[Float64Array, list[int]]:
+def _nearest(seed_bits: int, total_lots: int, sizes: Int64Array, usual_count: float) -> tuple[Float64Array, list[int]]:
     """Times (parts of the plan, sorted) and sizes of the candidate whose sum is nearest to the parent."""
-    rate = total_lots / float(sizes.mean())
+    rate = own_rate = total_lots / float(sizes.mean())
+    if usual_count > 0.0:
+        farthest = float(np.exp(MAX_DEVIATIONS * RATE_SPREAD))
+        rate = min(max(usual_count, own_rate / farthest), own_rate * farthest)
     rates = rate * np.exp(RATE_SPREAD * _normals(seed_bits, 4, N_CANDIDATES))
     n_most = min(int(float(rates.max()) * 1.5 + 20.0), 3 * MAX_CHILDREN)
     gaps = -np.log1p(-uniforms(seed_bits, 0, N_CANDIDATES * n_most)).reshape(N_CANDIDATES, n_most) / rates[:, None]

@@ -8,10 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.errors import InvariantBroken
-from app.execution.disguise import Bounds, Clip, Window, disguise, due_lots, seed_of, tracking_error_frac, uniforms
+from app.execution.disguise import (
+    Bounds,
+    Clip,
+    Crowd,
+    Window,
+    disguise,
+    due_lots,
+    seed_of,
+    tracking_error_frac,
+    uniforms,
+)
 
 HOUR = Window(1_000, 3_600_000_001_000)
-SIZES = (1, 1, 2, 3, 5, 5, 8, 20, 40)
+SIZES = Crowd((1, 1, 2, 3, 5, 5, 8, 20, 40))
 
 
 @settings(max_examples=40, deadline=None)
@@ -22,11 +32,12 @@ SIZES = (1, 1, 2, 3, 5, 5, 8, 20, 40)
     least=st.integers(1, 50),
     room=st.integers(0, 200),
     tolerance=st.integers(20_000, 1_000_000),
+    usual=st.sampled_from((0.0, 3.0, 40.0)),
     weights=st.lists(st.integers(0, 9), max_size=6).filter(lambda w: not w or any(w)),
 )
-def test_children_sum_exactly_and_keep_every_bound(seed, total, sizes, least, room, tolerance, weights):
+def test_children_sum_exactly_and_keep_every_bound(seed, total, sizes, least, room, tolerance, usual, weights):
     window = Window(7, 7 + 10**12, tuple(weights))
-    clips = disguise(seed, total, window, sizes, Bounds(least, least + room, tolerance))
+    clips = disguise(seed, total, window, Crowd(sizes, usual), Bounds(least, least + room, tolerance))
     assert sum(c.lots for c in clips) == total
     assert all(c.lots > 0 for c in clips)
     assert sum(c.lots < least for c in clips) <= 1
@@ -75,7 +86,7 @@ def test_uniforms_are_uniform_and_streams_apart():
 def test_sizes_are_the_markets_but_for_one_child():
     sizes = (100, 200, 300, 1_000)
     for seed in range(30):
-        clips = disguise(seed, 20_017, HOUR, sizes, Bounds(min_lots=100, max_lots=1_000))
+        clips = disguise(seed, 20_017, HOUR, Crowd(sizes), Bounds(min_lots=100, max_lots=1_000))
         assert sum(c.lots not in sizes for c in clips) <= 2
 
 
