@@ -55,7 +55,7 @@ from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
 from app.services.warm import Warming
-from app.settings import RELEASE, Settings
+from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.memory import MemoryJournal
@@ -147,6 +147,7 @@ class Process:
             beliefs=make_beliefs(settings, universe, calibration),
             away=router if self.queue is not None else None,
             child_cap_nano=child_caps_nano(settings, universe),
+            routing=settings.routing,
         )
         engine = Engine(
             core=core,
@@ -241,6 +242,7 @@ def make_core(
     beliefs: Believer | None = None,
     away: AwayPlanner | None = None,
     child_cap_nano: Mapping[str, int] = MappingProxyType({}),
+    routing: RoutingSettings = RoutingSettings(),
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -256,6 +258,8 @@ def make_core(
         beliefs=beliefs,
         away=away,
         child_cap_nano=child_cap_nano,
+        may_loop=routing.loop,
+        max_align_ns=routing.max_align_ms * 1_000_000,
     )
     return Core(world)
 

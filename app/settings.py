@@ -66,6 +66,12 @@ class RoutingSettings(BaseModel):
     max_estimate_ppm: int = Field(default=DEFAULT_ESTIMATE_PPM, ge=0, le=MAX_ESTIMATE_PPM)
     """By how much all estimated terms together may move a venue's all-in price, either way."""
     venue_terms: dict[str, VenueTerms] = Field(default_factory=dict)
+    loop: bool = False
+    """Whether what is measured of venues (markout, fade, rejects, latency) may flow back into routes, within
+    `max_estimate_ppm`; on at the first start, then by PUT /v1/loop. Off here is off, whatever the API was told."""
+    max_align_ms: int = Field(default=0, ge=0, le=250)
+    """Above 0: children of one wave leave so that they arrive together, as far as latencies were measured; none waits
+    longer than this."""
     tier_value: bool = False
     """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
     tier_response_ppm: int = Field(default=8_000, ge=1, le=1_000_000)

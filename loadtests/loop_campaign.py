@@ -46,7 +46,9 @@ def recorded_noise(at_trades: bool) -> Array:
         is_inside = (when > at[0]) & (when < at[-1] - S)
         sign = np.where(trades["buyer_is_maker"].to_numpy()[is_inside], 1.0, -1.0)
         when = when[is_inside]
-    moved = sign * (mid[np.searchsorted(at, when + S, "right") - 1] / mid[np.searchsorted(at, when, "right") - 1] - 1) * 1e4
+    moved = (
+        sign * (mid[np.searchsorted(at, when + S, "right") - 1] / mid[np.searchsorted(at, when, "right") - 1] - 1) * 1e4
+    )
     centred: Array = moved - moved.mean()
     return centred
 
@@ -153,7 +155,9 @@ def run(case: Case, repeat: int) -> Told:
                 is_demoted[j], tried_ppm[j] = found.is_demoted, found.tried_ppm
                 per_ppm = 1.0 / 100.0 if case.measure is Measure.MARKOUT else case.cost_bps / 0.33e6
                 bounded = min(max(found.ppm * per_ppm, -MAX_PPM / 100.0), MAX_PPM / 100.0)
-                penalty[j] = MAX_PPM / 100.0 if found.is_demoted else bounded if case.measure is not Measure.LATENCY else 0.0
+                penalty[j] = (
+                    MAX_PPM / 100.0 if found.is_demoted else bounded if case.measure is not Measure.LATENCY else 0.0
+                )
             if has_changed and k == 0 and not is_demoted[0] and i >= PHASE[0] + PHASE[1]:
                 n_return = min(n_return, i - PHASE[0] - PHASE[1])
     truth = prices.copy()
@@ -197,7 +201,9 @@ def vpin_verdict() -> str:
             design = np.column_stack((np.ones(x.shape[0]), x[:, columns]))
             fitted = np.linalg.lstsq(design[: half - 20], x[: half - 20, 4], rcond=None)[0]
             loss.append(float(1 - np.mean((x[half:, 4] - design[half:] @ fitted) ** 2) / x[half:, 4].var()))
-        rows.append(f"| {market} | {loss[0]:+.3f} | {loss[1]:+.3f} | {loss[2]:+.3f} | {'yes' if loss[2] > max(*loss[:2], 0.0) + 0.01 else 'no'} |")
+        rows.append(
+            f"| {market} | {loss[0]:+.3f} | {loss[1]:+.3f} | {loss[2]:+.3f} | {'yes' if loss[2] > max(*loss[:2], 0.0) + 0.01 else 'no'} |"
+        )
     return "\n".join(rows)
 
 
@@ -210,7 +216,9 @@ def page(n_repeats: int, n_fills: int, n_runs: int) -> str:
     """The whole campaign as Markdown."""
     noise, harsh = recorded_noise(False), recorded_noise(True)
     caught, wrong, shares = [], [], []
-    harsher = Case("toxic, 1.0 bp, noise after trades", Measure.MARKOUT, lambda r, n, bad: r.choice(harsh, n) + bad, 1.0)
+    harsher = Case(
+        "toxic, 1.0 bp, noise after trades", Measure.MARKOUT, lambda r, n, bad: r.choice(harsh, n) + bad, 1.0
+    )
     for case in (*cases(noise), harsher):
         for gap_ns in (10 * S, S // 5) if case.measure is Measure.MARKOUT else (10 * S,):
             d, n_early = delays(case, n_repeats, gap_ns)

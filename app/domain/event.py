@@ -1,4 +1,4 @@
-"""The base of all facts."""
+"""What every fact is."""
 
 from __future__ import annotations
 

@@ -26,27 +26,11 @@ from app.domain.enums import (
 )
 from app.domain.event import Event as Event
 from app.domain.limits import Limits
-from app.domain.markouts import IntervalStats, MidPath, StillPath
+from app.domain.loop_events import BeliefChanged as BeliefChanged
+from app.domain.loop_events import LoopSet as LoopSet
+from app.domain.loop_events import LoopWeighed as LoopWeighed
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
-from app.domain.schedule_facts import (
-    OrderAmended as OrderAmended,
-)
-from app.domain.schedule_facts import (
-    ScheduleBegun as ScheduleBegun,
-)
-from app.domain.schedule_facts import (
-    ScheduleGivenBack as ScheduleGivenBack,
-)
-from app.domain.schedule_facts import (
-    SchedulePaused as SchedulePaused,
-)
-from app.domain.schedule_facts import (
-    ScheduleResumed as ScheduleResumed,
-)
-from app.domain.schedule_facts import (
-    SliceReleased as SliceReleased,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,8 +490,9 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     FeeDeviated,
     BreakFound,
     BreakClosed,
-    MarkoutsMeasured,
-    StillMeasured,
+    LoopSet,
+    BeliefChanged,
+    LoopWeighed,
 )
 
 # Facts are made on the order path, several for each order.

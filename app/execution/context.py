@@ -18,6 +18,7 @@ from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
 from app.execution.ledger import BreakKey, Ledger, evolve
+from app.execution.observing import LoopMemory
 from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference
 from app.risk.throttle import Throttle
@@ -110,7 +111,8 @@ class World:
     beliefs: Believer | None = None
     away: AwayPlanner | None = None
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
-    volumes: Volumes | None = None
+    may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
+    max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Memory:
     n_malformed_fills: int = 0
     fee_day_i: int = -1
     n_fee_accounts: int = 0
+    loop: LoopMemory = field(default_factory=LoopMemory)
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 
@@ -164,9 +167,12 @@ class Context:
     memory: Memory
     now_ns: int
     turn: Turn
-    # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
-    standing: dict[tuple[str, str], object] = field(default_factory=dict)
+    weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
     _references: dict[str, tuple[SymbolBooks, Reference]] = field(default_factory=dict)
+
+    @property
+    def is_loop_on(self) -> bool:
+        return self.world.may_loop and self.ledger.loop is not None and self.ledger.loop.is_on
 
     def emit(self, event: Event) -> Fact:
         ledger = self.ledger
@@ -174,8 +180,8 @@ class Context:
         fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
         self.memory.commitments.note(ledger, self.world.universe, event)
-        if type(event) not in _STANDING:
-            self.standing.clear()
+        if self.world.max_align_ns or self.is_loop_on:
+            self.memory.loop.note(ledger, fact)
         self.turn.facts.append(fact)
         return fact
 

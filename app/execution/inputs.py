@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.domain.belief import Observation
 from app.domain.enums import KillAction, KillScope, Mode, Scope
 from app.domain.errors import BestexError
 from app.domain.events import Event, Fact, OrderAccepted
@@ -124,6 +125,21 @@ class SetVenue:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLoop:
+    """Turns the loop from measurement to routes on or off."""
+
+    is_on: bool
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured after the fact, markouts above all; the same `subject` counts once."""
+
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateKey:
     account: str
     prefix: str
@@ -204,6 +220,8 @@ Input = (
     | SetKillSwitch
     | ClearKillSwitch
     | SetVenue
+    | SetLoop
+    | Measured
     | CreateKey
     | RevokeKey
     | SetBalance
@@ -217,7 +235,10 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class SendChild:
+    """`delay_ns`: wait so long first, so that children of one wave arrive together (execution/spray.py)."""
+
     approved: Approved[ChildOrder]
+    delay_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.domain import events as ev
+from app.domain.belief import BeliefKey
 from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
@@ -56,6 +57,8 @@ class Ledger:
     breaks: dict[BreakKey, BreakRecord] = field(default_factory=dict)
     still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
+    loop: ev.LoopSet | None = None
+    beliefs: dict[BeliefKey, ev.BeliefChanged] = field(default_factory=dict)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -370,6 +373,14 @@ def _break_closed(ledger: Ledger, fact: Fact, event: ev.BreakClosed) -> None:
         del ledger.n_broken[place]
 
 
+def _loop_set(ledger: Ledger, fact: Fact, event: ev.LoopSet) -> None:
+    ledger.loop = event
+
+
+def _belief_changed(ledger: Ledger, fact: Fact, event: ev.BeliefChanged) -> None:
+    ledger.beliefs[BeliefKey(event.measure, event.venue, event.symbol, event.side)] = event
+
+
 _Handler = Callable[[Ledger, Fact, Any], None]
 _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.ShardOpened: _shard_opened,
@@ -401,6 +412,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.FeeDeviated: _fee_deviated,
     ev.BreakFound: _break_found,
     ev.BreakClosed: _break_closed,
-    ev.MarkoutsMeasured: _markouts_measured,
-    ev.StillMeasured: _still_measured,
+    ev.LoopSet: _loop_set,
+    ev.BeliefChanged: _belief_changed,
+    ev.LoopWeighed: _nothing,
 }

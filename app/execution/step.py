@@ -28,7 +28,8 @@ from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
-from app.execution.parent import Approval, accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
+from app.execution.loop import begin_loop, take_measured, tell_beliefs
+from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import Foreseen, ScheduledApproval, approve_scheduled, foresee
@@ -63,6 +64,8 @@ class Core:
         ctx = Context(self.world, self.ledger, self.memory, max(now_ns, self.ledger.ts_ns), Turn())
         for item in inputs:
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
+        if ctx.memory.loop.touched:
+            tell_beliefs(ctx)
         return ctx.turn
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
@@ -122,6 +125,7 @@ def _start(ctx: Context, item: inp.Start) -> Reply:
         ctx.emit(ev.ShardOpened("", item.shard, item.epoch, item.release))
     recovered_seq = ctx.ledger.seq
     ctx.emit(ev.EngineStarted("", item.release, item.mode, recovered_seq))
+    begin_loop(ctx)
     on_start(ctx)
     return Done()
 
@@ -313,6 +317,18 @@ def _set_venue(ctx: Context, item: inp.SetVenue) -> Reply:
     return _emit_one(ctx, ev.VenueSet("", item.venue, item.is_enabled, item.actor))
 
 
+def _set_loop(ctx: Context, item: inp.SetLoop) -> Reply:
+    if item.is_on and not ctx.world.may_loop:
+        hint = "Set routing.loop in bestex.toml."
+        return Failed(BadRequest("loop_not_allowed", "The loop is off by setting.", pointer="/enabled", hint=hint))
+    return _emit_one(ctx, ev.LoopSet("", item.is_on, item.actor))
+
+
+def _measured(ctx: Context, item: inp.Measured) -> Reply:
+    take_measured(ctx, item.observations)
+    return Done()
+
+
 def _create_key(ctx: Context, item: inp.CreateKey) -> Reply:
     return _emit_one(ctx, ev.KeyCreated(item.account, item.prefix, item.key_sha256, item.scopes, item.mode))
 
@@ -393,6 +409,8 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.SetKillSwitch: _set_kill,
     inp.ClearKillSwitch: _clear_kill,
     inp.SetVenue: _set_venue,
+    inp.SetLoop: _set_loop,
+    inp.Measured: _measured,
     inp.CreateKey: _create_key,
     inp.RevokeKey: _revoke_key,
     inp.SetBalance: _set_balance,

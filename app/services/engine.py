@@ -391,7 +391,9 @@ class Engine:
     # out
 
     def _perform(self, command: Command) -> None:
-        if isinstance(command, SendChild):
+        if isinstance(command, SendChild) and command.delay_ns and self._loop is not None:
+            self._loop.call_later(command.delay_ns * 1e-9, self._send_soon, command)  # its siblings go further
+        elif isinstance(command, SendChild):
             self._send_soon(command)
         elif isinstance(command, CancelChild):
             self._spawn(self._ask_venue(command.child, "cancel"))
@@ -480,8 +482,7 @@ class Engine:
 
     async def open_client_ids(self) -> dict[str, list[str] | None]:
         """Each venue's own list of open client ids; None where it could not be asked. All are asked at once."""
-        answers = await asyncio.gather(*(open_client_ids(venue) for venue in self.venues.values()))
-        return dict(zip(self.venues, answers, strict=True))
+        return dict(zip(self.venues, await asyncio.gather(*map(open_client_ids, self.venues.values())), strict=True))
 
     def health(self) -> EngineHealth:
         memory, ledger = self.core.memory, self.ledger
