@@ -24,11 +24,11 @@ from app.domain.enums import (
     RefusalCode,
     Scope,
 )
-from app.domain.event import Event as Event
+from app.domain.event import Event as Event  # noqa: PLC0414 - told onward
 from app.domain.limits import Limits
-from app.domain.loop_events import BeliefChanged as BeliefChanged
-from app.domain.loop_events import LoopSet as LoopSet
-from app.domain.loop_events import LoopWeighed as LoopWeighed
+from app.domain.loop_events import BeliefChanged as BeliefChanged  # noqa: PLC0414 - told onward
+from app.domain.loop_events import LoopSet as LoopSet  # noqa: PLC0414 - told onward
+from app.domain.loop_events import LoopWeighed as LoopWeighed  # noqa: PLC0414 - told onward
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
 

@@ -1,8 +1,8 @@
 """The loop: what was measured of venues weighs in the next route, within the bound of estimates, and is told as facts.
 
-A demoted venue is ranked dearer by the whole bound, never barred: it still gets what its price pays for. In some orders,
-drawn by the order's own name with a propensity that is written down, it is ranked as if it were well, so that healing is
-seen. One switch (`SetLoop`, or the setting) ends all of it: then no request is touched.
+A demoted venue is ranked dearer by the whole bound, never barred: it still gets what its price pays for. In some
+orders, drawn by the order's own name with a propensity that is written down, it is ranked as if it were well, so that
+healing is seen. One switch (`SetLoop`, or the setting) ends all of it: then no request is touched.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def weigh_in(ctx: Context, request: PlanRequest) -> PlanRequest:
 
 
 def tell_weighed(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
-    """Writes propensities of this wave and, for part of the waves, the route without the loop. Nothing if it was off."""
+    """Writes propensities of this wave and, for part of the waves, the route without the loop; nothing if it is off."""
     plan = planned.plan
     request, tried = ctx.weighed.pop((parent.order_id, plan.wave), (None, ()))
     if request is None:

@@ -1,7 +1,7 @@
 """What the engine's own facts say of venues, as observations: fade and rejects of children, their latency.
 
-A process's memory, never a fact: beliefs that come of it are (`BeliefChanged`). A new process begins with the beliefs of
-the log and gathers evidence anew.
+A process's memory, never a fact: beliefs that come of it are (`BeliefChanged`). A new process begins with the beliefs
+of the log and gathers evidence anew.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OURS: Final = "not_sent"  # a child that our own last gate stopped says nothing
 
 @dataclass(slots=True)
 class LoopMemory:
-    """Evidence of this process. `touched`: keys with news since beliefs were last told; True where one changed state."""
+    """Evidence of this process. `touched`: keys with news since beliefs were told; True where one changed."""
 
     book: BeliefBook = field(default_factory=BeliefBook)
     touched: dict[BeliefKey, bool] = field(default_factory=dict)

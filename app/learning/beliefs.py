@@ -1,7 +1,7 @@
 """What is believed of each venue from our own fills and children: decayed, shrunk, bounded; and who is demoted.
 
-Each (measure, venue, symbol, side) keeps a decayed count, mean and variance. A belief is the mean of a normal posterior:
-the own mean shrunk to the mean over venues of the same measure, symbol and side, by how far venues really differ
+Each (measure, venue, symbol, side) keeps a decayed count, mean and variance. A belief is a normal posterior's mean: the
+own mean shrunk to the mean over venues of the same measure, symbol and side, by how far venues really differ
 (method of moments). A watch beside it (learning/watch.py) demotes and heals; at each of its words what was before it is
 forgotten. Pure: observations in, changes out; the same observations give the same beliefs.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Final
 
 from app.domain.belief import BeliefKey, Measure, Observation
@@ -93,7 +94,7 @@ class BeliefBook:
         law = self.laws[seen.key.measure]
         own = self._of(seen.key)
         cut = min(max(seen.value, law.min_value), law.max_value)
-        if cut != cut:
+        if isnan(cut):
             own.watch.n_unwatched += 1
             return False
         if own.last_ns and seen.ts_ns > own.last_ns:

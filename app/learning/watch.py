@@ -2,9 +2,9 @@
 
 An e-detector of the Shiryaev-Roberts kind (Shin, Ramdas, Rinaldo 2022): for bets b, M = (1 + M) x (1 + b (x - bound)).
 Law: while the mean of what comes, given the past, is within the bound, E[M after n] <= n, so that
-P(alarm within n observations) <= n / `n_alarm`, whatever the distribution. Values are cut to [min_value, max_value], and
-the law is about the cut ones. Markouts of fills within one horizon overlap: such fills go to different lanes, each a
-detector of its own with no overlap, and the bound is the sum over the lanes, hence the same.
+P(alarm within n observations) <= n / `n_alarm`, whatever the distribution. Values are cut to [min_value, max_value],
+and the law is about the cut ones. Markouts of fills within one horizon overlap: such fills go to different lanes, each
+a detector of its own with no overlap, and the bound is the sum over the lanes, hence the same.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Law:
 
 
 # A markout of 0.25 bp is not worth an alarm, 1.0 bp is one; 3 bp is 2.5 deviations of recorded one-second moves.
-# Recorded books fade by 2 to 5 % at 100 ms; a third that is not there is another venue. Half again as slow is a bad day.
+# Recorded books fade by 2 to 5 % at 100 ms; a third that is not there is another venue. Half again as slow is a
+# bad day.
 LAWS: Final = {
     Measure.MARKOUT: Law(-3.0, 3.0, 0.25, 0.5, 40_000.0, 500.0, 1_000_000_000),
     Measure.FADE: Law(0.0, 1.0, 0.10, 0.15, 40_000.0, 500.0),

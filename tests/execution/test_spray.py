@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.execution.spray import aligned, delays_ns
-from tests.worlds import MS, make_desk, make_order, report
 from app.domain.enums import Mode
 from app.domain.fills import ReportKind
 from app.execution import inputs as inp
+from app.execution.spray import aligned, delays_ns
+from tests.worlds import MS, make_desk, make_order, report
 
 
 def test_the_near_wait_for_the_far():
