@@ -178,6 +178,10 @@ def venue_switched(venue: str, actor: str, *, is_enabled: bool) -> None:
     _log().warning("venue_switched", venue=venue, is_enabled=is_enabled, actor=actor)
 
 
+def loop_switched(actor: str, *, is_on: bool) -> None:
+    _log().warning("loop_switched", is_on=is_on, actor=actor)
+
+
 def child_resolved(order_id: str, child_id: str, actor: str) -> None:
     _log().warning("child_resolved", order_id=order_id, child_id=child_id, actor=actor)
 

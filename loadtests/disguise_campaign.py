@@ -98,7 +98,7 @@ def arms(sizes: Sequence[int]) -> tuple[Arm, ...]:
 
 def parent_lots(rng: np.random.Generator, sizes: npt.NDArray[np.int64]) -> int:
     """Parents differ: what a null parent of another stream happened to come to, so that a sum tells nobody apart."""
-    return sum(clip.lots for clip in null_parent(rng, flow_lots(rng, sizes), sizes))
+    return sum(clip.qty_lots for clip in null_parent(rng, flow_lots(rng, sizes), sizes))
 
 
 def flow_lots(rng: np.random.Generator, sizes: npt.NDArray[np.int64]) -> int:
@@ -109,7 +109,7 @@ def flow_lots(rng: np.random.Generator, sizes: npt.NDArray[np.int64]) -> int:
 def features(clips: Sequence[Clip]) -> list[float]:
     """What a watcher can compute of one parent's children: counts, gaps, sizes, order, period, roundness, evenness."""
     at = np.asarray([c.at_ns for c in clips], dtype=np.float64) / SPAN_NS
-    size = np.asarray([c.lots for c in clips], dtype=np.float64)
+    size = np.asarray([c.qty_lots for c in clips], dtype=np.float64)
     gap = np.diff(np.concatenate(([0.0], at, [1.0])))
     log = np.log(size)
     share = np.cumsum(size) / size.sum()
@@ -129,7 +129,7 @@ def features(clips: Sequence[Clip]) -> list[float]:
 def sequence(clips: Sequence[Clip]) -> list[float]:
     """The children themselves: gap and size of the first SEQUENCE, then the end."""
     at = np.asarray([c.at_ns for c in clips], dtype=np.float64) / SPAN_NS
-    size = np.log(np.asarray([c.lots for c in clips], dtype=np.float64))
+    size = np.log(np.asarray([c.qty_lots for c in clips], dtype=np.float64))
     gap = np.diff(np.concatenate(([0.0], at)))
     table = np.full((SEQUENCE, 2), -1.0)
     n = min(SEQUENCE, gap.size)
@@ -216,7 +216,7 @@ def states(clips: Sequence[Clip]) -> tuple[Array, Array]:
     """At each second: what the sniper knows (gaps, phase, counts, sizes so far), and the lots that come in it."""
     n = int(SPAN_NS / 1e9 / STEP_S)
     at = np.asarray([c.at_ns for c in clips], dtype=np.float64) / 1e9
-    size = np.asarray([c.lots for c in clips], dtype=np.float64)
+    size = np.asarray([c.qty_lots for c in clips], dtype=np.float64)
     coming = np.bincount(np.minimum((at / STEP_S).astype(int), n - 1), weights=size, minlength=n)
     known = np.zeros((n, 7))
     seen = 0

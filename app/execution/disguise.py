@@ -41,10 +41,10 @@ _TO_UNIT: Final = 2.0**-53
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One child that is to leave: not before `at_ns`, `lots` of it."""
+    """One child that is to leave: not before `at_ns`, `qty_lots` of it."""
 
     at_ns: int
-    lots: int
+    qty_lots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ def disguise(
 
 def due_lots(clips: Sequence[Clip], now_ns: int) -> int:
     """Lots that ought to have left by now: what a schedule's own function says, for a plan made once."""
-    return sum(clip.lots for clip in clips[: bisect_right(clips, now_ns, key=lambda clip: clip.at_ns)])
+    return sum(clip.qty_lots for clip in clips[: bisect_right(clips, now_ns, key=lambda clip: clip.at_ns)])
 
 
 def tracking_error_frac(clips: Sequence[Clip], window: Window, n_instants: int = 200) -> float:
     """Root mean square of (left - due by the even clock), a part of the parent: what the disguise costs a schedule."""
-    total = sum(clip.lots for clip in clips)
+    total = sum(clip.qty_lots for clip in clips)
     span_ns = window.end_ns - window.start_ns
     gaps = [
         due_lots(clips, window.start_ns + span_ns * k // n_instants) / total - k / n_instants

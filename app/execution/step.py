@@ -320,7 +320,7 @@ def _set_venue(ctx: Context, item: inp.SetVenue) -> Reply:
 def _set_loop(ctx: Context, item: inp.SetLoop) -> Reply:
     if item.is_on and not ctx.world.may_loop:
         hint = "Set routing.loop in bestex.toml."
-        return Failed(BadRequest("loop_not_allowed", "The loop is off by setting.", pointer="/enabled", hint=hint))
+        return Failed(BadRequest("over_ceiling", "The loop is off by setting.", pointer="/enabled", hint=hint))
     return _emit_one(ctx, ev.LoopSet("", item.is_on, item.actor))
 
 

@@ -52,23 +52,23 @@ class _Moments:
     """Decayed weight, mean and sum of squared deviations (West 1979)."""
 
     n_weight: float = 0.0
-    mean_ratio: float = 0.0
-    square_ratio: float = 0.0
+    mean_frac: float = 0.0
+    square_frac: float = 0.0
 
     def fade(self, keep_frac: float) -> None:
         self.n_weight *= keep_frac
-        self.square_ratio *= keep_frac
+        self.square_frac *= keep_frac
 
     def add(self, value: float) -> None:
         self.n_weight += 1.0
-        step = value - self.mean_ratio
-        self.mean_ratio += step / self.n_weight
-        self.square_ratio += step * (value - self.mean_ratio)
+        step = value - self.mean_frac
+        self.mean_frac += step / self.n_weight
+        self.square_frac += step * (value - self.mean_frac)
 
     def variance(self, law: Law) -> float:
         """Of one observation: the own one, mixed with that of the law's range while there are few."""
         prior = ((law.max_value - law.min_value) / 4.0) ** 2
-        return (self.square_ratio + N_TRUSTED * prior) / (self.n_weight + N_TRUSTED)
+        return (self.square_frac + N_TRUSTED * prior) / (self.n_weight + N_TRUSTED)
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class BeliefBook:
         has_changed = own.watch.take(seen.value, own.last_ns)
         if has_changed:
             recent = own.recent
-            own.long = _Moments(recent.n_weight, recent.mean_ratio, recent.square_ratio)
+            own.long = _Moments(recent.n_weight, recent.mean_frac, recent.square_frac)
         return has_changed
 
     def demote(self, keys: Iterable[BeliefKey]) -> None:
@@ -122,7 +122,7 @@ class BeliefBook:
         variance = own.long.variance(law)
         weight = own.long.n_weight / variance
         precision = weight + 1.0 / spread
-        mean = (weight * own.long.mean_ratio + centre / spread) / precision
+        mean = (weight * own.long.mean_frac + centre / spread) / precision
         shrunk_frac = 1.0 / spread / precision
         deviation = (1.0 / precision + shrunk_frac**2 * centre_variance) ** 0.5
         scale = _PPM_OF[key.measure]
@@ -157,13 +157,13 @@ class BeliefBook:
         weights = [row.long.n_weight / row.long.variance(law) for row in known]
         floor = ((law.max_value - law.min_value) / 40.0) ** 2
         total = sum(weights) + 1.0 / floor
-        centre = sum(w * row.long.mean_ratio for w, row in zip(weights, known, strict=True)) / total
+        centre = sum(w * row.long.mean_frac for w, row in zip(weights, known, strict=True)) / total
         own = self._evidence[key]
         if own.watch.is_sick:
             return centre, 1.0 / total, (law.max_value - law.min_value) ** 2 / 16.0
         if len(known) < 2:
             return centre, 1.0 / total, floor
-        off = sum(w * (row.long.mean_ratio - centre) ** 2 for w, row in zip(weights, known, strict=True))
+        off = sum(w * (row.long.mean_frac - centre) ** 2 for w, row in zip(weights, known, strict=True))
         sized = sum(weights) - sum(w * w for w in weights) / sum(weights)
         return centre, 1.0 / total, max((off - (len(known) - 1)) / sized, floor / 2.0)
 

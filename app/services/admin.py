@@ -13,7 +13,7 @@ from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.events import Fact, KillSwitchSet
 from app.domain.limits import Limits
 from app.domain.records import ChildRecord, ParentRecord
-from app.execution.inputs import ClearKillSwitch, Resolve, SetKillSwitch, SetLimits, SetVenue
+from app.execution.inputs import ClearKillSwitch, Resolve, SetKillSwitch, SetLimits, SetLoop, SetVenue
 from app.services.engine import Engine
 
 # How long a kill waits for venues to confirm before it tells what they have not.
@@ -84,6 +84,11 @@ class AdminService:
         """Takes a venue out of routing or back in; raises BadRequest("not_found")."""
         await self._engine.ask(SetVenue(venue, is_enabled, actor))
         observe.venue_switched(venue, actor, is_enabled=is_enabled)
+
+    async def set_loop(self, actor: str, *, is_on: bool) -> None:
+        """Whether measurements weigh in routes; raises BadRequest("over_ceiling") where the setting forbids it."""
+        await self._engine.ask(SetLoop(is_on, actor))
+        observe.loop_switched(actor, is_on=is_on)
 
     async def resolve(self, account: str, order_id: str, child_id: str, actor: str, evidence: str) -> ChildRecord:
         """Closes an unknown child on an operator's evidence; raises BadRequest for anything but an unknown one."""

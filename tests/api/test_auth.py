@@ -20,6 +20,7 @@ BODIES = {
     "resolve_child": {"evidence": "seen"},
     "set_venue": {"enabled": True},
     "put_limits": {},
+    "put_loop": {"enabled": False},
     "set_kill_switch": {"reason": "drill"},
     "create_api_key": {"account": "new", "scopes": ["read"]},
 }

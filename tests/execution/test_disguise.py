@@ -38,10 +38,10 @@ SIZES = Crowd((1, 1, 2, 3, 5, 5, 8, 20, 40))
 def test_children_sum_exactly_and_keep_every_bound(seed, total, sizes, least, room, tolerance, usual, weights):
     window = Window(7, 7 + 10**12, tuple(weights))
     clips = disguise(seed, total, window, Crowd(sizes, usual), Bounds(least, least + room, tolerance))
-    assert sum(c.lots for c in clips) == total
-    assert all(c.lots > 0 for c in clips)
-    assert sum(c.lots < least for c in clips) <= 1
-    assert all(c.lots <= least + room for c in clips)
+    assert sum(c.qty_lots for c in clips) == total
+    assert all(c.qty_lots > 0 for c in clips)
+    assert sum(c.qty_lots < least for c in clips) <= 1
+    assert all(c.qty_lots <= least + room for c in clips)
     assert [c.at_ns for c in clips] == sorted(c.at_ns for c in clips)
     assert all(window.start_ns <= c.at_ns < window.end_ns for c in clips)
 
@@ -87,12 +87,12 @@ def test_sizes_are_the_markets_but_for_one_child():
     sizes = (100, 200, 300, 1_000)
     for seed in range(30):
         clips = disguise(seed, 20_017, HOUR, Crowd(sizes), Bounds(min_lots=100, max_lots=1_000))
-        assert sum(c.lots not in sizes for c in clips) <= 2
+        assert sum(c.qty_lots not in sizes for c in clips) <= 2
 
 
 def test_a_curve_draws_children_to_where_volume_is_expected():
     clips = disguise(5, 5_000, Window(0, 10**12, (1, 9)), SIZES)
-    second_half = sum(c.lots for c in clips if c.at_ns >= 5 * 10**11)
+    second_half = sum(c.qty_lots for c in clips if c.at_ns >= 5 * 10**11)
     assert second_half / 5_000 > 0.8
 
 
