@@ -1,8 +1,9 @@
 """When and in which sizes a parent's children leave, so that they look like anybody's trades.
 
 The stated null is a Poisson process along the schedule's curve whose sizes are the market's own, independent. A plan is
-such a process *given its sum*: of N_CANDIDATES draws the one whose sum is nearest, and the little that is missing is
-put on one child. So children sum to the parent exactly while every other size is literally a size of the market.
+such a process *given its sum*: of N_CANDIDATES draws the one whose sum is nearest, and for the little that is missing one
+child is exchanged for another size of the market, or grows where there is none. So children sum to the parent exactly
+while every other size is literally a size of the market.
 
 Pure: (seed, lots, window, sizes) -> children. The same seed gives the same children for ever: the stream is SplitMix64
 (Steele, Lea, Flood 2014), not a library's generator. A seed serves one parent, is secret, and is never told.
@@ -129,7 +130,7 @@ def disguise(
         larger = usable[usable >= floor_lots]
         usable = larger if larger.size else np.asarray([min(floor_lots, most_lots)], dtype=np.int64)
     parts_frac, lots = _nearest(seed_bits, total_lots, usable, crowd.usual_count)
-    lots = _exact(lots, total_lots, least_lots, most_lots)
+    lots = _exact(_exchanged(lots, total_lots, usable), total_lots, least_lots, most_lots)
     parts_frac = np.sort(_fitted(seed_bits, parts_frac, len(lots)))
     return _within_band(parts_frac, lots, total_lots, band_lots, window)
 
@@ -190,6 +191,19 @@ def _nearest(seed_bits: int, total_lots: int, sizes: Int64Array, usual_count: fl
     if not n_children:
         return np.asarray([float(uniforms(seed_bits, 2, 1)[0])]), [total_lots]
     return times[best_i, :n_children], [int(x) for x in lots[best_i, :n_children]]
+
+
+def _exchanged(lots: list[int], total_lots: int, usable: Int64Array) -> list[int]:
+    """The same children with one exchanged for another size of the market that makes the sum exact, the most usual one
+    that there is; unchanged where none does.
+    """
+    missing = total_lots - sum(lots)
+    sizes, counts = np.unique(usable, return_counts=True)
+    usual = dict(zip(sizes.tolist(), counts.tolist(), strict=True))
+    best_i = max(range(len(lots)), key=lambda i: usual.get(lots[i] + missing, 0))
+    if missing and usual.get(lots[best_i] + missing, 0):
+        return [*lots[:best_i], lots[best_i] + missing, *lots[best_i + 1 :]]
+    return lots
 
 
 def _exact(lots: list[int], total_lots: int, least_lots: int, most_lots: int) -> list[int]:
