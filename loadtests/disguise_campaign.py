@@ -1,7 +1,8 @@
-"""Whether a parent's children can be told from chance, and what a sniper gains: `python -m loadtests.disguise_campaign`.
+"""Whether a parent's children can be told from chance, and what a sniper gains:
+`python -m loadtests.disguise_campaign`.
 
-Written to docs/results/disguise.md. Sizes are recorded (Binance spot BTC, hftbacktest examples, MIT), everything else is
-simulated. Needs scikit-learn. Seeds of training and of judging are apart, and no seed of this page was used to tune.
+Written to docs/results/disguise.md. Sizes are recorded (Binance spot BTC, hftbacktest examples, MIT), all else
+is simulated. Needs scikit-learn. Seeds of training and of judging are apart, and no seed of this page was used to tune.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Told:
 
 
 def recorded_sizes() -> tuple[int, ...]:
-    """Sizes in lots of 0.001 BTC of the recorded spot trades from one lot on; one that is not whole lots is cut to them."""
+    """Sizes in lots of 0.001 BTC of the recorded spot trades from one lot on, cut to whole ones."""
     found = pl.read_parquet(L2 / "binance_spot_BTCUSDT_trades.parquet")["qty"].to_numpy() // LOT
     return tuple(int(x) for x in found[(found >= 1) & (found <= 1_000)])
 
@@ -115,15 +116,33 @@ def features(clips: Sequence[Clip]) -> list[float]:
     share = np.cumsum(size) / size.sum()
     periods = np.asarray([abs(np.exp(2j * np.pi * k * at).mean()) for k in range(1, 81)])
     return [
-        float(size.size), float(size.sum()), float(size.mean()), float(size.std() / size.mean()), float(size.max() / size.sum()),
-        float(size.min()), *np.quantile(log, (0.1, 0.25, 0.5, 0.75, 0.9)).tolist(),
-        float(gap.std() / gap.mean()), *np.quantile(gap * size.size, (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)).tolist(),
-        float(gap[0]), float(gap[-1]), _lag(gap), _lag(log), _corr(gap[1:], log), _corr(gap[:-1], log),
-        float(np.abs(share - at).max()), float(np.abs(share - at).mean()),
-        float(periods.max()), float(periods[int(size.size) - 1 if size.size <= 80 else 79]), float((periods**2).mean()),
-        float(np.mean(size % 10 == 0)), float(np.mean(size % 5 == 0)), float(np.unique(size).size / size.size),
-        float(log[-1]), float(log[0]), float(np.var(np.histogram(at, 10, (0, 1), weights=size)[0] / size.sum())),
-    ]  # fmt: skip
+        float(size.size),
+        float(size.sum()),
+        float(size.mean()),
+        float(size.std() / size.mean()),
+        float(size.max() / size.sum()),
+        float(size.min()),
+        *np.quantile(log, (0.1, 0.25, 0.5, 0.75, 0.9)).tolist(),
+        float(gap.std() / gap.mean()),
+        *np.quantile(gap * size.size, (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)).tolist(),
+        float(gap[0]),
+        float(gap[-1]),
+        _lag(gap),
+        _lag(log),
+        _corr(gap[1:], log),
+        _corr(gap[:-1], log),
+        float(np.abs(share - at).max()),
+        float(np.abs(share - at).mean()),
+        float(periods.max()),
+        float(periods[int(size.size) - 1 if size.size <= 80 else 79]),
+        float((periods**2).mean()),
+        float(np.mean(size % 10 == 0)),
+        float(np.mean(size % 5 == 0)),
+        float(np.unique(size).size / size.size),
+        float(log[-1]),
+        float(log[0]),
+        float(np.var(np.histogram(at, 10, (0, 1), weights=size)[0] / size.sum())),
+    ]
 
 
 def sequence(clips: Sequence[Clip]) -> list[float]:
@@ -204,7 +223,7 @@ SNIPER_PART = 1.0  # of the mean child; its own impact is by the same law
 
 @dataclass(frozen=True, slots=True)
 class Sniped:
-    """Per parent, in bp of the parent's notional: what the sniper gains, and what the oracle that knows the times does."""
+    """In bp of a parent's notional: what the sniper gains, and what an oracle that knows the times does."""
 
     arm: str
     gain: Array
@@ -217,7 +236,7 @@ def states(clips: Sequence[Clip]) -> tuple[Array, Array]:
     n = int(SPAN_NS / 1e9 / STEP_S)
     at = np.asarray([c.at_ns for c in clips], dtype=np.float64) / 1e9
     size = np.asarray([c.qty_lots for c in clips], dtype=np.float64)
-    coming = np.bincount(np.minimum((at / STEP_S).astype(int), n - 1), weights=size, minlength=n)
+    coming = np.bincount(np.minimum((at / STEP_S).astype(int), n - 1), weights=size, minlength=n).astype(np.float64)
     known = np.zeros((n, 7))
     seen = 0
     for k in range(n):
@@ -248,7 +267,7 @@ def shots(coming: Array, fire: npt.NDArray[np.bool_], rng: np.random.Generator, 
 
 
 def snipe(arm: Arm, sizes: Sequence[int], n_train: int, n_judge: int) -> Sniped:
-    """Learns when a child comes, picks the threshold that gained most on its training parents, and is judged on new ones."""
+    """Learns when a child comes, takes the threshold that gained most in training, and is judged on new parents."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     table = np.asarray(sizes, dtype=np.int64)
@@ -300,27 +319,41 @@ def page(sizes: Sequence[int], n_train: int, n_judge: int, n_sniped: int, chosen
             f" {'yes' if upper(s.gain) <= 0.1 else '**no**'} |"
         )
     return TEXT.format(
-        n_train=n_train, n_judge=n_judge, n_sniped=n_sniped, n_sizes=len(sizes), mean=table.mean(), most=table.max(),
-        told="\n".join(told_rows), cost="\n".join(cost_rows), sniped="\n".join(snipe_rows),
-        impact=IMPACT_BPS, fade=FADE_S, noise=NOISE_BPS, spread=HALF_SPREAD_BPS, part=SNIPER_PART,
-    )  # fmt: skip
+        n_train=n_train,
+        n_judge=n_judge,
+        n_sniped=n_sniped,
+        n_sizes=len(sizes),
+        mean=table.mean(),
+        most=table.max(),
+        told="\n".join(told_rows),
+        cost="\n".join(cost_rows),
+        sniped="\n".join(snipe_rows),
+        impact=IMPACT_BPS,
+        fade=FADE_S,
+        noise=NOISE_BPS,
+        spread=HALF_SPREAD_BPS,
+        part=SNIPER_PART,
+    )
 
 
 TEXT = """# Disguise: can children be told from chance, and does a sniper gain?
 
-Written by `python -m loadtests.disguise_campaign`. **Simulated**, with {n_sizes:,} recorded trade sizes (Binance spot BTC,
-8 August 2024, hftbacktest examples, MIT; lots of 0.001 BTC from one lot on, mean {mean:.1f}, at most {most}).
+Written by `python -m loadtests.disguise_campaign`. **Simulated**, with {n_sizes:,} recorded trade sizes (Binance
+spot BTC, 8 August 2024, hftbacktest examples, MIT; lots of 0.001 BTC from one lot on, mean {mean:.1f}, at most
+{most}).
 
-**The null.** Children of a parent in 30 minutes are compared with a stranger's flow: a homogeneous Poisson process whose
-sizes are drawn from the recorded trades, independently, at an intensity that is lognormal about 40 trades (sd of the
-logarithm 0.4). The parents' totals are totals of other such flows, so that a total tells nothing: the test is about times
-and sizes. The disguise knows the sizes and how many trades such a flow has; where a desk's market is another, so is the result. Real trades come in clusters: whoever compares with a real tape has a
-harder null than this one, and that is not shown here.
+**The null.** Children of a parent in 30 minutes are compared with a stranger's flow: a homogeneous Poisson process
+whose sizes are drawn from the recorded trades, independently, at an intensity that is lognormal about 40 trades (sd
+of the logarithm 0.4). The parents' totals are totals of other such flows, so that a total tells nothing: the test
+is about times and sizes. The disguise knows the sizes and how many trades such a flow has; where a desk's market is
+another, so is the result. Real trades come in clusters: whoever compares with a real tape has a harder null than
+this one, and that is not shown here.
 
 ## A classifier
 
-Trained on {n_train:,} parents of each kind, judged on {n_judge:,} new ones of each. The bound is DeLong's, one-sided 95 %,
-for each row alone; wanted is at most 0.55. A band holds what has left within so much of the parent around its curve.
+Trained on {n_train:,} parents of each kind, judged on {n_judge:,} new ones of each. The bound is DeLong's,
+one-sided 95 %, for each row alone; wanted is at most 0.55. A band holds what has left within so much of the parent
+around its curve.
 
 | arm | classifier | AUC | upper bound | at most 0.55 |
 |---|---|---:|---:|---|
@@ -337,13 +370,13 @@ watcher sees; a wide one is risk against the benchmark.
 
 ## A sniper
 
-The market: a child of q lots moves the price by {impact} bp x sqrt(q / mean size), which fades with {fade:.0f} s; noise
-{noise} bp a second; half spread {spread} bp; no fee at all, the best case for a sniper. It knows the direction, sees
-every child at once, and learns from {n_sniped} parents of the same arm (gradient boosting on gaps, phase, sizes) whether a
-child comes within the next second. It fires {part} of a mean child before that second and sells after it; its own
-impact is by the same law. Its threshold is the one that gained most in training. Judged on {n_sniped} new parents. The
-oracle knows the times and shows what there is to gain. It holds for one second: riding a known direction for minutes is
-another agent, and not this test.
+The market: a child of q lots moves the price by {impact} bp x sqrt(q / mean size), which fades with {fade:.0f} s;
+noise {noise} bp a second; half spread {spread} bp; no fee at all, the best case for a sniper. It knows the
+direction, sees every child at once, and learns from {n_sniped} parents of the same arm (gradient boosting on gaps,
+phase, sizes) whether a child comes within the next second. It fires {part} of a mean child before that second and
+sells after it; its own impact is by the same law. Its threshold is the one that gained most in training. Judged on
+{n_sniped} new parents. The oracle knows the times and shows what there is to gain. It holds for one second: riding
+a known direction for minutes is another agent, and not this test.
 
 | arm | shots a parent | gain, bp of the parent | upper 95 % | oracle | at most 0.1 |
 |---|---:|---:|---:|---:|---|

@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,10 @@ SEED = 0x100B
 S = 1_000_000_000
 VENUES = ("a", "b", "c", "d")
 MAX_PPM = 100  # the bound on estimated terms: 1 bp
-Draw = Callable[[np.random.Generator, int, bool], Array]
+Draw = Callable[[np.random.Generator, int, int], Array]
 
 
-def recorded_noise(at_trades: bool) -> Array:
+def recorded_noise(*, at_trades: bool) -> Array:
     """One-second moves of the recorded spot mid in bps, centred: on a 100 ms grid, or after trades, signed by them."""
     quotes = pl.read_parquet(L2 / "binance_spot_BTCUSDT_bbo.parquet").sort("recv_ns")
     at = quotes["recv_ns"].to_numpy()
@@ -55,7 +56,7 @@ def recorded_noise(at_trades: bool) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One way of going bad: values while healthy and while sick, and what a fill at the sick venue costs more, in bps."""
+    """One way of going bad: values while healthy (0) and sick (1), and what a fill then costs more, in bps."""
 
     name: str
     measure: Measure
@@ -64,7 +65,7 @@ class Case:
 
 
 def cases(noise: Array) -> tuple[Case, ...]:
-    def fade(rng: np.random.Generator, n: int, is_sick: bool) -> Array:
+    def fade(rng: np.random.Generator, n: int, is_sick: int) -> Array:
         chance, left = (0.6, 0.6) if is_sick else (0.12, 0.3)  # how often short, and by how much then
         return np.where(rng.random(n) < chance, np.minimum(rng.exponential(left, n), 1.0), 0.0)
 
@@ -81,7 +82,7 @@ def delays(case: Case, n_repeats: int, gap_ns: int) -> tuple[Array, int]:
     for repeat in range(n_repeats):
         rng = np.random.default_rng((SEED, 1, len(case.name), gap_ns // 1_000, repeat))
         watch, n_before = Watch(LAWS[case.measure]), int(rng.integers(50, 500))
-        values = np.concatenate((case.draw(rng, n_before, False), case.draw(rng, 2_000, True))).tolist()
+        values = np.concatenate((case.draw(rng, n_before, 0), case.draw(rng, 2_000, 1))).tolist()
         at = np.cumsum(rng.exponential(gap_ns, len(values))).astype(np.int64).tolist()
         for i, value in enumerate(values):
             if watch.take(value, at[i]):
@@ -99,7 +100,7 @@ def delays(case: Case, n_repeats: int, gap_ns: int) -> tuple[Array, int]:
 def false_alarms(case: Case, n_fills: int, gap_ns: int) -> int:
     """Alarms of healthy venues in so many fills; each alarm begins a new watch."""
     rng = np.random.default_rng((SEED, 2, len(case.name), gap_ns // 1_000))
-    values = case.draw(rng, n_fills, False).tolist()
+    values = case.draw(rng, n_fills, 0).tolist()
     at = np.cumsum(rng.exponential(gap_ns, n_fills)).astype(np.int64).tolist()
     watch, n_alarms = Watch(LAWS[case.measure]), 0
     for i, value in enumerate(values):
@@ -130,11 +131,11 @@ PHASE = (1_000, 2_000, 3_000)
 
 
 def run(case: Case, repeat: int) -> Told:
-    """Orders go to the cheapest of four venues as believed. Prices differ by 0.5 bp; venue `a` is sick in the middle."""
+    """Orders go to the cheapest of four venues as believed. Prices differ by 0.5 bp; `a` is sick in the middle."""
     rng = np.random.default_rng((SEED, 3, len(case.name), repeat))
     n = sum(PHASE)
     prices = rng.normal(0.0, 0.5, (n, len(VENUES)))
-    healthy, sick = case.draw(rng, n, False), case.draw(rng, n, True)
+    healthy, sick = case.draw(rng, n, 0), case.draw(rng, n, 1)
     is_sick = (np.arange(n) >= PHASE[0]) & (np.arange(n) < PHASE[0] + PHASE[1])
     book = BeliefBook()
     keys = [BeliefKey(case.measure, venue, "BTC/USDT", Side.BUY) for venue in VENUES]
@@ -166,7 +167,10 @@ def run(case: Case, repeat: int) -> Told:
     regret = truth[np.arange(n), took] - best
     without = truth[np.arange(n), prices.argmin(axis=1)] - best
     ends = (0, PHASE[0], PHASE[0] + PHASE[1], n)
-    cut = lambda x: tuple(float(x[a:b].mean()) for a, b in zip(ends, ends[1:], strict=False))  # noqa: E731
+
+    def cut(x: Array) -> tuple[float, ...]:
+        return tuple(float(x[a:b].mean()) for a, b in pairwise(ends))
+
     late = slice(ends[2] + 1_500, n)
     shares = (took[: ends[1]] == 0, took[ends[1] + 200 : ends[2]] == 0, took[late] == 0)
     return Told(tuple(float(s.mean()) for s in shares), cut(regret), cut(without), n_return)  # type: ignore[arg-type]
@@ -193,7 +197,15 @@ def vpin_verdict() -> str:
             vpin = np.abs(np.diff(inside)).mean() / bucket
             after = mid[np.searchsorted(at, now + 10 * S, "right") - 1] / path[-1] - 1
             volume = total[i] - total[j]
-            table.append((np.log1p(volume), np.log(np.diff(np.log(path)).std() + 1e-7), abs(flow[i] - flow[j]) / max(volume, 1e-9), vpin, np.log(abs(after) * 1e4 + 0.01)))  # fmt: skip
+            table.append(
+                (
+                    np.log1p(volume),
+                    np.log(np.diff(np.log(path)).std() + 1e-7),
+                    abs(flow[i] - flow[j]) / max(volume, 1e-9),
+                    vpin,
+                    np.log(abs(after) * 1e4 + 0.01),
+                )
+            )
         x = np.asarray(table)
         half = x.shape[0] // 2
         loss = []
@@ -201,9 +213,8 @@ def vpin_verdict() -> str:
             design = np.column_stack((np.ones(x.shape[0]), x[:, columns]))
             fitted = np.linalg.lstsq(design[: half - 20], x[: half - 20, 4], rcond=None)[0]
             loss.append(float(1 - np.mean((x[half:, 4] - design[half:] @ fitted) ** 2) / x[half:, 4].var()))
-        rows.append(
-            f"| {market} | {loss[0]:+.3f} | {loss[1]:+.3f} | {loss[2]:+.3f} | {'yes' if loss[2] > max(*loss[:2], 0.0) + 0.01 else 'no'} |"
-        )
+        kept = "yes" if loss[2] > max(*loss[:2], 0.0) + 0.01 else "no"
+        rows.append(f"| {market} | {loss[0]:+.3f} | {loss[1]:+.3f} | {loss[2]:+.3f} | {kept} |")
     return "\n".join(rows)
 
 
@@ -214,7 +225,7 @@ def interval(x: Array) -> str:
 
 def page(n_repeats: int, n_fills: int, n_runs: int) -> str:
     """The whole campaign as Markdown."""
-    noise, harsh = recorded_noise(False), recorded_noise(True)
+    noise, harsh = recorded_noise(at_trades=False), recorded_noise(at_trades=True)
     caught, wrong, shares = [], [], []
     harsher = Case(
         "toxic, 1.0 bp, noise after trades", Measure.MARKOUT, lambda r, n, bad: r.choice(harsh, n) + bad, 1.0
@@ -231,7 +242,7 @@ def page(n_repeats: int, n_fills: int, n_runs: int) -> str:
             alarms = false_alarms(case, n_fills, gap_ns)
             bound = fills_per_alarm(alarms, n_fills)
             wrong.append(
-                f"| {case.name.split(',')[0]}{' (noise after trades)' if case is harsher else ''} | {gap_ns / S:g} s | {n_fills:,} |"
+                f"| {case.name} | {gap_ns / S:g} s | {n_fills:,} |"
                 f" {alarms} | {bound:,.0f} | {'yes' if bound >= 20_000 else '**no**'} |"
             )
     for case in cases(noise):
@@ -240,28 +251,39 @@ def page(n_repeats: int, n_fills: int, n_runs: int) -> str:
         regret, without = np.asarray([t.regret_bps for t in told]), np.asarray([t.without_bps for t in told])
         back = np.asarray([t.n_to_return for t in told])
         shares.append(
-            f"| {case.name} | {share[:, 0].mean():.1%} | {share[:, 1].mean():.1%} | {share[:, 2].mean():.1%} | {np.median(back):.0f} |"
-            f" {np.quantile(back, 0.95):.0f} | "
+            f"| {case.name} | {share[:, 0].mean():.1%} | {share[:, 1].mean():.1%} | {share[:, 2].mean():.1%} |"
+            f" {np.median(back):.0f} | {np.quantile(back, 0.95):.0f} | "
             + " | ".join(f"{interval(regret[:, i])} ({without[:, i].mean():.3f})" for i in range(3))
             + " |"
         )
     return TEXT.format(
-        n_repeats=n_repeats, n_runs=n_runs, sd=noise.std(), harsh=harsh.std(), least=MIN_TRIED_PPM / 1e4, most=MAX_TRIED_PPM / 1e4, phase=PHASE,
-        caught="\n".join(caught), wrong="\n".join(wrong), shares="\n".join(shares), vpin=vpin_verdict(),
-    )  # fmt: skip
+        n_repeats=n_repeats,
+        n_runs=n_runs,
+        sd=noise.std(),
+        harsh=harsh.std(),
+        least=MIN_TRIED_PPM / 1e4,
+        most=MAX_TRIED_PPM / 1e4,
+        phase=PHASE,
+        caught="\n".join(caught),
+        wrong="\n".join(wrong),
+        shares="\n".join(shares),
+        vpin=vpin_verdict(),
+    )
 
 
 TEXT = """# The loop: venues that go bad, and get well
 
-Written by `python -m loadtests.loop_campaign`. **Simulated venues**; a markout's noise is drawn from recorded one-second
-moves of Binance spot BTC (8 August 2024, hftbacktest examples, MIT): sd {sd:.2f} bp on a grid, {harsh:.2f} bp after trades
-(343 s, one regime: how noisy, not how often venues go bad). Draws are independent: recorded moves come in clusters, and
-the bound of the detector (`app/learning/watch.py`) allows that where their mean, given the past, stays healthy.
+Written by `python -m loadtests.loop_campaign`. **Simulated venues**; a markout's noise is drawn from recorded
+one-second moves of Binance spot BTC (8 August 2024, hftbacktest examples, MIT): sd {sd:.2f} bp on a grid,
+{harsh:.2f} bp after trades (343 s, one regime: how noisy, not how often venues go bad). Draws are independent:
+recorded moves come in clusters, and the bound of the detector (`app/learning/watch.py`) allows that where their
+mean, given the past, stays healthy.
 
 ## Caught
 
-A venue that was healthy for 50 to 500 fills turns. {n_repeats} repeats; the bound on the share caught within 200 fills is
-one-sided 95 %, exact. With 0.2 s between fills most markouts overlap and are not looked at, so more fills pass.
+A venue that was healthy for 50 to 500 fills turns. {n_repeats} repeats; the bound on the share caught within 200
+fills is one-sided 95 %, exact. With 0.2 s between fills most markouts overlap and are not looked at, so more fills
+pass.
 
 | venue turns | fills come every | median fills | 95 % | most | within 200 | at least | alarms before |
 |---|---|---:|---:|---:|---:|---:|---:|
@@ -269,7 +291,8 @@ one-sided 95 %, exact. With 0.2 s between fills most markouts overlap and are no
 
 ## False alarms on healthy venues
 
-By the law of the detector P(alarm within n) is at most n / 40,000 for any noise. Counted (exact Poisson, one-sided 95 %):
+By the law of the detector P(alarm within n) is at most n / 40,000 for any noise. Counted (exact Poisson, one-sided
+95 %):
 
 | watched | fills come every | fills | alarms | fills an alarm, at least | 20,000 |
 |---|---|---:|---:|---:|---|
@@ -277,11 +300,13 @@ By the law of the detector P(alarm within n) is at most n / 40,000 for any noise
 
 ## Share, healing, regret
 
-{n_runs} runs. Orders go to the cheapest of four venues as believed; their prices differ by 0.5 bp (sd). Venue `a` is healthy
-for {phase[0]:,} orders, sick for {phase[1]:,}, healthy for {phase[2]:,}. A demoted venue is ranked 1 bp dearer, the whole bound of
-estimated terms, but in {least:g} to {most:g} % of the orders (more, the more it looks well), by a hash of the order: the propensity. Shares: while sick after the first 200 orders, healed for the last {late:,}. Regret is against who
-knows the truth, in bps of an order, with a 95 % interval; in brackets a route without the loop. **Where the loop's regret is
-larger than the one in brackets it loses**: 1 bp is more than a slow or fading venue costs here (0.5 bp), and trying it costs, too.
+{n_runs} runs. Orders go to the cheapest of four venues as believed; their prices differ by 0.5 bp (sd). Venue `a`
+is healthy for {phase[0]:,} orders, sick for {phase[1]:,}, healthy for {phase[2]:,}. A demoted venue is ranked 1 bp
+dearer, the whole bound of estimated terms, but in {least:g} to {most:g} % of the orders (more, the more it looks
+well), by a hash of the order: the propensity. Shares: while sick after the first 200 orders, healed for the last
+{late:,}. Regret is against who knows the truth, in bps of an order, with a 95 % interval; in brackets a route
+without the loop. **Where the loop's regret is larger than the one in brackets it loses**: 1 bp is more than a slow
+or fading venue costs here (0.5 bp), and trying it costs, too.
 
 | venue | share before | sick | healed | back after orders, median | 95 % | regret before | sick | after |
 |---|---:|---:|---:|---:|---:|---|---|---|
@@ -289,9 +314,10 @@ larger than the one in brackets it loses**: 1 bp is more than a slow or fading v
 
 ## VPIN
 
-Explained variance out of sample of the next ten seconds' absolute move (logarithm): first half trains, second judges. One
-day of 343 s: **not evidence**; it only decides the default. VPIN is kept only where it explains anything at all
-out of sample and 0.01 more than the others. Below zero is worse than the mean: then nothing is learned, and VPIN is not kept.
+Explained variance out of sample of the next ten seconds' absolute move (logarithm): first half trains, second
+judges. One day of 343 s: **not evidence**; it only decides the default. VPIN is kept only where it explains
+anything at all out of sample and 0.01 more than the others. Below zero is worse than the mean: then nothing is
+learned, and VPIN is not kept.
 
 | market | volume, volatility | + signed flow | + VPIN instead | kept |
 |---|---:|---:|---:|---|

@@ -1,7 +1,7 @@
 """When and in which sizes a parent's children leave, so that they look like anybody's trades.
 
 The stated null is a Poisson process along the schedule's curve whose sizes are the market's own, independent. A plan is
-such a process *given its sum*: of N_CANDIDATES draws the one whose sum is nearest, and for the little that is missing one
+such a process *given its sum*: of N_CANDIDATES draws the one whose sum is nearest; for the little that is missing one
 child is exchanged for another size of the market, or grows where there is none. So children sum to the parent exactly
 while every other size is literally a size of the market.
 

@@ -1,4 +1,4 @@
-"""A small disguise campaign: a grid is told at once, a disguised parent hardly, and a sniper lives off the grid only."""
+"""A small disguise campaign: a grid is told at once, a disguised parent hardly, a sniper lives off the grid."""
 
 from __future__ import annotations
 

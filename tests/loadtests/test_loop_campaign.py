@@ -12,7 +12,7 @@ from loadtests import loop_campaign as campaign
 def noise():
     if not campaign.L2.exists():
         pytest.skip("needs ../shared/data/public/l2/binance_3mkt_20240808")
-    return campaign.recorded_noise(False)
+    return campaign.recorded_noise(at_trades=False)
 
 
 def test_recorded_noise_is_what_power_was_reckoned_with(noise):
