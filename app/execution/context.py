@@ -124,6 +124,29 @@ class Searching:
     prepared: Prepared
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Levels at which a definition wants to be looked at, 0 for none: twice a venue's mid on the way down or up, a
+    venue's ask to buy at, a venue's bid to sell at."""
+
+    falling_half_units: int
+    rising_half_units: int
+    ask_units: int
+    bid_units: int
+
+    def is_reached(self, bid_units: int, ask_units: int) -> bool:
+        """Whether a venue's touch (0: none) is at one of them."""
+        if ask_units and self.ask_units and ask_units <= self.ask_units:
+            return True
+        if bid_units and self.bid_units and bid_units >= self.bid_units:
+            return True
+        if not 0 < bid_units < ask_units:
+            return False
+        level_half = bid_units + ask_units
+        is_up = 0 < self.rising_half_units <= level_half
+        return is_up or level_half <= self.falling_half_units
+
+
 @dataclass(slots=True)
 class Memory:
     """Timers and counters of the running process: never facts, never needed by a replay."""
@@ -135,6 +158,10 @@ class Memory:
     next_replan_ns: dict[str, int] = field(default_factory=dict)
     # symbol -> order id -> (side's sign, price cap) of orders that wait for a book to come within their cap
     awaited: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    # symbol -> definition's id -> the levels that its legs wait for
+    watching: dict[str, dict[str, Watch]] = field(default_factory=dict)
+    # (definition's id, leg) -> water mark, ahead of the one last written
+    marks: dict[tuple[str, int], int] = field(default_factory=dict)
     rejected_until_ns: dict[tuple[str, str], int] = field(default_factory=dict)
     refusal_window_ns: dict[str, int] = field(default_factory=dict)
     n_refusals: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from app.domain.belief import Observation
+from app.domain.conditional_events import ConditionalAccepted
+from app.domain.conditions import Conditional
 from app.domain.enums import KillAction, KillScope, Mode, Scope
 from app.domain.errors import BestexError
 from app.domain.events import Event, Fact, OrderAccepted
@@ -32,6 +33,34 @@ class Start:
 class Submit:
     order: ParentOrder
     mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitConditional:
+    """`entry`: the ordinary order that a definition with `has_entry_order` begins with; its client id is ours."""
+
+    definition: Conditional
+    entry: ParentOrder | None
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class AmendConditional:
+    """`definition` replaces the one of `version` whole."""
+
+    account: str
+    conditional_id: str
+    definition: Conditional
+    version: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelConditional:
+    account: str
+    conditional_id: str
+    actor: str
+    reason: str = "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +237,9 @@ class MarketMeasured:
 Input = (
     Start
     | Submit
+    | SubmitConditional
+    | AmendConditional
+    | CancelConditional
     | Cancel
     | Pause
     | Resume
@@ -271,6 +303,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionalTaken:
+    """Reply to SubmitConditional, as Accepted is to Submit."""
+
+    fact: ConditionalAccepted
+    account_seq: int
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Reply to everything else: what happened, if anything had to."""
 
@@ -284,7 +325,7 @@ class Failed:
     error: BestexError
 
 
-Reply = Accepted | Done | Failed
+Reply = Accepted | ConditionalTaken | Done | Failed
 
 
 @dataclass(slots=True)

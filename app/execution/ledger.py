@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.belief import BeliefKey
 from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
@@ -18,6 +19,8 @@ from app.domain.events import Event, Fact
 from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
+from app.execution import conditional_ledger
+from app.execution.conditional_ledger import Definitions
 from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 
@@ -57,8 +60,7 @@ class Ledger:
     breaks: dict[BreakKey, BreakRecord] = field(default_factory=dict)
     still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
-    loop: ev.LoopSet | None = None
-    beliefs: dict[BeliefKey, ev.BeliefChanged] = field(default_factory=dict)
+    definitions: Definitions = field(default_factory=Definitions)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -373,12 +375,16 @@ def _break_closed(ledger: Ledger, fact: Fact, event: ev.BreakClosed) -> None:
         del ledger.n_broken[place]
 
 
-def _loop_set(ledger: Ledger, fact: Fact, event: ev.LoopSet) -> None:
-    ledger.loop = event
+def _conditional_accepted(ledger: Ledger, fact: Fact, event: ce.ConditionalAccepted) -> None:
+    key = (event.account, event.definition.client_order_id)
+    if key in ledger.by_client_id:
+        raise InvariantBroken(conditional_id=event.conditional_id, client_order_id=key[1])
+    conditional_ledger.accepted(ledger.definitions, fact, event)
+    ledger.by_client_id[key] = (event.conditional_id, event.definition.body_hash)
 
 
-def _belief_changed(ledger: Ledger, fact: Fact, event: ev.BeliefChanged) -> None:
-    ledger.beliefs[BeliefKey(event.measure, event.venue, event.symbol, event.side)] = event
+def _conditional(ledger: Ledger, fact: Fact, event: Event) -> None:
+    conditional_ledger.apply(ledger.definitions, fact, event)
 
 
 _Handler = Callable[[Ledger, Fact, Any], None]
@@ -412,7 +418,6 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.FeeDeviated: _fee_deviated,
     ev.BreakFound: _break_found,
     ev.BreakClosed: _break_closed,
-    ev.LoopSet: _loop_set,
-    ev.BeliefChanged: _belief_changed,
-    ev.LoopWeighed: _nothing,
+    **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
+    ce.ConditionalAccepted: _conditional_accepted,
 }

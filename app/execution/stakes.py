@@ -14,73 +14,24 @@ from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
-from app.risk.exposure import AccountView, GateView, Stakes
-
-
-class _Standing(NamedTuple):
-    """What stays of an account in one symbol from order to order of a turn, until another fact is written.
-
-    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `exposures`: venue, the
-    ledger's own key, quote notional of the position there at the mid. `bars`: what bars venues for an order that names
-    none, and the venues that are left.
-    """
-
-    fees: Mapping[str, FeeTier]
-    taker_fee_ppm: Mapping[str, int]
-    killed: frozenset[tuple[KillScope, str]]
-    balances: Sequence[tuple[tuple[str, str], tuple[str, str, str], int]]
-    positions: Mapping[str, int]
-    exposures: Sequence[tuple[str, tuple[str, str, str], int]]
-    bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
-
-
-def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
-    found = ctx.standing.get((account, symbol.name))
-    if found is None:
-        found = ctx.standing[(account, symbol.name)] = _look(ctx, account, symbol)
-    return cast("_Standing", found)
-
-
-def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
-    ledger, listings, kind = ctx.ledger, ctx.world.universe.listings(symbol.name), symbol.fungible
-    fees = fees_of(ctx, account, symbol.name, listings)
-    places = [(venue, (account, venue, symbol.name)) for venue in listings]
-    positions = {venue: ledger.positions.get(place, 0) for venue, place in places}
-    pockets = [
-        ((venue, currency), (account, venue, currency))
-        for venue in listings
-        for currency in dict.fromkeys((kind.base, kind.quote, kind.settle))
-    ]
-    mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
-    return _Standing(
-        fees=fees,
-        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
-        killed=frozenset(ledger.kills),
-        balances=[(key, place, ledger.balances.get(place, 0)) for key, place in pockets],
-        positions=positions,
-        exposures=[(venue, place, symbol.notional_nano(mid_units, abs(positions[venue]))) for venue, place in places],
-        bars={},
-    )
-
-
-def _barred(
-    ctx: Context, order: ParentOrder, mode: Mode, parent: ParentRecord | None, standing: _Standing
-) -> tuple[Mapping[str, Exclusion], tuple[str, ...]]:
-    """What bars venues for the order, and the venues that nothing bars; looked up once where no venue is named."""
-    is_plain = parent is None and not (order.venues.include or order.venues.exclude)
-    found = standing.bars.get(mode) if is_plain else None
-    if found is None:
-        barred = ctx.barred(order, mode, parent)
-        found = barred, tuple(v for v in ctx.world.universe.listings(order.symbol) if v not in barred)
-        if is_plain:
-            standing.bars[mode] = found
-    return found
+from app.execution.shares import reserve
+from app.risk.exposure import AccountView, GateView
 
 
 def gate_view(
-    ctx: Context, order: ParentOrder, mode: Mode, *, wait_ns: int = 0, parent: ParentRecord | None = None
+    ctx: Context,
+    order: ParentOrder,
+    mode: Mode,
+    *,
+    wait_ns: int = 0,
+    parent: ParentRecord | None = None,
+    conditional_id: str = "",
 ) -> GateView:
-    """Everything a check may look at for `order` at this turn; `parent` is given for its later waves."""
+    """Everything a check may look at for `order` at this turn; `parent` is given for its later waves.
+
+    `conditional_id`: the definition that the order is of; what that holds back is for this very order, and its orders
+    may look alike.
+    """
     universe = ctx.world.universe
     symbol = universe.symbols[order.symbol]
     standing = _standing(ctx, order.account, symbol)
@@ -94,32 +45,37 @@ def gate_view(
         taker_fee_ppm=standing.taker_fee_ppm,
         barred=barred,
         reference=ctx.market(order.symbol)[1],
-        account=account_view(ctx, order.account, symbol),
+        account=account_view(ctx, order.account, symbol, conditional_id),
         wait_ns=wait_ns,
-        lookalike_id=_lookalike(ctx, order) if parent is None else "",
-        eligible=eligible,
+        lookalike_id=_lookalike(ctx, order) if parent is None and not conditional_id else "",
+        eligible=tuple(venue for venue in listings if venue not in barred),
         child_cap_nano=ctx.world.child_cap_nano,
     )
 
 
-def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
-    """What `fees_of` gives for every venue that lists `symbol`."""
-    return _standing(ctx, account, symbol).fees
-
-
-def account_view(ctx: Context, account: str, symbol: Symbol) -> AccountView:
-    """The account as the gate sees it in `symbol`."""
-    ledger, committed, standing = ctx.ledger, ctx.committed(), _standing(ctx, account, symbol)
+def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str = "") -> AccountView:
+    """The account as the gate sees it in `symbol`: open orders, and what definitions other than `conditional_id`
+    hold back."""
+    ledger = ctx.ledger
+    committed = ctx.committed()
+    waiting = [r for i, r in ledger.definitions.open_by_account.get(account, {}).items() if i != conditional_id]
+    held = [(r.definition.symbol, reserve(ledger, r, ctx.world.universe.symbols[r.definition.symbol])) for r in waiting]
+    positions = {
+        venue: ledger.positions.get((account, venue, symbol.name), 0)
+        for venue in ctx.world.universe.listings(symbol.name)
+    }
     return AccountView(
         limits=ledger.limits.get(account),
         killed=standing.killed,
         free_nano=free_nano(ctx, account, symbol),
-        position_units=standing.positions,
-        open_buy_units=committed.open_units.get((account, symbol.name, Side.BUY), 0),
-        open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0),
-        n_open_orders=len(ledger.open_by_account.get(account, ())),
-        open_notional_nano=committed.open_notional_nano.get(account, 0),
-        venue_stake_nano=venue_stake_nano(ctx, account, symbol),
+        position_units=positions,
+        open_buy_units=committed.open_units.get((account, symbol.name, Side.BUY), 0)
+        + sum(part.buy_units for name, part in held if name == symbol.name),
+        open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0)
+        + sum(part.sell_units for name, part in held if name == symbol.name),
+        n_open_orders=len(ledger.open_by_account.get(account, ())) + len(waiting),
+        open_notional_nano=committed.open_notional_nano.get(account, 0) + sum(part.notional_nano for _, part in held),
+        venue_exposure_nano=venue_exposure_nano(ctx, account, symbol),
     )
 
 

@@ -7,7 +7,7 @@ the facts durable before any reply or command leaves, in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.domain import events as ev
@@ -19,7 +19,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
-from app.domain.scheduled import ScheduleState
+from app.execution import conditional
 from app.execution import inputs as inp
 from app.execution.amending import amend, pause, resume
 from app.execution.breaks import on_asked, on_projection, on_statement
@@ -63,9 +63,9 @@ class Core:
         """Takes `inputs` in order at one instant. `now_ns` never runs backwards against the log."""
         ctx = Context(self.world, self.ledger, self.memory, max(now_ns, self.ledger.ts_ns), Turn())
         for item in inputs:
+            n_before = len(ctx.turn.facts)
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
-        if ctx.memory.loop.touched:
-            tell_beliefs(ctx)
+            conditional.follow(ctx, n_before)
         return ctx.turn
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
@@ -108,8 +108,15 @@ class Core:
             return "canceled"
         return "deadline_passed" if now_ns > child.deadline_ts_ns else ""
 
+    def is_awaited(self, symbol: str) -> bool:
+        """Whether anything waits for a book of `symbol`: what `is_reached` is asked for."""
+        return symbol in self.memory.awaited or symbol in self.memory.watching
+
     def is_reached(self, symbol: str, bid_units: int, ask_units: int) -> bool:
-        """Whether a venue's touch (0: none) is within the limit of an order that waits for it."""
+        """Whether a venue's touch (0: none) is within the limit of an order or of a leg that waits for it."""
+        watching = self.memory.watching.get(symbol)
+        if watching and any(levels.is_reached(bid_units, ask_units) for levels in watching.values()):
+            return True
         waiting = self.memory.awaited.get(symbol)
         if not waiting:
             return False
@@ -136,6 +143,9 @@ def _check_universe(ctx: Context) -> None:
     for parent in ctx.ledger.open_parents.values():
         if parent.accepted.order.symbol not in universe.symbols:
             raise InvariantBroken(order_id=parent.order_id, missing_symbol=parent.accepted.order.symbol)
+    for definition in ctx.ledger.definitions.open.values():
+        if definition.definition.symbol not in universe.symbols:
+            raise InvariantBroken(conditional_id=definition.conditional_id, missing_symbol=definition.definition.symbol)
     for record in ctx.ledger.live_children.values():
         if (record.child.venue, record.child.symbol) not in universe.instruments:
             raise InvariantBroken(child_id=record.child.child_id, missing_venue=record.child.venue)
@@ -160,10 +170,66 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
     return Accepted(fact, ctx.ledger.parents[fact.order_id].accepted_account_seq, is_replay=False)
 
 
+def _submit_conditional(ctx: Context, item: inp.SubmitConditional) -> Reply:
+    definition = item.definition
+    known = ctx.ledger.by_client_id.get((definition.account, definition.client_order_id))
+    if known is not None:
+        record = ctx.ledger.definitions.all.get(known[0])
+        if record is None or known[1] != definition.body_hash:
+            return _conflict(definition.client_order_id, known[0])
+        return inp.ConditionalTaken(record.accepted, record.accepted_account_seq, is_replay=True)
+    wait_ns = _take_token(ctx, definition.account)
+    try:
+        fact = conditional.submit(ctx, definition, item.entry, item.mode, wait_ns)
+    except OrderRefused as refusal:
+        order = item.entry or conditional.first_order(definition)
+        order = replace(order, client_order_id=definition.client_order_id)
+        _record_refusal(ctx, order, gate_view(ctx, order, item.mode), refusal)
+        return Failed(refusal)
+    except BadRequest as error:
+        return Failed(error)
+    record = ctx.ledger.definitions.all[fact.conditional_id]
+    return inp.ConditionalTaken(fact, record.accepted_account_seq, is_replay=False)
+
+
+def _amend_conditional(ctx: Context, item: inp.AmendConditional) -> Reply:
+    record = ctx.ledger.definitions.all.get(item.conditional_id)
+    if record is None or record.account != item.account:
+        return Failed(_no_conditional())
+    if record.is_done or record.is_canceling:
+        return Failed(BadRequest("conditional_done", "It has ended, or is about to.", hint="Place another."))
+    if record.version != item.version:
+        detail = f"Version {item.version} was meant, {record.version} stands."
+        return Failed(BadRequest("version_conflict", detail, pointer="/if_version", hint="Read it again."))
+    n_before = len(ctx.turn.facts)
+    try:
+        conditional.amend(ctx, record, item.definition, item.actor)
+    except (OrderRefused, BadRequest) as error:
+        return Failed(error)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
+def _cancel_conditional(ctx: Context, item: inp.CancelConditional) -> Reply:
+    record = ctx.ledger.definitions.all.get(item.conditional_id)
+    if record is None or record.account != item.account:
+        return Failed(_no_conditional())
+    n_before = len(ctx.turn.facts)
+    conditional.request_cancel(ctx, record, item.actor, item.reason)
+    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
+
+
+def _no_conditional() -> BadRequest:
+    return BadRequest("not_found", "No such conditional order.", hint="See GET /v1/conditional-orders.")
+
+
+def _conflict(client_order_id: str, order_id: str) -> Failed:
+    detail = f"client_order_id {client_order_id} already names {order_id} with another body."
+    return Failed(BadRequest("client_order_id_conflict", detail, pointer="/client_order_id", hint="Use a new id."))
+
+
 def _replay(ctx: Context, order: ParentOrder, order_id: str, body_hash: str) -> Reply:
-    if body_hash != order.body_hash:
-        detail = f"client_order_id {order.client_order_id} already names {order_id} with another body."
-        return Failed(BadRequest("client_order_id_conflict", detail, pointer="/client_order_id", hint="Use a new id."))
+    if body_hash != order.body_hash or order_id not in ctx.ledger.parents:
+        return _conflict(order.client_order_id, order_id)
     parent = ctx.ledger.parents[order_id]
     return Accepted(parent.acknowledged, parent.accepted_account_seq, is_replay=True)
 
@@ -206,6 +272,12 @@ def _cancel(ctx: Context, item: inp.Cancel) -> Reply:
     parent = ctx.ledger.parents.get(item.order_id)
     if parent is None or parent.account != item.account:
         return Failed(BadRequest("not_found", "No such order.", hint="Check the id; see GET /v1/orders."))
+    place = ctx.ledger.definitions.leg_of_order.get(parent.order_id)
+    if place is not None and parent.order_id in ctx.ledger.open_parents:
+        # A canceled order of a leg must not come back as the leg's next one.
+        n_before = len(ctx.turn.facts)
+        conditional.cancel_leg(ctx, ctx.ledger.definitions.all[place[0]], place[1], item.actor, item.reason)
+        return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
     return Done(_cancel_parent(ctx, parent, item.actor, item.reason))
 
 
@@ -245,6 +317,7 @@ def _report(ctx: Context, item: inp.Report) -> Reply:
 
 def _tick(ctx: Context, item: inp.Tick) -> Reply:
     on_tick(ctx)
+    conditional.watch(ctx)
     return Done()
 
 
@@ -253,6 +326,7 @@ def _book_reached(ctx: Context, item: inp.BookReached) -> Reply:
     for order_id in list(ctx.memory.awaited.get(item.symbol, {})):
         ctx.memory.next_replan_ns.pop(order_id, None)
         advance(ctx, ctx.ledger.open_parents[order_id])
+    conditional.watch(ctx, item.symbol)
     return Done()
 
 
@@ -280,6 +354,14 @@ def _set_kill(ctx: Context, item: inp.SetKillSwitch) -> Reply:
     event = ev.KillSwitchSet(item.account, item.scope, item.target, item.action, item.reason, item.actor)
     ctx.emit(event)
     if item.action is KillAction.CANCEL:
+        for record in list(ctx.ledger.definitions.open.values()):
+            hit = {
+                (KillScope.GLOBAL, ""),
+                (KillScope.ACCOUNT, record.account),
+                (KillScope.SYMBOL, record.definition.symbol),
+            }
+            if (item.scope, item.target) in hit:
+                conditional.request_cancel(ctx, record, item.actor, "kill_switch")
         for parent in list(ctx.ledger.open_parents.values()):
             if _is_hit(parent, item.scope, item.target):
                 _cancel_parent(ctx, parent, item.actor, "kill_switch")
@@ -397,6 +479,9 @@ _Decide = Callable[[Context, Any], Reply]
 _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Start: _start,
     inp.Submit: _submit,
+    inp.SubmitConditional: _submit_conditional,
+    inp.AmendConditional: _amend_conditional,
+    inp.CancelConditional: _cancel_conditional,
     inp.Cancel: _cancel,
     inp.Pause: _change,
     inp.Resume: _change,

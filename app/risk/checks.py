@@ -437,3 +437,9 @@ PARENT_CHECKS: Final[tuple[Check, ...]] = (
     message_rate,
 )
 CHECK_CODES: Final[dict[str, RefusalCode]] = {check.__name__: RefusalCode(check.__name__) for check in PARENT_CHECKS}
+# What is asked of an exit before its entry has filled: all but what hangs on the position that the entry will bring.
+UNARMED_CHECKS: Final[tuple[Check, ...]] = tuple(
+    check
+    for check in PARENT_CHECKS
+    if check not in (max_open_orders, max_open_notional, max_position, insufficient_balance, credit_limit, message_rate)
+)

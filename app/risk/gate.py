@@ -6,7 +6,7 @@ the intent, because the world may have changed since the parent was approved.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +17,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.quick import quick_init
 from app.domain.records import ParentRecord
-from app.risk import checks
-from app.risk.checks import CHECK_CODES, PARENT_CHECKS
+from app.risk.checks import CHECK_CODES, PARENT_CHECKS, UNARMED_CHECKS, Check
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
 
 _OF_THE_WHOLE: Final = frozenset(
@@ -51,12 +50,26 @@ class Place:
 
 def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
     """The order, approved, or OrderRefused by the first check that says no."""
-    for check in PARENT_CHECKS:
+    _raise_first(view, PARENT_CHECKS)
+    assert view.account.limits is not None
+    return Approved(view.order, view.account.limits.version, decision_seq)
+
+
+def screen(view: GateView) -> None:
+    """Raises OrderRefused where an order that is to come later would be refused as the view has it; approves nothing."""
+    _raise_first(view, PARENT_CHECKS)
+
+
+def screen_unarmed(view: GateView) -> None:
+    """As `screen`, for an exit whose position its entry has yet to bring."""
+    _raise_first(view, UNARMED_CHECKS)
+
+
+def _raise_first(view: GateView, checks: Sequence[Check]) -> None:
+    for check in checks:
         refusal = check(view)
         if refusal is not None:
             raise refusal
-    assert view.account.limits is not None
-    return Approved(view.order, view.account.limits.version, decision_seq)
 
 
 def preview(view: GateView) -> tuple[CheckResult, ...]:

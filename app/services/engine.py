@@ -44,6 +44,7 @@ from app.execution.inputs import (
     SendChild,
     Start,
     Submit,
+    SubmitConditional,
     Tick,
     Turn,
 )
@@ -192,7 +193,7 @@ class Engine:
 
     async def ask(self, item: Input) -> Reply:
         """`item` takes part in the next turn; returns once durable. Raises the BestexError of a refusal."""
-        if isinstance(item, Submit):
+        if isinstance(item, Submit | SubmitConditional):
             self._refuse_when_full()
         assert self._loop is not None
         asker: asyncio.Future[Reply] = self._loop.create_future()
@@ -224,7 +225,7 @@ class Engine:
             observe.book_received(book.venue, book.symbol, is_good=False)
             return
         self.market.take(book)
-        if book.symbol in self.core.memory.awaited and self.core.is_reached(
+        if self.core.is_awaited(book.symbol) and self.core.is_reached(
             book.symbol, *self.market.board.touch(book.venue, book.symbol)
         ):
             self._put(BookReached(book.symbol), None)
@@ -235,8 +236,7 @@ class Engine:
         """Books that venue processes have written to the shared board; who listens sees what the board holds now."""
         for venue, symbol in changed:
             self.market.note(venue, symbol)
-            awaits = symbol in self.core.memory.awaited
-            if awaits and self.core.is_reached(symbol, *self.market.board.best(venue, symbol)):
+            if self.core.is_awaited(symbol) and self.core.is_reached(symbol, *self.market.board.best(venue, symbol)):
                 self._put(BookReached(symbol), None)
             if self._book_listeners:
                 self._tell(self._book_listeners, self.market.told(venue, symbol, self.clock.wall_ns()))

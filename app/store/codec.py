@@ -12,18 +12,20 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.errors import InvariantBroken
 from app.domain.events import EVENT_TYPES, Event, Fact, OrderAccepted, RoutePlanned
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
+_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
-    (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in EVENT_TYPES
+    (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
 }
 
 
-_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in EVENT_TYPES}
+_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),

@@ -1,0 +1,470 @@
+"""The life of a definition in time: accept, watch, trigger, place, amend, end. Facts and commands only.
+
+Laws: a leg's order is an ordinary order, through the same gate and router, for what its pool has left at that instant
+(execution/shares.py). It is immediate: what comes back unfilled is placed anew at the market of then, so that a price
+cap never grows old while a position waits for its stop. A leg that has triggered has its pool to itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from app.domain import conditional_events as ce
+from app.domain import events as ev
+from app.domain.conditional_records import ConditionalRecord, LegRecord
+from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, pools
+from app.domain.enums import DoneReason, Mode, OrderType, ParentState, Remainder, Strategy, TimeInForce
+from app.domain.errors import BadRequest, OrderRefused
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ParentOrder
+from app.domain.records import ParentRecord
+from app.execution import triggers
+from app.execution.context import Context, Watch, side_price
+from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
+from app.execution.pooling import with_pool
+from app.execution.shares import armed_units, filled_units, is_armed, is_entry_over, orders_of, used_units
+from app.execution.stakes import gate_view
+from app.risk import gate
+from app.risk.exposure import GateView
+
+ENGINE_ACTOR: Final = "engine"
+EXPIRY: Final = "expire_at"
+MARK_EVERY_NS: Final = 1_000_000_000  # between two written marks of a slow trail
+EMPTY_PAUSE_NS: Final = 100_000_000  # after an order that filled nothing; doubles
+MAX_EMPTY_DOUBLINGS: Final = 4
+REFUSED_PAUSE_NS: Final = 250_000_000  # after a refusal by the gate; doubles
+MAX_REFUSED_DOUBLINGS: Final = 6
+
+
+def submit(
+    ctx: Context, definition: Conditional, entry: ParentOrder | None, mode: Mode, wait_ns: int
+) -> ce.ConditionalAccepted:
+    """Every leg past the gate as if the market stood at its trigger, then one fact, and the entry's order with it.
+
+    Raises OrderRefused, or BadRequest for a trigger source that nothing feeds. Then nothing was written.
+    """
+    _require_sources(definition)
+    conditional_id = ctx.next_order_id("cnd")
+    approval = None
+    if entry is not None:
+        entry = replace(entry, client_order_id=_client_id(ctx, definition, conditional_id, 0, 1))
+        view = gate_view(ctx, entry, mode, wait_ns=wait_ns)
+        approval = approve_or_prepare(ctx, entry, with_pool(ctx, view, None))
+    _screen_legs(ctx, definition, mode, wait_ns, "")
+    accepted = ce.ConditionalAccepted(
+        definition.account,
+        conditional_id,
+        definition.symbol,
+        definition,
+        mode,
+        ctx.ledger.limits[definition.account].version,
+        ctx.mid_half_units(definition.symbol),
+        ctx.now_ns,
+    )
+    ctx.emit(accepted)
+    record = ctx.ledger.definitions.all[conditional_id]
+    if entry is not None:
+        assert approval is not None
+        fact = accept(ctx, entry, mode, approval)
+        _note_order(ctx, record, 0, fact)
+    settle(ctx, record)
+    return accepted
+
+
+def first_order(definition: Conditional) -> ParentOrder:
+    """What the first leg would ask for if it triggered: for refusals and previews."""
+    return leg_order(definition, definition.legs[0], definition.legs[0].qty_units, definition.client_order_id)
+
+
+def leg_order(definition: Conditional, leg: Leg, qty_units: int, client_order_id: str) -> ParentOrder:
+    """A leg's order for `qty_units`: immediate, at its limit or at the market within the slippage cap."""
+    is_limit = leg.limit_price_units is not None
+    return ParentOrder(
+        account=definition.account,
+        client_order_id=client_order_id,
+        symbol=definition.symbol,
+        side=leg.side,
+        order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
+        time_in_force=TimeInForce.IOC,
+        strategy=Strategy.SOR,
+        remainder=Remainder.NONE,
+        qty_units=qty_units,
+        notional_nano=None,
+        limit_price_units=leg.limit_price_units,
+        max_slippage_ppm=None if is_limit else definition.max_slippage_ppm,
+        expire_ts_ns=0,
+        venues=definition.venues,
+        is_full_fill_required=False,
+        decision_ts_ns=0,
+        decision_price_units=None,
+        received_ts_ns=definition.received_ts_ns,
+        body_hash=definition.body_hash,
+        tags=definition.tags,
+    )
+
+
+def _require_sources(definition: Conditional) -> None:
+    for leg in definition.legs:
+        if leg.condition is not None and leg.condition.source not in triggers.SERVED_SOURCES:
+            source = leg.condition.source.value
+            raise BadRequest(
+                "trigger_source_unavailable",
+                f"Nothing feeds {source} prices of {definition.symbol}.",
+                pointer="/trigger/source",
+                hint="Use mid or cross_venue.",
+            )
+
+
+def _screen_legs(ctx: Context, definition: Conditional, mode: Mode, wait_ns: int, conditional_id: str) -> None:
+    """Each leg alone, never their sum: of what they share only one can trade."""
+    for pool in pools(definition):
+        for i in pool.leg_indices:
+            if i == 0 and definition.has_entry_order:
+                continue
+            leg = definition.legs[i]
+            order = leg_order(definition, leg, leg.qty_units, definition.client_order_id)
+            view = gate_view(ctx, order, mode, wait_ns=wait_ns, conditional_id=conditional_id)
+            view = _at_its_trigger(view, leg)
+            is_exit = pool.is_armed_by_entry and leg.side is not definition.legs[0].side
+            (gate.screen_unarmed if is_exit else gate.screen)(view)
+
+
+def _at_its_trigger(view: GateView, leg: Leg) -> GateView:
+    """The view as if the market stood where the leg would trade."""
+    price_units = leg.condition.price_units if leg.condition is not None else leg.limit_price_units
+    reference = view.reference
+    if not price_units or not reference.mid_half_units:
+        return view
+    there = replace(reference, mid_half_units=2 * price_units, best_bid_units=price_units, best_ask_units=price_units)
+    return replace(view, reference=there)
+
+
+# In time.
+
+
+def follow(ctx: Context, n_before: int) -> None:
+    """After one input: definitions whose orders it has moved look at what is left, in the same turn."""
+    definitions = ctx.ledger.definitions
+    if not definitions.open:
+        return
+    touched: dict[str, None] = {}
+    for fact in ctx.turn.facts[n_before:]:
+        place = definitions.leg_of_order.get(getattr(fact.event, "order_id", ""))
+        if place is not None:
+            touched[place[0]] = None
+    for conditional_id in touched:
+        record = definitions.open.get(conditional_id)
+        if record is not None:
+            settle(ctx, record)
+
+
+def watch(ctx: Context, symbol: str = "") -> None:
+    """Time passed or a book moved: every open definition, or those of `symbol`, looks at the market."""
+    for record in list(ctx.ledger.definitions.open.values()):
+        if symbol in ("", record.definition.symbol):
+            settle(ctx, record)
+
+
+def settle(ctx: Context, record: ConditionalRecord) -> None:
+    """Brings one definition up to this instant: expiry, triggers, orders for what is left, and its end."""
+    if record.is_done:
+        return
+    _expire(ctx, record)
+    if not record.is_canceling:
+        for pool in pools(record.definition):
+            if is_armed(ctx.ledger, record, pool):
+                for i in pool.leg_indices:
+                    _watch_leg(ctx, record, i)
+                _work(ctx, record, pool)
+    _end(ctx, record)
+    _note_watch(ctx, record)
+
+
+def _expire(ctx: Context, record: ConditionalRecord) -> None:
+    """Past its time a definition ends, but never the protection of what its entry has filled."""
+    definition = record.definition
+    if not 0 < definition.expire_ts_ns <= ctx.now_ns or record.is_canceling:
+        return
+    if not definition.has_entry:
+        request_cancel(ctx, record, ENGINE_ACTOR, EXPIRY)
+    elif not definition.has_entry_order and not record.legs[0].is_canceled:
+        cancel_leg(ctx, record, 0, ENGINE_ACTOR, EXPIRY)
+
+
+def _watch_leg(ctx: Context, record: ConditionalRecord, leg_i: int) -> None:
+    """Moves a trail's mark, and triggers the leg where its condition holds."""
+    leg, state = record.definition.legs[leg_i], record.legs[leg_i]
+    condition = leg.condition
+    if condition is None or state.is_triggered or state.is_canceled:
+        return
+    level_half = triggers.level_half_units(condition, leg.side, ctx.market(record.definition.symbol)[1])
+    if not level_half:
+        return
+    slot, mark_half = (record.conditional_id, leg_i), 0
+    names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
+    if condition.kind is ConditionKind.TRAIL:
+        mark_half = ctx.memory.marks.get(slot) or state.mark_half_units
+        mark_half = triggers.next_mark_half_units(condition, leg.side, mark_half, level_half)
+        ctx.memory.marks[slot] = mark_half
+        if triggers.is_mark_due(condition, state, mark_half, ctx.now_ns, MARK_EVERY_NS):
+            ctx.emit(ce.TrailMarked(*names, mark_half))
+    stop_half = triggers.stop_half_units(condition, leg.side, mark_half)
+    if stop_half and triggers.is_beyond(condition, leg.side, level_half, stop_half):
+        ctx.emit(ce.LegTriggered(*names, level_half, stop_half, mark_half))
+        ctx.memory.marks.pop(slot, None)
+
+
+def _work(ctx: Context, record: ConditionalRecord, pool: Pool) -> None:
+    """Places one order for what the pool has left, if a leg of it may trade now."""
+    if pool.leg_indices[0] == 0 and record.definition.has_entry_order:
+        return
+    left_units = _left_units(ctx, record, pool)
+    if left_units <= 0:
+        return
+    for i in _ready_legs(record, pool):
+        if _is_in_reach(ctx, record, i) and _paused_until_ns(ctx, record.legs[i]) <= ctx.now_ns:
+            _place(ctx, record, i, left_units)
+            return
+
+
+def _left_units(ctx: Context, record: ConditionalRecord, pool: Pool) -> int:
+    return armed_units(ctx.ledger, record, pool) - used_units(ctx.ledger, record, pool)
+
+
+def _ready_legs(record: ConditionalRecord, pool: Pool) -> list[int]:
+    """The leg that triggered first, alone; else those that need no trigger."""
+    legs = [i for i in pool.leg_indices if not record.legs[i].is_canceled]
+    triggered = [i for i in legs if record.legs[i].is_triggered]
+    if triggered:
+        return [min(triggered, key=lambda i: record.legs[i].triggered_ts_ns)]
+    return [i for i in legs if record.definition.legs[i].condition is None]
+
+
+def _is_in_reach(ctx: Context, record: ConditionalRecord, leg_i: int) -> bool:
+    """Whether the touch is there and within the leg's limit."""
+    leg = record.definition.legs[leg_i]
+    price_units = side_price(ctx.market(record.definition.symbol)[1], leg.side)
+    if not price_units:
+        return False
+    return leg.limit_price_units is None or leg.side.sign * (price_units - leg.limit_price_units) <= 0
+
+
+def _paused_until_ns(ctx: Context, leg: LegRecord) -> int:
+    """From the log alone, so that a restart neither forgets a pause nor invents one."""
+    until_ns = 0
+    if leg.n_refused:
+        until_ns = leg.refused_ts_ns + (REFUSED_PAUSE_NS << min(leg.n_refused - 1, MAX_REFUSED_DOUBLINGS))
+    n_empty, last_ns = 0, 0
+    for order_id in reversed(leg.order_ids):
+        order = ctx.ledger.parents[order_id]
+        if order.cum_qty_units or order.state is not ParentState.DONE:
+            break
+        last_ns = last_ns or order.updated_ts_ns
+        n_empty += 1
+        if n_empty > MAX_EMPTY_DOUBLINGS:
+            break
+    if n_empty:
+        until_ns = max(until_ns, last_ns + (EMPTY_PAUSE_NS << (n_empty - 1)))
+    return until_ns
+
+
+def _place(ctx: Context, record: ConditionalRecord, leg_i: int, left_units: int) -> None:
+    """One order of one leg, past the gate; a refusal is a fact and is tried again later."""
+    definition = record.definition
+    leg = definition.legs[leg_i]
+    client_id = _client_id(ctx, definition, record.conditional_id, leg_i, len(record.legs[leg_i].order_ids) + 1)
+    order = leg_order(definition, leg, left_units, client_id)
+    if gate.is_halted(order, ctx.ledger.kills):
+        return  # the switch is the fact
+    view = gate_view(ctx, order, record.mode, conditional_id=record.conditional_id)
+    qty_units = _sized_units(view, left_units)
+    if not qty_units:
+        return
+    if qty_units != left_units:
+        order = replace(order, qty_units=qty_units)
+        view = gate_view(ctx, order, record.mode, conditional_id=record.conditional_id)
+    try:
+        approval = approve_and_plan(ctx, order, view)  # here and now: a search elsewhere would make the stop wait
+    except OrderRefused as refusal:
+        names = (record.account, record.conditional_id, definition.symbol, leg_i)
+        ctx.emit(ce.LegRefused(*names, refusal.code, refusal.limit, refusal.value, refusal.unit))
+        return
+    _note_order(ctx, record, leg_i, accept(ctx, order, record.mode, approval))
+
+
+def _note_order(ctx: Context, record: ConditionalRecord, leg_i: int, fact: ev.OrderAccepted) -> None:
+    names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
+    ctx.emit(ce.LegOrdered(*names, fact.order_id, fact.order.qty_units or 0))
+
+
+def _client_id(ctx: Context, definition: Conditional, conditional_id: str, leg_i: int, number: int) -> str:
+    """Ours by its form; a desk may have taken the same text, so the next free number."""
+    while True:
+        client_id = f"{conditional_id}.{definition.legs[leg_i].name}.{number}"
+        if (definition.account, client_id) not in ctx.ledger.by_client_id:
+            return client_id
+        number += 1
+
+
+def _sized_units(view: GateView, left_units: int) -> int:
+    """The most of `left_units` that is whole lots of some venue that may be used now; 0 where none takes it."""
+    lots = [view.instruments[venue].lot_units for venue in view.eligible]
+    if not lots:
+        return 0
+    qty_units = left_units - left_units % min(lots)
+    mid_units = max(1, view.reference.mid_half_units // 2)
+    is_taken = any(_fits(view.symbol, view.instruments[v], qty_units, mid_units) for v in view.eligible)
+    return qty_units if is_taken else 0
+
+
+def _fits(symbol: Symbol, listing: Instrument, qty_units: int, price_units: int) -> bool:
+    lots = qty_units // listing.lot_units
+    notional_nano = symbol.notional_nano(price_units, lots * listing.lot_units)
+    return lots >= listing.min_qty_lots and notional_nano >= listing.min_notional_nano
+
+
+def _note_watch(ctx: Context, record: ConditionalRecord) -> None:
+    """Which books should bring the definition a turn at once; all else waits for the next tick."""
+    symbol, waiting = record.definition.symbol, ctx.memory.watching
+    falling_half, rising_half, ask_units, bid_units = 0, 0, 0, 0
+    for pool in () if record.is_done or record.is_canceling else pools(record.definition):
+        if not is_armed(ctx.ledger, record, pool) or (pool.leg_indices[0] == 0 and record.definition.has_entry_order):
+            continue
+        for i in pool.leg_indices:
+            leg, state = record.definition.legs[i], record.legs[i]
+            if state.is_canceled:
+                continue
+            if leg.condition is not None and not state.is_triggered:
+                mark_half = ctx.memory.marks.get((record.conditional_id, i), state.mark_half_units)
+                stop_half = triggers.stop_half_units(leg.condition, leg.side, mark_half)
+                if stop_half and leg.condition.is_rising(leg.side):
+                    rising_half = min(rising_half or stop_half, stop_half)
+                else:
+                    falling_half = max(falling_half, stop_half)
+            elif leg.limit_price_units is not None and _paused_until_ns(ctx, state) <= ctx.now_ns:
+                if leg.side.sign > 0:
+                    ask_units = max(ask_units, leg.limit_price_units)
+                else:
+                    bid_units = min(bid_units or leg.limit_price_units, leg.limit_price_units)
+    if falling_half or rising_half or ask_units or bid_units:
+        levels = Watch(falling_half, rising_half, ask_units, bid_units)
+        waiting.setdefault(symbol, {})[record.conditional_id] = levels
+    elif record.conditional_id in waiting.get(symbol, {}):
+        del waiting[symbol][record.conditional_id]
+        if not waiting[symbol]:
+            del waiting[symbol]
+
+
+# Its end, and its change.
+
+
+def request_cancel(ctx: Context, record: ConditionalRecord, actor: str, reason: str) -> None:
+    """Blocks first: no leg places anything more. Then cancels what is open; venues' evidence decides what filled."""
+    if record.is_done or record.is_canceling:
+        return
+    names = (record.account, record.conditional_id, record.definition.symbol)
+    ctx.emit(ce.ConditionalCancelRequested(*names, actor, reason))
+    for leg in record.legs:
+        for order_id in leg.order_ids:
+            _cancel_order(ctx, ctx.ledger.parents[order_id], actor, reason)
+    settle(ctx, record)
+
+
+def cancel_leg(ctx: Context, record: ConditionalRecord, leg_i: int, actor: str, reason: str) -> None:
+    """Ends one leg: its open orders are canceled, and it places no other."""
+    if record.is_done or record.legs[leg_i].is_canceled:
+        return
+    names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
+    ctx.emit(ce.LegCanceled(*names, actor, reason))
+    for order_id in record.legs[leg_i].order_ids:
+        _cancel_order(ctx, ctx.ledger.parents[order_id], actor, reason)
+
+
+def _cancel_order(ctx: Context, order: ParentRecord, actor: str, reason: str) -> None:
+    if order.state is ParentState.DONE:
+        return
+    if not order.is_canceling:
+        ctx.emit(ev.CancelRequested(order.account, order.order_id, actor, reason))
+    cancel(ctx, order)
+
+
+def amend(ctx: Context, record: ConditionalRecord, definition: Conditional, actor: str) -> None:
+    """Replaces the definition by one fact. Raises BadRequest or OrderRefused; then the old one stands."""
+    _require_sources(definition)
+    for i, (before, after) in enumerate(zip(record.definition.legs, definition.legs, strict=True)):
+        if before != after and (record.legs[i].is_triggered or record.legs[i].is_canceled):
+            detail = f"{after.name} has triggered or was canceled; only a waiting leg can be changed."
+            raise BadRequest("leg_triggered", detail, pointer=f"/legs/{i}", hint="Cancel it, and place another.")
+    for pool in pools(definition):
+        used = used_units(ctx.ledger, record, pool)
+        if not pool.is_armed_by_entry and pool.total_units < used:
+            raise BadRequest("qty_in_use", "So much has filled or is at venues already.", pointer="/qty", hint="More.")
+    _screen_legs(ctx, definition, record.mode, 0, record.conditional_id)
+    names = (record.account, record.conditional_id, definition.symbol)
+    ctx.emit(ce.ConditionalAmended(*names, definition, ctx.ledger.limits[record.account].version, actor))
+    settle(ctx, record)
+
+
+def _end(ctx: Context, record: ConditionalRecord) -> None:
+    """Writes the end once nothing is open and nothing is left."""
+    found = pools(record.definition)
+    if any(o.state is not ParentState.DONE for pool in found for o in orders_of(ctx.ledger, record, pool)):
+        return
+    ending = _ending(ctx, record, found)
+    if ending is None:
+        return
+    names = (record.account, record.conditional_id, record.definition.symbol)
+    ctx.emit(ce.ConditionalDone(*names, *ending))
+    for i in range(len(record.legs)):
+        ctx.memory.marks.pop((record.conditional_id, i), None)
+
+
+def _ending(ctx: Context, record: ConditionalRecord, found: tuple[Pool, ...]) -> tuple[DoneReason, str] | None:
+    """Why it is over, None while it is not. No order of it is open."""
+    ledger, definition = ctx.ledger, record.definition
+    if record.is_canceling:
+        return (DoneReason.EXPIRED if record.cancel_reason == EXPIRY else DoneReason.CANCELED), record.cancel_reason
+    if not is_entry_over(ledger, record):
+        return None
+    entry_units = filled_units(ledger, record, found[0])
+    if definition.has_entry and not entry_units:
+        return _entry_ending(ctx, record)
+    detail, is_given_up = "", False
+    for pool in found[1:] if definition.has_entry else found:
+        left_units = _left_units(ctx, record, pool)
+        if left_units > 0 and all(record.legs[i].is_canceled for i in pool.leg_indices):
+            detail, is_given_up = record.legs[pool.leg_indices[0]].cancel_reason, True
+        elif left_units > 0:
+            if not (_is_dust(ctx, record, left_units) and filled_units(ledger, record, pool)):
+                return None
+            detail = detail or "residual_below_lot"
+        elif (
+            pool.is_armed_by_entry
+            and definition.order_class is OrderClass.OTO
+            and not filled_units(ledger, record, pool)
+        ):
+            detail, is_given_up = "entry_not_full", True
+    return (DoneReason.CANCELED if is_given_up else DoneReason.FILLED), detail
+
+
+def _entry_ending(ctx: Context, record: ConditionalRecord) -> tuple[DoneReason, str]:
+    """The entry has ended without a fill, and so has all that waited for it."""
+    leg = record.legs[0]
+    if leg.is_canceled:
+        return (DoneReason.EXPIRED if leg.cancel_reason == EXPIRY else DoneReason.CANCELED), leg.cancel_reason
+    last = ctx.ledger.parents[leg.order_ids[-1]]
+    return last.done_reason or DoneReason.CANCELED, last.done_detail
+
+
+def _is_dust(ctx: Context, record: ConditionalRecord, left_units: int) -> bool:
+    """Whether no venue that the definition may ever use takes so little."""
+    definition, universe = record.definition, ctx.world.universe
+    symbol = universe.symbols[definition.symbol]
+    mid_units = max(1, ctx.mid_half_units(symbol.name, record.accepted.approved_mid_half_units) // 2)
+    wanted = definition.venues
+    return not any(
+        _fits(symbol, listing, left_units, mid_units)
+        for venue, listing in universe.listings(symbol.name).items()
+        if venue not in wanted.exclude and (not wanted.include or venue in wanted.include)
+    )
