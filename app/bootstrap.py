@@ -40,6 +40,7 @@ from app.services.amend import AmendService
 from app.services.calibrate import calibrate
 from app.services.calibration import calibration_report, load_calibration
 from app.services.cancel import CancelService
+from app.services.conditional import ConditionalService
 from app.services.container import Services
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
@@ -286,7 +287,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
-        amend=AmendService(engine),
+        conditionals=ConditionalService(engine),
         estimate=EstimateService(engine),
         reads=(reads := Reads(engine, _History(projection), reader)),
         admin=AdminService(engine),

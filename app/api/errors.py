@@ -148,7 +148,11 @@ _OTHERS: Final = (
         "An id names one order for ever. Use a new id, or send the identical body to read the first answer again.",
     ),
     Kind("version_conflict", 409, "Changed by somebody else meanwhile", "Read it again, then repeat the change."),
-    Kind("not_amendable", 409, "Order cannot be changed so", "Only an order that lives, and only what it has."),
+    Kind(
+        "leg_triggered", 409, "The leg is an order already", "It has triggered or was canceled; the others may change."
+    ),
+    Kind("conditional_done", 409, "The conditional order has ended", "Place another; see its done_reason."),
+    Kind("qty_in_use", 409, "So much has filled or is at venues", "Ask for no less than that."),
     Kind("not_unknown", 409, "Order is not unknown", "Only a child whose state is unknown can be resolved."),
     Kind("resume_too_old", 410, "The stream cannot go back that far", "Read the state anew, then follow its seq."),
     Kind("body_too_large", 413, "Body is too large", "At most 64 KiB are read."),
@@ -156,6 +160,12 @@ _OTHERS: Final = (
     Kind("unsupported_encoding", 415, "Content encoding is not taken", "Send the body uncompressed."),
     Kind("invalid_request", 422, "Request has wrong fields", "errors[] names each field and the right form."),
     Kind("unknown_symbol", 422, "No such symbol", "See GET /v1/symbols."),
+    Kind(
+        "trigger_source_unavailable",
+        422,
+        "Nothing feeds this trigger",
+        "Prices of that source do not reach this service; use mid or cross_venue.",
+    ),
     Kind("account_required", 422, "Which account?", "The operator's key names one with ?account=."),
     Kind("evidence_missing", 422, "Evidence is missing", "Say what proves the outcome: a venue's message or ticket."),
     Kind("over_ceiling", 422, "Limit is above the file's ceiling", "The ceiling in the configuration file wins."),

@@ -12,6 +12,7 @@ from app.api.schedule_intake import PPM_SCALE, contradictions, schedule_of
 from app.api.schemas.order import OrderBody
 from app.api.schemas.schedule import AmendBody
 from app.api.validate import invalid
+from app.domain.conditions import AskedType
 from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
 from app.domain.errors import BadDecimal
 from app.domain.instrument import Symbol
@@ -27,27 +28,25 @@ _RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
 
 def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: str, now_ns: int) -> ParentOrder:
     """The order as the engine takes it, without its body hash. Raises InvalidRequest with every culprit at once."""
-    scales = _Scales(symbol, universe, _contradictions(body))
+    scales = Scales(symbol, universe, _contradictions(body))
     quote = symbol.fungible.quote
-    qty_units = scales.positive("/qty", body.qty, _Step(symbol.qty_scale, symbol.qty_currency, "lot_units"))
-    notional_nano = scales.positive("/notional", body.notional, _Step(NANO_SCALE, quote))
-    limit_price_units = scales.positive(
-        "/limit_price", body.limit_price, _Step(symbol.price_scale, quote, "tick_units")
-    )
-    max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, _Step(BPS_SCALE, "bps"))
-    decision_price_units = scales.positive("/decision_price", body.decision_price, _Step(symbol.price_scale, quote))
-    venues = _venues(scales.errors, body, universe)
+    qty_units = scales.positive("/qty", body.qty, Step(symbol.qty_scale, symbol.qty_currency, "lot_units"))
+    notional_nano = scales.positive("/notional", body.notional, Step(NANO_SCALE, quote))
+    limit_price_units = scales.positive("/limit_price", body.limit_price, Step(symbol.price_scale, quote, "tick_units"))
+    max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, Step(BPS_SCALE, "bps"))
+    decision_price_units = scales.positive("/decision_price", body.decision_price, Step(symbol.price_scale, quote))
+    venues = venue_filter(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
     schedule = schedule_of(body, symbol, scales.at)
     if scales.errors:
         raise invalid(scales.errors)
-    is_resting = schedule is None and body.type is OrderType.LIMIT and body.time_in_force in _RESTING
+    is_resting = body.type is AskedType.LIMIT and body.time_in_force in _RESTING
     return ParentOrder(
         account=account,
         client_order_id=body.client_order_id or f"auto-{secrets.token_hex(12)}",
         symbol=symbol.name,
         side=body.side,
-        order_type=body.type,
+        order_type=OrderType(body.type.value),
         time_in_force=body.time_in_force,
         strategy=body.strategy,
         remainder=body.remainder or (Remainder.HELD if is_resting else Remainder.NONE),
@@ -101,9 +100,9 @@ def _contradictions(body: OrderBody) -> list[FieldError]:
         add("/qty", "missing", "Send qty or notional, one of the two.")
     if body.qty is not None and body.notional is not None:
         add("/notional", "excluded", "Send qty or notional, not both.")
-    if body.type is OrderType.LIMIT and body.limit_price is None:
+    if body.type is AskedType.LIMIT and body.limit_price is None:
         add("/limit_price", "missing", "A limit order needs a limit_price.")
-    if body.type is OrderType.MARKET and body.limit_price is not None:
+    if body.type is AskedType.MARKET and body.limit_price is not None:
         add("/limit_price", "excluded", "A market order has none; use type limit.")
     if body.time_in_force is TimeInForce.GTD and body.expire_at is None:
         add("/expire_at", "missing", "gtd needs expire_at.")
@@ -112,7 +111,7 @@ def _contradictions(body: OrderBody) -> list[FieldError]:
     if body.remainder is Remainder.HELD:
         if body.time_in_force not in _RESTING:
             add("/remainder", "excluded", f"{body.time_in_force.value} leaves nothing to hold; use none.")
-        elif body.type is OrderType.MARKET:
+        elif body.type is AskedType.MARKET:
             add("/remainder", "excluded", "Only a limit order can be held.")
     if body.quote_pool is not None and (body.require_full_fill or body.time_in_force is TimeInForce.FOK):
         add("/quote_pool", "excluded", "One venue must fill it whole, and that in one currency; leave quote_pool out.")
@@ -122,7 +121,7 @@ def _contradictions(body: OrderBody) -> list[FieldError]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """A field's integer scale, its unit, and which of a listing's steps its neighbours are told in."""
 
     scale: int
@@ -131,25 +130,21 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scales:
+class Scales:
     """Converts fields to integers and gathers what does not fit."""
 
     symbol: Symbol
     universe: Universe
     errors: list[FieldError]
 
-    def positive(self, pointer: str, value: Decimal | None, step: _Step) -> int | None:
+    def positive(self, pointer: str, value: Decimal | None, step: Step) -> int | None:
         if value is not None and not value:
             hint = "Use more than 0."
             self.errors.append(FieldError(pointer, "zero", limit="0", actual="0", unit=step.unit, hint=hint))
             return None
         return self.exact(pointer, value, step)
 
-    def at(self, pointer: str, value: Decimal | None, scale: int, unit: str) -> int | None:
-        """As `positive`, with the scale and unit named."""
-        return self.positive(pointer, value, _Step(scale, unit))
-
-    def exact(self, pointer: str, value: Decimal | None, step: _Step) -> int | None:
+    def exact(self, pointer: str, value: Decimal | None, step: Step) -> int | None:
         if value is None:
             return None
         try:
@@ -158,7 +153,7 @@ class _Scales:
             self.errors.append(self._refusal(pointer, value, step, error))
             return None
 
-    def _refusal(self, pointer: str, value: Decimal, step: _Step, error: BadDecimal) -> FieldError:
+    def _refusal(self, pointer: str, value: Decimal, step: Step, error: BadDecimal) -> FieldError:
         if error.reason != "increment":
             return decimal_error(pointer, error, unit=step.unit)
         listings = self.universe.listings(self.symbol.name).values() if step.listing_step else ()
@@ -174,7 +169,7 @@ def nearest(value: Decimal, scale: int, step_units: int) -> str:
     return " or ".join(texts)
 
 
-def _quote_pool(scales: _Scales, body: OrderBody, symbol: Symbol, universe: Universe) -> QuotePool | None:
+def _quote_pool(scales: Scales, body: OrderBody, symbol: Symbol, universe: Universe) -> QuotePool | None:
     """The pool, each currency of it known to trade against the base, or its culprits."""
     asked = body.quote_pool
     if asked is None:
@@ -189,7 +184,7 @@ def _quote_pool(scales: _Scales, body: OrderBody, symbol: Symbol, universe: Univ
         errors.append(
             FieldError("/quote_pool/carrier", "not_offered", Carrier.DESK.value, asked.carrier.value, hint=hint)
         )
-    max_basis_ppm = scales.exact("/quote_pool/max_basis_bps", asked.max_basis_bps, _Step(BPS_SCALE, "bps")) or 0
+    max_basis_ppm = scales.exact("/quote_pool/max_basis_bps", asked.max_basis_bps, Step(BPS_SCALE, "bps")) or 0
     if max_basis_ppm > MAX_BASIS_PPM:
         most, told = decimal_text(MAX_BASIS_PPM, BPS_SCALE), decimal_text(max_basis_ppm, BPS_SCALE)
         pointer = "/quote_pool/max_basis_bps"
@@ -206,7 +201,7 @@ def _quote_pool(scales: _Scales, body: OrderBody, symbol: Symbol, universe: Univ
     return pool
 
 
-def _venues(errors: list[FieldError], body: OrderBody, universe: Universe) -> VenueFilter:
+def venue_filter(errors: list[FieldError], body: OrderBody, universe: Universe) -> VenueFilter:
     chosen = body.venues
     if chosen is None:
         return VenueFilter()

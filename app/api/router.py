@@ -18,7 +18,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from app import observe
 from app.api.door import Call, Door, Spec, build, problem_response
 from app.api.errors import KINDS, Problem, internal_error
-from app.api.routes import account, admin, loop, market, orders, system, tca
+from app.api.routes import account, admin, conditional, market, orders, system, tca
 from app.api.ws.hub import mount_streams
 
 DESCRIPTION: Final = """
@@ -47,10 +47,10 @@ TAGS: Final = (
 STATIC_URL: Final = "/docs-assets"
 SPECS: Final[tuple[Spec, ...]] = (
     *orders.SPECS,
+    *conditional.SPECS,
     *account.SPECS,
     *tca.SPECS,
     *market.SPECS,
-    *loop.SPECS,
     *admin.SPECS,
     *system.SPECS,
 )

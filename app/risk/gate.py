@@ -56,7 +56,7 @@ def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
 
 
 def screen(view: GateView) -> None:
-    """Raises OrderRefused where an order that is to come later would be refused as the view has it; approves nothing."""
+    """Raises OrderRefused where an order to come later would be refused as the view has it; approves nothing."""
     _raise_first(view, PARENT_CHECKS)
 
 

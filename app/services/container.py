@@ -13,6 +13,7 @@ from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.amend import AmendService
 from app.services.cancel import CancelService
+from app.services.conditional import ConditionalService
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.reads import Reads
@@ -45,7 +46,7 @@ class Services:
     engine: Engine
     submit: SubmitService
     cancel: CancelService
-    amend: AmendService
+    conditionals: ConditionalService
     estimate: EstimateService
     reads: Reads
     admin: AdminService

@@ -25,6 +25,7 @@ from app.services.admin import AdminService
 from app.services.amend import AmendService
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
+from app.services.conditional import ConditionalService
 from app.services.container import Services
 from app.services.engine import PACE_S, RIDE_S, Engine
 from app.services.estimate import EstimateService
@@ -191,7 +192,7 @@ async def open_gateway(
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
-        amend=AmendService(engine),
+        conditionals=ConditionalService(engine),
         estimate=EstimateService(engine),
         reads=(reads := Reads(engine, history, journal)),
         admin=AdminService(engine),

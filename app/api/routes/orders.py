@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Query
 
 from app.api import auth
+from app.api.conditional_intake import conditional_order, is_conditional, refuse_strays
 from app.api.door import Call, Reply, Spec
 from app.api.errors import problem_of
 from app.api.intake import parent_order
 from app.api.routes.pages import page_json, slice_of
+from app.api.schemas.conditional import ConditionalOrder
 from app.api.schemas.event import EventList
 from app.api.schemas.order import (
     AccountQuery,
@@ -31,11 +34,14 @@ from app.api.schemas.order import (
 )
 from app.api.schemas.order import ChildOrder as ChildOrderSchema
 from app.api.schemas.route import Preview, RouteList
+from app.api.wire.conditional import conditional_ack_json, conditional_json, group_json
 from app.api.wire.event import event_json
 from app.api.wire.order import ack_json, child_json, execution_json, order_json
 from app.api.wire.route import check_json, route_json
 from app.api.wire.schedule import foreseen_json
 from app.api.wire.text import price_or_none, time_text
+from app.domain.conditional_records import ConditionalRecord
+from app.domain.conditions import Conditional
 from app.domain.enums import REFUSALS, Scope
 from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
@@ -57,6 +63,8 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
     it stands after waiting `wait_ms`; with `full` its executions and routes come with it.
     """
     services, principal = call.services, call.principal
+    if is_conditional(body):
+        return await _place_conditional(call, body)
     order, symbol = _intake(call, body)
     accepted = await services.submit.place(order, principal.mode, deadline_ts_ns=body.deadline or 0)
     status = 200 if accepted.is_replay else 201
@@ -74,10 +82,37 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
     return Reply(payload, status, headers)
 
 
-async def preview_order(call: Call, body: OrderBody) -> Json:
-    """What the order would cost and where it would go, and which check would refuse it. No venue is called."""
+async def _place_conditional(call: Call, body: OrderBody) -> Reply:
+    """The definition; with `result` and `full`, after the entry's end or `wait_ms`."""
     services = call.services
-    order, symbol = _intake(call, body)
+    definition, entry, symbol = _conditional_intake(call, body)
+    taken = await services.conditionals.place(definition, entry, call.principal.mode, deadline_ts_ns=body.deadline or 0)
+    status = 200 if taken.is_replay else 201
+    headers = {"Location": f"/v1/conditional-orders/{taken.fact.conditional_id}"}
+    if taken.is_replay:
+        headers["Idempotency-Replayed"] = "true"
+    if body.response_type is ResponseType.ACK:
+        payload = conditional_ack_json(taken.fact, taken.account_seq, symbol)
+        return Reply(payload, status, headers, is_durable=True)
+    record = services.conditionals.find(taken.fact.account, taken.fact.conditional_id)
+    if record.definition.has_entry_order:
+        await services.submit.wait_done(record.legs[0].order_ids[0], body.wait_ms)
+    view = services.conditionals.view(record)
+    payload = conditional_json(view, symbol, is_nested=body.response_type is ResponseType.FULL)
+    return Reply(payload, status, headers)
+
+
+async def preview_order(call: Call, body: OrderBody) -> Json:
+    """What the order would cost and where it would go, and which check would refuse it. No venue is called.
+
+    Of a conditional order: its entry, or its first leg as if that triggered now.
+    """
+    services = call.services
+    if is_conditional(body):
+        definition, entry, symbol = _conditional_intake(call, body)
+        order = services.conditionals.preview_order(definition, entry)
+    else:
+        order, symbol = _intake(call, body)
     preview = services.estimate.preview(order, call.principal.mode)
     now_ns = services.engine.now_ns()
     planned = preview.planned
@@ -102,13 +137,13 @@ async def list_orders(call: Call, query: Annotated[OrdersQuery, Query()]) -> Jso
     symbol = reads.known_symbol(query.symbol, "/query/symbol").name if query.symbol else ""
     is_open = None if query.status is None else query.status is Openness.OPEN
     page = await reads.orders(account, OrderFilter(symbol, is_open), slice_of(query))
-    return page_json(page, lambda record: order_json(record, _symbol(call, record)))
+    return page_json(page, lambda record: _order_json(call, record, is_nested=query.nested))
 
 
 async def get_order(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
     """One order, by its id or as `client:{client_order_id}`."""
     record = await _record(call, order_id, query)
-    return order_json(record, _symbol(call, record))
+    return _order_json(call, record, is_nested=True)
 
 
 async def cancel_order(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
@@ -119,10 +154,17 @@ async def cancel_order(call: Call, order_id: str, query: Annotated[AccountQuery,
 
 
 async def cancel_orders(call: Call, query: Annotated[CancelAllQuery, Query()]) -> Json:
-    """Asks to cancel every open order that matches all filters; one line each."""
+    """Asks to cancel every open order that matches all filters; one line each.
+
+    Without a filter by side, venue or tag, conditional orders are canceled too, first, with an `order_id` of `cnd_…`.
+    """
     account = auth.account_of(call.principal, query.account)
     services = call.services
     symbol = services.reads.known_symbol(query.symbol, "/query/symbol").name if query.symbol else ""
+    conditionals = services.conditionals
+    groups: Sequence[ConditionalRecord] = ()
+    if query.side is None and query.venue is None and query.tag is None:
+        groups = await conditionals.cancel_all(account, call.principal.actor, symbol=symbol)
     outcomes = await services.cancel.cancel_all(
         account,
         call.principal.actor,
@@ -133,6 +175,15 @@ async def cancel_orders(call: Call, query: Annotated[CancelAllQuery, Query()]) -
     )
     return {
         "data": [
+            {
+                "order_id": record.conditional_id,
+                "client_order_id": record.definition.client_order_id,
+                "status": conditionals.view(record).status.value,
+                "problem": None,
+            }
+            for record in groups
+        ]
+        + [
             {
                 "order_id": outcome.record.order_id,
                 "client_order_id": outcome.record.accepted.order.client_order_id,
@@ -195,10 +246,31 @@ async def list_executions(call: Call, query: Annotated[ExecutionsQuery, Query()]
     return page_json(page, lambda row: execution_json(row.fill, row.order, _own(call, row.fill.fill.symbol)))
 
 
+def _conditional_intake(call: Call, body: OrderBody) -> tuple[Conditional, ParentOrder | None, Symbol]:
+    services = call.services
+    account = auth.trading_account(call.principal, body.account)
+    symbol = services.reads.known_symbol(body.symbol, "/symbol")
+    engine = services.engine
+    return *conditional_order(body, symbol, engine.universe, account, engine.now_ns()), symbol
+
+
+def _order_json(call: Call, record: ParentRecord, *, is_nested: bool) -> Json:
+    """The order, and whose leg it is if it is one."""
+    symbol, conditionals = _symbol(call, record), call.services.conditionals
+    place = conditionals.of_order(record.order_id)
+    if place is None:
+        return order_json(record, symbol)
+    told: Json = {"conditional_id": place[0].conditional_id, "leg": place[1]}
+    if is_nested:
+        told["legs"] = group_json(conditionals.view(place[0]), symbol)
+    return order_json(record, symbol) | {"conditional": told}
+
+
 def _intake(call: Call, body: OrderBody) -> tuple[ParentOrder, Symbol]:
     services = call.services
     account = auth.trading_account(call.principal, body.account)
     symbol = services.reads.known_symbol(body.symbol, "/symbol")
+    refuse_strays(body)
     engine = services.engine
     return parent_order(body, symbol, engine.universe, account, engine.now_ns()), symbol
 
@@ -240,11 +312,17 @@ SPECS: Final = (
         "/v1/orders",
         place_order,
         Scope.TRADE,
-        PlacedOrder,
+        PlacedOrder | ConditionalOrder,
         "orders",
         status=201,
         statuses={200: "The order had been placed before with the same body."},
-        problems=(*_REFUSALS, "unknown_symbol", "client_order_id_conflict", "outcome_unknown"),
+        problems=(
+            *_REFUSALS,
+            "unknown_symbol",
+            "client_order_id_conflict",
+            "outcome_unknown",
+            "trigger_source_unavailable",
+        ),
         headers=_REPLAYED,
     ),
     Spec("POST", "/orders", place_order, Scope.TRADE, PlacedOrder, "orders", status=201, in_schema=False),

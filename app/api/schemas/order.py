@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import StrEnum, unique
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from app.api.schemas.base import IN_BODY, IN_QUERY, Answer, Body, Bool, Dec, Page, SignedDec, Text, Time
+from app.api.schemas.legs import LegBody, StopLossBody, TakeProfitBody, TriggerBody
 from app.api.schemas.problem import Problem
 from app.api.schemas.route import Route
-from app.api.schemas.schedule import ScheduleAnswer, StrategyParams
+from app.domain.conditions import AskedType, LegState, OrderClass, OtoTrigger
 from app.domain.enums import (
     DoneReason,
     ExecType,
@@ -89,7 +90,7 @@ class OrderBody(Body):
         description="CCXT unified; `BTC-USDT` and `BTCUSDT` are understood where unique.", examples=["BTC/USDT"]
     )
     side: Side
-    type: OrderType
+    type: AskedType
     qty: Dec | None = Field(default=None, description="In the base currency, or contracts.")
     notional: Dec | None = Field(default=None, description="Gross amount in the quote currency, fees apart.")
     limit_price: Dec | None = Field(default=None, description="Binds every execution's raw price.")
@@ -104,6 +105,16 @@ class OrderBody(Body):
     max_slippage_bps: Dec | None = Field(default=None, description="Against the arrival mid, in 0.01 steps.")
     require_full_fill: Bool = False
     quote_pool: PoolBody | None = Field(default=None, description="Absent: the symbol's own quote currency only.")
+    order_class: OrderClass = Field(default=OrderClass.SIMPLE, description="See docs/conditional-orders.md.")
+    stop_price: Dec | None = Field(default=None, description="Where a stop triggers, or a market_if_touched.")
+    trail_amount: Dec | None = Field(default=None, description="trailing_stop: so far behind the water mark.")
+    trail_bps: Dec | None = Field(default=None, description="trailing_stop: the same as a share of it, in 0.01 steps.")
+    activation_price: Dec | None = Field(default=None, description="trailing_stop: marks are taken from here on.")
+    trigger: TriggerBody | None = Field(default=None, description="For every condition of the order.")
+    take_profit: TakeProfitBody | None = None
+    stop_loss: StopLossBody | None = None
+    legs: list[LegBody] | None = Field(default=None, min_length=1, max_length=4, description="oco (2-4), oto (1-4).")
+    oto_trigger: OtoTrigger | None = Field(default=None, description="oto, bracket: `partial` if absent.")
     decision_at: Time | None = Field(default=None, description="When the desk decided: the start of the delay cost.")
     decision_price: Dec | None = None
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=16)
@@ -160,6 +171,23 @@ class Reject(Answer):
     text: str
 
 
+class GroupLeg(Answer):
+    """One leg of the definition that an order belongs to."""
+
+    leg: str
+    status: LegState
+    cum_qty: Dec
+    order_ids: list[str]
+
+
+class OfConditional(Answer):
+    """Whose leg an order is. `legs` with `nested` only: all of the definition."""
+
+    conditional_id: str
+    leg: str
+    legs: list[GroupLeg] | None = None
+
+
 class Order(Answer):
     """A parent order: what was asked, and where it stands."""
 
@@ -180,7 +208,7 @@ class Order(Answer):
     max_slippage_bps: Dec | None
     require_full_fill: bool
     quote_pool: OrderPool | None = Field(default=None, description="Only where the order has one.")
-    schedule: ScheduleAnswer | None = Field(default=None, description="Only where the order is worked in time.")
+    conditional: OfConditional | None = Field(default=None, description="Only of an order that a leg has placed.")
     decision_at: Time | None
     decision_price: Dec | None
     tags: dict[str, str]
@@ -322,6 +350,14 @@ class AccountQuery(Body):
     account: Name | None = Field(default=None, description="Needed with the operator's key, else the key's own.")
 
 
+def _flag(value: object) -> object:
+    """`true` or `false` of a query, which is text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+Flag = Annotated[Bool, BeforeValidator(_flag)]
+
+
 class PageQuery(AccountQuery):
     limit: Annotated[int, Field(ge=1, le=200), IN_QUERY] = 50
     cursor: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128)] | None = Field(
@@ -333,6 +369,9 @@ class PageQuery(AccountQuery):
 class OrdersQuery(PageQuery):
     status: Openness | None = None
     symbol: Name | None = None
+    nested: Flag = Field(
+        default=False, description="An order of a leg comes with all legs of its definition, a leg with its orders."
+    )
 
 
 class ExecutionsQuery(PageQuery):

@@ -14,6 +14,7 @@ from app.api.wire.order import ack_json
 from app.api.wire.route import route_json
 from app.api.wire.text import bps_of_ppm, mid_or_none, money, price_or_none, time_or_none, time_text
 from app.domain import events as ev
+from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.events import Event
 from app.domain.instrument import Symbol
 from app.domain.units import NANO_SCALE, decimal_text
@@ -35,6 +36,8 @@ def event_json(item: StreamItem, universe: Universe) -> Json:
         own = universe.symbols[event.symbol]
     elif isinstance(event, ev.ChildSending):
         own = universe.symbols[event.child.symbol]
+    elif type(event) in CONDITIONAL_EVENTS:
+        own = universe.symbols[event.symbol]  # type: ignore[attr-defined]
     return {
         "seq": item.fact.account_seq,
         "ts": time_text(item.fact.ts_ns),
@@ -97,13 +100,11 @@ def _told(name: str, value: Any, symbol: Symbol | None) -> tuple[str, Any]:
         return name, _members(value, symbol)
     if name in ("moves", "fee_unconverted"):
         return name, [{"currency": currency, "amount": money(nano)} for currency, nano in value]
-    if name == "strip":
-        return name, [{"offset_ms": ms, "mid": _number("_half_units", mid, symbol)[1]} for ms, mid in value]
-    if isinstance(value, tuple) and name.endswith("_half_units"):
-        return name.removesuffix("_half_units"), [_number("_half_units", mid, symbol)[1] for mid in value]
-    if isinstance(value, tuple) and value and is_dataclass(value[0]):
-        return name, [_members(entry, symbol) for entry in value]
+    if name == "tags":
+        return name, dict(value)
     if isinstance(value, tuple):
+        if value and is_dataclass(value[0]):
+            return name, [_members(entry, symbol) for entry in value]
         return name, [entry.value if isinstance(entry, Enum) else entry for entry in value]
     return name, value
 
@@ -124,7 +125,7 @@ def _number(name: str, value: int, symbol: Symbol | None) -> tuple[str, Any]:
             return name.removesuffix("_half_units"), mid_or_none(value, symbol.price_scale)
         if name.endswith("qty_units"):
             return name.removesuffix("_units"), decimal_text(value, symbol.qty_scale)
-        if name.endswith("price_units") or name in ("price_cap_units", "tick_units"):
+        if name in ("price_units", "tick_units", "limit_price_units", "offset_units", "activation_units"):
             return name.removesuffix("_units"), price_or_none(value, symbol.price_scale)
         if name == "lot_units":
             return "lot", decimal_text(value, symbol.qty_scale)

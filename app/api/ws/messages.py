@@ -149,7 +149,29 @@ class Fee(Struct):
     amount: SignedDec
 
 
-class OrderUpdate(Struct, kw_only=True):
+class ConditionalUpdate(Struct, kw_only=True, tag_field="kind", tag="conditional"):
+    """What happened to a conditional order; `event` is the fact's kind. Members that do not belong to it are null.
+
+    The whole of it as it stands: GET /v1/conditional-orders/{id}. Its legs' orders come as orders.
+    """
+
+    event: str
+    conditional_id: str
+    client_order_id: str | None
+    symbol: str
+    leg_i: int | None
+    leg_order_id: str | None
+    qty: Dec | None
+    level: Dec | None
+    stop: Dec | None
+    water_mark: Dec | None
+    code: RefusalCode | None
+    done_reason: DoneReason | None
+    text: str | None
+    transact_time: Time
+
+
+class OrderUpdate(Struct, kw_only=True, tag_field="kind", tag="order"):
     """A parent order right after the event of this message's `seq`. Always read `cum_qty` and `leaves_qty` themselves.
 
     `exec_type` (FIX 150) says what happened, `order_status` (FIX 39) where the order stands. `exec_id`, `venue`,
@@ -333,7 +355,7 @@ class SequencedMessage(Struct, kw_only=True):
 
 
 class OrdersMessage(SequencedMessage, tag_field="channel", tag="orders"):
-    data: list[OrderUpdate]
+    data: list[OrderUpdate | ConditionalUpdate]
 
 
 class ExecutionsMessage(SequencedMessage, tag_field="channel", tag="executions"):

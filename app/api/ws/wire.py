@@ -12,9 +12,10 @@ from zlib import crc32
 
 import msgspec
 
-from app.api.wire.text import average_price, money, time_or_none, time_text
+from app.api.wire.text import average_price, mid_or_none, money, time_or_none, time_text
 from app.api.ws import messages as ms
 from app.api.ws.messages import Channel
+from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.enums import ExecType, KillScope
 from app.domain.events import Event, Fact
@@ -44,6 +45,7 @@ _ORDER_FACTS: Final = frozenset(
 _CHILD_FACTS: Final = frozenset(
     {ev.ChildAcked, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved, ev.ChildSending}
 )
+_CONDITIONAL_FACTS: Final = frozenset(ce.CONDITIONAL_EVENTS)
 _RISK_FACTS: Final = frozenset(
     {
         ev.OrderRefused,
@@ -63,7 +65,7 @@ def channels_of(item: StreamItem) -> tuple[Channel, ...]:
     kind = type(item.fact.event)
     if kind is ev.ChildFilled:
         return (Channel.ORDERS, Channel.EXECUTIONS)
-    is_order = kind in _ORDER_FACTS
+    is_order = kind in _ORDER_FACTS or kind in _CONDITIONAL_FACTS
     if not is_order and kind in _CHILD_FACTS:
         assert item.order is not None
         is_order = item.order.status is not item.order.status_before
@@ -249,7 +251,33 @@ def public_kill(event: ev.KillSwitchSet) -> ms.KillSwitchSet:
     return ms.KillSwitchSet(scope=event.scope, target=event.target, action=event.action, reason="", actor="")
 
 
+def conditional_update(event: Any, symbols: Symbols, ts_ns: int) -> ms.ConditionalUpdate:
+    """A fact of a conditional order, by itself."""
+    symbol = symbols[event.symbol]
+    definition = getattr(event, "definition", None)
+    words = getattr(event, "detail", None) or getattr(event, "reason", None)
+    reason = event.reason if isinstance(event, ce.ConditionalDone) else None
+    return ms.ConditionalUpdate(
+        event=event.KIND,
+        conditional_id=event.conditional_id,
+        client_order_id=definition.client_order_id if definition is not None else None,
+        symbol=event.symbol,
+        leg_i=getattr(event, "leg_i", None),
+        leg_order_id=getattr(event, "leg_order_id", None),
+        qty=_maybe(getattr(event, "qty_units", None), symbol.qty_scale),
+        level=mid_or_none(getattr(event, "level_half_units", 0), symbol.price_scale),
+        stop=mid_or_none(getattr(event, "stop_half_units", 0), symbol.price_scale),
+        water_mark=mid_or_none(getattr(event, "mark_half_units", 0), symbol.price_scale),
+        code=getattr(event, "code", None),
+        done_reason=reason,
+        text=None if words is None or words == reason else words,
+        transact_time=time_text(ts_ns),
+    )
+
+
 def _orders(item: StreamItem, symbols: Symbols) -> object:
+    if type(item.fact.event) in _CONDITIONAL_FACTS:
+        return conditional_update(item.fact.event, symbols, item.fact.ts_ns)
     assert item.order is not None
     return order_update(item.order, symbols, item.fact.ts_ns, item.fact.event)
 

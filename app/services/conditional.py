@@ -1,0 +1,199 @@
+"""Conditional orders as use cases: place, look at, amend, cancel. Memory holds every definition; nothing is let go."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from app.domain.conditional_events import ConditionalAccepted
+from app.domain.conditional_records import ConditionalRecord
+from app.domain.conditions import Conditional, LegState, pools
+from app.domain.enums import Mode, OrderStatus, ParentState, RefusalCode
+from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
+from app.domain.events import Fact
+from app.domain.orders import ParentOrder
+from app.domain.records import ParentRecord
+from app.execution.conditional import first_order
+from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick
+from app.execution.shares import leg_state
+from app.services.engine import Engine
+from app.services.reads import OrderFilter, PageOf, Slice
+from app.services.submit import body_hash
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """One leg as it stands; `working_units` is what its open orders may still fill."""
+
+    state: LegState
+    cum_qty_units: int
+    working_units: int
+    orders: Sequence[ParentRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionalView:
+    """A definition with what its orders have come to."""
+
+    record: ConditionalRecord
+    status: OrderStatus
+    legs: Sequence[LegView]
+
+
+def definition_hash(definition: Conditional, entry: ParentOrder | None) -> str:
+    """SHA-256 of what is asked for, as `body_hash` is of an order: no arrival data."""
+    venues = replace(
+        definition.venues,
+        include=tuple(sorted(definition.venues.include)),
+        exclude=tuple(sorted(definition.venues.exclude)),
+    )
+    asked = replace(definition, venues=venues, received_ts_ns=0, body_hash="")
+    own = body_hash(replace(entry, client_order_id=definition.client_order_id)) if entry is not None else ""
+    return hashlib.sha256(msgspec.json.encode((1, asked, own))).hexdigest()
+
+
+class ConditionalService:
+    """Everything about definitions over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._ids: dict[str, list[str]] = {}
+        for record in engine.ledger.definitions.all.values():
+            self._ids.setdefault(record.account, []).append(record.conditional_id)
+        self._base_seq = engine.ledger.seq
+        engine.add_listener(self._on_durable)
+
+    async def place(
+        self, definition: Conditional, entry: ParentOrder | None, mode: Mode, *, deadline_ts_ns: int = 0
+    ) -> ConditionalTaken:
+        """Taken once durable. Raises as SubmitService.place does, and BadRequest for a source that nothing feeds."""
+        if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
+            await self._refuse_late(definition, deadline_ts_ns)
+        hashed = definition_hash(definition, entry)
+        if entry is not None:
+            entry = replace(entry, body_hash=hashed)
+        reply = await self._engine.ask(SubmitConditional(replace(definition, body_hash=hashed), entry, mode))
+        if not isinstance(reply, ConditionalTaken):
+            raise InvariantBroken(reply=type(reply).__name__, expected="ConditionalTaken")
+        return reply
+
+    async def _refuse_late(self, definition: Conditional, deadline_ts_ns: int) -> None:
+        """Raises stale_request unless the id names something already; a tick comes behind an earlier request."""
+        await self._engine.ask(Tick())
+        if (definition.account, definition.client_order_id) in self._engine.ledger.by_client_id:
+            return
+        late_ms = (self._engine.now_ns() - deadline_ts_ns) // 1_000_000
+        raise OrderRefused(
+            RefusalCode.STALE_REQUEST,
+            limit="0",
+            value=str(late_ms),
+            unit="ms late",
+            pointer="/deadline",
+            hint="The deadline had passed on arrival. The same client_order_id may be sent with a later one.",
+        )
+
+    async def amend(self, record: ConditionalRecord, definition: Conditional, version: int, actor: str) -> None:
+        """Replaces the definition of `version`. Raises BadRequest (version_conflict, leg_triggered), OrderRefused."""
+        await self._engine.ask(AmendConditional(record.account, record.conditional_id, definition, version, actor))
+
+    async def cancel(self, record: ConditionalRecord, actor: str, reason: str = "client") -> None:
+        """Blocks every leg, then cancels what is open; harmless when it is over."""
+        if not record.is_done:
+            await self._engine.ask(CancelConditional(record.account, record.conditional_id, actor, reason))
+
+    async def cancel_all(self, account: str, actor: str, *, symbol: str = "") -> Sequence[ConditionalRecord]:
+        """Cancels every open definition of the account (in `symbol`), oldest first."""
+        found = [
+            record
+            for record in self._engine.ledger.definitions.open_by_account.get(account, {}).values()
+            if symbol in ("", record.definition.symbol)
+        ]
+        for record in found:
+            await self.cancel(record, actor)
+        return found
+
+    def find(self, account: str, reference: str) -> ConditionalRecord:
+        """By id or `client:ID`; BadRequest("not_found") for a foreign one as for none."""
+        conditional_id = reference
+        if reference.startswith("client:"):
+            conditional_id = self._engine.ledger.by_client_id.get((account, reference[7:]), ("", ""))[0]
+        record = self._engine.ledger.definitions.all.get(conditional_id)
+        if record is None or record.account != account:
+            raise BadRequest("not_found", "No such conditional order.", hint="See GET /v1/conditional-orders.")
+        return record
+
+    def page(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ConditionalRecord]:
+        """Definitions of an account by id, newest first unless `part` says otherwise."""
+        ids = self._ids.get(account, [])
+        if part.is_ascending:
+            order = ids[bisect_right(ids, part.cursor) if part.cursor else 0 :]
+        else:
+            order = ids[: bisect_left(ids, part.cursor) if part.cursor else len(ids)][::-1]
+        rows: list[ConditionalRecord] = []
+        for conditional_id in order:
+            record = self._engine.ledger.definitions.all[conditional_id]
+            if wanted.symbol and record.definition.symbol != wanted.symbol:
+                continue
+            if wanted.is_open is not None and wanted.is_open is record.is_done:
+                continue
+            rows.append(record)
+            if len(rows) > part.limit:
+                return PageOf(rows[:-1], rows[-2].conditional_id)
+        return PageOf(rows, "")
+
+    def view(self, record: ConditionalRecord) -> ConditionalView:
+        """The definition with its orders, as they stand."""
+        ledger = self._engine.ledger
+        legs = []
+        for i, leg in enumerate(record.legs):
+            orders = [ledger.parents[order_id] for order_id in leg.order_ids]
+            working_units = sum(
+                max(0, (o.accepted.order.qty_units or 0) - o.cum_qty_units)
+                for o in orders
+                if o.state is not ParentState.DONE
+            )
+            filled_units = sum(o.cum_qty_units for o in orders)
+            legs.append(LegView(leg_state(ledger, record, i), filled_units, working_units, orders))
+        return ConditionalView(record, _status(record, legs), legs)
+
+    def of_order(self, order_id: str) -> tuple[ConditionalRecord, str] | None:
+        """The definition and the leg's name that an order belongs to."""
+        place = self._engine.ledger.definitions.leg_of_order.get(order_id)
+        if place is None:
+            return None
+        record = self._engine.ledger.definitions.all[place[0]]
+        return record, record.definition.legs[place[1]].name
+
+    def preview_order(self, definition: Conditional, entry: ParentOrder | None) -> ParentOrder:
+        """What a preview shows: the entry, or the first leg's order as if it triggered now."""
+        return entry or first_order(definition)
+
+    def _on_durable(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if isinstance(fact.event, ConditionalAccepted) and fact.seq > self._base_seq:
+                self._ids.setdefault(fact.account, []).append(fact.event.conditional_id)
+
+
+def accepted_legs(fact: ConditionalAccepted) -> list[LegView]:
+    """Every leg at acceptance, a pure function of the fact."""
+    by_entry = {i for pool in pools(fact.definition) if pool.is_armed_by_entry for i in pool.leg_indices}
+    return [
+        LegView(LegState.WAITING if i in by_entry else LegState.ARMED, 0, 0, ())
+        for i in range(len(fact.definition.legs))
+    ]
+
+
+def _status(record: ConditionalRecord, legs: Sequence[LegView]) -> OrderStatus:
+    """FIX 39 of a definition: as of one order made of all its legs."""
+    if record.done_reason is not None:
+        return OrderStatus(record.done_reason.value)
+    if record.is_canceling:
+        return OrderStatus.PENDING_CANCEL
+    if any(leg.cum_qty_units for leg in legs):
+        return OrderStatus.PARTIALLY_FILLED
+    is_working = any(leg.working_units or leg.state is LegState.TRIGGERED for leg in legs)
+    return OrderStatus.WORKING if is_working else OrderStatus.NEW
