@@ -14,11 +14,12 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
 from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, pools
-from app.domain.enums import DoneReason, Mode, OrderType, ParentState, Remainder, Strategy, TimeInForce
+from app.domain.enums import DoneReason, Mode, OrderType, ParentState, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
+from app.domain.units import div_up
 from app.execution import triggers
 from app.execution.context import Context, Watch, side_price
 from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
@@ -281,8 +282,9 @@ def _place(ctx: Context, record: ConditionalRecord, leg_i: int, left_units: int)
     qty_units = _sized_units(view, left_units)
     if not qty_units:
         return
-    if qty_units != left_units:
-        order = replace(order, qty_units=qty_units)
+    limit_units = _limit_units(view)
+    if (qty_units, limit_units) != (left_units, order.limit_price_units):
+        order = replace(order, qty_units=qty_units, limit_price_units=limit_units)
         view = gate_view(ctx, order, record.mode, conditional_id=record.conditional_id)
     try:
         approval = approve_and_plan(ctx, order, view)  # here and now: a search elsewhere would make the stop wait
@@ -316,6 +318,23 @@ def _sized_units(view: GateView, left_units: int) -> int:
     mid_units = max(1, view.reference.mid_half_units // 2)
     is_taken = any(_fits(view.symbol, view.instruments[v], qty_units, mid_units) for v in view.eligible)
     return qty_units if is_taken else 0
+
+
+def _limit_units(view: GateView) -> int | None:
+    """The leg's limit on a tick of venues that may be used now, and no further through the market than the collar.
+
+    Both ways are the tighter ones. The collar is for prices that somebody has just typed; this one was judged at its
+    trigger, and a gap beyond it is the desk's luck, not a slip of its finger.
+    """
+    limit_units, limits, mid_half = view.order.limit_price_units, view.account.limits, view.reference.mid_half_units
+    if limit_units is None or limits is None or not mid_half:
+        return limit_units
+    tick_units = min((view.instruments[v].tick_units for v in view.eligible), default=1)
+    if view.order.side is Side.BUY:
+        most_units = mid_half * (1_000_000 + limits.price_collar_ppm) // 2_000_000
+        return min(limit_units, most_units) // tick_units * tick_units
+    least_units = div_up(mid_half * (1_000_000 - limits.price_collar_ppm), 2_000_000)
+    return div_up(max(limit_units, least_units), tick_units) * tick_units
 
 
 def _fits(symbol: Symbol, listing: Instrument, qty_units: int, price_units: int) -> bool:

@@ -58,8 +58,9 @@ class Machine(RuleBasedStateMachine):
         self.twins = {}
         self.legs: dict[str, tuple[str, str]] = {}  # order id -> (definition, leg)
         self.mids = dict.fromkeys(VENUES, MID)
-        self.shown_ns = dict.fromkeys(VENUES, self.desk.now_ns)
+        self.halted: set[str] = set()
         self.crossed: set[str] = set()
+        self.shown: dict[str, tuple[int, int, bool]] = {}  # when, which mid, whether crossed
         self.n_seen = len(self.desk.facts)
         self.n_last_turn = 0
         self.ended_empty_ns: dict[str, int] = {}
@@ -70,20 +71,20 @@ class Machine(RuleBasedStateMachine):
     def show(self) -> None:
         """Every venue that is not halted shows its book of now."""
         for venue in VENUES:
-            if venue in getattr(self, "halted", ()):
+            if venue in self.halted:
                 continue
             book = flat_book(venue, self.mids[venue], self.desk.now_ns, book_seq=next(self.desk.book_seqs))
             if venue in self.crossed:
                 book = BookSnapshot(**{**_members(book), "bids": book.asks, "asks": book.bids})
             self.desk.board.write_snapshot(book)
-            self.shown_ns[venue] = self.desk.now_ns
+            self.shown[venue] = (self.desk.now_ns, self.mids[venue], venue in self.crossed)
 
     def believed(self) -> dict[str, float]:
         ages = {v: self.desk.core.world.universe.venues[v].max_book_age_ns for v in VENUES}
         return {
-            v: float(self.mids[v] // TICKS[v] * TICKS[v])
-            for v in VENUES
-            if v not in self.crossed and self.desk.now_ns - self.shown_ns[v] <= ages[v]
+            v: float(mid // TICKS[v] * TICKS[v])
+            for v, (shown_ns, mid, is_crossed) in self.shown.items()
+            if not is_crossed and self.desk.now_ns - shown_ns <= ages[v]
         }
 
     @rule(steps=st.lists(st.integers(-60, 60), min_size=3, max_size=3), ms=st.integers(1, 1_500))
@@ -91,7 +92,7 @@ class Machine(RuleBasedStateMachine):
         """Venues move by up to 1 %, each a little its own way; time passes."""
         self.desk.now_ns += ms * MS
         for venue, step in zip(VENUES, steps, strict=True):
-            if venue not in getattr(self, "halted", ()):
+            if venue not in self.halted:
                 self.mids[venue] += 1_000 * steps[0] + 50 * step
         self.show()
         self.turn(inp.Tick())
@@ -100,7 +101,7 @@ class Machine(RuleBasedStateMachine):
     def gap(self, jump: int) -> None:
         self.desk.now_ns += 5 * MS
         for venue in VENUES:
-            if venue not in getattr(self, "halted", ()):
+            if venue not in self.halted:
                 self.mids[venue] += jump
         self.show()
         self.turn(inp.BookReached("BTC/USDT"))
@@ -109,7 +110,7 @@ class Machine(RuleBasedStateMachine):
     def halt(self, venues: set[str], crossed: set[str]) -> None:
         """Books of `venues` stand still until the next halt; those of `crossed` cannot be believed."""
         self.halted, self.crossed = venues, crossed
-        self.desk.now_ns += 1_200 * MS
+        self.desk.now_ns += 2_100 * MS
         self.show()
         self.turn(inp.Tick())
 
@@ -143,7 +144,9 @@ class Machine(RuleBasedStateMachine):
         qty=quantities,
         entry=st.sampled_from(["market", "held", "stop"]),
         how=st.sampled_from(OtoTrigger),
-        parts=st.lists(st.tuples(quantities, st.sampled_from(["stop", "touch", "trail", "limit"])), min_size=1, max_size=2),
+        parts=st.lists(
+            st.tuples(quantities, st.sampled_from(["stop", "touch", "trail", "limit"])), min_size=1, max_size=2
+        ),
         data=st.data(),
     )
     def oto(self, side: Side, qty: int, entry: str, how: OtoTrigger, parts: Any, data: st.DataObject) -> None:
@@ -161,7 +164,9 @@ class Machine(RuleBasedStateMachine):
         if kind == "trail":
             offset = data.draw(st.sampled_from([(away, 0), (0, 5_000)]))
             start = data.draw(st.sampled_from([0, mid - side.sign * 20_000]))
-            return Leg(name, side, qty, Condition(ConditionKind.TRAIL, source, n_venues, 0, Trail(*offset, start)), None)
+            return Leg(
+                name, side, qty, Condition(ConditionKind.TRAIL, source, n_venues, 0, Trail(*offset, start)), None
+            )
         if kind == "touch":
             return Leg(name, side, qty, Condition(ConditionKind.TOUCH, source, n_venues, mid - side.sign * away), None)
         price = mid + side.sign * away
@@ -171,7 +176,9 @@ class Machine(RuleBasedStateMachine):
     def entry(self, side: Side, qty: int, kind: str, data: st.DataObject) -> tuple[Leg, ParentOrder | None]:
         if kind == "stop":
             return self.leg("entry", side, qty, "stop", data), None
-        limit = None if kind == "market" else self.mids["ven_a"] // 50 * 50 + data.draw(st.sampled_from([-5_000, 5_000]))
+        limit = (
+            None if kind == "market" else self.mids["ven_a"] // 50 * 50 + data.draw(st.sampled_from([-5_000, 5_000]))
+        )
         order = make_order(side=side, qty_units=qty, limit_price_units=limit)
         if limit is not None:
             held = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "remainder": Remainder.HELD}
@@ -223,7 +230,9 @@ class Machine(RuleBasedStateMachine):
         i = data.draw(st.integers(0, len(legs) - 1))
         condition = legs[i].condition
         if condition is not None and condition.price_units:
-            moved = replace(condition, price_units=condition.price_units + data.draw(st.sampled_from([-20_000, 20_000])))
+            moved = replace(
+                condition, price_units=condition.price_units + data.draw(st.sampled_from([-20_000, 20_000]))
+            )
             legs[i] = replace(legs[i], condition=moved)
         if not record.definition.has_entry:
             legs = [replace(leg, qty_units=qty) for leg in legs]
@@ -297,9 +306,7 @@ class Machine(RuleBasedStateMachine):
                 one.is_over = True
                 self.after(
                     self.desk.turn(
-                        inp.Report(
-                            report(one.child, ReportKind.NOT_FOUND, evidence="query", venue_ts_ns=late_ns)
-                        )
+                        inp.Report(report(one.child, ReportKind.NOT_FOUND, evidence="query", venue_ts_ns=late_ns))
                     )
                 )
         self.turn(inp.Tick())
