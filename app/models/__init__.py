@@ -2,6 +2,7 @@
 
 from app.models.account import account_limits, accounts, api_keys, balances, positions
 from app.models.child_order import child_orders
+from app.models.conditional_order import conditional_orders
 from app.models.fill import fills
 from app.models.markout import markouts, still_markouts
 from app.models.metadata import metadata
@@ -18,6 +19,7 @@ __all__ = [
     "api_keys",
     "balances",
     "child_orders",
+    "conditional_orders",
     "fills",
     "kill_switches",
     "markouts",

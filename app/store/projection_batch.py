@@ -18,6 +18,7 @@ from app.store.working_set import order_of
 _PARENTS: Final = table_write(models.parent_orders, OnConflict.REPLACE)
 _CHILDREN: Final = table_write(models.child_orders, OnConflict.REPLACE)
 _FILLS: Final = table_write(models.fills, OnConflict.KEEP)
+_CONDITIONALS: Final = table_write(models.conditional_orders, OnConflict.REPLACE)
 _ROUTES: Final = table_write(models.routes, OnConflict.KEEP)
 _REPORTS: Final = table_write(models.tca_reports, OnConflict.KEEP)
 _MARKOUTS: Final = table_write(models.markouts, OnConflict.KEEP)
@@ -48,6 +49,7 @@ class Batch:
 
     n_facts: int = 0
     orders: dict[str, None] = field(default_factory=dict)
+    conditionals: dict[str, None] = field(default_factory=dict)
     children: dict[str, str] = field(default_factory=dict)  # child id -> order id
     fills: list[Row] = field(default_factory=list)
     routes: list[tuple[Fact, ev.RoutePlanned]] = field(default_factory=list)
@@ -75,6 +77,8 @@ class Batch:
             child_id = getattr(event, "child_id", "")
             if child_id:
                 self.children[child_id] = order_id
+        elif conditional_id := getattr(event, "conditional_id", ""):
+            self.conditionals[conditional_id] = None
         special = _SPECIAL.get(type(event))
         if special is not None:
             special(self, ledger, fact, event)
@@ -87,6 +91,8 @@ class Batch:
         """The batch's statements with their arguments. `ledger` stands at the batch's end."""
         parents = ledger.parents
         yield from _write(_PARENTS, [rows.parent_row(parents[order_id]) for order_id in self.orders])
+        definitions = ledger.definitions.all
+        yield from _write(_CONDITIONALS, [rows.conditional_row(definitions[i]) for i in self.conditionals])
         yield from _write(_CHILDREN, self._child_rows(ledger))
         yield from _write(_FILLS, self.fills)
         yield from _write(

@@ -22,6 +22,7 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import Fact
 from app.domain.ports import FactReader
 from app.execution.ledger import Ledger, evolve
+from app.store import rows
 from app.store.migrate import HEAD, plain_url
 from app.store.orders import LOST, PostgresReads, Slots, load_parents
 from app.store.projection_batch import Batch
@@ -262,6 +263,8 @@ class Projection:
                 ledger.balances[row["account"], row["venue"], row["currency"]] = int(row["amount_nano"])
             for row in await connection.fetch("select account, venue, symbol, qty_units from positions"):
                 ledger.positions[row["account"], row["venue"], row["symbol"]] = int(row["qty_units"])
+            for row in await connection.fetch("select * from conditional_orders where done_reason = ''"):
+                ledger.definitions.adopt(rows.conditional_record(row))
         self._chain_hash = mark["chain_hash"] if mark is not None else b""
         self._ledger = ledger
         self._done.clear()
@@ -325,6 +328,9 @@ class Projection:
             parent = ledger.parents[order_id]
             if parent.state is ParentState.DONE:
                 self._done.append((parent.updated_ts_ns, order_id))
+        for conditional_id in batch.conditionals:
+            if ledger.definitions.all[conditional_id].is_done:
+                ledger.definitions.release(conditional_id)
         while self._done and self._done[0][0] + self._options.keep_done_ns <= ledger.ts_ns:
             noted_ts_ns, order_id = self._done.popleft()
             held = ledger.parents.get(order_id)

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from app.domain.conditional_events import ConditionalAccepted
+from app.domain.conditional_records import ConditionalRecord, LegRecord
+from app.domain.conditions import Conditional
 from app.domain.enums import ChildState, DoneReason, Liquidity, Mode, ParentState, Side, TimeInForce
 from app.domain.events import (
     ChildFilled,
@@ -30,8 +33,9 @@ from app.domain.scheduled import ScheduleState
 from app.store.upserts import Row
 
 _accepted_of: Final = msgspec.json.Decoder(OrderAccepted).decode
-_schedule_of: Final = msgspec.json.Decoder(ScheduleState | None).decode
-_first_of: Final = msgspec.json.Decoder(OrderAccepted | None).decode
+_conditional_of: Final = msgspec.json.Decoder(ConditionalAccepted).decode
+_definition_of: Final = msgspec.json.Decoder(Conditional).decode
+_legs_of: Final = msgspec.json.Decoder(list[LegRecord]).decode
 _plan_of: Final = msgspec.json.Decoder(RoutePlan).decode
 _moves_of: Final = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 _fees_of: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -50,6 +54,47 @@ Fields = Mapping[str, Any]
 def json_text(value: object) -> str:
     """Canonical JSON: the one encoding of the log, as text."""
     return _encoder.encode(value).decode()
+
+
+def conditional_row(record: ConditionalRecord) -> Row:
+    accepted = record.accepted
+    return (
+        record.conditional_id,
+        record.account,
+        accepted.definition.client_order_id,
+        accepted.symbol,
+        accepted.definition.order_class.value,
+        record.version,
+        record.cancel_reason,
+        record.done_reason.value if record.done_reason else "",
+        record.done_detail,
+        record.created_ts_ns,
+        record.updated_ts_ns,
+        record.accepted_account_seq,
+        record.last_seq,
+        record.last_account_seq,
+        json_text(accepted),
+        json_text(record.definition),
+        json_text(record.legs),
+    )
+
+
+def conditional_record(row: Fields) -> ConditionalRecord:
+    """The record of a row of conditional_orders."""
+    return ConditionalRecord(
+        accepted=_conditional_of(row["accepted"]),
+        definition=_definition_of(row["definition"]),
+        legs=_legs_of(row["legs"]),
+        version=row["version"],
+        cancel_reason=row["cancel_reason"],
+        done_reason=DoneReason(row["done_reason"]) if row["done_reason"] else None,
+        done_detail=row["done_detail"],
+        created_ts_ns=row["created_ts_ns"],
+        updated_ts_ns=row["updated_ts_ns"],
+        accepted_account_seq=row["accepted_account_seq"],
+        last_seq=row["last_seq"],
+        last_account_seq=row["last_account_seq"],
+    )
 
 
 def parent_row(parent: ParentRecord) -> Row:

@@ -1,4 +1,4 @@
-"""One hash of orders, children and fills, from memory and from Postgres, equal when the two are.
+"""One hash of orders, children, fills and conditional orders, from memory and from Postgres, equal when the two are.
 
 SHA-256 over canonical lines of the listed columns, integers and text only, sorted by id in byte order. From Postgres
 by one query per table, in one repeatable-read transaction, at the watermark.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from app.domain.conditional_records import CONDITIONAL_COLUMNS
 from app.domain.records import CHILD_COLUMNS, FILL_COLUMNS, PARENT_COLUMNS
 from app.execution.ledger import Ledger
 from app.store.upserts import clean_text
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from app.store.orders import Connection
 
 _TABLES: Final = (("parent_orders", PARENT_COLUMNS), ("child_orders", CHILD_COLUMNS), ("fills", FILL_COLUMNS))
+# Of these nothing is said where there is none, so that a log without any hashes as it always did.
+_OPTIONAL: Final = (("conditional_orders", CONDITIONAL_COLUMNS),)
 _encoder: Final = msgspec.json.Encoder()
 _PREFETCH: Final = 1_000
 
@@ -46,6 +49,12 @@ def ledger_hash(ledger: Ledger) -> StateHash:
         for line in ordered:
             digest.update(_line(line))
         counts.append(len(ordered))
+    conditionals = sorted(_conditional_rows(ledger))
+    for (table, columns), lines in zip(_OPTIONAL, (conditionals,), strict=True):
+        if lines:
+            digest.update(_head(table, columns))
+            for line in lines:
+                digest.update(_line(line))
     return StateHash(ledger.seq, digest.hexdigest(), *counts)
 
 
@@ -62,6 +71,13 @@ async def database_hash(connection: Connection, shard: str) -> StateHash:
                 digest.update(_line([value if isinstance(value, str) else int(value) for value in row]))
                 n_rows += 1
             counts.append(n_rows)
+        for table, columns in _OPTIONAL:
+            n_rows = 0
+            async for row in _rows(connection, table, columns):
+                if not n_rows:
+                    digest.update(_head(table, columns))
+                digest.update(_line([value if isinstance(value, str) else int(value) for value in row]))
+                n_rows += 1
     return StateHash(seq or 0, digest.hexdigest(), *counts)
 
 
@@ -119,6 +135,23 @@ def _ledger_rows(ledger: Ledger) -> Iterator[Iterable[list[str | int]]]:
         for parent in parents
         for record in parent.fills
     )
+
+
+def _conditional_rows(ledger: Ledger) -> list[list[str | int]]:
+    return [
+        [
+            record.conditional_id,
+            record.account,
+            record.accepted.definition.client_order_id,
+            record.accepted.symbol,
+            record.accepted.definition.order_class.value,
+            record.version,
+            record.cancel_reason,
+            record.done_reason.value if record.done_reason else "",
+            record.last_seq,
+        ]
+        for record in ledger.definitions.all.values()
+    ]
 
 
 def _head(table: str, columns: Sequence[str]) -> bytes:

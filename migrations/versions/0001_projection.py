@@ -82,6 +82,40 @@ def upgrade() -> None:
     op.create_index("ix_child_orders_order_id_child_i", "child_orders", ["order_id", "child_i"], unique=False)
     op.create_index("uq_child_orders_client_id", "child_orders", ["client_id"], unique=True)
     op.create_table(
+        "conditional_orders",
+        sa.Column("conditional_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("account", sa.Text(collation="C"), nullable=False),
+        sa.Column("client_order_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("symbol", sa.Text(collation="C"), nullable=False),
+        sa.Column("order_class", sa.Text(collation="C"), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cancel_reason", sa.Text(collation="C"), nullable=False),
+        sa.Column("done_reason", sa.Text(collation="C"), nullable=False),
+        sa.Column("done_detail", sa.Text(collation="C"), nullable=False),
+        sa.Column("created_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("accepted_account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("accepted", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("definition", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("legs", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("conditional_id", name=op.f("pk_conditional_orders")),
+    )
+    op.create_index(
+        "ix_conditional_orders_open",
+        "conditional_orders",
+        ["account", "conditional_id"],
+        unique=False,
+        postgresql_where=sa.text("done_reason = ''"),
+    )
+    op.create_index(
+        "uq_conditional_orders_account_client_order_id",
+        "conditional_orders",
+        ["account", "client_order_id"],
+        unique=True,
+    )
+    op.create_table(
         "fills",
         sa.Column("exec_id", sa.Text(collation="C"), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -309,6 +343,11 @@ def downgrade() -> None:
     op.drop_index("ix_fills_order_id_seq", table_name="fills")
     op.drop_index("ix_fills_account_account_seq", table_name="fills")
     op.drop_table("fills")
+    op.drop_index("uq_conditional_orders_account_client_order_id", table_name="conditional_orders")
+    op.drop_index(
+        "ix_conditional_orders_open", table_name="conditional_orders", postgresql_where=sa.text("done_reason = ''")
+    )
+    op.drop_table("conditional_orders")
     op.drop_index("uq_child_orders_client_id", table_name="child_orders")
     op.drop_index("ix_child_orders_order_id_child_i", table_name="child_orders")
     op.drop_table("child_orders")
