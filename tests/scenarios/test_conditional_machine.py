@@ -41,6 +41,7 @@ EMPTY_PAUSE_NS = 1_600 * MS  # the longest of docs/conditional-orders.md
 sides = st.sampled_from([Side.BUY, Side.SELL])
 offsets = st.integers(1, 40).map(lambda n: n * 2_500)
 quantities = st.sampled_from([100, 300, 1_000, 2_500])
+lives = st.sampled_from([None, None, 500, 5_000])  # good till so many milliseconds from now
 sources = st.sampled_from([(TriggerSource.MID, 0), (TriggerSource.CROSS_VENUE, 2), (TriggerSource.CROSS_VENUE, 3)])
 
 
@@ -118,12 +119,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(side=sides, qty=quantities, kind=st.sampled_from(["stop", "stop_limit", "touch", "trail"]), data=st.data())
     def simple(self, side: Side, qty: int, kind: str, data: st.DataObject) -> None:
-        self.place(OrderClass.SIMPLE, (self.leg("order", side, qty, kind, data),))
+        self.place(OrderClass.SIMPLE, (self.leg("order", side, qty, kind, data),), ms=data.draw(lives))
 
     @rule(side=sides, qty=quantities, stop=st.sampled_from(["stop", "stop_limit", "trail"]), data=st.data())
     def oco(self, side: Side, qty: int, stop: str, data: st.DataObject) -> None:
         legs = (self.leg("take_profit", side, qty, "limit", data), self.leg("stop_loss", side, qty, stop, data))
-        self.place(OrderClass.OCO, legs)
+        self.place(OrderClass.OCO, legs, ms=data.draw(lives))
 
     @rule(
         side=sides,
@@ -191,6 +192,7 @@ class Machine(RuleBasedStateMachine):
         legs: tuple[Leg, ...],
         entry: ParentOrder | None = None,
         how: OtoTrigger = OtoTrigger.PARTIAL,
+        ms: int | None = None,
     ) -> None:
         definition = Conditional(
             account="desk",
@@ -202,7 +204,7 @@ class Machine(RuleBasedStateMachine):
             has_entry_order=entry is not None,
             venues=VenueFilter(),
             max_slippage_ppm=None,
-            expire_ts_ns=0,
+            expire_ts_ns=0 if ms is None else self.desk.now_ns + ms * MS,
             received_ts_ns=T0_NS,
             body_hash="h",
         )
@@ -351,6 +353,8 @@ class Machine(RuleBasedStateMachine):
                 is_done = all(o.state is ParentState.DONE for o in orders)
                 twin.is_entry_over = is_done and (twin.definition.has_entry_order or is_filled)
             assert not twin.breaches(), twin.breaches()
+            expire_ns = twin.definition.expire_ts_ns
+            twin.is_canceled |= 0 < expire_ns <= self.desk.now_ns and record.is_canceling
             if record.is_done or twin.is_canceled:
                 continue
             twin.look(self.believed())
