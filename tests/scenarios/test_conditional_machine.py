@@ -88,13 +88,23 @@ class Machine(RuleBasedStateMachine):
             if not is_crossed and self.desk.now_ns - shown_ns <= ages[v]
         }
 
-    @rule(steps=st.lists(st.integers(-60, 60), min_size=3, max_size=3), ms=st.integers(1, 1_500))
-    def walk(self, steps: list[int], ms: int) -> None:
-        """Venues move by up to 1 %, each a little its own way; time passes."""
-        self.desk.now_ns += ms * MS
-        for venue, step in zip(VENUES, steps, strict=True):
-            if venue not in self.halted:
-                self.mids[venue] += 1_000 * steps[0] + 50 * step
+    @rule(
+        path=st.lists(st.tuples(*[st.integers(-60, 60)] * 3), min_size=1, max_size=6), ms=st.sampled_from([1, 90, 700])
+    )
+    def walk(self, path: list[tuple[int, ...]], ms: int) -> None:
+        """Venues move by up to 1 % a step, each a little its own way; time passes."""
+        for steps in path:
+            self.desk.now_ns += ms * MS
+            for venue, step in zip(VENUES, steps, strict=True):
+                if venue not in self.halted:
+                    self.mids[venue] += 1_000 * steps[0] + 50 * step
+            self.show()
+            self.turn(inp.Tick())
+
+    @rule()
+    def resume(self) -> None:
+        """Trading goes on everywhere."""
+        self.halted, self.crossed = set(), set()
         self.show()
         self.turn(inp.Tick())
 
@@ -216,7 +226,7 @@ class Machine(RuleBasedStateMachine):
             assert not self.believed() or len(self.believed()) < 3, reply  # only a market in trouble says no
         self.after(turn)
 
-    @precondition(lambda self: self.open_ids())
+    @precondition(lambda self: len(self.open_ids()) > 2)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         conditional_id = data.draw(st.sampled_from(self.open_ids()))
