@@ -27,6 +27,10 @@ Strategy = Annotated[str | None, typer.Option(help="sor, sweep, twap, vwap, pov 
 Include = Annotated[list[str] | None, typer.Option("--venue", help="only these venues (repeat)")]
 Exclude = Annotated[list[str] | None, typer.Option("--not-venue", help="never these venues (repeat)")]
 ClientId = Annotated[str | None, typer.Option("--client-order-id", help="made up and shown if not given")]
+Stop = Annotated[str | None, typer.Option("--stop", help="stop price of the other side: a bracket's, or an oto's")]
+TakeProfit = Annotated[str | None, typer.Option("--take-profit", help="limit price of the other side, likewise")]
+StopLimit = Annotated[str | None, typer.Option("--stop-limit", help="with --stop: its limit price")]
+TrailBps = Annotated[str | None, typer.Option("--trail-bps", help="instead of --stop: so far behind the best price")]
 WaitMs = Annotated[int, typer.Option("--wait-ms", help="how long to wait for the result, 0-10000")]
 
 FIELDS = (
@@ -61,6 +65,10 @@ def order_body(
     strategy: str | None = None,
     include: list[str] | None = None,
     exclude: list[str] | None = None,
+    stop: str | None = None,
+    take_profit: str | None = None,
+    stop_limit: str | None = None,
+    trail_bps: str | None = None,
 ) -> dict[str, Any]:
     """The body of an order: only what was given, the rest is the service's to default."""
     if (qty is None) == (notional is None):
@@ -76,7 +84,21 @@ def order_body(
     body |= {name: value for name, value in optional.items() if value}
     if include or exclude:
         body["venues"] = {"include": include or [], "exclude": exclude or []}
-    return body
+    return body | _exits(stop, take_profit, stop_limit, trail_bps)
+
+
+def _exits(stop: str | None, take_profit: str | None, stop_limit: str | None, trail_bps: str | None) -> dict[str, Any]:
+    """What the order's fills arm on the other side: both of a bracket, or one of an oto."""
+    if stop_limit and not stop:
+        raise CommandError(Exit.USAGE, "--stop-limit belongs to --stop")
+    if stop and trail_bps:
+        raise CommandError(Exit.USAGE, "give --stop or --trail-bps, one of the two")
+    prices = {"stop_price": stop, "limit_price": stop_limit, "trail_bps": trail_bps}
+    loss = {name: value for name, value in prices.items() if value}
+    exits: dict[str, Any] = {"stop_loss": loss} if loss else {}
+    if take_profit:
+        exits["take_profit"] = {"limit_price": take_profit}
+    return {"order_class": "bracket" if len(exits) == 2 else "oto", **exits} if exits else {}
 
 
 @app.command()
@@ -136,7 +158,12 @@ def _place(side: str, symbol: str, qty: str | None, options: dict[str, Any]) -> 
     if wait_ms:
         body |= {"response_type": "result", "wait_ms": wait_ms}
     answer = client.post("/v1/orders", body).body
-    show_fields(output, answer, FIELDS)
+    if "conditional_id" in answer:
+        from app.cli.conditional import show_conditional
+
+        show_conditional(output, answer)
+    else:
+        show_fields(output, answer, FIELDS)
     if answer.get("status") == "unknown":
         raise SystemExit(int(Exit.UNKNOWN))
     if answer.get("status") == "rejected":
@@ -161,6 +188,10 @@ def buy(
     params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
+    stop: Stop = None,
+    take_profit: TakeProfit = None,
+    stop_limit: StopLimit = None,
+    trail_bps: TrailBps = None,
     client_order_id: ClientId = None,
     wait_ms: WaitMs = 2000,
     url: Url = "",
@@ -191,6 +222,10 @@ def sell(
     params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
+    stop: Stop = None,
+    take_profit: TakeProfit = None,
+    stop_limit: StopLimit = None,
+    trail_bps: TrailBps = None,
     client_order_id: ClientId = None,
     wait_ms: WaitMs = 2000,
     url: Url = "",

@@ -428,7 +428,9 @@ def amend(ctx: Context, record: ConditionalRecord, definition: Conditional, acto
 def _end(ctx: Context, record: ConditionalRecord) -> None:
     """Writes the end once nothing is open and nothing is left."""
     found = pools(record.definition)
-    if record.is_done or any(o.state is not ParentState.DONE for pool in found for o in orders_of(ctx.ledger, record, pool)):
+    if record.is_done or any(
+        o.state is not ParentState.DONE for pool in found for o in orders_of(ctx.ledger, record, pool)
+    ):
         return
     ending = _ending(ctx, record, found)
     if ending is None:

@@ -404,8 +404,6 @@ def test_the_first_order_is_what_a_preview_shows() -> None:
     assert (order.order_type, order.limit_price_units, order.qty_units) == (OrderType.LIMIT, 5_890_000, 300)
 
 
-
-
 def test_a_fill_in_a_halt_is_covered_by_the_first_book_after_it(desk: Desk) -> None:
     record, entry = taken(desk, *bracket())
     move(desk, 5_890_000)

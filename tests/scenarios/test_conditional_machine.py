@@ -1,8 +1,8 @@
 """Conditional orders under random paths, gaps, halts, partial fills, races and restarts, beside a slow twin.
 
 The test is the market and every venue. After each turn the twin's own ledger of trades says whether legs that share a
-quantity could ever trade more than it, whether exactly the legs have triggered that should have, and whether a bracket's
-filled entry is covered. At the end every definition must come to its end.
+quantity could ever trade more than it, whether exactly those legs have triggered that should have, and whether the
+filled entry of a bracket is covered. At the end every definition must come to its end.
 """
 
 from __future__ import annotations
@@ -373,7 +373,7 @@ class Machine(RuleBasedStateMachine):
             self.check_cover(conditional_id, twin)
 
     def check_cover(self, conditional_id: str, twin: Twin) -> None:
-        """A triggered stop of a bracket has all that its entry has filled in flight, or is just back from the market."""
+        """A triggered stop of a bracket has all that its entry has filled in flight, or is just back."""
         if twin.definition.order_class is not OrderClass.BRACKET or "stop_loss" not in twin.triggered:
             return
         if len(self.believed()) < 3:
