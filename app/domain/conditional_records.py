@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.conditional_events import ConditionalAccepted
-from app.domain.conditions import Conditional
+from app.domain.conditions import Conditional, Pool, pools
 from app.domain.enums import DoneReason, Mode
 
 
@@ -35,7 +35,7 @@ class LegRecord:
 
 @dataclass(slots=True)
 class ConditionalRecord:
-    """`version` counts acceptance and amendments: what `if_version` is held against."""
+    """`version` counts acceptance and amendments: what `if_version` is held against. `pools` is of the definition."""
 
     accepted: ConditionalAccepted
     definition: Conditional
@@ -49,6 +49,15 @@ class ConditionalRecord:
     accepted_account_seq: int
     last_seq: int
     last_account_seq: int
+    pools: tuple[Pool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pools = pools(self.definition)
+
+    def amend(self, definition: Conditional) -> None:
+        """`definition` stands from here on."""
+        self.definition, self.pools = definition, pools(definition)
+        self.version += 1
 
     @property
     def conditional_id(self) -> str:

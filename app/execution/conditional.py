@@ -34,6 +34,7 @@ EXPIRY: Final = "expire_at"
 MARK_EVERY_NS: Final = 1_000_000_000  # between two written marks of a slow trail
 EMPTY_PAUSE_NS: Final = 100_000_000  # after an order that filled nothing; doubles
 MAX_EMPTY_DOUBLINGS: Final = 4
+_NEVER_NS: Final = 2**63
 REFUSED_PAUSE_NS: Final = 250_000_000  # after a refusal by the gate; doubles
 MAX_REFUSED_DOUBLINGS: Final = 6
 
@@ -163,8 +164,11 @@ def follow(ctx: Context, n_before: int) -> None:
 def watch(ctx: Context, symbol: str = "") -> None:
     """Time passed or a book moved: every open definition, or those of `symbol`, looks at the market."""
     for record in list(ctx.ledger.definitions.open.values()):
-        if symbol in ("", record.definition.symbol):
-            settle(ctx, record)
+        own = record.definition.symbol
+        if symbol in ("", own):
+            levels = ctx.memory.watching.get(own, {}).get(record.conditional_id)
+            if levels is None or levels.is_due(ctx.market(own)[1], ctx.now_ns):
+                settle(ctx, record)
 
 
 def settle(ctx: Context, record: ConditionalRecord) -> None:
@@ -173,7 +177,7 @@ def settle(ctx: Context, record: ConditionalRecord) -> None:
         return
     _expire(ctx, record)
     if not record.is_canceling:
-        for pool in pools(record.definition):
+        for pool in record.pools:
             if is_armed(ctx.ledger, record, pool):
                 for i in pool.leg_indices:
                     _watch_leg(ctx, record, i)
@@ -344,10 +348,22 @@ def _fits(symbol: Symbol, listing: Instrument, qty_units: int, price_units: int)
 
 
 def _note_watch(ctx: Context, record: ConditionalRecord) -> None:
-    """Which books should bring the definition a turn at once; all else waits for the next tick."""
+    """What the definition waits for from here on, so that nobody looks at it in vain."""
     symbol, waiting = record.definition.symbol, ctx.memory.watching
+    if not record.is_done:
+        waiting.setdefault(symbol, {})[record.conditional_id] = _levels(ctx, record)
+        return
+    ctx.memory.reserves.pop(record.conditional_id, None)
+    if waiting.get(symbol, {}).pop(record.conditional_id, None) is not None and not waiting[symbol]:
+        del waiting[symbol]
+
+
+def _levels(ctx: Context, record: ConditionalRecord) -> Watch:
     falling_half, rising_half, ask_units, bid_units = 0, 0, 0, 0
-    for pool in () if record.is_done or record.is_canceling else pools(record.definition):
+    wake_ns = _NEVER_NS
+    if record.definition.expire_ts_ns > ctx.now_ns:
+        wake_ns = record.definition.expire_ts_ns
+    for pool in () if record.is_canceling else record.pools:
         if not is_armed(ctx.ledger, record, pool) or (pool.leg_indices[0] == 0 and record.definition.has_entry_order):
             continue
         for i in pool.leg_indices:
@@ -355,24 +371,23 @@ def _note_watch(ctx: Context, record: ConditionalRecord) -> None:
             if state.is_canceled:
                 continue
             if leg.condition is not None and not state.is_triggered:
+                if leg.condition.kind is ConditionKind.TRAIL:
+                    wake_ns = 0  # its mark moves with every look
                 mark_half = ctx.memory.marks.get((record.conditional_id, i), state.mark_half_units)
                 stop_half = triggers.stop_half_units(leg.condition, leg.side, mark_half)
                 if stop_half and leg.condition.is_rising(leg.side):
                     rising_half = min(rising_half or stop_half, stop_half)
                 else:
                     falling_half = max(falling_half, stop_half)
-            elif leg.limit_price_units is not None and _paused_until_ns(ctx, state) <= ctx.now_ns:
-                if leg.side.sign > 0:
+            elif _left_units(ctx, record, pool) > 0:
+                until_ns = _paused_until_ns(ctx, state)
+                if until_ns > ctx.now_ns or leg.limit_price_units is None:
+                    wake_ns = min(wake_ns, until_ns)  # a market leg that could not go looks at every tick
+                elif leg.side.sign > 0:
                     ask_units = max(ask_units, leg.limit_price_units)
                 else:
                     bid_units = min(bid_units or leg.limit_price_units, leg.limit_price_units)
-    if falling_half or rising_half or ask_units or bid_units:
-        levels = Watch(falling_half, rising_half, ask_units, bid_units)
-        waiting.setdefault(symbol, {})[record.conditional_id] = levels
-    elif record.conditional_id in waiting.get(symbol, {}):
-        del waiting[symbol][record.conditional_id]
-        if not waiting[symbol]:
-            del waiting[symbol]
+    return Watch(falling_half, rising_half, ask_units, bid_units, wake_ns)
 
 
 # Its end, and its change.
@@ -427,7 +442,7 @@ def amend(ctx: Context, record: ConditionalRecord, definition: Conditional, acto
 
 def _end(ctx: Context, record: ConditionalRecord) -> None:
     """Writes the end once nothing is open and nothing is left."""
-    found = pools(record.definition)
+    found = record.pools
     if record.is_done or any(
         o.state is not ParentState.DONE for pool in found for o in orders_of(ctx.ledger, record, pool)
     ):

@@ -76,8 +76,7 @@ def apply(definitions: Definitions, fact: Fact, event: Event) -> None:
 def _amended(definitions: Definitions, record: ConditionalRecord, fact: Fact, event: ce.ConditionalAmended) -> None:
     if len(event.definition.legs) != len(record.legs):
         raise InvariantBroken(conditional_id=record.conditional_id, reason="an amendment keeps the legs")
-    record.definition = event.definition
-    record.version += 1
+    record.amend(event.definition)
 
 
 def _marked(definitions: Definitions, record: ConditionalRecord, fact: Fact, event: ce.TrailMarked) -> None:

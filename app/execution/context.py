@@ -18,7 +18,7 @@ from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.inputs import Turn
 from app.execution.ledger import BreakKey, Ledger, evolve
-from app.execution.observing import LoopMemory
+from app.execution.shares import Reserve
 from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference
 from app.risk.throttle import Throttle
@@ -126,13 +126,15 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Levels at which a definition wants to be looked at, 0 for none: twice a venue's mid on the way down or up, a
-    venue's ask to buy at, a venue's bid to sell at."""
+    """Levels at which a definition wants to be looked at, 0 for none: twice a venue's mid on the way down or up, an ask
+    to buy at, a bid to sell at. `wake_ns`: when it wants to be looked at whatever the books say; 0: at every tick.
+    """
 
     falling_half_units: int
     rising_half_units: int
     ask_units: int
     bid_units: int
+    wake_ns: int
 
     def is_reached(self, bid_units: int, ask_units: int) -> bool:
         """Whether a venue's touch (0: none) is at one of them."""
@@ -145,6 +147,21 @@ class Watch:
         level_half = bid_units + ask_units
         is_up = 0 < self.rising_half_units <= level_half
         return is_up or level_half <= self.falling_half_units
+
+    def is_due(self, reference: Reference, now_ns: int) -> bool:
+        """Whether it must be looked at now: no level of any kind is beyond a stop while every venue's mid is not."""
+        if now_ns >= self.wake_ns:
+            return True
+        mids = reference.venue_mids.values()
+        if not mids:
+            return False
+        if self.rising_half_units and max(mids) >= self.rising_half_units:
+            return True
+        if self.falling_half_units and min(mids) <= self.falling_half_units:
+            return True
+        if self.ask_units and reference.best_ask_units <= self.ask_units:
+            return True
+        return bool(self.bid_units) and reference.best_bid_units >= self.bid_units
 
 
 @dataclass(slots=True)
@@ -160,6 +177,8 @@ class Memory:
     awaited: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     # symbol -> definition's id -> the levels that its legs wait for
     watching: dict[str, dict[str, Watch]] = field(default_factory=dict)
+    # definition's id -> (the state it was worked out for, what it holds back)
+    reserves: dict[str, tuple[int, Reserve]] = field(default_factory=dict)
     # (definition's id, leg) -> water mark, ahead of the one last written
     marks: dict[tuple[str, int], int] = field(default_factory=dict)
     rejected_until_ns: dict[tuple[str, str], int] = field(default_factory=dict)

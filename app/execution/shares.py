@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.conditional_records import ConditionalRecord
-from app.domain.conditions import LegState, OrderClass, OtoTrigger, Pool, pools
+from app.domain.conditions import LegState, OrderClass, OtoTrigger, Pool
 from app.domain.enums import ParentState, Side
 from app.domain.instrument import Symbol
 from app.domain.records import ParentRecord
@@ -51,7 +51,7 @@ def armed_units(ledger: Ledger, record: ConditionalRecord, pool: Pool) -> int:
     if not pool.is_armed_by_entry:
         return pool.total_units
     definition = record.definition
-    entry = pools(definition)[0]
+    entry = record.pools[0]
     entry_units = filled_units(ledger, record, entry)
     is_bracket = definition.order_class is OrderClass.BRACKET
     if definition.oto_trigger is OtoTrigger.FULL and entry_units < entry.total_units:
@@ -67,7 +67,7 @@ def is_entry_over(ledger: Ledger, record: ConditionalRecord) -> bool:
     definition = record.definition
     if not definition.has_entry:
         return True
-    entry = pools(definition)[0]
+    entry = record.pools[0]
     orders = orders_of(ledger, record, entry)
     if any(order.state is not ParentState.DONE for order in orders):
         return False
@@ -83,7 +83,7 @@ def is_armed(ledger: Ledger, record: ConditionalRecord, pool: Pool) -> bool:
 
 def leg_state(ledger: Ledger, record: ConditionalRecord, leg_i: int) -> LegState:
     """Where one leg stands."""
-    pool = next(p for p in pools(record.definition) if leg_i in p.leg_indices)
+    pool = next(p for p in record.pools if leg_i in p.leg_indices)
     leg = record.legs[leg_i]
     if _is_leg_filled(ledger, record, pool, leg_i):
         return LegState.FILLED
@@ -107,7 +107,7 @@ def reserve(ledger: Ledger, record: ConditionalRecord, symbol: Symbol) -> Reserv
     if record.is_canceling or record.is_done:
         return Reserve(0, 0, 0)
     definition = record.definition
-    for pool in pools(definition):
+    for pool in record.pools:
         if definition.has_entry_order and not pool.is_armed_by_entry:
             continue  # the entry's own order counts
         legs = [definition.legs[i] for i in pool.leg_indices if not record.legs[i].is_canceled]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
-
-from app.domain.enums import KillScope, Mode, Side
-from app.domain.fees import FeeTier
+from app.domain.conditional_records import ConditionalRecord
+from app.domain.enums import Mode, Side
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
@@ -14,7 +11,7 @@ from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
-from app.execution.shares import reserve
+from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView
 
 
@@ -59,7 +56,7 @@ def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str
     ledger = ctx.ledger
     committed = ctx.committed()
     waiting = [r for i, r in ledger.definitions.open_by_account.get(account, {}).items() if i != conditional_id]
-    held = [(r.definition.symbol, reserve(ledger, r, ctx.world.universe.symbols[r.definition.symbol])) for r in waiting]
+    held = [(record.definition.symbol, _reserve(ctx, record)) for record in waiting]
     positions = {
         venue: ledger.positions.get((account, venue, symbol.name), 0)
         for venue in ctx.world.universe.listings(symbol.name)
@@ -77,6 +74,20 @@ def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str
         open_notional_nano=committed.open_notional_nano.get(account, 0) + sum(part.notional_nano for _, part in held),
         venue_exposure_nano=venue_exposure_nano(ctx, account, symbol),
     )
+
+
+def _reserve(ctx: Context, record: ConditionalRecord) -> Reserve:
+    """What a definition holds back, worked out once for each state of it and of its orders."""
+    ledger = ctx.ledger
+    state_seq = record.last_seq  # every fact of it or of one of its orders raises this sum
+    for leg in record.legs:
+        for order_id in leg.order_ids:
+            state_seq += ledger.parents[order_id].last_seq
+    known = ctx.memory.reserves.get(record.conditional_id)
+    if known is None or known[0] != state_seq:
+        symbol = ctx.world.universe.symbols[record.definition.symbol]
+        known = ctx.memory.reserves[record.conditional_id] = (state_seq, reserve(ledger, record, symbol))
+    return known[1]
 
 
 def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str], int]:
