@@ -10,9 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.domain.book import BookSnapshot
 from app.domain.conditional_events import LegTriggered, TrailMarked
@@ -435,5 +443,15 @@ def _members(book: BookSnapshot) -> dict[str, Any]:
 
 TestConditionalOrders = Machine.TestCase
 TestConditionalOrders.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+@pytest.mark.soak
+def test_a_thousand_random_lives() -> None:
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=1_000, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

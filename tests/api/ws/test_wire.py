@@ -11,11 +11,14 @@ from app.api.wire.text import time_text
 from app.api.ws import messages as ms
 from app.api.ws import wire
 from app.api.ws.messages import Channel
+from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.enums import DoneReason, KillAction, KillScope
 from app.domain.events import Event
 from app.services.streams import StreamItem
+from tests.conditionals import bracket, move, taken
 from tests.services.fact_stories import SYMBOLS, Story, told
+from tests.worlds import make_desk
 
 
 def row(item: StreamItem, channel: Channel) -> dict:
@@ -168,3 +171,37 @@ def test_no_fact_about_orders_is_forgotten(kind: type[Event]) -> None:
     """A new kind of fact must be told somewhere, or be left out on purpose."""
     known = wire._ORDER_FACTS | wire._CHILD_FACTS | wire._RISK_FACTS
     assert kind in known
+
+
+@pytest.mark.parametrize("kind", ce.CONDITIONAL_EVENTS, ids=lambda kind: kind.KIND)
+def test_every_fact_of_a_conditional_order_is_told_on_orders(kind: type[Event]) -> None:
+    assert kind in wire._CONDITIONAL_FACTS
+
+
+def test_a_conditional_order_is_told_fact_by_fact() -> None:
+    desk = make_desk()
+    record, entry = taken(desk, *bracket())
+    desk.fill(entry[0])
+    for child in move(desk, 5_890_000):
+        desk.fill(child)
+    symbols = desk.core.world.universe.symbols
+    items = [StreamItem(fact) for fact in desk.facts if isinstance(fact.event, ce.CONDITIONAL_EVENTS)]
+    said = []
+    for item in items:
+        assert wire.channels_of(item) == (Channel.ORDERS,)
+        assert wire.symbol_of(item) == "BTC/USDT"
+        message = b'{"channel":"orders","sub":1,"seq":1,"prev_seq":0,"replay":false,'
+        message += wire.tail(item, Channel.ORDERS, symbols)
+        (update,) = msgspec.json.decode(message, type=ms.OrdersMessage).data
+        assert isinstance(update, ms.ConditionalUpdate)
+        assert update.conditional_id == record.conditional_id
+        said.append(update)
+    assert [update.event for update in said] == [
+        "conditional_accepted",
+        "leg_ordered",
+        "leg_triggered",
+        "leg_ordered",
+        "conditional_done",
+    ]
+    assert (said[2].leg_i, said[2].level, said[2].stop) == (2, "58900", "59000")
+    assert (said[-1].done_reason, said[-1].text) == ("filled", None)
