@@ -14,14 +14,13 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
 from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, pools
-from app.domain.enums import DoneReason, Mode, OrderType, ParentState, Remainder, Side, Strategy, TimeInForce
+from app.domain.enums import DoneReason, Mode, ParentState
 from app.domain.errors import BadRequest, OrderRefused
-from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
-from app.domain.units import div_up
 from app.execution import triggers
 from app.execution.context import Context, Watch, side_price
+from app.execution.leg_orders import is_dust, leg_order, limit_units_of, next_client_id, sized_units
 from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
 from app.execution.pooling import with_pool
 from app.execution.shares import armed_units, filled_units, is_armed, is_entry_over, orders_of, used_units
@@ -50,7 +49,7 @@ def submit(
     conditional_id = ctx.next_order_id("cnd")
     approval = None
     if entry is not None:
-        entry = replace(entry, client_order_id=_client_id(ctx, definition, conditional_id, 0, 1))
+        entry = replace(entry, client_order_id=next_client_id(ctx, definition, conditional_id, 0, 1))
         view = gate_view(ctx, entry, mode, wait_ns=wait_ns)
         approval = approve_or_prepare(ctx, entry, with_pool(ctx, view, None))
     _screen_legs(ctx, definition, mode, wait_ns, "")
@@ -72,38 +71,6 @@ def submit(
         _note_order(ctx, record, 0, fact)
     settle(ctx, record)
     return accepted
-
-
-def first_order(definition: Conditional) -> ParentOrder:
-    """What the first leg would ask for if it triggered: for refusals and previews."""
-    return leg_order(definition, definition.legs[0], definition.legs[0].qty_units, definition.client_order_id)
-
-
-def leg_order(definition: Conditional, leg: Leg, qty_units: int, client_order_id: str) -> ParentOrder:
-    """A leg's order for `qty_units`: immediate, at its limit or at the market within the slippage cap."""
-    is_limit = leg.limit_price_units is not None
-    return ParentOrder(
-        account=definition.account,
-        client_order_id=client_order_id,
-        symbol=definition.symbol,
-        side=leg.side,
-        order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
-        time_in_force=TimeInForce.IOC,
-        strategy=Strategy.SOR,
-        remainder=Remainder.NONE,
-        qty_units=qty_units,
-        notional_nano=None,
-        limit_price_units=leg.limit_price_units,
-        max_slippage_ppm=None if is_limit else definition.max_slippage_ppm,
-        expire_ts_ns=0,
-        venues=definition.venues,
-        is_full_fill_required=False,
-        decision_ts_ns=0,
-        decision_price_units=None,
-        received_ts_ns=definition.received_ts_ns,
-        body_hash=definition.body_hash,
-        tags=definition.tags,
-    )
 
 
 def _require_sources(definition: Conditional) -> None:
@@ -278,15 +245,15 @@ def _place(ctx: Context, record: ConditionalRecord, leg_i: int, left_units: int)
     """One order of one leg, past the gate; a refusal is a fact and is tried again later."""
     definition = record.definition
     leg = definition.legs[leg_i]
-    client_id = _client_id(ctx, definition, record.conditional_id, leg_i, len(record.legs[leg_i].order_ids) + 1)
+    client_id = next_client_id(ctx, definition, record.conditional_id, leg_i, len(record.legs[leg_i].order_ids) + 1)
     order = leg_order(definition, leg, left_units, client_id)
     if gate.is_halted(order, ctx.ledger.kills):
         return  # the switch is the fact
     view = gate_view(ctx, order, record.mode, conditional_id=record.conditional_id)
-    qty_units = _sized_units(view, left_units)
+    qty_units = sized_units(view, left_units)
     if not qty_units:
         return
-    limit_units = _limit_units(view)
+    limit_units = limit_units_of(view)
     if (qty_units, limit_units) != (left_units, order.limit_price_units):
         order = replace(order, qty_units=qty_units, limit_price_units=limit_units)
         view = gate_view(ctx, order, record.mode, conditional_id=record.conditional_id)
@@ -302,49 +269,6 @@ def _place(ctx: Context, record: ConditionalRecord, leg_i: int, left_units: int)
 def _note_order(ctx: Context, record: ConditionalRecord, leg_i: int, fact: ev.OrderAccepted) -> None:
     names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
     ctx.emit(ce.LegOrdered(*names, fact.order_id, fact.order.qty_units or 0))
-
-
-def _client_id(ctx: Context, definition: Conditional, conditional_id: str, leg_i: int, number: int) -> str:
-    """Ours by its form; a desk may have taken the same text, so the next free number."""
-    while True:
-        client_id = f"{conditional_id}.{definition.legs[leg_i].name}.{number}"
-        if (definition.account, client_id) not in ctx.ledger.by_client_id:
-            return client_id
-        number += 1
-
-
-def _sized_units(view: GateView, left_units: int) -> int:
-    """The most of `left_units` that is whole lots of some venue that may be used now; 0 where none takes it."""
-    lots = [view.instruments[venue].lot_units for venue in view.eligible]
-    if not lots:
-        return 0
-    qty_units = left_units - left_units % min(lots)
-    mid_units = max(1, view.reference.mid_half_units // 2)
-    is_taken = any(_fits(view.symbol, view.instruments[v], qty_units, mid_units) for v in view.eligible)
-    return qty_units if is_taken else 0
-
-
-def _limit_units(view: GateView) -> int | None:
-    """The leg's limit on a tick of venues that may be used now, and no further through the market than the collar.
-
-    Both ways are the tighter ones. The collar is for prices that somebody has just typed; this one was judged at its
-    trigger, and a gap beyond it is the desk's luck, not a slip of its finger.
-    """
-    limit_units, limits, mid_half = view.order.limit_price_units, view.account.limits, view.reference.mid_half_units
-    if limit_units is None or limits is None or not mid_half:
-        return limit_units
-    tick_units = min((view.instruments[v].tick_units for v in view.eligible), default=1)
-    if view.order.side is Side.BUY:
-        most_units = mid_half * (1_000_000 + limits.price_collar_ppm) // 2_000_000
-        return min(limit_units, most_units) // tick_units * tick_units
-    least_units = div_up(mid_half * (1_000_000 - limits.price_collar_ppm), 2_000_000)
-    return div_up(max(limit_units, least_units), tick_units) * tick_units
-
-
-def _fits(symbol: Symbol, listing: Instrument, qty_units: int, price_units: int) -> bool:
-    lots = qty_units // listing.lot_units
-    notional_nano = symbol.notional_nano(price_units, lots * listing.lot_units)
-    return lots >= listing.min_qty_lots and notional_nano >= listing.min_notional_nano
 
 
 def _note_watch(ctx: Context, record: ConditionalRecord) -> None:
@@ -472,7 +396,7 @@ def _ending(ctx: Context, record: ConditionalRecord, found: tuple[Pool, ...]) ->
         if left_units > 0 and all(record.legs[i].is_canceled for i in pool.leg_indices):
             detail, is_given_up = record.legs[pool.leg_indices[0]].cancel_reason, True
         elif left_units > 0:
-            if not (_is_dust(ctx, record, left_units) and filled_units(ledger, record, pool)):
+            if not (is_dust(ctx, record, left_units) and filled_units(ledger, record, pool)):
                 return None
             detail = detail or "residual_below_lot"
         elif (
@@ -491,16 +415,3 @@ def _entry_ending(ctx: Context, record: ConditionalRecord) -> tuple[DoneReason, 
         return (DoneReason.EXPIRED if leg.cancel_reason == EXPIRY else DoneReason.CANCELED), leg.cancel_reason
     last = ctx.ledger.parents[leg.order_ids[-1]]
     return last.done_reason or DoneReason.CANCELED, last.done_detail
-
-
-def _is_dust(ctx: Context, record: ConditionalRecord, left_units: int) -> bool:
-    """Whether no venue that the definition may ever use takes so little."""
-    definition, universe = record.definition, ctx.world.universe
-    symbol = universe.symbols[definition.symbol]
-    mid_units = max(1, ctx.mid_half_units(symbol.name, record.accepted.approved_mid_half_units) // 2)
-    wanted = definition.venues
-    return not any(
-        _fits(symbol, listing, left_units, mid_units)
-        for venue, listing in universe.listings(symbol.name).items()
-        if venue not in wanted.exclude and (not wanted.include or venue in wanted.include)
-    )

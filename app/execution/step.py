@@ -28,7 +28,7 @@ from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
-from app.execution.loop import begin_loop, take_measured, tell_beliefs
+from app.execution.leg_orders import first_order
 from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.reconcile import flush_refusals, on_start, on_tick
@@ -182,7 +182,7 @@ def _submit_conditional(ctx: Context, item: inp.SubmitConditional) -> Reply:
     try:
         fact = conditional.submit(ctx, definition, item.entry, item.mode, wait_ns)
     except OrderRefused as refusal:
-        order = item.entry or conditional.first_order(definition)
+        order = item.entry or first_order(definition)
         order = replace(order, client_order_id=definition.client_order_id)
         _record_refusal(ctx, order, gate_view(ctx, order, item.mode), refusal)
         return Failed(refusal)

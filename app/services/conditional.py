@@ -17,8 +17,8 @@ from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Fact
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
-from app.execution.conditional import first_order
 from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick
+from app.execution.leg_orders import first_order
 from app.execution.shares import leg_state
 from app.services.engine import Engine
 from app.services.reads import OrderFilter, PageOf, Slice

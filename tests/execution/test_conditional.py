@@ -21,7 +21,6 @@ from app.domain.enums import (
     TimeInForce,
 )
 from app.domain.errors import BadRequest, OrderRefused
-from app.execution import conditional
 from app.execution import inputs as inp
 from app.execution.context import Memory
 from app.execution.ledger import fold
@@ -397,11 +396,6 @@ def test_a_universe_that_lost_a_definitions_symbol_is_refused(desk: Desk) -> Non
     desk.core.world = replace(desk.core.world, universe=Universe({}, {}, {}, {}))
     with pytest.raises(InvariantBroken):
         desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER))
-
-
-def test_the_first_order_is_what_a_preview_shows() -> None:
-    order = conditional.first_order(definition(stop(5_900_000, limit=5_890_000)))
-    assert (order.order_type, order.limit_price_units, order.qty_units) == (OrderType.LIMIT, 5_890_000, 300)
 
 
 def test_a_fill_in_a_halt_is_covered_by_the_first_book_after_it(desk: Desk) -> None:
