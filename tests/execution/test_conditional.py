@@ -20,11 +20,14 @@ from app.domain.enums import (
     Side,
     TimeInForce,
 )
-from app.domain.errors import BadRequest, OrderRefused
+from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
+from app.domain.fills import ReportKind
+from app.domain.universe import Universe
 from app.execution import inputs as inp
-from app.execution.context import Memory
+from app.execution.context import Context, Memory
 from app.execution.ledger import fold
 from app.execution.stakes import account_view
+from app.risk.exposure import AccountView
 from tests.conditionals import bracket, definition, end, exhaust, limit, move, oco, stop, taken, touch, trail
 from tests.worlds import LIMITS, MS, VENUES, Desk, flat_book, make_desk, make_order, sent
 
@@ -249,19 +252,16 @@ def test_trigger_source_unavailable(desk: Desk, source: TriggerSource) -> None:
 
 
 def test_legs_reserve_once_and_an_exit_only_what_is_armed(desk: Desk) -> None:
-    ctx_view = lambda: view_of(desk)  # noqa: E731
     taken(desk, oco())
-    assert ctx_view().open_sell_units == 300
+    assert view_of(desk).open_sell_units == 300
     _, entry = taken(desk, *bracket(1_000))
-    assert (ctx_view().open_sell_units, ctx_view().open_buy_units) == (300, 1_000)
+    assert (view_of(desk).open_sell_units, view_of(desk).open_buy_units) == (300, 1_000)
     desk.fill(entry[0], 1)
-    assert ctx_view().open_sell_units == 300 + entry[0].lot_units
-    assert ctx_view().n_open_orders == 3  # two definitions and the entry
+    assert view_of(desk).open_sell_units == 300 + entry[0].lot_units
+    assert view_of(desk).n_open_orders == 3  # two definitions and the entry
 
 
-def view_of(desk: Desk):  # type: ignore[no-untyped-def]
-    from app.execution.context import Context
-
+def view_of(desk: Desk) -> AccountView:
     ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
     return account_view(ctx, "desk", desk.core.world.universe.symbols["BTC/USDT"])
 
@@ -389,9 +389,6 @@ def test_a_book_that_reaches_a_stop_brings_a_turn_at_once(desk: Desk) -> None:
 
 
 def test_a_universe_that_lost_a_definitions_symbol_is_refused(desk: Desk) -> None:
-    from app.domain.errors import InvariantBroken
-    from app.domain.universe import Universe
-
     taken(desk, oco())
     desk.core.world = replace(desk.core.world, universe=Universe({}, {}, {}, {}))
     with pytest.raises(InvariantBroken):
@@ -405,3 +402,21 @@ def test_a_fill_in_a_halt_is_covered_by_the_first_book_after_it(desk: Desk) -> N
     assert not sent(desk.fill(entry[0], 1))
     assert not record.legs[2].is_triggered
     assert move(desk, 5_890_000)
+
+
+def test_a_canceled_entry_leaves_its_fills_protected(desk: Desk) -> None:
+    asked, order = bracket(3_000)
+    held = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "remainder": Remainder.HELD}
+    order = replace(order, limit_price_units=6_010_000, **held)  # type: ignore[arg-type]
+    record, entry = taken(desk, asked, order)
+    desk.fill(entry[0], 1)
+    desk.turn(inp.Cancel("desk", entry[0].order_id, "test"))
+    for child in entry:
+        lots = desk.core.ledger.child(child.child_id).cum_qty_units // child.lot_units
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=lots)
+    assert not record.is_done
+    exits = move(desk, 5_890_000)
+    assert sum(c.qty_units for c in exits) == entry[0].lot_units
+    for child in exits:
+        desk.fill(child)
+    assert record.done_reason is DoneReason.FILLED

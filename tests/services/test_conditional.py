@@ -11,7 +11,8 @@ from app.domain.errors import BadRequest, OrderRefused
 from app.services.conditional import accepted_legs, definition_hash
 from app.services.reads import OrderFilter, Slice
 from tests.api.gateway import open_gateway
-from tests.conditionals import bracket, oco
+from tests.conditionals import bracket, oco, taken
+from tests.worlds import make_desk
 
 
 def test_the_hash_is_of_what_is_asked_and_not_of_when() -> None:
@@ -25,15 +26,8 @@ def test_the_hash_is_of_what_is_asked_and_not_of_when() -> None:
 
 
 def test_legs_at_acceptance_have_done_nothing() -> None:
-    assert all(not leg.cum_qty_units and not leg.orders for leg in accepted_legs_of_oco())
-
-
-def accepted_legs_of_oco():  # type: ignore[no-untyped-def]
-    from tests.conditionals import taken
-    from tests.worlds import make_desk
-
     record, _ = taken(make_desk(), oco())
-    return accepted_legs(record.accepted)
+    assert all(not leg.cum_qty_units and not leg.orders for leg in accepted_legs(record.accepted))
 
 
 async def test_a_definition_is_placed_found_paged_and_canceled() -> None:

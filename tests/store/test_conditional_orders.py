@@ -70,7 +70,7 @@ async def test_the_database_equals_the_log_however_often_the_projection_begins_a
         found = await connection.fetch("select * from conditional_orders order by conditional_id")
     finally:
         await connection.close()
-    records = [rows.conditional_record(row) for row in found]
+    records = [rows.conditional_record(dict(row)) for row in found]
     assert records == sorted(ledger.definitions.all.values(), key=lambda record: record.conditional_id)
     assert {record.is_done for record in records} == {True, False}
 
