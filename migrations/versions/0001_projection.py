@@ -82,40 +82,6 @@ def upgrade() -> None:
     op.create_index("ix_child_orders_order_id_child_i", "child_orders", ["order_id", "child_i"], unique=False)
     op.create_index("uq_child_orders_client_id", "child_orders", ["client_id"], unique=True)
     op.create_table(
-        "conditional_orders",
-        sa.Column("conditional_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("account", sa.Text(collation="C"), nullable=False),
-        sa.Column("client_order_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("symbol", sa.Text(collation="C"), nullable=False),
-        sa.Column("order_class", sa.Text(collation="C"), nullable=False),
-        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("cancel_reason", sa.Text(collation="C"), nullable=False),
-        sa.Column("done_reason", sa.Text(collation="C"), nullable=False),
-        sa.Column("done_detail", sa.Text(collation="C"), nullable=False),
-        sa.Column("created_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("updated_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("accepted_account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("last_account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("accepted", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.Column("definition", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.Column("legs", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("conditional_id", name=op.f("pk_conditional_orders")),
-    )
-    op.create_index(
-        "ix_conditional_orders_open",
-        "conditional_orders",
-        ["account", "conditional_id"],
-        unique=False,
-        postgresql_where=sa.text("done_reason = ''"),
-    )
-    op.create_index(
-        "uq_conditional_orders_account_client_order_id",
-        "conditional_orders",
-        ["account", "client_order_id"],
-        unique=True,
-    )
-    op.create_table(
         "fills",
         sa.Column("exec_id", sa.Text(collation="C"), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -165,18 +131,6 @@ def upgrade() -> None:
         sa.Column("set_ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("scope", "target", name=op.f("pk_kill_switches")),
     )
-    op.create_table(
-        "markouts",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("account_seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("account", sa.Text(collation="C"), nullable=False),
-        sa.Column("order_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("paths", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.Column("interval_stats", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_markouts")),
-    )
-    op.create_index("ix_markouts_order_id_seq", "markouts", ["order_id", "seq"], unique=False)
     op.create_table(
         "parent_orders",
         sa.Column("order_id", sa.Text(collation="C"), nullable=False),
@@ -265,14 +219,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_routes_order_id_seq", "routes", ["order_id", "seq"], unique=False)
     op.create_table(
-        "still_markouts",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("seed", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("paths", postgresql.JSON(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_still_markouts")),
-    )
-    op.create_table(
         "tca_reports",
         sa.Column("order_id", sa.Text(collation="C"), nullable=False),
         sa.Column("account", sa.Text(collation="C"), nullable=False),
@@ -328,7 +274,6 @@ def downgrade() -> None:
     op.drop_index("ix_tca_reports_account_account_seq", table_name="tca_reports")
     op.drop_table("tca_reports")
     op.drop_index("ix_routes_order_id_seq", table_name="routes")
-    op.drop_table("still_markouts")
     op.drop_table("routes")
     op.drop_table("refusals")
     op.drop_table("positions")
@@ -336,18 +281,11 @@ def downgrade() -> None:
     op.drop_index("ix_parent_orders_open", table_name="parent_orders", postgresql_where=sa.text("state <> 'done'"))
     op.drop_index("ix_parent_orders_account_order_id", table_name="parent_orders")
     op.drop_table("parent_orders")
-    op.drop_index("ix_markouts_order_id_seq", table_name="markouts")
-    op.drop_table("markouts")
     op.drop_table("kill_switches")
     op.drop_index("uq_fills_venue_account_symbol_venue_trade_id", table_name="fills")
     op.drop_index("ix_fills_order_id_seq", table_name="fills")
     op.drop_index("ix_fills_account_account_seq", table_name="fills")
     op.drop_table("fills")
-    op.drop_index("uq_conditional_orders_account_client_order_id", table_name="conditional_orders")
-    op.drop_index(
-        "ix_conditional_orders_open", table_name="conditional_orders", postgresql_where=sa.text("done_reason = ''")
-    )
-    op.drop_table("conditional_orders")
     op.drop_index("uq_child_orders_client_id", table_name="child_orders")
     op.drop_index("ix_child_orders_order_id_child_i", table_name="child_orders")
     op.drop_table("child_orders")
