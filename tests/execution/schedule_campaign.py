@@ -33,7 +33,7 @@ from app.domain.units import PPM
 from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.execution.step import Core
-from tests.worlds import MS, T0_NS, Desk, flat_book, make_desk, make_order, sent
+from tests.worlds import MS, T0_NS, Desk, flat_book, make_desk, make_order, report, sent
 
 S = 1_000 * MS
 MID_UNITS = 6_000_000
@@ -128,11 +128,11 @@ class Life:
         child = self.open_children.pop(self.rng.randrange(len(self.open_children)))
         manner = self.rng.choices(("whole", "part", "none", "reject", "unknown"), (6, 3, 3, 1, 1))[0]
         if manner == "unknown":
-            self.turn(inp.Report(report_of(child, ReportKind.UNKNOWN, code="ambiguous")))
+            self.turn(inp.Report(report(child, ReportKind.UNKNOWN, code="ambiguous")))
             self.open_children.insert(0, child)
             return
         if manner == "reject":
-            self.turn(inp.Report(report_of(child, ReportKind.REJECTED, code="no", evidence="e")))
+            self.turn(inp.Report(report(child, ReportKind.REJECTED, code="no", evidence="e")))
         else:
             self.close(child, {"whole": child.qty_lots, "part": self.rng.randint(1, child.qty_lots), "none": 0}[manner])
         self.dead_children.append(child)
@@ -142,12 +142,12 @@ class Life:
         if lots > already:
             self.fill(child, lots - already)
         if max(lots, already) < child.qty_lots:
-            self.turn(inp.Report(report_of(child, ReportKind.CANCELED, cum_qty_lots=max(lots, already))))
+            self.turn(inp.Report(report(child, ReportKind.CANCELED, cum_qty_lots=max(lots, already))))
 
     def fill(self, child: ChildOrder, lots: int) -> None:
         trade_id = f"t{next(self.desk.trades)}"
         prices = {"price_ticks": child.price_ticks, "fee_nano": 1_000, "fee_currency": "USDT"}
-        word = report_of(child, ReportKind.FILLED, venue_trade_id=trade_id, qty_lots=lots, **prices)
+        word = report(child, ReportKind.FILLED, venue_trade_id=trade_id, qty_lots=lots, **prices)
         self.turn(inp.Report(word))
 
     def fill_late(self) -> None:
@@ -221,12 +221,6 @@ class Life:
                 return
             self.pass_time(500)
         raise AssertionError(f"{self.order_id} does not end")
-
-
-def report_of(child: ChildOrder, kind: ReportKind, **more: object) -> inp.Report:
-    from tests.worlds import report
-
-    return report(child, kind, **more)  # type: ignore[return-value]
 
 
 def any_order(rng: Random) -> ParentOrder:

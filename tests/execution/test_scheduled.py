@@ -23,7 +23,7 @@ S = 1_000 * MS
 def scheduled(strategy: Strategy = Strategy.TWAP, *, seconds: int = 10, **changes: object) -> ParentOrder:
     """A market buy of 0.01 BTC over `seconds`, a slice a second."""
     terms = {"start_ns": T0_NS, "end_ns": T0_NS + seconds * S, "slice_ns": S}
-    schedule = Schedule(strategy, 1, **(terms | dict(changes.pop("schedule", {}))))  # type: ignore[arg-type, call-overload]
+    schedule = Schedule(strategy, 1, **(terms | dict(changes.pop("schedule", {}))))  # type: ignore[call-overload]
     more = {"strategy": strategy, "time_in_force": TimeInForce.GTC, "qty_units": 1_000, "schedule": schedule}
     return make_order(**(more | changes))
 

@@ -25,7 +25,7 @@ class Exchange:
 
     def __init__(self, *batches: list[dict[str, Any]], streams: bool = True) -> None:
         self.has = {"watchTrades": streams}
-        self.markets = {NAME: {}}
+        self.markets: dict[str, Any] = {NAME: {}}
         self.batches = list(batches)
         self.n_asked = 0
         self.is_closed = False
@@ -43,7 +43,7 @@ class Exchange:
         self.is_closed = True
 
 
-def row(trade_id: str, price: str = "60000.129", amount: str = "0.0100059", **more: Any) -> dict[str, Any]:
+def row(trade_id: str, price: str | None = "60000.129", amount: str = "0.0100059", **more: Any) -> dict[str, Any]:
     return {"id": trade_id, "price": price, "amount": amount, "side": "buy", "timestamp": T0_MS + 5} | more
 
 
