@@ -98,7 +98,7 @@ def _belief(law: Law, state: State, v: int) -> float:
 def _edge(law: Law, state: State, v: int, side: int) -> int:
     """The best price at which makers would quote now."""
     half, belief = law[0][v, HALF_TICKS], _belief(law, state, v)
-    return int(math.floor(belief - half)) if side == w.BID else int(math.ceil(belief + half))
+    return math.floor(belief - half) if side == w.BID else math.ceil(belief + half)
 
 
 @kernel("")
@@ -164,7 +164,7 @@ def _take(world: World, law: Law, state: State, v: int, is_up: int, agent: int, 
         best = best_price(world, v, w.ASK if sign > 0 else w.BID)
         if not has_price(w.ASK if sign > 0 else w.BID, best) or sign * (value - best) < least:
             return False
-        limit = int(math.floor(value)) if sign > 0 else int(math.ceil(value))
+        limit = math.floor(value) if sign > 0 else math.ceil(value)
     take(world, v, sign, limit, lots, -1)
     return True
 
@@ -191,7 +191,7 @@ def _act(world: World, heap: Any, law: Law, state: State, v: int, stream: int, a
         else:
             for layer in range(2):
                 there = crowd_at(world, v, side, layer, price)
-                lots = int(math.ceil(there * venue_law[v, CANCEL_FRAC]))
+                lots = math.ceil(there * venue_law[v, CANCEL_FRAC])
                 cancel_crowd(world, v, side, layer, price, lots, uniform(seed, agent, k, 3 + layer))
     _learn(world, law, state, v)
     _beget(world, heap, law, v, stream, agent, k)

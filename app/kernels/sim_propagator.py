@@ -80,7 +80,7 @@ def _edge(law: Law, state: State, v: int, side: int) -> int:
     """The best price at which the venue's book would stand, by the reference price as late as it is known there."""
     step = max(0, state[1][N_STEPS] - int(law[0][v, LAG_STEPS]))
     price, half = state[0][step & (PAST - 1)], law[0][v, HALF_TICKS]
-    return int(math.floor(price - half)) if side == w.BID else int(math.ceil(price + half))
+    return math.floor(price - half) if side == w.BID else math.ceil(price + half)
 
 
 @kernel("")
@@ -138,7 +138,7 @@ def _hide(world: World, law: Law, state: State, v: int, side: int, number: int, 
     price = _edge(law, state, v, side) + (-level if side == w.BID else level)
     gone = 0
     for layer in range(2):
-        lots = int(math.ceil(crowd_at(world, v, side, layer, price) * venue_law[v, HIDE_FRAC]))
+        lots = math.ceil(crowd_at(world, v, side, layer, price) * venue_law[v, HIDE_FRAC])
         gone += cancel_crowd(world, v, side, layer, price, lots, uniform(seed, number, k, 3 + layer))
     if gone > 0:
         _latent_now(world, law, state, v, side, price)
