@@ -145,6 +145,8 @@ def _beget(world: World, heap: Any, law: Law, v: int, stream: int, agent: int, k
                 where = v
                 if uniform(seed, A_BORN, own, 2) < overall[CROSS_FRAC]:
                     where = int(uniform(seed, A_BORN, own, 3) * n_venues)
+                    if world[w.VENUES][where, w.KIND] != w.LIT:
+                        where = v
                 at = now + 1 + int(delay_s * 1e9)
                 if not push_due(heap, at, own, where, 2 * born + (is_up ^ is_other), 0, 0):
                     head[w.IS_FULL] = 1
@@ -152,13 +154,13 @@ def _beget(world: World, heap: Any, law: Law, v: int, stream: int, agent: int, k
 
 @kernel("")
 def _take(world: World, law: Law, state: State, v: int, is_up: int, agent: int, k: int) -> bool:
-    """A taker; an informed one turns towards the value, and stays away where it does not pay."""
+    """A taker; an informed one turns towards the value, and stays away where it does not pay. Children only follow."""
     venue_law, seed = law[0], world[w.HEAD][w.SEED]
     sd = venue_law[v, TAKE_LOG_SD]
     lots = 1 + int(venue_law[v, TAKE_LOTS] * math.exp(sd * normal(seed, agent, k, 5) - 0.5 * sd * sd))
     sign = 1 if is_up else -1
     limit = w.NO_ASK if sign > 0 else w.NO_BID
-    if uniform(seed, agent, k, 7) < venue_law[v, INFORMED_FRAC]:
+    if agent != A_BORN and uniform(seed, agent, k, 7) < venue_law[v, INFORMED_FRAC]:
         value, least = state[2][0], venue_law[v, INFORMED_FROM_TICKS]
         sign = 1 if value > _belief(law, state, v) else -1
         best = best_price(world, v, w.ASK if sign > 0 else w.BID)
@@ -188,6 +190,7 @@ def _act(world: World, heap: Any, law: Law, state: State, v: int, stream: int, a
             lots = 1 + int(venue_law[v, LIMIT_LOTS] * exponential(seed, agent, k, 2))
             layer = w.HIDDEN if uniform(seed, agent, k, 3) < venue_law[v, HIDDEN_FRAC] else w.SHOWN
             offer_crowd(world, v, side, layer, price, lots)
+            venues[v, w.FLOW_LOTS] = 0  # makers who meet a stale quote tell nobody anything new
         else:
             for layer in range(2):
                 there = crowd_at(world, v, side, layer, price)

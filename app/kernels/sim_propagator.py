@@ -128,6 +128,7 @@ def _show(world: World, law: Law, state: State, v: int, side: int, number: int, 
         state[3][v, side, price & w.MASK] -= lots
         layer = w.HIDDEN if uniform(seed, number, k, 3) < venue_law[v, HIDDEN_FRAC] else w.SHOWN
         offer_crowd(world, v, side, layer, price, lots)
+        world[w.VENUES][v, w.FLOW_LOTS] = 0  # what meets a stale quote follows the price and does not move it
 
 
 @kernel("")
@@ -160,6 +161,8 @@ def _piece(world: World, heap: Any, law: Law, state: State, side: int, number: i
     v = home
     if uniform(seed, number, k, 1) >= overall[STAY_FRAC]:
         v = int(uniform(seed, number, k, 2) * world[w.VENUES].shape[0])
+        if world[w.VENUES][v, w.KIND] != w.LIT:
+            v = home
     venues = world[w.VENUES]
     if venues[v, w.KIND] == w.LIT and venues[v, w.HALTED_UNTIL_NS] == 0:
         take(world, v, 1 if side == w.BID else -1, w.NO_ASK if side == w.BID else w.NO_BID, lots, -1)
