@@ -2,15 +2,15 @@
 
 hftbacktest (MIT) needs an older numpy than ours, so it runs in an interpreter of its own:
 
-    python3.11 -m venv /tmp/hft && /tmp/hft/bin/pip install --require-hashes -r requirements/hftbacktest.txt
+    python3.11 -m venv /tmp/hft && /tmp/hft/bin/pip install --require-hashes -r requirements/hftbacktest.lock
     BESTEX_HFT_PYTHON=/tmp/hft/bin/python python -m loadtests.hft_queue
 
-One venue without hidden orders, latency or fees runs with passive orders of one lot, one at a time, each at the best bid
-or ask as it is, canceled after `LIFE_S` (one lot: hftbacktest fills what it knows to be reached and nobody else's book
-changes by it). The book after every 10 ms and every public trade go to hftbacktest, which fills the same orders by its
-own queue models: risk adverse (only trades move us: pessimistic) and probabilistic (log: cancels spread over the queue).
-Our fills are exact, because the simulated venue knows where in the queue a cancel was; our own pessimistic and
-optimistic (uniform cancels) fills are computed here from the same public data.
+One venue without hidden orders, latency or fees runs with passive orders of one lot, one at a time, each at the best
+bid or ask as it is, canceled after `LIFE_S` (one lot: hftbacktest fills what it knows to be reached and nobody else's
+book changes by it). The book after every 10 ms and every public trade go to hftbacktest, which fills the same orders
+by its own queue models: risk adverse (only trades move us: pessimistic) and probabilistic (log: cancels spread over
+the queue). Our fills are exact, because the simulated venue knows where in the queue a cancel was; our own pessimistic
+and optimistic (uniform cancels) fills are computed here from the same public data.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAKERS = {"hawkes": hawkes_markets, "propagator": propagator_markets}
 Ints = npt.NDArray[np.int64]
 
 # What runs under the other interpreter: reads FOLDER/events.npy and orders.npy, writes fills.json.
-THERE = '''
+THERE = """
 import json, sys
 import numpy as np
 import hftbacktest as h
@@ -82,12 +82,12 @@ out = np.full(len(orders), -1, np.int64)
 run(hbt, orders, out)
 hbt.close()
 json.dump(out.tolist(), open(folder + "/" + model + ".json", "w"))
-'''
+"""
 
 
 @dataclass(frozen=True)
 class Played:
-    """What happened at the venue: public events, our orders (sent, ended, sign, price) and our exact fill times, -1 none."""
+    """What happened at the venue: public events, our orders (sent, ended, sign, price), our fill times (-1: none)."""
 
     events: npt.NDArray[np.float64]  # flags, exchange ns, local ns, price, lots
     orders: Ints
@@ -248,7 +248,9 @@ def table(played: Played, there: dict[str, Ints]) -> list[str]:
         late_ms = (at[both] - played.exact_ns[both]) / 1e6
         share = both.sum() / max(1, (played.exact_ns >= 0).sum())
         late = (np.median(late_ms), np.percentile(late_ms, 90)) if both.any() else (float("nan"), float("nan"))
-        rows.append(f"| {name} | {(at >= 0).sum()} of {len(at)} | {share:.1%} | {only.sum()} | {late[0]:.1f} | {late[1]:.1f} |")
+        rows.append(
+            f"| {name} | {(at >= 0).sum()} of {len(at)} | {share:.1%} | {only.sum()} | {late[0]:.1f} | {late[1]:.1f} |"
+        )
     return rows
 
 

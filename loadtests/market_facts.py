@@ -7,6 +7,7 @@ simulated worlds), in USD. Recorded ones come from the event-level Binance books
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ REFILL_STEPS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 
 @dataclass(frozen=True)
 class Tape:
-    """Times in s from the first quote; `mid` and `spread_bp` at each quote; orders are takers', one per instant and side.
+    """Times in s from the first quote; `mid` and `spread_bp` at each quote; takers' orders, one an instant and side.
 
     book_usd: float64[2, instants, N_BUCKETS] on a grid of GRID_S from `grid_s[0]`.
     """
@@ -127,7 +128,7 @@ def _recorded_book(
             now[s, b] += changed / qty_scale * worth
 
     for s, p, q in zip(*(snapshot[name].to_pylist() for name in ("side", "price", "qty")), strict=True):
-        put(s, p, q, int(round(np.log(p / first) * 1e4 * BUCKETS_A_BP)) + N_BUCKETS // 2)
+        put(s, p, q, round(np.log(p / first) * 1e4 * BUCKETS_A_BP) + N_BUCKETS // 2)
     grid_s = np.arange(at_s[0] + 1.0, at_s[-1], GRID_S)
     ends = np.searchsorted(at_s, grid_s, side="right").tolist()
     out, row = np.zeros((2, len(grid_s), N_BUCKETS)), 0
@@ -268,7 +269,7 @@ def _book_facts(tape: Tape) -> tuple[tuple[float, ...], tuple[float, ...], tuple
     away = _away_bp(tape)
     changed = np.diff(tape.book_usd, axis=1)
     depth, added, removed = [], [], []
-    for low, high in zip(BANDS_BP[:-1], BANDS_BP[1:], strict=True):
+    for low, high in pairwise(BANDS_BP):
         depth.append(float(np.median(np.where(np.abs(away) <= high, tape.book_usd, 0.0).sum(axis=2))))
         is_in = ((np.abs(away) > low) & (np.abs(away) <= high))[:, 1:]
         inside = np.where(is_in, changed, 0.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from app.venues.markets.clocks import new_clocks
 from app.venues.markets.spec import VenueSpec, built, drawn, ns_of_s, venue_specs
 from app.venues.markets.world import Markets, World
 
-N_DUE = 1 << 15
+HAWKES: Final = Path(__file__).with_name("hawkes.toml")
+N_DUE: Final = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 
 from app.kernels import sim_words as w
+from app.venues.markets.hawkes import HAWKES, hawkes_markets
+from app.venues.markets.propagator import PROPAGATOR, propagator_markets
 from app.venues.markets.queue_reactive import QUEUE_REACTIVE, queue_reactive_markets
 from app.venues.markets.spec import read_world
 from app.venues.markets.steady import steady_markets
@@ -40,7 +42,20 @@ def _queue_reactive(seed, shared=None, more=None):
     return queue_reactive_markets({**table, **_venues(shared, more)}, seed, 1)
 
 
-FAMILIES = {"steady": _steady, "queue_reactive": _queue_reactive}
+def _hawkes(seed, shared=None, more=None):
+    return hawkes_markets({**read_world(HAWKES), **_venues(shared, more)}, seed, 1)
+
+
+def _propagator(seed, shared=None, more=None):
+    return propagator_markets({**read_world(PROPAGATOR), **_venues(shared, more)}, seed, 1)
+
+
+FAMILIES = {
+    "steady": _steady,
+    "queue_reactive": _queue_reactive,
+    "hawkes": _hawkes,
+    "propagator": _propagator,
+}
 
 
 def state_hash(market):
