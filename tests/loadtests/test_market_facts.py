@@ -8,8 +8,8 @@ from loadtests.market_facts import LAGS_S, N_BUCKETS, Tape, fit_hawkes, lead_s, 
 
 def tape_of(quote_s, mid, order_s=(), sign=(), usd=(), book=None, grid_s=()):
     book = np.zeros((2, 1, N_BUCKETS)) if book is None else book
-    return Tape("made", *(np.array(a, np.float64) for a in (quote_s, mid, np.zeros(len(mid)), order_s, sign, usd, grid_s)),
-                book)  # fmt: skip
+    columns = (quote_s, mid, np.zeros(len(mid)), order_s, sign, usd, grid_s)
+    return Tape("made", *(np.array(column, np.float64) for column in columns), book)
 
 
 def clusters(seed, founders_per_s, branch, delay_s, span_s):
