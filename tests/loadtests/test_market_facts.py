@@ -44,7 +44,8 @@ def test_response_is_the_signed_move_by_size():
     move = np.zeros(len(quote_s))
     move[1:-1:2] = sign * 1e-4  # 1 bp, and back half a second later
     rows, _ = responses(tape_of(quote_s, np.exp(move), at, sign, usd))
-    assert all(row[0] == pytest.approx(1.0, abs=1e-6) for row in rows)
+    assert [row[0] for row in rows[:3]] == pytest.approx([1.0] * 3, abs=1e-6)
+    assert np.isnan(rows[3]).all()  # ten orders are too few
     assert LAGS_S[0] == 0.1
 
 

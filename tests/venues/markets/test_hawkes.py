@@ -102,19 +102,24 @@ def test_posting_gets_worse_when_takers_are_informed():
     assert toxic < clean - 2 * np.hypot(clean_error, toxic_error)
 
 
-def test_our_flow_moves_the_price_and_the_move_fades():
+def half_the_difference(seed):
+    """Ticks between a buyer's and a seller's world, just after five sweeps and a minute later."""
     paths = {}
     for sign in (1, -1):
-        market = market_of(5, news_per_s=0.5)
+        market = market_of(seed, news_per_s=0.5)
         market.advance(2 * S)
         for k in range(5):
             market.send(Order(0, sign, 60_000 + sign * 2_000, 300, Force.IOC))
-            market.advance((2 + k) * S + S)
+            market.advance((3 + k) * S)
         mids = []
-        for until in (8, 60):
+        for until in (7, 60):
             market.advance(until * S)
             mids.append(market.world[w.VENUES][0, w.BEST : w.BEST + 2].mean())
         paths[sign] = mids
-    at_once, later = ((paths[1][i] - paths[-1][i]) / 2 for i in (0, 1))
-    assert at_once > 2.0
+    return [(paths[1][i] - paths[-1][i]) / 2 for i in (0, 1)]
+
+
+def test_our_flow_moves_the_price_and_the_move_fades():
+    at_once, later = np.mean([half_the_difference(seed) for seed in range(8)], axis=0)
+    assert at_once > 1.0
     assert abs(later) < 0.6 * at_once
