@@ -2,8 +2,8 @@
 
 hftbacktest (MIT) needs an older numpy than ours, so it runs in an interpreter of its own:
 
-    python3.11 -m venv /tmp/hft && /tmp/hft/bin/pip install --require-hashes -r requirements/hftbacktest.lock
-    BESTEX_HFT_PYTHON=/tmp/hft/bin/python python -m loadtests.hft_queue
+    python3.11 -m venv hft && hft/bin/pip install --require-hashes -r requirements/hftbacktest.lock
+    BESTEX_HFT_PYTHON=hft/bin/python python -m loadtests.hft_queue
 
 One venue without hidden orders, latency or fees runs with passive orders of one lot, one at a time, each at the best
 bid or ask as it is, canceled after `LIFE_S` (one lot: hftbacktest fills what it knows to be reached and nobody else's

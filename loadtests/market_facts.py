@@ -38,7 +38,8 @@ REFILL_STEPS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 class Tape:
     """Times in s from the first quote; `mid` and `spread_bp` at each quote; takers' orders, one an instant and side.
 
-    book_usd: float64[2, instants, N_BUCKETS] on a grid of GRID_S from `grid_s[0]`.
+    book_usd: float64[2, instants, N_BUCKETS] on a grid of GRID_S from `grid_s[0]`. `origin_s`: the first quote on the
+    clock that several tapes share.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Tape:
     order_usd: Floats
     grid_s: Floats
     book_usd: Floats
+    origin_s: float = 0.0
 
     def mid_at(self, at_s: Floats) -> Floats:
         """The mid of the last quote at or before each time."""
@@ -102,7 +104,16 @@ def recorded_tape(folder: Path, source: Source) -> Tape:
     orders = merged_orders(at_s, sign, usd, trades["trade_ms"].to_numpy())
     grid_s, book = _recorded_book(folder, source, begin_ns, price_scale, qty_scale)
     mid = (bid + ask) / 2
-    return Tape(source.file.removeprefix("binance_"), quote_s, mid, (ask - bid) / mid * 1e4, *orders, grid_s, book)
+    return Tape(
+        source.file.removeprefix("binance_"),
+        quote_s,
+        mid,
+        (ask - bid) / mid * 1e4,
+        *orders,
+        grid_s,
+        book,
+        begin_ns / 1e9,
+    )
 
 
 def _recorded_book(
@@ -306,9 +317,10 @@ def refill(tape: Tape) -> tuple[float, int]:
 
 def lead_s(one: Tape, other: Tape, most_s: float = 1.0) -> tuple[float, float]:
     """(lag, correlation): how long after `one` the mid of `other` moves, by the largest correlation of 20 ms moves."""
-    low, high = max(one.quote_s[0], other.quote_s[0]) + 1.0, min(one.quote_s[-1], other.quote_s[-1])
-    grid = np.arange(low, high, 0.02)
-    a, b = np.diff(np.log(one.mid_at(grid))), np.diff(np.log(other.mid_at(grid)))
+    shift = other.origin_s - one.origin_s
+    low = max(one.quote_s[0], other.quote_s[0] + shift) + 1.0
+    grid = np.arange(low, min(one.quote_s[-1], other.quote_s[-1] + shift), 0.02)
+    a, b = np.diff(np.log(one.mid_at(grid))), np.diff(np.log(other.mid_at(grid - shift)))
     n = round(most_s / 0.02)
     lags = range(-n, n + 1)
     found = [float(np.corrcoef(a[n : len(a) - n], b[n + k : len(b) - n + k])[0, 1]) for k in lags]

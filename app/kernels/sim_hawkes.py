@@ -97,7 +97,8 @@ def _belief(law: Law, state: State, v: int) -> float:
 @kernel("")
 def _edge(law: Law, state: State, v: int, side: int) -> int:
     """The best price at which makers would quote now."""
-    half, belief = law[0][v, HALF_TICKS], _belief(law, state, v)
+    half: float = law[0][v, HALF_TICKS]
+    belief = _belief(law, state, v)
     return math.floor(belief - half) if side == w.BID else math.ceil(belief + half)
 
 

@@ -79,7 +79,8 @@ _ARGUMENTS: Final = f"{w.SIGNATURE}, {CLOCKS_SIGNATURE}, {HEAP_SIGNATURE}, {PROP
 def _edge(law: Law, state: State, v: int, side: int) -> int:
     """The best price at which the venue's book would stand, by the reference price as late as it is known there."""
     step = max(0, state[1][N_STEPS] - int(law[0][v, LAG_STEPS]))
-    price, half = state[0][step & (PAST - 1)], law[0][v, HALF_TICKS]
+    price: float = state[0][step & (PAST - 1)]
+    half: float = law[0][v, HALF_TICKS]
     return math.floor(price - half) if side == w.BID else math.ceil(price + half)
 
 

@@ -1,5 +1,7 @@
 """The measures themselves, on made-up tapes whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,8 @@ def test_the_leader_is_found():
     rng = np.random.default_rng(2)
     grid = np.arange(0, 120, 0.02)
     walk = np.exp(np.cumsum(rng.normal(0, 1e-5, len(grid))))
-    lag, rho = lead_s(tape_of(grid, walk), tape_of(grid + 0.1, walk))
+    leader, follower = tape_of(grid, walk), tape_of(grid + 0.1, walk)
+    assert lead_s(leader, replace(follower, quote_s=grid, origin_s=0.1)) == lead_s(leader, follower)
+    lag, rho = lead_s(leader, follower)
     assert lag == pytest.approx(0.1, abs=0.021)
     assert rho > 0.9
