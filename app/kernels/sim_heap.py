@@ -42,11 +42,11 @@ def _is_before(rows: Any, i: int, j: int) -> bool:
 
 
 @kernel("")
-def _swap(rows: Any, i: int, j: int) -> None:
+def _swap(rows_inplace: Any, i: int, j: int) -> None:
     for column in range(DUE_SIZE):
-        kept = rows[i, column]
-        rows[i, column] = rows[j, column]
-        rows[j, column] = kept
+        kept = rows_inplace[i, column]
+        rows_inplace[i, column] = rows_inplace[j, column]
+        rows_inplace[j, column] = kept
 
 
 @kernel("")
