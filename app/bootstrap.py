@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 
 from app import observe
 from app.domain.calibration import Calibration
-from app.domain.enums import Mode, Scope
+from app.domain.enums import Mode
 from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
-from app.domain.limits import Limits
 from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
 from app.domain.records import ParentRecord
 from app.domain.terms import SourceTerms
@@ -28,13 +27,13 @@ from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.execution.context import AwayPlanner, Believer, Board, Planner, Timing, World
 from app.execution.estimates import Beliefs, Estimator
-from app.execution.inputs import CreateKey, SetBalance, SetLimits, Start
+from app.execution.inputs import Start
 from app.execution.step import Core
 from app.kernels import jit
 from app.learning.artifact import calibration_text
 from app.routing.choose import SOLVERS
 from app.routing.router import Router
-from app.services.accounts import OPERATOR_ACCOUNT, Accounts, new_key
+from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.amend import AmendService
 from app.services.calibrate import calibrate
@@ -44,6 +43,7 @@ from app.services.conditional import ConditionalService
 from app.services.container import Services
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
+from app.services.first_start import seed_first_start
 from app.services.marketdata import MarketData
 from app.services.measure import Measurer
 from app.services.reads import Reads
@@ -75,27 +75,11 @@ if TYPE_CHECKING:
     from app.venues.live_universe import ListingFacts
 
 # What a new paper account may do until an operator says otherwise.
-PAPER_LIMITS = Limits(
-    version=1,
-    max_order_notional_nano=5_000_000 * NANO,
-    max_order_qty_nano=1_000 * NANO,
-    max_open_orders=1_000,
-    max_open_notional_nano=50_000_000 * NANO,
-    max_position_nano=10_000 * NANO,
-    venue_credit_nano=50_000_000 * NANO,
-    price_collar_ppm=50_000,
-    max_slippage_ppm=20_000,
-    default_slippage_ppm=2_500,
-    duplicate_window_ns=0,
-    message_rate_per_s=2_000,
-    message_burst=4_000,
-)
+
 # What one child may be worth, in dollars, at a venue that nothing but our own exchange and recordings vouch for.
 UNCERTIFIED_CHILD_NANO: Final = 1_000 * NANO
-DEMO_ACCOUNT: Final = "demo"
 # Facts and records are trees, freed by counting; with the usual 700 the collector walks live orders for each new one.
 GC_THRESHOLD: Final = (20_000, 20, 20)
-PAPER_BALANCES = {"USDT": 20_000_000 * NANO, "BTC": 300 * NANO, "ETH": 5_000 * NANO, "USD": 20_000_000 * NANO}
 
 
 class Hosted(VenueHost, Protocol):
@@ -179,7 +163,7 @@ class Process:
         await self._projection.open()
         services = make_services(engine, self._reader, self._projection, calibration)
         self._streams = services.streams
-        await seed_first_start(services, settings)
+        await seed_first_start(services, settings.home, Mode(settings.mode))
         rows = self._projection if settings.database_url else None
         self._reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s)
         await self._reconciler.open()
@@ -387,61 +371,6 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
         )
         for i in range(0, len(venues), each)
     ]
-
-
-async def seed_first_start(services: Services, settings: Settings) -> None:
-    """A log without keys gets an operator's key, and in paper mode an account `demo` with balances, key and limits.
-
-    Tokens are written to files of mode 0600 in the home folder; the log holds their hashes only. Each step looks for
-    what an interrupted start has done already: a key's file comes before its fact, the account's limits come last.
-    """
-    ledger = services.engine.ledger
-    if not any(key.account == OPERATOR_ACCOUNT for key in ledger.keys.values()):
-        await _seed_key(services, settings, OPERATOR_ACCOUNT, "operator.key", tuple(Scope))
-    if settings.mode == "paper" and DEMO_ACCOUNT not in ledger.limits:
-        await _seed_key(services, settings, DEMO_ACCOUNT, "demo.key", (Scope.READ, Scope.TRADE, Scope.RISK))
-        await open_paper_account(services, DEMO_ACCOUNT)
-    elif settings.mode == "paper":
-        await seed_balances(services, DEMO_ACCOUNT)  # venues that were not there at the first start
-
-
-async def open_paper_account(services: Services, account: str) -> None:
-    """Paper balances and limits for a new account."""
-    engine = services.engine
-    await seed_balances(services, account)
-    await engine.ask(SetLimits(account, PAPER_LIMITS, "seed"))
-
-
-async def seed_balances(services: Services, account: str) -> None:
-    """Paper balances at every venue where the account has none at all yet, in the currencies of what is traded."""
-    engine = services.engine
-    classes = [symbol.fungible for symbol in engine.universe.symbols.values()]
-    traded = {currency for each in classes for currency in (each.base, each.quote, each.settle)}
-    known = {venue for owner, venue, _ in engine.ledger.balances if owner == account}
-    for venue in (v for v in engine.universe.venues if v not in known):
-        for currency, amount_nano in PAPER_BALANCES.items():
-            if currency in traded:
-                await engine.ask(SetBalance(account, venue, currency, amount_nano, "paper seed"))
-
-
-async def _seed_key(
-    services: Services, settings: Settings, account: str, file_name: str, scopes: tuple[Scope, ...]
-) -> None:
-    key = new_key()
-    _write_secret(settings.home / file_name, key.token)
-    await services.engine.ask(CreateKey(account, key.prefix, key.key_sha256, scopes, Mode(settings.mode)))
-    observe.key_changed("created", account, key.prefix, "seed")
-
-
-def _write_secret(path: Path, token: str) -> None:
-    """Whole or not at all, and readable by its owner alone from the first byte."""
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(token + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _new_epoch() -> str:

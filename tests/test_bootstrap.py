@@ -13,10 +13,8 @@ from app.domain.enums import Mode, OrderStatus
 from app.domain.errors import InvariantBroken
 from app.domain.listing import Listing
 from app.domain.units import NANO
-from app.execution.inputs import Start
 from app.execution.ledger import fold
 from app.services.container import Services
-from app.services.engine import Engine
 from app.settings import LiveMarket, PaperPace, RiskSettings, Settings
 from app.store.journal import JournalReader
 from app.store.listings import ListingsFile, StoredVenue
@@ -81,40 +79,6 @@ async def test_a_life_of_one_home_folder(tmp_path: Path) -> None:
 async def test_a_venue_address_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvariantBroken):
         await Process(Settings(home=tmp_path, venues="somewhere")).open()
-
-
-@pytest.mark.parametrize("n_steps", [1, 2, 5])
-async def test_a_first_start_that_was_cut_short_is_finished_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_steps: int
-) -> None:
-    """A crash anywhere while seeding leaves a home whose next start has keys that open and limits that bind."""
-    settings = Settings(home=tmp_path)
-    process = Process(settings)
-    with monkeypatch.context() as cut:
-        ask, asked = Engine.ask, []
-
-        async def ask_until(self: Engine, item: object) -> object:
-            if not isinstance(item, Start):
-                asked.append(item)
-                if len(asked) > n_steps:
-                    raise ConnectionAbortedError
-            return await ask(self, item)  # type: ignore[arg-type]
-
-        cut.setattr(Engine, "ask", ask_until)
-        with pytest.raises(ConnectionAbortedError):
-            await process.open()
-    await process.close()
-    again = Process(settings)
-    services = await again.open()
-    try:
-        assert "demo" in services.engine.ledger.limits
-        assert services.engine.ledger.balances
-        for name, account in (("operator.key", "*"), ("demo.key", "demo")):
-            principal = services.accounts.authenticate((tmp_path / name).read_text().strip())
-            assert principal is not None
-            assert principal.account == account
-    finally:
-        await again.close()
 
 
 def test_live_money_is_bounded_at_venues_that_are_not_certified(tmp_path: Path) -> None:

@@ -15,9 +15,7 @@ from app.domain.enums import ChildState, KillAction, KillScope, Mode
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Event
 from app.domain.ids import prefixed_ulid
-from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder, ParentOrder
-from app.domain.plan import Planned
 from app.domain.records import ParentRecord
 from app.execution import conditional
 from app.execution import inputs as inp
@@ -29,26 +27,15 @@ from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.leg_orders import first_order
-from app.execution.parent import accept, advance, approve_and_plan, approve_or_prepare, cancel, take_found
+from app.execution.loop import begin_loop, take_measured, tell_beliefs
+from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
+from app.execution.preview import Preview, preview
 from app.execution.reconcile import flush_refusals, on_start, on_tick
-from app.execution.scheduled import Foreseen, ScheduledApproval, approve_scheduled, foresee
+from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.stakes import gate_view
 from app.risk import gate
 from app.risk.exposure import GateView
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would happen to an order now. `planned` is None where a check says no."""
-
-    symbol: Symbol
-    checks: tuple[gate.CheckResult, ...]
-    planned: Planned | None
-    price_cap_units: int
-    mid_half_units: int
-    schedule: ScheduleState | None = None
-    slices: tuple[Foreseen, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,28 +56,9 @@ class Core:
         return ctx.turn
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
-        """The gate's answers and the plan that `order` would get; changes nothing, calls no venue.
-
-        Of an order in time: the plan of what is due now, and the slices after it. Raises BadRequest for a schedule that
-        cannot be meant.
-        """
+        """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
         memory = Memory(commitments=self.memory.commitments, unreachable=self.memory.unreachable)
-        ctx = Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn())
-        view = with_pool(ctx, gate_view(ctx, order, mode), None)
-        checks = gate.preview(view)
-        planned, cap_units = None, 0
-        if order.schedule is not None and all(check.refusal is None for check in checks):
-            foreseen = approve_scheduled(ctx, order, view)
-            planned, slices = foresee(ctx, view, foreseen)
-            mid_half_units, cap_units = view.reference.mid_half_units, foreseen.price_cap_units
-            return Preview(view.symbol, checks, planned, cap_units, mid_half_units, foreseen.state, slices)
-        if all(check.refusal is None for check in checks):
-            try:
-                approval = approve_and_plan(ctx, order, view)
-                planned, cap_units = approval.planned, approval.price_cap_units
-            except OrderRefused as refusal:
-                checks = (*checks, gate.CheckResult(refusal.code, refusal))
-        return Preview(view.symbol, checks, planned, cap_units, view.reference.mid_half_units)
+        return preview(Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn()), order, mode)
 
     def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""

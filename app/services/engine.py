@@ -49,7 +49,8 @@ from app.execution.inputs import (
     Turn,
 )
 from app.execution.ledger import Ledger
-from app.execution.step import Core, Preview
+from app.execution.preview import Preview
+from app.execution.step import Core
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
 from app.services.marketdata import MarketData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.domain.enums import Mode
 from app.domain.orders import ParentOrder
-from app.execution.step import Preview
+from app.execution.preview import Preview
 from app.services.engine import Engine
 from app.services.submit import body_hash
 

@@ -389,17 +389,6 @@ def test_a_restart_loses_live_children_and_asks_their_venues(desk: Desk) -> None
     assert all(r.state is ChildState.UNKNOWN for r in desk.core.ledger.live_children.values())
 
 
-def test_preview_changes_nothing_and_tells_the_plan(desk: Desk) -> None:
-    seq = desk.core.ledger.seq
-    preview = desk.core.preview(make_order(qty_units=300), Mode.PAPER, desk.now_ns)
-    assert preview.planned is not None
-    assert all(c.refusal is None for c in preview.checks)
-    assert desk.core.ledger.seq == seq
-    refused = desk.core.preview(make_order(qty_units=100_000_000), Mode.PAPER, desk.now_ns)
-    assert refused.planned is None
-    assert refused.checks[-1].refusal is not None
-
-
 def test_limits_move_one_version_at_a_time(desk: Desk) -> None:
     turn = desk.turn(inp.SetLimits("desk", LIMITS, "ops"))
     assert isinstance(turn.replies[0], inp.Failed)

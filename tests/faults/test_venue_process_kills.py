@@ -8,13 +8,14 @@ import random
 import signal
 from pathlib import Path
 
-from app.bootstrap import PAPER_BALANCES, Process, venue_groups
+from app.bootstrap import Process, venue_groups
 from app.domain.enums import Mode, Side
 from app.domain.events import ChildUnknown
 from app.domain.ports import Clock
 from app.domain.statement import VenueState
 from app.domain.universe import Universe
 from app.services.container import Services
+from app.services.first_start import PAPER_BALANCES
 from app.settings import Settings
 from app.venues.ledger import AcceptedLine, FillLine, LedgerLine, ledger_path, read_ledger
 from app.workers.venue_host import VenueProcesses
