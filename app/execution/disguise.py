@@ -130,7 +130,7 @@ def disguise(
         larger = usable[usable >= floor_lots]
         usable = larger if larger.size else np.asarray([min(floor_lots, most_lots)], dtype=np.int64)
     parts_frac, lots = _nearest(seed_bits, total_lots, usable, crowd.usual_count)
-    lots = _exact(_exchanged(lots, total_lots, usable), total_lots, least_lots, most_lots)
+    lots = _exact(_exchanged(seed_bits, lots, total_lots, usable), total_lots, least_lots, most_lots)
     parts_frac = np.sort(_fitted(seed_bits, parts_frac, len(lots)))
     return _within_band(parts_frac, lots, total_lots, band_lots, window)
 
@@ -193,17 +193,18 @@ def _nearest(seed_bits: int, total_lots: int, sizes: Int64Array, usual_count: fl
     return times[best_i, :n_children], [int(x) for x in lots[best_i, :n_children]]
 
 
-def _exchanged(lots: list[int], total_lots: int, usable: Int64Array) -> list[int]:
-    """The same children with one exchanged for another size of the market that makes the sum exact, the most usual one
-    that there is; unchanged where none does.
+def _exchanged(seed_bits: int, lots: list[int], total_lots: int, usable: Int64Array) -> list[int]:
+    """The same children with one exchanged for another size of the market that makes the sum exact, drawn by how usual
+    that size is; unchanged where none does.
     """
     missing = total_lots - sum(lots)
     sizes, counts = np.unique(usable, return_counts=True)
     usual = dict(zip(sizes.tolist(), counts.tolist(), strict=True))
-    best_i = max(range(len(lots)), key=lambda i: usual.get(lots[i] + missing, 0))
-    if missing and usual.get(lots[best_i] + missing, 0):
-        return [*lots[:best_i], lots[best_i] + missing, *lots[best_i + 1 :]]
-    return lots
+    ends = np.cumsum([usual.get(size + missing, 0) for size in lots])
+    if not missing or not ends[-1]:
+        return lots
+    i = int(np.searchsorted(ends, float(uniforms(seed_bits, 5, 1)[0]) * ends[-1], "right"))
+    return [*lots[:i], lots[i] + missing, *lots[i + 1 :]]
 
 
 def _exact(lots: list[int], total_lots: int, least_lots: int, most_lots: int) -> list[int]:
