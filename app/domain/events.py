@@ -26,11 +26,20 @@ from app.domain.enums import (
 )
 from app.domain.event import Event as Event  # noqa: PLC0414 - told onward
 from app.domain.limits import Limits
-from app.domain.loop_events import BeliefChanged as BeliefChanged  # noqa: PLC0414 - told onward
-from app.domain.loop_events import LoopSet as LoopSet  # noqa: PLC0414 - told onward
-from app.domain.loop_events import LoopWeighed as LoopWeighed  # noqa: PLC0414 - told onward
+from app.domain.loop_events import BeliefChanged as BeliefChanged
+from app.domain.loop_events import LoopSet as LoopSet
+from app.domain.loop_events import LoopWeighed as LoopWeighed
+from app.domain.markout_facts import MarkoutsMeasured as MarkoutsMeasured
+from app.domain.markout_facts import StillMeasured as StillMeasured
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
+from app.domain.quick import quick_init
+from app.domain.schedule_facts import OrderAmended as OrderAmended
+from app.domain.schedule_facts import ScheduleBegun as ScheduleBegun
+from app.domain.schedule_facts import ScheduleGivenBack as ScheduleGivenBack
+from app.domain.schedule_facts import SchedulePaused as SchedulePaused
+from app.domain.schedule_facts import ScheduleResumed as ScheduleResumed
+from app.domain.schedule_facts import SliceReleased as SliceReleased
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,25 +434,6 @@ class BreakClosed(Event):
     what: BreakKind
     item: str
     age_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class MarkoutsMeasured(Event):
-    """What the market did after an order's fills and children. `interval`: once per order, None in later ones."""
-
-    KIND: ClassVar[str] = "markouts_measured"
-    order_id: str
-    paths: tuple[MidPath, ...]
-    interval: IntervalStats | None
-
-
-@dataclass(frozen=True, slots=True)
-class StillMeasured(Event):
-    """What the market did when nothing of ours traded: instants drawn at random by `seed`, what markouts start from."""
-
-    KIND: ClassVar[str] = "still_measured"
-    seed: int
-    paths: tuple[StillPath, ...]
 
 
 @dataclass(frozen=True, slots=True)

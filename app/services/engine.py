@@ -53,6 +53,7 @@ from app.execution.preview import Preview
 from app.execution.step import Core
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
+from app.services.health import EngineHealth
 from app.services.marketdata import MarketData
 from app.shm.books import SymbolBooks
 
@@ -73,23 +74,6 @@ TICK_S: Final = 0.02
 HEALTH_EVERY_TICKS: Final = 5
 PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
-
-
-@dataclass(frozen=True, slots=True)
-class EngineHealth:
-    """What an operator sees first. Ages in ns; -1 is none yet."""
-
-    seq: int
-    durable_seq: int
-    n_open_orders: int
-    n_live_children: int
-    n_waiting_inputs: int
-    is_draining: bool
-    book_age_ns: Mapping[tuple[str, str], int]
-    n_duplicate_fills: int
-    n_foreign_reports: int
-    n_overfills: int
-    n_late_fills: int
 
 
 @dataclass(slots=True)
