@@ -44,13 +44,13 @@ def leg_order(definition: Conditional, leg: Leg, qty_units: int, client_order_id
     )
 
 
-def next_client_id(ctx: Context, definition: Conditional, conditional_id: str, leg_i: int, order_n: int) -> str:
+def next_client_id(ctx: Context, definition: Conditional, conditional_id: str, leg_i: int, order_i: int) -> str:
     """Ours by its form; a desk may have taken the same text, so the next free number."""
     while True:
-        client_id = f"{conditional_id}.{definition.legs[leg_i].name}.{order_n}"
+        client_id = f"{conditional_id}.{definition.legs[leg_i].name}.{order_i}"
         if (definition.account, client_id) not in ctx.ledger.by_client_id:
             return client_id
-        order_n += 1
+        order_i += 1
 
 
 def sized_units(view: GateView, left_units: int) -> int:
