@@ -13,6 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
         "conditional_orders",
         sa.Column("conditional_id", sa.Text(collation="C"), nullable=False),
         sa.Column("account", sa.Text(collation="C"), nullable=False),
@@ -46,7 +47,6 @@ def upgrade() -> None:
         ["account", "client_order_id"],
         unique=True,
     )
-    op.create_table(
     op.create_table(
         "markouts",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
