@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,14 +19,17 @@ from app.cli.options import DEFAULT_HOME, Home
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from app.cli.client import Client
+    from app.cli.live import Bracket, Parent
     from app.cli.service import BackgroundPostgres, Gateway
-    from app.cli.story import Sample, Story
+    from app.cli.story import Listener, Sample, Story
 
 app = typer.Typer(add_completion=False)
 
 # Live children of simulated venues end within a second; Ctrl-C promises five seconds for everything.
 DRAIN_S = 1.0
 SYMBOL, QTY = "BTC/USDT", "2"
+TIMED_SYMBOL = "ETH/USDT"
 
 
 @app.command()
@@ -135,18 +140,16 @@ class Demo:
     def _tell(self) -> None:
         assert self._gateway is not None
         try:
-            samples = self._samples()
-            if not samples[0].is_filled:
-                self.failure = CommandError(Exit.CHECK_FAILED, "the sample order did not fill")
-        except CommandError as error:
-            self.failure = error
+            self.failure = self._samples()
         except Exception as error:  # noqa: BLE001 - a thread's rim
-            stopping = self._gateway.should_exit
-            self.failure = None if stopping else CommandError(Exit.CHECK_FAILED, f"the demo broke: {error!r}")
+            if not self._gateway.should_exit:  # whoever stops it while it tells takes its words away
+                told = CommandError(Exit.CHECK_FAILED, f"the demo broke: {error!r}")
+                self.failure = error if isinstance(error, CommandError) else told
         if self._is_once or self.failure is not None:
             self._gateway.should_exit = True
 
-    def _samples(self) -> list[Sample]:
+    def _samples(self) -> CommandError | None:
+        """Tells the whole story; what of it did not come out, if anything."""
         from app.cli.client import Client
         from app.cli.session import Role, Session, remember
         from app.cli.story import Story, listening, wait_until_ready
@@ -169,18 +172,30 @@ class Demo:
             first = story.place(f"buy {QTY} {SYMBOL}, not over {ceiling}", buying | {"time_in_force": "gtc"})
             self._tell_costs(first)
             story.explain(first)
-            samples = [first, *self._more(story)]
-        self._tell_doors(samples)
-        return samples
+            bought = self._more(story)
+            parent, bracket = self._in_time(story, client, listener, bought)
+        self._tell_doors(client, first)
+        if not first.is_filled:
+            return CommandError(Exit.CHECK_FAILED, "the sample order did not fill")
+        if parent.order["status"] != "filled" or bracket.leg("entry")["status"] != "filled":
+            return CommandError(Exit.CHECK_FAILED, "the VWAP or the bracket's entry did not fill")
+        return None
 
-    def _more(self, story: Story) -> list[Sample]:
-        """The way back, and an order by money: the account ends flat in what it bought first."""
+    def _more(self, story: Story) -> Sample:
+        """The way back, and an order by money, which is the one that is returned."""
         floor = story.mid(SYMBOL) * 995 // 1000
         selling = {"symbol": SYMBOL, "side": "sell", "type": "limit", "qty": QTY, "limit_price": str(floor)}
-        return [
-            story.place(f"sell {QTY} {SYMBOL}, ioc, not under {floor}", selling | {"time_in_force": "ioc"}),
-            story.place("buy ETH/USDT for 50000 USDT", _market("buy", notional="50000") | {"symbol": "ETH/USDT"}),
-        ]
+        selling |= {"time_in_force": "ioc", "strategy": "sweep"}
+        story.place(f"sell {QTY} {SYMBOL} by sweep, ioc, not under {floor}", selling)
+        buying = {"symbol": TIMED_SYMBOL, "side": "buy", "type": "market", "notional": "50000"}
+        return story.place(f"buy {TIMED_SYMBOL} for 50000 USDT", buying | {"max_slippage_bps": "25"})
+
+    def _in_time(self, story: Story, client: Client, listener: Listener, bought: Sample) -> tuple[Parent, Bracket]:
+        """What was bought by money is sold over time, beside a bracket: the account ends as flat as it began."""
+        from app.cli.live import Working
+
+        self._screen.print()
+        return Working(story, client, listener, self._screen).run(TIMED_SYMBOL, bought.filled_qty)
 
     def _tell_costs(self, first: Sample) -> None:
         from app.cli.cpu import elapsed_s, tree_cpu_s
@@ -195,17 +210,41 @@ class Demo:
             f"CPU {own_s:.1f} s (service and this client), {database_s:.1f} s (database)"
         )
 
-    def _tell_doors(self, samples: list[Sample]) -> None:
+    def _tell_doors(self, client: Client, first: Sample) -> None:
         self._screen.print()
-        self.say(f"docs    {self._url}/docs     stream  {self._url.replace('http', 'ws')}/v1/ws")
-        self.say(f"try     bestex route {samples[0].told.order_id}")
-        header = f'"Authorization: Bearer $(cat {self._data / "demo.key"})"'
-        body = '{"symbol":"BTC/USDT","side":"buy","type":"market","qty":"2"}'
-        line = f"  or      curl -s {self._url}/v1/orders/preview -H {header} -d '{body}'"
-        self._screen.print(line, soft_wrap=True, markup=False)
+        if self._is_once:
+            page = self._home / "reports" / "tca-demo.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_bytes(client.fetch("/v1/tca/report"))
+            self._tell_whole(f"report  {page.resolve().as_uri()}")
+            self.say("again   without --once it stays up: /docs, orders of your own, `bestex tca --open`")
+        else:
+            bestex = bestex_command()
+            self.say(f"docs    {self._url}/docs     stream  {self._url.replace('http', 'ws')}/v1/ws")
+            self._tell_whole(
+                f"report  {bestex} tca --open{self._home_option()}     a minute from now it has markouts, too"
+            )
+            self._tell_whole(f"route   {bestex} route {first.told.order_id}{self._home_option()}")
+            header = f'"Authorization: Bearer $(cat {self._data / "demo.key"})"'
+            kind = '-H "Content-Type: application/json"'
+            body = '{"symbol":"BTC/USDT","side":"buy","type":"market","qty":"2"}'
+            self._tell_whole(f"try     curl -s {self._url}/v1/orders/preview -H {header} {kind} -d '{body}'")
         ending = "" if self._is_once else "  Ctrl-C stops; `bestex demo --reset` forgets."
         self.say(f"[yellow]PAPER MODE: no order can leave this machine.[/yellow]{ending}")
 
+    def _home_option(self) -> str:
+        """What a later command needs to find this demo where no default and no environment leads to it."""
+        known = Path(os.environ.get("BESTEX_HOME", str(DEFAULT_HOME))).expanduser()
+        return "" if known == self._home else f" --home {self._home}"
 
-def _market(side: str, **size: str) -> dict[str, Any]:
-    return {"symbol": SYMBOL, "side": side, "type": "market", "max_slippage_bps": "25"} | size
+    def _tell_whole(self, text: str) -> None:
+        """A line that is copied: never broken, nothing in it read as markup."""
+        self._screen.print(f"  {text}", soft_wrap=True, markup=False)
+
+
+def bestex_command() -> str:
+    """How the command is called from here: by its name where the shell finds it, else by its path."""
+    beside = Path(sys.executable).with_name("bestex")
+    if shutil.which("bestex") or not beside.exists():
+        return "bestex"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

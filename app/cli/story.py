@@ -86,6 +86,17 @@ class Listener:
                     told.status, filled = item["order_status"], Decimal(item["cum_qty"])
                 yield told
 
+    def fills_for(self, seconds: float) -> Iterator[dict[str, Any]]:
+        """Every fill of the account that is heard within `seconds`."""
+        deadline_s = time.monotonic() + seconds
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            try:
+                message = self._hear(left_s)
+            except TimeoutError:
+                return
+            if message.get("channel") == "executions":
+                yield from message["data"]
+
 
 @contextmanager
 def listening(url: str, key: str) -> Iterator[Listener]:
@@ -107,6 +118,10 @@ class Sample:
     def is_filled(self) -> bool:
         return self.told.status == "filled"
 
+    @property
+    def filled_qty(self) -> Decimal:
+        return sum((Decimal(each["last_qty"]) for each in self.told.executions), Decimal(0))
+
 
 class Story:
     """Sample orders, told on `screen`. `run` names this run in every client id, so that no two runs collide."""
@@ -117,9 +132,7 @@ class Story:
 
     def place(self, title: str, body: dict[str, Any]) -> Sample:
         """Sends one order and listens until it has ended."""
-        self._n_sent += 1
-        body = body | {"client_order_id": f"demo-{self._run}-{self._n_sent}"}
-        order = self._client.post("/v1/orders", body).body
+        order = self.send(body)
         first_fill_s: float | None = None
         told = Told(order["order_id"])
         for told in self._listener.follow(order["order_id"]):
@@ -131,6 +144,13 @@ class Story:
             f"  [dim]{order['order_id']}[/dim]"
         )
         return Sample(told, first_fill_s)
+
+    def send(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Sends one order under an id of its own; its answer."""
+        self._n_sent += 1
+        body = body | {"client_order_id": f"demo-{self._run}-{self._n_sent}"}
+        answer: dict[str, Any] = self._client.post("/v1/orders", body).body
+        return answer
 
     def explain(self, sample: Sample) -> None:
         """The route, the fills, the planned and the realised cost of an order."""

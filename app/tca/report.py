@@ -51,6 +51,8 @@ def page_values(dossier: Dossier, now_ns: int, mode: Mode) -> dict[str, Any]:
     found = dossier.found
     reported = [costs for costs in dossier.orders if costs.record.tca is not None]
     featured = max(reported, key=_value_nano, default=None)
+    in_time = (costs for costs in reported if costs.record.accepted.order.strategy.is_scheduled)
+    longest = max(in_time, key=_worked_ns, default=None)
     is_single = len(reported) == 1
     main = max(dossier.waterfalls, key=lambda w: w.n_orders, default=None)
     return {
@@ -70,6 +72,7 @@ def page_values(dossier: Dossier, now_ns: int, mode: Mode) -> dict[str, Any]:
         "main": main,
         "waterfall_svg": _waterfall_svg(main) if main is not None and main.base_nano > 0 else "",
         "featured": _order_values(featured) if featured is not None else None,
+        "longest": _order_values(longest) if longest is not None and longest is not featured else None,
         "markouts_svg": _markouts_svg(dossier),
         "markouts": _lines(dossier.by_venue),
         "groups": [line for line in _lines((*dossier.by_side, *dossier.by_size)) if line["kind"] is PathKind.FILL],
@@ -104,6 +107,11 @@ def share_text(value_bps: float | None) -> str:
 
 def _value_nano(costs: OrderCosts) -> int:
     return costs.record.tca.reference_money_nano if costs.record.tca is not None else 0
+
+
+def _worked_ns(costs: OrderCosts) -> int:
+    """How long an order was at work, newest first among equals."""
+    return costs.record.updated_ts_ns - costs.record.created_ts_ns
 
 
 def _time(ts_ns: int) -> str:
@@ -213,7 +221,7 @@ def _strip_svg(costs: OrderCosts) -> str:
     fills = [
         ((f.ts_ns - start_ns) / _NS, f.fill.price_units / scale, f.fill.qty_units / largest, f.fill.venue) for f in own
     ]
-    if not mids and not fills:
+    if not mids:
         return ""
     wanted = {"arrival": "arrival mid", "twap": "TWAP", "vwap": "VWAP"}
     levels = [(wanted[b.name], b.half_units / 2 / scale) for b in costs.benchmarks if b.name in wanted and b.half_units]
