@@ -150,7 +150,7 @@ class Bracket:
     @property
     def is_armed(self) -> bool:
         """Both exits wait."""
-        return self.leg("take_profit")["status"] == self.leg("stop_loss")["status"] == "armed"
+        return all(self.leg(name)["status"] == "armed" for name in ("take_profit", "stop_loss"))
 
     def look(self, mid: Decimal) -> None:
         """Reads the group; `mid` is its symbol's now."""
@@ -265,7 +265,8 @@ class Working:
             "no market was seen" if cost_bps is None else f"{cost_bps:.2f} bps against the market so far, without fees"
         )
         self._screen.print(
-            f"  [bold]vwap[/bold]       {order['status']}, {order['cum_qty']} in {parent.n_fills} fills, all heard; {told}"
+            f"  [bold]vwap[/bold]       {order['status']}: {order['cum_qty']} in {parent.n_fills} fills, all heard; "
+            f"{told}"
         )
         self._screen.print(
             "             market so far: mids, weighted by what others traded meanwhile (simulated); a cost is positive"

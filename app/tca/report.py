@@ -110,7 +110,7 @@ def _value_nano(costs: OrderCosts) -> int:
 
 
 def _worked_ns(costs: OrderCosts) -> int:
-    """How long an order was at work, newest first among equals."""
+    """How long an order was at work."""
     return costs.record.updated_ts_ns - costs.record.created_ts_ns
 
 
