@@ -221,9 +221,7 @@ class Demo:
         else:
             bestex = bestex_command()
             self.say(f"docs    {self._url}/docs     stream  {self._url.replace('http', 'ws')}/v1/ws")
-            self._tell_whole(
-                f"report  {bestex} tca --open{self._home_option()}     a minute from now it has markouts, too"
-            )
+            self._tell_whole(f"report  {bestex} tca --open{self._home_option()}   # a minute from now with markouts")
             self._tell_whole(f"route   {bestex} route {first.told.order_id}{self._home_option()}")
             header = f'"Authorization: Bearer $(cat {self._data / "demo.key"})"'
             kind = '-H "Content-Type: application/json"'

@@ -171,7 +171,7 @@ class Bracket:
     def cells(self) -> list[dict[str, str]]:
         return [
             {
-                "leg": leg["leg"].replace("_", " "),
+                "leg": _words(leg["leg"]),
                 "waits_for": _waits_for(leg),
                 "mid_now": _places(self.mid, 2) if leg["status"] == "armed" else "",
                 "status": leg["status"],
@@ -223,14 +223,10 @@ class Working:
     def _introduce(self, parent: Parent, bracket: Bracket) -> None:
         take, stop = bracket.leg("take_profit")["limit_price"], bracket.leg("stop_loss")["stop_price"]
         order = parent.order
-        self._screen.print(
-            f"  [bold]in time[/bold]    sell {order['qty']} {order['symbol']} by VWAP, {VWAP_S} s, a slice every "
-            f"{SLICE_S} s  [dim]{order['order_id']}[/dim]"
-        )
-        self._screen.print(
-            f"  [bold]bracket[/bold]    buy {BRACKET_QTY} {BRACKET_SYMBOL}, take the profit at {take}, stop at {stop}  "
-            f"[dim]{bracket.answer['conditional_id']}[/dim]"
-        )
+        how = f"sell {order['qty']} {order['symbol']}, {VWAP_S} s, a slice every {SLICE_S} s"
+        self._say("vwap", f"{how}  [dim]{order['order_id']}[/dim]")
+        how = f"buy {BRACKET_QTY} {BRACKET_SYMBOL}, take profit at {take}, stop at {stop}"
+        self._say("bracket", f"{how}  [dim]{bracket.answer['conditional_id']}[/dim]")
 
     def _look(self, parent: Parent, bracket: Bracket) -> None:
         for fill in self._listener.fills_for(LOOK_EVERY_S):
@@ -261,35 +257,33 @@ class Working:
     def _conclude(self, parent: Parent, bracket: Bracket) -> None:
         order, last = parent.order, parent.rows[-1] if parent.rows else None
         cost_bps = parent.cost_bps(last) if last is not None else None
-        told = (
-            "no market was seen" if cost_bps is None else f"{cost_bps:.2f} bps against the market so far, without fees"
-        )
-        self._screen.print(
-            f"  [bold]vwap[/bold]       {order['status']}: {order['cum_qty']} in {parent.n_fills} fills, all heard; "
-            f"{told}"
-        )
-        self._screen.print(
-            "             market so far: mids, weighted by what others traded meanwhile (simulated); a cost is positive"
-        )
+        self._say("vwap", f"{order['status']}: {order['cum_qty']} in {parent.n_fills} fills, all heard on the stream")
+        if cost_bps is not None:
+            self._say("", f"{cost_bps:.2f} bps dearer than the market so far (fees left out), which is:")
+            self._say("", "mids, weighted by what others traded meanwhile; it is simulated")
         if bracket.moved_to is not None:
-            self._screen.print(
-                f"  [bold]bracket[/bold]    neither exit was touched in time: the stop was moved up to "
-                f"{bracket.moved_to:f} by PATCH, above the market, so it fired"
+            self._say(
+                "bracket", f"neither exit was touched; PATCH moved the stop up to {bracket.moved_to:f}, so it fired"
             )
-        for name, other in (("take_profit", "stop"), ("stop_loss", "take profit")):
+        for name, other in (("take_profit", "stop_loss"), ("stop_loss", "take_profit")):
             leg = bracket.leg(name)
             if leg["status"] == "filled":
                 price = short(_average(leg.get("orders") or ()), 2)
-                self._screen.print(
-                    f"  [bold]bracket[/bold]    {name.replace('_', ' ')} sold {leg['cum_qty']} at {price}; "
-                    f"the {other} is {bracket.leg('stop_loss' if name == 'take_profit' else 'take_profit')['status']}"
-                )
+                was = f"the {_words(other)} is {bracket.leg(other)['status']}"
+                self._say("bracket", f"{_words(name)} sold {leg['cum_qty']} at {price}, {was}")
+
+    def _say(self, what: str, text: str) -> None:
+        self._screen.print(f"  [bold]{what:<10}[/bold] {text}")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _waits_for(leg: Mapping[str, Any]) -> str:
     if leg["stop_price"] is not None:
-        return f"mid at {leg['stop_price']} or {'above' if leg['side'] == 'buy' else 'below'}"
-    return f"{leg['side']} at {leg['limit_price']} or better" if leg["limit_price"] is not None else "nothing, at once"
+        return f"mid {'>=' if leg['side'] == 'buy' else '<='} {Decimal(leg['stop_price']):.2f}"
+    return f"{leg['side']} at {Decimal(leg['limit_price']):.2f}" if leg["limit_price"] is not None else "nothing"
 
 
 def _average(orders: Any) -> str | None:
