@@ -125,6 +125,8 @@ def markout_chart(curves: Sequence[Curve]) -> str:
 
 def strip_chart(strip: Strip) -> str:
     """The class mid around an order with its fills on it."""
+    from matplotlib.collections import PathCollection
+
     figure, axes = _canvas(8.4, 3.2, "strip")
     axes.axvspan(0, max(strip.end_s, 1e-3), color=LINE, linewidth=0)
     if strip.mids:
@@ -152,7 +154,10 @@ def strip_chart(strip: Strip) -> str:
     axes.set_xlabel("seconds from acceptance; shaded while the order worked")
     axes.set_ylabel("class mid and fills")
     axes.grid(axis="y")
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    legend = figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    for mark in legend.legend_handles:
+        if isinstance(mark, PathCollection):
+            mark.set_sizes([44])  # a venue's first fill may be the smallest of all
     return _svg(figure, "Class mid around the order with its fills")
 
 

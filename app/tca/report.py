@@ -123,7 +123,7 @@ def _period(dossier: Dossier) -> str:
     if not records:
         wanted = dossier.found.wanted
         return f"{_time(wanted.start_ts_ns)} – {_time(wanted.end_ts_ns)}"
-    first, last = records[0].created_ts_ns, records[-1].updated_ts_ns
+    first, last = records[0].created_ts_ns, max(record.updated_ts_ns for record in records)
     return _time(first) if len(records) == 1 else f"{_time(first)} – {_time(last)}"
 
 
@@ -227,7 +227,7 @@ def _strip_svg(costs: OrderCosts) -> str:
     levels = [(wanted[b.name], b.half_units / 2 / scale) for b in costs.benchmarks if b.name in wanted and b.half_units]
     end_ns = interval.end_ts_ns if interval else record.updated_ts_ns
     # An order that lived for a moment is a line in a minute of market: its own seconds are what can be seen.
-    horizon_s = max(5.0, 3 * (end_ns - start_ns) / _NS)
+    horizon_s = max(5.0, (end_ns - start_ns) / _NS / 2)
     near = [(t, p) for t, p in mids if -horizon_s <= t <= horizon_s + (end_ns - start_ns) / _NS]
     return charts.strip_chart(Strip(near or mids, fills, levels, (end_ns - start_ns) / _NS))
 

@@ -99,14 +99,22 @@ def test_once_fills_explains_and_exits_0(home):
         r"first fill ([\d.]+) s after the command; CPU ([\d.]+) s .*, ([\d.]+) s \(database\)", shown
     )
     assert first_fill, shown
+    assert re.search(r"^  vwap +filled: [\d.]+ in \d+ fills", shown, re.M), shown
+    assert re.search(
+        r"^  bracket +(take profit|stop loss) sold 0\.5 at [\d.]+, the (take profit|stop loss) is", shown, re.M
+    )
+    page = (home / "reports" / "tca-demo.html").read_text()
+    assert "The longest order in time" in page
+    assert "vwap" in page
     assert "PAPER MODE" in shown
     assert not ended.stderr, ended.stderr
 
 
 def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(home):
+    """Also while its orders in time are at work: they are stopped with it, without a word of complaint."""
     port = free_port()
     with started(home, "--port", str(port)) as process:
-        read_until(process, "PAPER MODE")
+        read_until(process, "take profit at")
         below = descendants(process.pid)
         assert below, "the database is a child"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/docs", timeout=5) as answer:
@@ -120,6 +128,7 @@ def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(home):
         took_s = time.monotonic() - began
         assert took_s < STOP_S
         assert process.returncode == 0, process.stderr.read()
+        assert not process.stderr.read()
         assert not [pid for pid in below if is_alive(pid)]
 
 

@@ -58,6 +58,7 @@ def test_an_order_has_ended_when_all_its_fills_have_been_heard():
     assert told.status == "filled"
     assert len(told.executions) == 2
     assert Sample(told, None).is_filled
+    assert Sample(told, None).filled_qty == 3
 
 
 def test_other_orders_and_heartbeats_are_not_ours():
@@ -75,6 +76,12 @@ def test_silence_is_an_unknown_outcome():
     with pytest.raises(CommandError) as raised:
         last(Listener(Socket(), "k"))
     assert raised.value.code is Exit.UNKNOWN
+
+
+def test_every_fill_of_the_account_is_heard_for_a_while():
+    listener = Listener(Socket(trade(1, 0, "1"), order(2, 0, "new", "0"), trade(2, 1, "2", "ord_2")), "k")
+    assert [fill["last_qty"] for fill in listener.fills_for(0.2)] == ["1", "2"]
+    assert list(listener.fills_for(0.0)) == []
 
 
 def test_a_refused_key_is_said(monkeypatch):
