@@ -65,6 +65,8 @@ def tca(
         _write(html or _place(home, order_id), page, output)
         if opens:
             _open(html or _place(home, order_id), output)
+            if output is Format.TABLE and not order_id:
+                _tell_reach(client, chosen)
     if csv is None and parquet is None and html is None and not opens:
         _show(client, order_id, chosen, output)
 
@@ -117,6 +119,18 @@ def _show_summary(screen: Console, answer: Mapping[str, Any]) -> None:
     if shown:
         title = f"newest {len(shown)} of {scope['n_orders']}"
         show_table(screen, shown, columns, title=title, right=["filled_qty", "total_bps"])
+
+
+def _tell_reach(client: Client, chosen: Mapping[str, Any]) -> None:
+    """What the page cannot show yet."""
+    scope = client.get("/v1/tca/summary", **chosen).body["scope"]
+    if not scope["n_orders"]:
+        console().print("  no order has ended in this period: the page is empty")
+    elif scope["n_measured"] < scope["n_fills"]:
+        console().print(
+            f"  {scope['n_measured']} of {scope['n_fills']} fills are measured; what the market did next\n"
+            "  comes a minute after a fill, if the service lives to see it: open it again then"
+        )
 
 
 def _around(client: Client, order_id: str) -> dict[str, Any]:

@@ -175,7 +175,8 @@ def arms_chart(arms: Sequence[ArmBar]) -> str:
     axes.set_yticks(range(len(arms)), [arm.name for arm in reversed(arms)])
     axes.set_ylim(-0.6, len(arms) - 0.25)
     axes.margins(x=0.08)
-    axes.set_xlabel("planned cost, bps; bars: 95 % of what a plan has been wrong by")
+    has_bars = any(arm.low_bps is not None for arm in arms)
+    axes.set_xlabel("planned cost, bps" + ("; bars: 95 % of what a plan has been wrong by" if has_bars else ""))
     axes.grid(axis="x")
     return _svg(figure, "Planned cost of each way of routing")
 

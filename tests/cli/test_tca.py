@@ -89,8 +89,21 @@ def test_open_writes_the_page_and_says_where_it_is_without_a_browser(service, be
 
 def test_with_a_browser_nothing_more_is_said(service, bestex, monkeypatch):
     service.says("GET", "/v1/tca/report", b"<!doctype html>")
+    service.says("GET", "/v1/tca/summary", SUMMARY | {"scope": SUMMARY["scope"] | {"n_measured": 3}})
     monkeypatch.setattr("webbrowser.open", lambda url: True)
-    assert "no browser" not in bestex(tca, "--open").output
+    told = bestex(tca, "--open").output
+    assert "no browser" not in told
+    assert "measured" not in told
+
+
+def test_open_says_what_the_page_cannot_show_yet(service, bestex, monkeypatch):
+    service.says("GET", "/v1/tca/report", b"<!doctype html>")
+    service.says("GET", "/v1/tca/summary", SUMMARY)
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
+    assert "2 of 3 fills are measured" in bestex(tca, "--open", "--symbol", "BTC/USDT").output
+    assert all(query["symbol"] == ["BTC/USDT"] for query in asked(service))
+    service.says("GET", "/v1/tca/summary", SUMMARY | {"scope": SUMMARY["scope"] | {"n_orders": 0}})
+    assert "no order has ended in this period" in bestex(tca, "--open").output
 
 
 def test_what_contradicts_itself_is_refused(service, bestex):

@@ -1,4 +1,4 @@
-"""What the README shows is run as it stands, in its order, against a real service; only the port is another one."""
+"""What the README and the API's page show is run as it stands, in its order, against a real service on another port."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,31 @@ def blocks_with(word: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
+def test_the_apis_curl_examples_work_a_vwap_and_protect_by_a_bracket(desk):
+    sell, look, protect, change = BLOCK.findall((REPOSITORY / "docs" / "api.md").read_text())
+    placed = json.loads(desk.run(*sell))
+    assert placed["schedule"]["strategy"] == "vwap"
+    working = until(lambda: json.loads(desk.run(*look)), lambda order: order["cum_qty"] != "0")
+    assert working["order_id"] == placed["order_id"]
+    assert 0 < Decimal(working["cum_qty"]) < 10
+    assert json.loads(desk.run(*protect))["order_class"] == "bracket"
+    text = desk.run(*change).strip()
+    before, end = json.JSONDecoder().raw_decode(text)
+    after = json.loads(text[end:])
+    assert {leg["leg"]: leg["status"] for leg in before["legs"]}.keys() == {"entry", "take_profit", "stop_loss"}
+    assert after["version"] == before["version"] + 1
+    assert [leg["stop_price"] for leg in after["legs"] if leg["leg"] == "stop_loss"] == ["59000"]
+
+
+def until(ask, is_there, timeout_s: float = 10.0):
+    deadline_s = time.monotonic() + timeout_s
+    while not is_there(answer := ask()):
+        assert time.monotonic() < deadline_s, answer
+        time.sleep(0.1)
+    return answer
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_the_curl_examples_place_and_explain_an_order(desk):
     placing, explaining = blocks_with("curl")
     order = json.loads(desk.run(*placing))
@@ -96,6 +123,7 @@ def test_the_command_examples_work_without_naming_a_key(desk):
     assert "INVALID" not in shown
     assert "intact" in shown
     assert re.search(r"^ +total ", shown, re.M)
+    assert "<h2>Where the cost came from</h2>" in (desk.home / ".bestex" / "reports" / "tca-period.html").read_text()
 
 
 def test_the_websocket_example_prints_every_fill(desk):
