@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import sys
@@ -34,6 +33,7 @@ TIMED_SYMBOL = "ETH/USDT"
 
 @app.command()
 def demo(
+    context: typer.Context,
     is_once: Annotated[bool, typer.Option("--once", help="exit after the sample orders, 0 if they filled")] = False,
     is_reset: Annotated[bool, typer.Option("--reset", help="forget everything earlier demos left, then start")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="where the gateway listens")] = 8080,
@@ -42,7 +42,8 @@ def demo(
     """Six simulated venues, real HTTP and WebSocket, embedded Postgres; Ctrl-C stops everything."""
     from app.cli.output import console
 
-    run = Demo(home.expanduser(), port, console(), is_once=is_once)
+    is_home_named = getattr(context.get_parameter_source("home"), "name", "") == "COMMANDLINE"
+    run = Demo(home.expanduser(), port, console(), is_once=is_once, is_home_named=is_home_named)
     try:
         run.start(is_reset=is_reset)
     except KeyboardInterrupt:
@@ -56,9 +57,9 @@ def demo(
 class Demo:
     """One run: its processes, its client, and how it went."""
 
-    def __init__(self, home: Path, port: int, screen: Console, *, is_once: bool) -> None:
+    def __init__(self, home: Path, port: int, screen: Console, *, is_once: bool, is_home_named: bool) -> None:
         self._home, self._data, self._port = home, home / "demo", port
-        self._screen, self._is_once = screen, is_once
+        self._screen, self._is_once, self._is_home_named = screen, is_once, is_home_named
         self._postgres: BackgroundPostgres | None = None
         self._gateway: Gateway | None = None
         self._telling: threading.Thread | None = None
@@ -231,9 +232,8 @@ class Demo:
         self.say(f"[yellow]PAPER MODE: no order can leave this machine.[/yellow]{ending}")
 
     def _home_option(self) -> str:
-        """What a later command needs to find this demo where no default and no environment leads to it."""
-        known = Path(os.environ.get("BESTEX_HOME", str(DEFAULT_HOME))).expanduser()
-        return "" if known == self._home else f" --home {self._home}"
+        """What a later command needs to find this demo where neither default nor environment leads to it."""
+        return f" --home {self._home}" if self._is_home_named else ""
 
     def _tell_whole(self, text: str) -> None:
         """A line that is copied: never broken, nothing in it read as markup."""

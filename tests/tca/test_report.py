@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.domain.enums import Mode
+from app.domain.enums import Mode, Strategy
 from app.tca.dossier import Dossier, compile_dossier
 from app.tca.intervals import Estimate
 from app.tca.report import bps_text, page_values, render, share_text, span_text
@@ -65,6 +65,44 @@ def test_one_order_is_a_page_of_its_own(dossier: Dossier) -> None:
     assert f"Order {record.order_id}" in page
     assert "The order" in page
     assert "<h2>Orders</h2>" not in page
+
+
+def test_the_longest_order_in_time_stands_beside_the_largest(dossier: Dossier, page: str) -> None:
+    assert "The longest order in time" not in page
+    smallest = min((c.record for c in dossier.orders if c.record.tca), key=lambda r: r.tca.reference_money_nano)
+    timed = replace(
+        smallest, accepted=replace(smallest.accepted, order=replace(smallest.accepted.order, strategy=Strategy.VWAP))
+    )
+    records = [timed if record is smallest else record for record in dossier.found.records]
+    values = page_values(compile_dossier(replace(dossier.found, records=records)), T0_NS, Mode.PAPER)
+    assert values["longest"]["order_id"] == smallest.order_id
+    assert values["longest"]["strategy"] == "vwap"
+    assert values["featured"]["order_id"] != smallest.order_id
+
+
+def test_what_is_not_measured_yet_is_said_in_the_place_of_its_picture(dossier: Dossier) -> None:
+    records = [replace(record, interval=None) for record in dossier.found.records]
+    page = render(compile_dossier(replace(dossier.found, records=records)), T0_NS, Mode.PAPER).decode()
+    assert "drawn once a minute has been watched" in page
+    assert page.count("<svg") == 3
+    assert "measured a minute after the end" in page
+
+
+def test_markouts_without_a_control_are_shown_raw(dossier: Dossier, page: str) -> None:
+    unmatched = render(compile_dossier(replace(dossier.found, still=[])), T0_NS, Mode.PAPER).decode()
+    assert "Nothing is net yet" in unmatched
+    assert re.search(r"raw [+−]?\d", unmatched)
+    assert "Nothing is net yet" not in page
+
+
+def test_the_period_ends_with_the_last_change_of_any_order(dossier: Dossier) -> None:
+    first = dossier.found.records[0]
+    late_ns = max(r.updated_ts_ns for r in dossier.found.records) + 3_600_000_000_000
+    records = [replace(first, updated_ts_ns=late_ns), *dossier.found.records[1:]]
+    before = page_values(dossier, T0_NS, Mode.PAPER)["period"]
+    after = page_values(compile_dossier(replace(dossier.found, records=records)), T0_NS, Mode.PAPER)["period"]
+    assert after != before
+    assert after.split(" – ")[0] == before.split(" – ")[0]
 
 
 def test_nothing_found_is_a_page_that_says_so(dossier: Dossier) -> None:
