@@ -165,6 +165,9 @@ class Demo:
         venues = client.get("/v1/venues").body["data"]
         names = ", ".join(venue["venue"] for venue in venues)
         self.say(f"[green]✔[/green] {'venues':<10} {len(venues)} simulated, books moving: {names}")
+        left = client.get("/v1/orders", status="open", limit=200).body["data"]
+        if left:
+            self.say(f"[yellow]![/yellow] {'before':<10} {len(left)} open from an earlier demo, going on")
         with listening(self._url, key) as listener:
             story = Story(client, listener, self._screen, ulid(SystemClock().wall_ns(), secrets.randbits(80)))
             ceiling = story.mid(SYMBOL) * 1005 // 1000

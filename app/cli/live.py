@@ -89,7 +89,7 @@ class Parent:
         self.order = self.client.get(f"/v1/orders/{segment(self.order['order_id'])}").body
         if self.rows:
             row = self.rows[-1]
-            row.filled, row.market = Decimal(self.order["cum_qty"]), self.market
+            row.filled, row.market, row.others = Decimal(self.order["cum_qty"]), self.market, self._others
             row.average = Decimal(self.order["avg_price"]) if self.order["avg_price"] else None
 
     def _note(self, ts: str, data: Mapping[str, Any]) -> None:
@@ -259,7 +259,7 @@ class Working:
         cost_bps = parent.cost_bps(last) if last is not None else None
         self._say("vwap", f"{order['status']}: {order['cum_qty']} in {parent.n_fills} fills, all heard on the stream")
         if cost_bps is not None:
-            self._say("", f"{cost_bps:.2f} bps dearer than the market so far (fees left out), which is:")
+            self._say("", f"a cost of {cost_bps:.2f} bps against the market so far (fees left out), which is:")
             self._say("", "mids, weighted by what others traded meanwhile; it is simulated")
         if bracket.moved_to is not None:
             self._say(
