@@ -34,7 +34,7 @@ _MEASURED = {
     ExclusionCode.CREDIT_LIMIT: "{value} used of {limit}",
     ExclusionCode.MAX_VENUES: "{value} venues are in the plan, the order allows {limit}",
     ExclusionCode.QUOTE_BASIS: "its quote currency is {value} from par, the order's quote_pool allows {limit}",
-    ExclusionCode.DEARER: "its all-in price is {value}, the dearest that the plan pays is {limit}",
+    ExclusionCode.DEARER: "its all-in price is {value}, worse than the worst that the plan takes, {limit}",
 }
 _DETAILS = {
     ExclusionCode.DISABLED: "disabled by the operator, or of another mode",

@@ -14,7 +14,7 @@ from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
-from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended
+from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended, n_listed
 from app.venues.cex.errors import n_rows, says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
@@ -39,8 +39,6 @@ _N_LISTED: Final = 100
 # No child lives longer between its sending and its deadline.
 _MAX_LIFE_NS: Final = 30_000_000_000
 _MAX_PAGES: Final = 50
-# The shortest page that a venue cuts a list of orders to.
-_SHORTEST_PAGE: Final = 50
 
 
 class Desk:
@@ -60,6 +58,7 @@ class Desk:
         self._clock = clock
         self._health = health
         self._pages_open = open_page_rule(profile.ccxt_id)
+        self._n_listed = n_listed(profile.ccxt_id)
         self._lists = {name: Shared(partial(self._listed, name)) for name in listings}
         self._trades = {name: Shared(partial(self.trades, name)) for name in listings}
         n_at_once = ids_at_once(profile.ccxt_id)
@@ -186,10 +185,10 @@ class Desk:
         found, is_cut = await self._open(name, words)
         for method in lists_of_ended(self._exchange.has):
             call = Call("closed_orders")
-            question = partial(getattr(self._exchange, method), name, since_ms, _SHORTEST_PAGE, dict(words))
+            question = partial(getattr(self._exchange, method), name, since_ms, self._n_listed, dict(words))
             rows: list[Mapping[str, Any]] = list(await self.ask("closed_orders", question, call=call))
             found += rows
-            is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= _SHORTEST_PAGE
+            is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= self._n_listed
         return found, is_cut
 
     async def _named(self, order: OwnOrder) -> Mapping[str, Any] | None:

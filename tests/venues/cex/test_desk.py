@@ -15,7 +15,7 @@ from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.venues.cex.budget import Budgets
 from app.venues.cex.desk import Desk
-from app.venues.cex.dialects import list_words, lists_of_ended
+from app.venues.cex.dialects import list_words, lists_of_ended, n_listed
 from app.venues.cex.endpoints import load_rules
 from app.venues.cex.errors import n_rows
 from app.venues.cex.health import Health
@@ -51,9 +51,9 @@ class Lists:
         self.asked.append("open")
         return []
 
-    async def fetch_orders(self, *_: Any) -> list[dict[str, Any]]:
+    async def fetch_orders(self, name: str, since_ms: int, limit: int, *_: Any) -> list[dict[str, Any]]:
         self.asked.append("ended")
-        return self._rows
+        return self._rows[-limit:]
 
 
 def desk_of(exchange: Any, venue: str = "coinbase") -> tuple[Desk, Any]:
@@ -67,14 +67,16 @@ def desk_of(exchange: Any, venue: str = "coinbase") -> tuple[Desk, Any]:
     return Desk(profile, listings, exchange, clock, health), orders.add(child)
 
 
-async def test_a_list_that_may_be_cut_short_proves_no_absence():
-    desk, order = desk_of(Lists(50))
+@pytest.mark.parametrize("venue", ["coinbase", "deribit", "whitebit"])
+async def test_a_list_that_may_be_cut_short_proves_no_absence(venue: str):
+    assert n_listed(venue) == (50 if venue == "whitebit" else 1_000)
+    desk, order = desk_of(Lists(n_listed(venue)), venue)
     with pytest.raises(Unavailable, match="more orders than a list shows"):
         await desk.order(order)
 
 
 async def test_a_list_with_room_left_does_and_the_order_is_found_in_either():
-    exchange = Lists(49)
+    exchange = Lists(n_listed("coinbase") - 1)
     desk, order = desk_of(exchange)
     assert await desk.order(order) is None
     assert exchange.asked == ["open", "ended"]
@@ -109,7 +111,9 @@ def test_what_ended_is_asked_for_in_whatever_state_it_ended_and_the_signer_allow
     methods = lists_of_ended(exchange.has)
     for method in methods:
         with pytest.raises((ccxt.NetworkError, ccxt.NotSupported)):
-            getattr(exchange, method)(symbol, 1_700_000_000_000, 50, list_words(profile.ccxt_id, "7"))
+            getattr(exchange, method)(
+                symbol, 1_700_000_000_000, n_listed(profile.ccxt_id), list_words(profile.ccxt_id, "7")
+            )
     rules = load_rules()[profile.ccxt_id]
     for request in asked:
         try:
