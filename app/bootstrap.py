@@ -145,7 +145,7 @@ class Process:
             host=host,
         )
         self._engine = engine
-        open_tape(engine)
+        tape = open_tape(engine)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -156,7 +156,7 @@ class Process:
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await engine.open(self._journal)
-        self._measurer = Measurer(engine)
+        self._measurer = Measurer(engine, tape.traded)
         await self._measurer.open()
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)

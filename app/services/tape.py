@@ -15,6 +15,7 @@ from app.domain.ports import TradeFeed
 from app.domain.trade import TradePrint
 from app.learning.volume_curve import VolumeCurve
 from app.services.engine import Engine
+from app.services.prints import Prints
 
 # Bins of a curve that nobody gave: fine enough for a day, few enough to be written into a fact.
 N_CURVE_BINS: Final = 48
@@ -32,6 +33,7 @@ class Tape:
     _own_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _most_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _curves: dict[str, VolumeCurve] = field(default_factory=lambda: defaultdict(VolumeCurve))
+    _prints: dict[str, Prints] = field(default_factory=lambda: defaultdict(Prints))
 
     def expect(self, venue: str, symbols: Iterable[str], *, shows_own: bool) -> None:
         """`venue` will tell trades of these; `shows_own`: our own fills among them."""
@@ -48,6 +50,7 @@ class Tape:
             self.last_price_units[key] = trade.price_units
             self._others_units[trade.symbol] += trade.qty_units
             self._curves[trade.symbol].observe(trade.received_ts_ns, trade.qty_units)
+            self._prints[trade.symbol].add(trade, shows_own=trade.venue in self._shows_own)
 
     def on_facts(self, facts: Sequence[Fact]) -> None:
         """Own fills at venues whose tapes show them are not others'."""
@@ -55,6 +58,7 @@ class Tape:
             event = fact.event
             if isinstance(event, ChildFilled) and event.venue in self._shows_own and event.symbol in self._told:
                 self._own_units[event.symbol] += event.qty_units
+                self._prints[event.symbol].add_own(event.venue, fact.ts_ns, event.price_units, event.qty_units)
 
     def others_units(self, symbol: str) -> int | None:
         """Never falls: a fill that is known before its print is on the tape only holds the count."""
@@ -63,6 +67,10 @@ class Tape:
         now_units = self._others_units[symbol] - self._own_units[symbol]
         self._most_units[symbol] = max(self._most_units[symbol], now_units)
         return self._most_units[symbol]
+
+    def traded(self, symbol: str, start_ts_ns: int, end_ts_ns: int) -> tuple[int, int]:
+        """(VWAP in price units, quantity) of others in the interval, own fills left out; (0, 0) where none is known."""
+        return self._prints[symbol].traded(start_ts_ns, end_ts_ns) if symbol in self._prints else (0, 0)
 
     def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
         """The learned curve from start to end; flat where nothing was seen yet."""
