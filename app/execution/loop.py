@@ -34,6 +34,8 @@ def begin_loop(ctx: Context) -> None:
     """On at the first start where the setting allows it; what the log calls demoted stays so in this process."""
     if ctx.world.may_loop and ctx.ledger.loop is None:
         ctx.emit(LoopSet("", is_on=True, actor=SETTING_ACTOR))
+    if ctx.is_loop_on:
+        ctx.memory.loop.remember(ctx.ledger)
     ctx.memory.loop.book.demote(key for key, belief in ctx.ledger.beliefs.items() if belief.is_demoted)
 
 

@@ -1,21 +1,24 @@
-"""What the engine's own facts say of venues, as observations: fade and rejects of children, their latency.
+"""What the engine's own facts say of venues, as observations: fade and rejects of children, their latency, and what the
+market did after fills.
 
 A process's memory, never a fact: beliefs that come of it are (`BeliefChanged`). A new process begins with the beliefs
-of the log and gathers evidence anew.
+of the log; it remembers markouts from the orders it knows, and gathers all other evidence anew.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import Final
 
 from app.domain import events as ev
 from app.domain.belief import BeliefKey, Measure, Observation
-from app.domain.enums import TimeInForce
+from app.domain.enums import Side, TimeInForce
 from app.domain.events import Fact
-from app.domain.records import ChildRecord
+from app.domain.markouts import HORIZONS_NS, MidPath, PathKind, StillPath
+from app.domain.records import ChildRecord, ParentRecord
 from app.execution.ledger import Ledger
 from app.learning.beliefs import BeliefBook
 
@@ -24,6 +27,13 @@ N_USUAL: Final = 64
 # One-way latency follows the newest acknowledgements: half of it is of the last eleven.
 LATENCY_SHARE_FRAC: Final = 1 / 16
 MAX_SUBJECTS: Final = 20_000
+# Which of a path's mids a markout is watched at: one second after the fill.
+WATCHED_I: Final = HORIZONS_NS.index(1_000_000_000)
+# Still instants of a venue before their mean is taken off a markout, and how many of the newest it is the mean of.
+N_STILL: Final = 30
+STILL_SHARE_FRAC: Final = 1 / 512
+MAX_STILL: Final = 2_048  # remembered of the log: older ones weigh a fiftieth
+_BPS: Final = 10_000
 _OURS: Final = "not_sent"  # a child that our own last gate stopped says nothing of its venue
 
 
@@ -35,6 +45,8 @@ class LoopMemory:
     touched: dict[BeliefKey, bool] = field(default_factory=dict)
     one_way_ns: dict[str, int] = field(default_factory=dict)
     _usual: dict[str, tuple[int, float]] = field(default_factory=dict)
+    # (venue, symbol) -> still instants, and the mean move of the class without the venue a second later, in bps
+    _still: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     _subjects: OrderedDict[tuple[Measure, str], None] = field(default_factory=OrderedDict)
 
     def note(self, ledger: Ledger, fact: Fact) -> None:
@@ -51,6 +63,27 @@ class LoopMemory:
                 self._ended(record, fact.ts_ns)
         elif isinstance(event, ev.ChildRejected) and event.code != _OURS:
             self._take(ledger.child(event.child_id), Measure.REJECT, 1.0, fact.ts_ns)
+        elif isinstance(event, ev.MarkoutsMeasured):
+            self._marked(ledger.parents[event.order_id], event.paths)
+        elif isinstance(event, ev.StillMeasured):
+            self._stood_still(event.paths)
+        elif isinstance(event, ev.LoopSet):
+            self._remember_still(ledger)
+
+    def remember(self, ledger: Ledger) -> None:
+        """Evidence of markouts from the orders that the log left in memory, the newest MAX_SUBJECTS of them.
+
+        Which venues are demoted is not asked of it: the log says that (`BeliefBook.demote`).
+        """
+        self._remember_still(ledger)
+        measured: list[tuple[int, ParentRecord, MidPath]] = []
+        for parent in reversed(ledger.parents.values()):
+            measured += [(path.start_ts_ns, parent, path) for path in parent.paths if path.kind is PathKind.FILL]
+            if len(measured) >= MAX_SUBJECTS:
+                break
+        for _, parent, path in sorted(measured, key=lambda row: row[0]):
+            self._marked(parent, (path,))
+        self.touched.clear()
 
     def take(self, seen: Observation) -> None:
         """One observation, once by its measure and subject."""
@@ -66,6 +99,35 @@ class LoopMemory:
     def _take(self, record: ChildRecord, measure: Measure, value: float, ts_ns: int) -> None:
         child = record.child
         self.take(Observation(BeliefKey(measure, child.venue, child.symbol, child.side), child.child_id, value, ts_ns))
+
+    def _marked(self, parent: ParentRecord, paths: Sequence[MidPath]) -> None:
+        """Fills' adverse moves: what the class without the venue went against us, its still mean taken off."""
+        sides = {found.fill.exec_id: found.fill.signed_qty_units for found in parent.fills}
+        for path in paths:
+            if path.kind is not PathKind.FILL or path.ref_id not in sides:
+                continue
+            move_bps = _move_bps(path.mid_half_units, path.after_half_units[WATCHED_I])
+            if move_bps is None:
+                continue
+            side = Side.BUY if sides[path.ref_id] >= 0 else Side.SELL
+            n, still_bps = self._still.get((path.venue, path.symbol), (0, 0.0))
+            adverse_bps = side.sign * ((still_bps if n >= N_STILL else 0.0) - move_bps)
+            key = BeliefKey(Measure.MARKOUT, path.venue, path.symbol, side)
+            self.take(Observation(key, path.ref_id, adverse_bps, path.start_ts_ns))
+
+    def _stood_still(self, paths: Iterable[StillPath]) -> None:
+        for path in paths:
+            for venue, mid, after in path.venues:
+                move_bps = _move_bps(mid, after[WATCHED_I])
+                if move_bps is None:
+                    continue
+                n, mean_bps = self._still.get((venue, path.symbol), (0, 0.0))
+                share_frac = max(1 / (n + 1), STILL_SHARE_FRAC)
+                self._still[(venue, path.symbol)] = n + 1, mean_bps + share_frac * (move_bps - mean_bps)
+
+    def _remember_still(self, ledger: Ledger) -> None:
+        self._still.clear()
+        self._stood_still(list(ledger.still)[-MAX_STILL:])
 
     def _ended(self, record: ChildRecord, ts_ns: int) -> None:
         """A child that meets what was planned has no fade; FOK says only all or nothing."""
@@ -86,3 +148,9 @@ class LoopMemory:
             self._usual[venue] = n + 1, usual + (now - usual) / (n + 1)
         else:
             self._take(record, Measure.LATENCY, now - usual, record.acked_ts_ns)
+
+
+def _move_bps(from_half_units: int, to_half_units: int) -> float | None:
+    if not from_half_units or not to_half_units:
+        return None
+    return (to_half_units - from_half_units) / from_half_units * _BPS

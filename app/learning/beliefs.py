@@ -111,9 +111,13 @@ class BeliefBook:
         return has_changed
 
     def demote(self, keys: Iterable[BeliefKey]) -> None:
-        """What the log says was demoted when this process took over stays so until it is seen to be well."""
-        for key in keys:
-            self._of(key).watch.is_sick = True
+        """What the log says was demoted when this process took over, and nothing else, is so until that changes.
+
+        A watch that evidence remembered from the log leaves in another state begins anew in the log's.
+        """
+        demoted = set(keys)
+        for key in demoted | self._evidence.keys():
+            self._of(key).watch.begin(is_sick=key in demoted)
 
     def belief(self, key: BeliefKey) -> Belief:
         """What is believed now; without any observation the venues' common mean, and 0 without those."""

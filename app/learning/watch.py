@@ -86,10 +86,15 @@ class Watch:
             evidence[i] = (1.0 + evidence[i]) * (1.0 + part * over / most)
         if sum(evidence) < n_bound * len(BETS):
             return False
-        self.is_sick = not self.is_sick
-        for other in self._lanes:
-            other.evidence = [0.0] * len(BETS)
+        self.begin(is_sick=not self.is_sick)
         return True
+
+    def begin(self, *, is_sick: bool) -> None:
+        """In this state from here on; where it is another one, what spoke for leaving the old one is forgotten."""
+        if self.is_sick is not is_sick:
+            for lane in self._lanes:
+                lane.evidence = [0.0] * len(BETS)
+        self.is_sick = is_sick
 
     @property
     def healing_frac(self) -> float:
