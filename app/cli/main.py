@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "venues": ("venues", "list; serve simulated venues as their own process."),
     "fees": ("fees", "Fee tier per venue, with source and date."),
     "tca": ("tca", "What a finished order cost, and why."),
+    "loop": ("loop", "What is believed of venues: show, on, off."),
     "kill": ("kill", "The kill switch: on, off, show."),
     "keys": ("keys", "API keys: create, list, revoke; venue: keys of venues."),
     "journal": ("journal", "verify: finds any changed, removed or lost record."),
