@@ -42,7 +42,8 @@ class AskedType(StrEnum):
 @unique
 class TriggerSource(StrEnum):
     """Whose price is looked at. `mid`: the class mid, the median over valid venues. `cross_venue`: so many venues' own
-    mids must be beyond at once. `last` and `mark` need a feed that is not there yet, and are refused."""
+    mids must be beyond at once. `last`: the newest trade of any venue. `mark` needs a feed that is not there yet, and
+    is refused."""
 
     LAST = "last"
     MID = "mid"

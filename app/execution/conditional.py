@@ -13,7 +13,7 @@ from typing import Final
 from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
-from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, pools
+from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, TriggerSource, pools
 from app.domain.enums import DoneReason, Mode, ParentState
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder
@@ -45,7 +45,7 @@ def submit(
 
     Raises OrderRefused, or BadRequest for a trigger source that nothing feeds. Then nothing was written.
     """
-    _require_sources(definition)
+    _require_sources(ctx, definition)
     conditional_id = ctx.next_order_id("cnd")
     approval = None
     if entry is not None:
@@ -73,9 +73,13 @@ def submit(
     return accepted
 
 
-def _require_sources(definition: Conditional) -> None:
+def _require_sources(ctx: Context, definition: Conditional) -> None:
+    volumes = ctx.world.volumes
+    served = triggers.SERVED_SOURCES
+    if volumes is None or volumes.others_units(definition.symbol) is None:
+        served = served - {TriggerSource.LAST}
     for leg in definition.legs:
-        if leg.condition is not None and leg.condition.source not in triggers.SERVED_SOURCES:
+        if leg.condition is not None and leg.condition.source not in served:
             source = leg.condition.source.value
             raise BadRequest(
                 "trigger_source_unavailable",
@@ -170,7 +174,8 @@ def _watch_leg(ctx: Context, record: ConditionalRecord, leg_i: int) -> None:
     condition = leg.condition
     if condition is None or state.is_triggered or state.is_canceled:
         return
-    level_half = triggers.level_half_units(condition, leg.side, ctx.market(record.definition.symbol)[1])
+    symbol = record.definition.symbol
+    level_half = triggers.level_half_units(condition, leg.side, ctx.market(symbol)[1], ctx.last_units(symbol))
     if not level_half:
         return
     slot, mark_half = (record.conditional_id, leg_i), 0
@@ -295,8 +300,8 @@ def _levels(ctx: Context, record: ConditionalRecord) -> Watch:
             if state.is_canceled:
                 continue
             if leg.condition is not None and not state.is_triggered:
-                if leg.condition.kind is ConditionKind.TRAIL:
-                    wake_ns = 0  # its mark moves with every look
+                if leg.condition.kind is ConditionKind.TRAIL or leg.condition.source is TriggerSource.LAST:
+                    wake_ns = 0  # a mark moves with every look; trades wake nobody
                 mark_half = ctx.memory.marks.get((record.conditional_id, i), state.mark_half_units)
                 stop_half = triggers.stop_half_units(leg.condition, leg.side, mark_half)
                 if stop_half and leg.condition.is_rising(leg.side):
@@ -349,7 +354,7 @@ def _cancel_order(ctx: Context, order: ParentRecord, actor: str, reason: str) ->
 
 def amend(ctx: Context, record: ConditionalRecord, definition: Conditional, actor: str) -> None:
     """Replaces the definition by one fact. Raises BadRequest or OrderRefused; then the old one stands."""
-    _require_sources(definition)
+    _require_sources(ctx, definition)
     for i, (before, after) in enumerate(zip(record.definition.legs, definition.legs, strict=True)):
         if before != after and (record.legs[i].is_triggered or record.legs[i].is_canceled):
             detail = f"{after.name} has triggered or was canceled; only a waiting leg can be changed."

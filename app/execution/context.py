@@ -66,6 +66,10 @@ class Volumes(Protocol):
         """Volume expected in equal bins from `start_ns` to `end_ns`, at any scale, as far as it was learned."""
         ...
 
+    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        """Each venue's last trade as (price units, when it was heard)."""
+        ...
+
 
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
@@ -88,6 +92,7 @@ class Timing:
     refusal_facts_per_s: int = 10
     max_search_ns: int = 2_000_000_000  # of a search that was sent away; then it is planned here
     confirm_break_ns: int = 200_000_000  # between the two statements that make a difference a break
+    max_last_age_ns: int = 10_000_000_000  # of the last trade that a trigger may still believe
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +251,13 @@ class Context:
 
     def mid_half_units(self, symbol: str, fallback: int = 0) -> int:
         return self.market(symbol)[1].mid_half_units or fallback
+
+    def last_units(self, symbol: str) -> int:
+        """Price of the newest trade of any venue, 0 where none is heard or the newest is older than may be believed."""
+        volumes = self.world.volumes
+        lasts = volumes.lasts(symbol) if volumes is not None else {}
+        heard_ns, price_units = max(((ts_ns, units) for units, ts_ns in lasts.values()), default=(0, 0))
+        return price_units if self.now_ns - heard_ns <= self.world.timing.max_last_age_ns else 0
 
     def next_order_id(self, prefix: str) -> str:
         """Ids of one engine rise: milliseconds, a counter within them, then a hash that hides the sequence."""

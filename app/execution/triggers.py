@@ -1,7 +1,8 @@
 """Does a condition hold now? Levels are twice the price, from books that may be believed; 0 where there is none.
 
 Laws: a stale, gapped, crossed or one-sided book has no say, so a halt triggers nothing and ends with the first book
-that may be believed: a stop that was jumped over triggers there. A water mark only ever moves the leg's own way.
+that may be believed: a stop that was jumped over triggers there. A last trade that is too old has none either. A water
+mark only ever moves the leg's own way.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from app.domain.conditions import Condition, ConditionKind, TriggerSource
 from app.domain.enums import Side
 from app.risk.reference import Reference
 
-SERVED_SOURCES: Final = frozenset({TriggerSource.MID, TriggerSource.CROSS_VENUE})
+# `last` is served where a venue tells its trades (conditional.py asks).
+SERVED_SOURCES: Final = frozenset({TriggerSource.LAST, TriggerSource.MID, TriggerSource.CROSS_VENUE})
 
 
-def level_half_units(condition: Condition, side: Side, reference: Reference) -> int:
-    """The level to hold against the condition; with cross_venue that of the last of the `n_venues` that must agree."""
+def level_half_units(condition: Condition, side: Side, reference: Reference, last_units: int = 0) -> int:
+    """The level to hold against the condition; with cross_venue that of the last of the `n_venues` that must agree.
+
+    `last_units`: the newest trade that may be believed, 0 for none.
+    """
+    if condition.source is TriggerSource.LAST:
+        return 2 * last_units
     if condition.source is not TriggerSource.CROSS_VENUE:
         return reference.mid_half_units
     mids = sorted(reference.venue_mids.values(), reverse=condition.is_rising(side))

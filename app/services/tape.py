@@ -6,7 +6,7 @@ Volumes of this process only: what was traded while it was away is not known, an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -26,13 +26,13 @@ class Tape:
     """Counts trades of every venue by symbol. The engine's world reads it as its Volumes."""
 
     traded_units: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    last_price_units: dict[tuple[str, str], int] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _shows_own: set[str] = field(default_factory=set)
     _others_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _own_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _most_units: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _curves: dict[str, VolumeCurve] = field(default_factory=lambda: defaultdict(VolumeCurve))
+    _lasts: dict[str, dict[str, tuple[int, int]]] = field(default_factory=lambda: defaultdict(dict))
     _prints: dict[str, Prints] = field(default_factory=lambda: defaultdict(Prints))
 
     def expect(self, venue: str, symbols: Iterable[str], *, shows_own: bool) -> None:
@@ -47,7 +47,7 @@ class Tape:
             key = (trade.venue, trade.symbol)
             self._told.add(trade.symbol)
             self.traded_units[key] += trade.qty_units
-            self.last_price_units[key] = trade.price_units
+            self._lasts[trade.symbol][trade.venue] = trade.price_units, trade.received_ts_ns
             self._others_units[trade.symbol] += trade.qty_units
             self._curves[trade.symbol].observe(trade.received_ts_ns, trade.qty_units)
             self._prints[trade.symbol].add(trade, shows_own=trade.venue in self._shows_own)
@@ -67,6 +67,10 @@ class Tape:
         now_units = self._others_units[symbol] - self._own_units[symbol]
         self._most_units[symbol] = max(self._most_units[symbol], now_units)
         return self._most_units[symbol]
+
+    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        """Each venue's last trade as (price units, when it was heard)."""
+        return self._lasts.get(symbol, {})
 
     def traded(self, symbol: str, start_ts_ns: int, end_ts_ns: int) -> tuple[int, int]:
         """(VWAP in price units, quantity) of others in the interval, own fills left out; (0, 0) where none is known."""

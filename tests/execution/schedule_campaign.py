@@ -8,6 +8,7 @@ alone give the same state.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -45,6 +46,9 @@ class Tape:
     """Others' volume as one process counts it; `lost_units` were traded while none looked."""
 
     units: int = 0
+
+    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        return {}
 
     def others_units(self, symbol: str) -> int | None:
         return self.units

@@ -22,12 +22,14 @@ from app.domain.enums import (
 )
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.fills import ReportKind
+from app.domain.trade import TradePrint
 from app.domain.universe import Universe
 from app.execution import inputs as inp
 from app.execution.context import Context, Memory
 from app.execution.ledger import fold
 from app.execution.stakes import account_view
 from app.risk.exposure import AccountView
+from app.services.tape import Tape
 from tests.conditionals import bracket, definition, end, exhaust, limit, move, oco, stop, taken, touch, trail
 from tests.worlds import LIMITS, MS, VENUES, Desk, flat_book, make_desk, make_order, sent
 
@@ -249,6 +251,59 @@ def test_trigger_source_unavailable(desk: Desk, source: TriggerSource) -> None:
     assert isinstance(reply.error, BadRequest)
     assert reply.error.code == "trigger_source_unavailable"
     assert desk.core.ledger.seq == seq
+
+
+def with_tape(desk: Desk) -> Tape:
+    tape = Tape()
+    tape.expect("ven_a", ["BTC/USDT"], shows_own=False)
+    desk.core.world = replace(desk.core.world, volumes=tape)
+    return tape
+
+
+def trade(desk: Desk, price_units: int, venue: str = "ven_a") -> TradePrint:
+    return TradePrint(venue, "BTC/USDT", price_units, 5, None, desk.now_ns, desk.now_ns)
+
+
+def test_the_last_trade_triggers_and_its_price_is_in_the_fact(desk: Desk) -> None:
+    """The mid never moves: only trades do."""
+    tape = with_tape(desk)
+    leg = Leg("order", Side.SELL, 300, Condition(ConditionKind.STOP, TriggerSource.LAST, 0, 5_900_000), None)
+    record, children = taken(desk, definition(leg))
+    assert not children  # no trade was heard yet
+    for price_units in (6_000_000, 5_900_001):
+        tape.take([trade(desk, price_units)])
+        desk.wait(20)
+        assert not record.legs[0].is_triggered
+    tape.take([trade(desk, 5_899_000, "ven_b")])
+    desk.wait(20)
+    assert record.legs[0].is_triggered
+    facts = [f.event for f in desk.facts if isinstance(f.event, ce.LegTriggered)]
+    assert [e.level_half_units for e in facts] == [2 * 5_899_000]
+
+
+@pytest.mark.parametrize(("late_ns", "is_triggered"), [(0, True), (1, False)])
+def test_a_last_trade_that_is_too_old_triggers_nothing(desk: Desk, late_ns: int, is_triggered: bool) -> None:
+    tape = with_tape(desk)
+    tape.take([trade(desk, 5_899_000)])
+    desk.now_ns += desk.core.world.timing.max_last_age_ns + late_ns
+    desk.refresh()
+    leg = Leg("order", Side.SELL, 300, Condition(ConditionKind.STOP, TriggerSource.LAST, 0, 5_900_000), None)
+    record, _ = taken(desk, definition(leg))
+    assert record.legs[0].is_triggered is is_triggered
+    tape.take([trade(desk, 5_899_500)])  # the feed is back
+    desk.wait(20)
+    assert record.legs[0].is_triggered
+
+
+def test_a_trail_follows_the_last_trade(desk: Desk) -> None:
+    tape = with_tape(desk)
+    tape.take([trade(desk, 6_000_000)])
+    condition = Condition(ConditionKind.TRAIL, TriggerSource.LAST, 0, 0, Trail(1_000, 0, 0))
+    record, _ = taken(desk, definition(Leg("order", Side.SELL, 300, condition, None)))
+    for price_units, is_triggered in ((6_050_000, False), (6_049_001, False), (6_049_000, True)):
+        tape.take([trade(desk, price_units)])
+        desk.wait(20)
+        assert record.legs[0].is_triggered is is_triggered
 
 
 def test_legs_reserve_once_and_an_exit_only_what_is_armed(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -34,6 +35,9 @@ class Tape:
 
     units: int = 0
     weights: tuple[int, ...] = field(default=(1, 2, 3))
+
+    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        return {}
 
     def others_units(self, symbol: str) -> int | None:
         return self.units

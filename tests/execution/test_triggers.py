@@ -24,6 +24,12 @@ def test_the_mid_is_the_gates_reference() -> None:
     assert triggers.level_half_units(condition, Side.SELL, REFERENCE) == 110
 
 
+def test_the_last_trade_is_its_own_source() -> None:
+    condition = Condition(ConditionKind.STOP, TriggerSource.LAST, 0, 1)
+    assert triggers.level_half_units(condition, Side.SELL, REFERENCE) == 0
+    assert triggers.level_half_units(condition, Side.SELL, REFERENCE, 57) == 114
+
+
 @pytest.mark.parametrize(("n_venues", "falling", "rising"), [(1, 100, 130), (2, 110, 110), (3, 130, 100), (4, 0, 0)])
 def test_the_last_of_n_venues_decides(n_venues: int, falling: int, rising: int) -> None:
     assert triggers.level_half_units(cross(n_venues), Side.SELL, REFERENCE) == falling
@@ -63,4 +69,4 @@ def test_a_mark_is_due_at_first_each_second_and_at_a_sixteenth() -> None:
 
 
 def test_sources_without_a_feed_are_not_served() -> None:
-    assert set(TriggerSource) - triggers.SERVED_SOURCES == {TriggerSource.LAST, TriggerSource.MARK}
+    assert set(TriggerSource) - triggers.SERVED_SOURCES == {TriggerSource.MARK}

@@ -27,7 +27,8 @@ def test_volumes_of_all_venues_add_up_and_nobody_telling_is_not_zero() -> None:
     tape.take([trade("ven_a", 5), trade("ven_b", 7, ms=10)])
     assert tape.others_units("BTC/USDT") == 12
     assert tape.traded_units["ven_b", "BTC/USDT"] == 7
-    assert tape.last_price_units["ven_b", "BTC/USDT"] == 6_000_000
+    assert tape.lasts("BTC/USDT") == {"ven_a": (6_000_000, T0_NS), "ven_b": (6_000_000, T0_NS + 10_000_000)}
+    assert tape.lasts("ETH/USDT") == {}
     assert len(tape.curve("BTC/USDT", T0_NS, T0_NS + 10**12)) == 48
 
 
