@@ -70,6 +70,8 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
     members: dict[str, object] = {}
     if isinstance(params, PovParams):
         members["volume_base"] = params.volume_base
+    else:
+        members["disguise"] = params.disguise
     return Schedule(
         strategy=body.strategy,
         version=VERSIONS[body.strategy],

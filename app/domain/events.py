@@ -131,7 +131,7 @@ class OrderAccepted(Event):
     """
 
     KIND: ClassVar[str] = "order_accepted"
-    V: ClassVar[int] = 3
+    V: ClassVar[int] = 4
     order_id: str
     order: ParentOrder
     mode: Mode

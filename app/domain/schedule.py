@@ -64,6 +64,14 @@ class VolumeBase(StrEnum):
 
 
 @unique
+class Disguise(StrEnum):
+    """Whether children leave at the slices' begins, or at times and in sizes like the market's own trades."""
+
+    NONE = "none"
+    ON = "on"
+
+
+@unique
 class CostLaw(StrEnum):
     """What a shortfall believes of its own impact."""
 
@@ -208,7 +216,27 @@ class ShortfallParameters:
         _require(not is_heavy, "slice", f"the transient law takes at most {MAX_TRANSIENT_SLICES} slices")
 
 
-ScheduleParameters = TwapParameters | VwapParameters | PovParameters | ShortfallParameters
+PlainParameters = TwapParameters | VwapParameters | PovParameters | ShortfallParameters
+
+
+@dataclass(frozen=True, slots=True)
+class DisguisedParameters:
+    """The plain schedule's curve, worked in clips that look like trades of others.
+
+    `seed_bits`: the parent's own secret. `sizes_lots`: sizes that trade in this market, in lots, any order.
+    """
+
+    terms: ScheduleTerms
+    plain: PlainParameters
+    seed_bits: int
+    sizes_lots: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _require(not isinstance(self.plain, PovParameters), "disguise", "volume has no clock to be disguised along")
+        _require(bool(self.sizes_lots) and min(self.sizes_lots) > 0, "disguise", "sizes to hide among are positive")
+
+
+ScheduleParameters = PlainParameters | DisguisedParameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from app.domain.enums import Side, Strategy
 from app.domain.errors import InvariantBroken
 from app.domain.schedule import (
     CostLaw,
+    Disguise,
     ImpactBelief,
+    PlainParameters,
     PovParameters,
     Progress,
-    ScheduleParameters,
     ScheduleTerms,
     ScheduleUrgency,
     ShortfallParameters,
@@ -26,7 +27,7 @@ from app.domain.schedule import (
     VolumeBase,
     VwapParameters,
 )
-from app.domain.units import NANO, div_up
+from app.domain.units import NANO, div_half_even, div_up
 
 # What this release writes; a strategy whose members change their meaning gets the next number.
 VERSIONS: Final = {
@@ -69,6 +70,7 @@ class Schedule:
 
     `start_ns` 0: when it is accepted; `slice_ns` 0: `default_slice_ns`. `weights`: a VWAP's volume curve in equal bins
     from start to end; empty: the learned one, which the fact that begins it carries. `cap_ppm`: the participation cap.
+    `crowd_units`: sizes of others' trades that a disguised one hides among, as they were when it began.
     """
 
     strategy: Strategy
@@ -84,6 +86,8 @@ class Schedule:
     rate_ppm: int = 0
     volume_base: VolumeBase = VolumeBase.OF_OTHERS
     shortfall: ShortfallAsk | None = None
+    disguise: Disguise = Disguise.NONE
+    crowd_units: tuple[int, ...] = ()
 
     @property
     def needs_volume(self) -> bool:
@@ -93,6 +97,10 @@ class Schedule:
     @property
     def needs_curve(self) -> bool:
         return self.strategy is Strategy.VWAP and not self.weights
+
+    def crowd_lots(self, lot_units: int) -> tuple[int, ...]:
+        """Sizes to hide among in whole lots, none below one."""
+        return tuple(max(1, div_half_even(size_units, lot_units)) for size_units in self.crowd_units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class Amendment:
 
 def parameters_of(
     schedule: Schedule, side: Side, price_cap_units: int, lot_units: int, mid_half_units: int
-) -> ScheduleParameters:
+) -> PlainParameters:
     """The schedule's own parameters, prices in symbol units. Raises BadRequest with a pointer for what cannot be meant.
 
     `price_cap_units`: 0 for none.

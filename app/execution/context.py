@@ -70,6 +70,10 @@ class Volumes(Protocol):
         """Each venue's last trade as (price units, when it was heard)."""
         ...
 
+    def sizes_units(self, symbol: str) -> tuple[int, ...]:
+        """Sizes of the newest trades, of any venue."""
+        ...
+
 
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 

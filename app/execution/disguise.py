@@ -29,6 +29,8 @@ Int64Array = npt.NDArray[np.int64]
 # With 128 draws the nearest sum is about one small child away; more cost time and change no classifier's answer.
 N_CANDIDATES: Final = 128
 MAX_CHILDREN: Final = 1_000
+N_CURVE_BINS: Final = 200
+CURVE_SCALE: Final = 1_000  # a bin's weight of one lot
 # Strangers' flows differ in rate. A plan whose rate were always lots / mean size would have too few surprises in its
 # mean size: a classifier told it from chance with an AUC of 0.7 before this.
 RATE_SPREAD: Final = 0.4
@@ -138,6 +140,23 @@ def disguise(
 def due_lots(clips: Sequence[Clip], now_ns: int) -> int:
     """Lots that ought to have left by now: what a schedule's own function says, for a plan made once."""
     return sum(clip.qty_lots for clip in clips[: bisect_right(clips, now_ns, key=lambda clip: clip.at_ns)])
+
+
+def curve_weights(at_ns: Sequence[int], due_lots: Sequence[int]) -> tuple[int, ...]:
+    """Weights of N_CURVE_BINS equal bins of a plan with `due_lots` out at `at_ns` (both rising), even in between; none
+    where it gives nothing out.
+    """
+    edges_ns = np.linspace(0.0, float(at_ns[-1] - at_ns[0]), N_CURVE_BINS + 1)
+    since_ns = np.asarray([at - at_ns[0] for at in at_ns], dtype=np.float64)
+    due = np.interp(edges_ns, since_ns, np.asarray(due_lots, dtype=np.float64))
+    weights = tuple(int(w) for w in np.rint(np.diff(due) * CURVE_SCALE))
+    return weights if any(weights) else ()
+
+
+def next_clip_ns(clips: Sequence[Clip], now_ns: int) -> int:
+    """When the first clip after `now_ns` leaves, 0 for none."""
+    i = bisect_right(clips, now_ns, key=lambda clip: clip.at_ns)
+    return clips[i].at_ns if i < len(clips) else 0
 
 
 def tracking_error_frac(clips: Sequence[Clip], window: Window, n_instants: int = 200) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
+from typing import Final
 
 from app.domain.enums import DoneReason, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
@@ -16,17 +17,21 @@ from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
-from app.domain.schedule import Progress, ScheduleParameters, Seen
+from app.domain.schedule import Disguise, DisguisedParameters, Progress, ScheduleParameters, Seen
 from app.domain.scheduled import Schedule, ScheduleState, default_slice_ns, parameters_of
 from app.domain.units import div_up
 from app.execution import slicer
 from app.execution.closing import finish
 from app.execution.context import Context, side_price
+from app.execution.disguise import seed_of
 from app.execution.pooling import destination
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
 from app.risk.exposure import GateView, price_cap_units
+
+# Trades of others before anybody can be told from them, or hide among them.
+LEAST_CROWD: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,23 @@ def resolved(ctx: Context, symbol: str, schedule: Schedule) -> Schedule:
     if schedule.needs_curve:
         curve = volumes.curve(symbol, start_ns, schedule.end_ns) if volumes is not None else (1,)
         schedule = replace(schedule, weights=curve)
+    if schedule.disguise is Disguise.ON:
+        schedule = replace(schedule, crowd_units=_crowd_units(ctx, symbol))
     return schedule
+
+
+def _crowd_units(ctx: Context, symbol: str) -> tuple[int, ...]:
+    """Sizes of others' trades as they are heard now. Raises BadRequest where too few are, to hide among."""
+    volumes = ctx.world.volumes
+    sizes_units = volumes.sizes_units(symbol) if volumes is not None else ()
+    if len(sizes_units) < LEAST_CROWD:
+        raise BadRequest(
+            "invalid_request",
+            f"{len(sizes_units)} trades of others in {symbol} were heard; a disguise needs {LEAST_CROWD}.",
+            pointer="/strategy_params/disguise",
+            hint="Ask again later, or without a disguise.",
+        )
+    return sizes_units
 
 
 def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[Planned | None, tuple[Foreseen, ...]]:
@@ -121,10 +142,14 @@ def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:
     work(ctx, parent, has_live=False)
 
 
-def parameters(parent: ParentRecord, state: ScheduleState) -> ScheduleParameters:
-    """What the slicer takes, of a schedule that was found good."""
+def parameters(ctx: Context, parent: ParentRecord, state: ScheduleState) -> ScheduleParameters:
+    """What the slicer takes, of a schedule that was found good; disguised by a seed of the log's own and the order."""
     side, cap_units = parent.accepted.order.side, parent.accepted.price_cap_units
-    return parameters_of(state.schedule, side, cap_units, state.lot_units, state.mid_half_units)
+    plain = parameters_of(state.schedule, side, cap_units, state.lot_units, state.mid_half_units)
+    if state.schedule.disguise is Disguise.NONE:
+        return plain
+    seed_bits = seed_of(ctx.ledger.epoch, parent.order_id)
+    return DisguisedParameters(plain.terms, plain, seed_bits, state.schedule.crowd_lots(state.lot_units))
 
 
 def others_units(ctx: Context, parent: ParentRecord) -> int:
@@ -167,7 +192,7 @@ def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     """Releases what is due now, or ends the parent where its time is over. No child is alive but unknown ones."""
     state = settled(ctx, parent)
     schedule, progress = state.schedule, state.progress
-    ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, schedule)
+    ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, parent, state)
     is_over = ctx.now_ns >= schedule.end_ns
     if is_over and (progress.is_paused or schedule.strategy is Strategy.POV):
         _end(ctx, parent, "end_at", has_live=has_live)
@@ -178,7 +203,7 @@ def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     if gate.is_halted(parent.accepted.order, ctx.ledger.kills):
         _end_late(ctx, parent, state, has_live=has_live)
         return
-    found = parameters(parent, state)
+    found = parameters(ctx, parent, state)
     seen = seen_now(ctx, parent, state)
     after, slice_lots = slicer.release(found, progress, seen)
     if slice_lots and _send_slice(ctx, parent, after, slice_lots):
@@ -195,19 +220,23 @@ def _may_be_due(ctx: Context, parent: ParentRecord, state: ScheduleState) -> boo
         return state.progress.released_lots < state.progress.total_lots
     price_units = parent.accepted.price_cap_units or None
     seen = Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, price_units)
-    return slicer.target_lots(parameters(parent, state), state.progress, seen) > state.progress.released_lots
+    return slicer.target_lots(parameters(ctx, parent, state), state.progress, seen) > state.progress.released_lots
 
 
-def _next_look_ns(ctx: Context, schedule: Schedule) -> int:
-    """The next slice's begin; before it, as often as a held order is looked at, what could not be given out before.
+def _next_look_ns(ctx: Context, parent: ParentRecord, state: ScheduleState) -> int:
+    """The next slice's begin, or the next clip of a disguised one; before it, as often as a held order is looked at,
+    what could not be given out before.
 
     What follows volume waits for the slice: volume comes all the time, and each look would be a child of its own.
     """
+    schedule = state.schedule
     look_ns = ctx.now_ns + ctx.world.timing.replan_every_ns
     if ctx.now_ns < schedule.start_ns:
         return max(schedule.start_ns, ctx.now_ns + 1)
     slice_i = (ctx.now_ns - schedule.start_ns) // schedule.slice_ns + 1
     slice_ns = schedule.start_ns + slice_i * schedule.slice_ns
+    if schedule.disguise is Disguise.ON:
+        slice_ns = slicer.next_due_ns(parameters(ctx, parent, state), state.progress, ctx.now_ns) or schedule.end_ns
     is_on_grid = schedule.needs_volume and schedule.would_price_units is None and ctx.now_ns < schedule.end_ns
     return slice_ns if is_on_grid else min(look_ns, slice_ns)
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.schedule import (
     MEANING,
+    DisguisedParameters,
+    PlainParameters,
     PovParameters,
     Progress,
     ScheduleParameters,
@@ -22,6 +25,8 @@ from app.domain.schedule import (
     VwapParameters,
 )
 from app.domain.units import MAX_UNITS, PPM, div_up
+from app.execution.disguise import Bounds, Clip, Crowd, Window, curve_weights, disguise, next_clip_ns, seed_of
+from app.execution.disguise import due_lots as due_clip_lots
 from app.execution.schedules import pov, shortfall, twap, vwap
 
 # One signature: (parameters, progress, seen) -> lots due, from the anchor's up to all, never falling with time.
@@ -31,6 +36,8 @@ _DUE: Final[dict[type, Callable[[Any, Progress, Seen], int]]] = {
     PovParameters: pov.due_lots,
     ShortfallParameters: shortfall.due_lots,
 }
+# Looks at a plain plan for the curve that a disguise follows: a draw strays further than more of them would tell.
+MAX_CURVE_LOOKS: Final = 60
 
 
 def begin(total_lots: int, seen: Seen) -> Progress:
@@ -52,7 +59,7 @@ def target_lots(parameters: ScheduleParameters, progress: Progress, seen: Seen) 
     if _is_at_would_price(terms, seen):
         wanted = progress.total_lots
     else:
-        wanted = _DUE[type(parameters)](parameters, progress, seen)
+        wanted = _due_lots(parameters, progress, seen)
     slice_lots = min(wanted - released, _room_lots(parameters, progress, seen))
     is_last = released + slice_lots == progress.total_lots
     if slice_lots <= 0 or (slice_lots < terms.min_clip_lots and not is_last):
@@ -67,6 +74,13 @@ def release(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> t
     if slice_lots == 0:
         return progress, 0
     return replace(progress, released_lots=target, mark_others_lots=seen.others_lots), slice_lots
+
+
+def next_due_ns(parameters: ScheduleParameters, progress: Progress, now_ns: int) -> int:
+    """When a disguised plan's next clip leaves, 0 where none does; 0 for plain plans, whose slices say it."""
+    if not isinstance(parameters, DisguisedParameters):
+        return 0
+    return next_clip_ns(_clips(parameters, progress.total_lots, progress.anchor_ns, progress.anchor_lots), now_ns)
 
 
 def give_back(progress: Progress, unfilled_lots: int) -> Progress:
@@ -113,6 +127,44 @@ def _anchored(progress: Progress, seen: Seen) -> Progress:
         anchor_others_lots=seen.others_lots,
         mark_others_lots=seen.others_lots,
     )
+
+
+def _due_lots(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> int:
+    if not isinstance(parameters, DisguisedParameters):
+        return _DUE[type(parameters)](parameters, progress, seen)
+    if seen.now_ns >= parameters.terms.end_ns:
+        return progress.total_lots
+    clips = _clips(parameters, progress.total_lots, progress.anchor_ns, progress.anchor_lots)
+    return progress.anchor_lots + due_clip_lots(clips, seen.now_ns)
+
+
+@lru_cache(maxsize=1_024)
+def _clips(parameters: DisguisedParameters, total_lots: int, anchor_ns: int, anchor_lots: int) -> tuple[Clip, ...]:
+    """The clips of what was left at the anchor, from then to the end: the same for the same arguments, for ever.
+
+    A new anchor (resume, amend) has a seed of its own, so that what was seen before it tells nothing of what follows.
+    """
+    terms, left_lots = parameters.terms, total_lots - anchor_lots
+    start_ns = max(anchor_ns, terms.start_ns)
+    if not left_lots or start_ns >= terms.end_ns:
+        return ()
+    window = Window(start_ns, terms.end_ns, _weights(parameters.plain, total_lots, start_ns, anchor_lots))
+    bounds = Bounds(min_lots=terms.min_clip_lots)
+    seed_bits = seed_of(str(parameters.seed_bits), str(anchor_ns))
+    return disguise(seed_bits, left_lots, window, Crowd(parameters.sizes_lots), bounds)
+
+
+def _weights(plain: PlainParameters, total_lots: int, start_ns: int, anchor_lots: int) -> tuple[int, ...]:
+    """The plain plan's curve from `start_ns` to the end, even within a slice; none for one that is even throughout."""
+    if isinstance(plain, TwapParameters):
+        return ()
+    terms, anchored = plain.terms, Progress(total_lots, start_ns, anchor_lots, 0, anchor_lots, 0)
+    at_ns, due_lots = [start_ns], [anchor_lots]
+    look_ns = max((terms.end_ns - start_ns) // MAX_CURVE_LOOKS, terms.slice_ns)
+    while at_ns[-1] < terms.end_ns:
+        due_lots.append(_DUE[type(plain)](plain, anchored, Seen(min(at_ns[-1] + look_ns, terms.end_ns) - 1)))
+        at_ns.append(terms.slice_end_ns(min(at_ns[-1] + look_ns, terms.end_ns) - 1))
+    return curve_weights(at_ns, due_lots)
 
 
 def _is_within_limit(terms: ScheduleTerms, seen: Seen) -> bool:

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from app.domain.trade import TradePrint
@@ -17,6 +18,7 @@ from app.domain.units import div_half_even
 
 KEPT: Final = 50_000  # prints of a symbol: hours of a simulated market, minutes of the busiest real one
 MATCH_NS: Final = 5_000_000_000  # a fill and its print are heard within this of one another
+N_SIZES: Final = 256  # what a disguise draws from: enough for its rarer sizes, few enough to be written into a fact
 MAX_UNMATCHED: Final = 4_096
 
 
@@ -79,6 +81,13 @@ class Prints:
         qty -= sum(row[1] for row in own)
         money -= sum(row[2] for row in own)
         return (div_half_even(money, qty), qty) if qty > 0 else (0, 0)
+
+    def sizes_units(self) -> tuple[int, ...]:
+        """Sizes of the newest N_SIZES prints, the oldest first; trades told as one print are one size."""
+        sums = self._qty_sums[-N_SIZES - 1 :]
+        if len(self._qty_sums) <= N_SIZES:
+            sums = [self._base[0], *sums]
+        return tuple(after - before for before, after in pairwise(sums))
 
     def _match(self, found: _Unmatched, others: deque[_Unmatched], print_ts_ns: Callable[[_Unmatched], int]) -> None:
         """Takes what both have in common off both, the oldest first, and writes it down at the print's time."""

@@ -15,6 +15,7 @@ from app.domain.enums import Mode, ParentState, RefusalCode
 from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import Fact, OrderDone
 from app.domain.orders import ParentOrder
+from app.domain.schedule import Disguise
 from app.domain.scheduled import Schedule
 from app.execution.inputs import Accepted, Submit, Tick
 from app.services.engine import Engine
@@ -60,7 +61,7 @@ def body_hash(order: ParentOrder) -> str:
 
 def _schedule_asked(schedule: Schedule) -> list[object]:
     """Listed by hand: a member that comes later must not change the hash of orders that do not have it."""
-    return [
+    asked: list[object] = [
         schedule.version,
         schedule.start_ns,
         schedule.end_ns,
@@ -74,6 +75,7 @@ def _schedule_asked(schedule: Schedule) -> list[object]:
         schedule.volume_base,
         None if schedule.shortfall is None else astuple(schedule.shortfall),
     ]
+    return asked if schedule.disguise is Disguise.NONE else [*asked, schedule.disguise]
 
 
 class SubmitService:

@@ -72,6 +72,10 @@ class Tape:
         """Each venue's last trade as (price units, when it was heard)."""
         return self._lasts.get(symbol, {})
 
+    def sizes_units(self, symbol: str) -> tuple[int, ...]:
+        """Sizes of the newest trades, of any venue."""
+        return self._prints[symbol].sizes_units() if symbol in self._prints else ()
+
     def traded(self, symbol: str, start_ts_ns: int, end_ts_ns: int) -> tuple[int, int]:
         """(VWAP in price units, quantity) of others in the interval, own fills left out; (0, 0) where none is known."""
         return self._prints[symbol].traded(start_ts_ns, end_ts_ns) if symbol in self._prints else (0, 0)

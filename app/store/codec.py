@@ -14,7 +14,15 @@ import msgspec
 
 from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, Event, Fact, OrderAccepted, RoutePlanned
+from app.domain.events import (
+    EVENT_TYPES,
+    Event,
+    Fact,
+    OrderAccepted,
+    OrderAmended,
+    RoutePlanned,
+    ScheduleBegun,
+)
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
@@ -25,11 +33,25 @@ _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
 }
 
 
+def _undisguised(schedule: dict[str, Any] | None) -> None:
+    """A schedule of before there was a disguise."""
+    if schedule is not None:
+        schedule.update(disguise="none", crowd_units=[])
+
+
+def _amended_undisguised(plain: dict[str, Any]) -> None:
+    _undisguised(plain["schedule"])
+    _undisguised(plain["state"] and plain["state"]["schedule"])
+
+
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
     (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
+    (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
+    (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
+    (OrderAmended.KIND, 1): _amended_undisguised,
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

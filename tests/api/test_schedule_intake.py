@@ -10,7 +10,7 @@ from app.api.schedule_intake import contradictions, schedule_of
 from app.api.schemas.order import OrderBody
 from app.api.validate import validate
 from app.domain.enums import Remainder, Strategy
-from app.domain.schedule import CostLaw, ScheduleUrgency, VolumeBase
+from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule
 from tests.worlds import BTC_USDT, T0_NS, make_universe
 
@@ -59,6 +59,8 @@ def test_every_member_is_exact() -> None:
 def test_each_strategy_has_its_own_members() -> None:
     assert intake("vwap", {"end_at": END, "curve": [1, 2, 3]}).weights == (1, 2, 3)
     assert intake("vwap", {"end_at": END}).weights == ()
+    assert intake("vwap", {"end_at": END}).disguise is Disguise.NONE
+    assert intake("twap", {"end_at": END, "disguise": "on"}).disguise is Disguise.ON
     pov = intake("pov", {"end_at": END, "rate": "0.1", "volume_base": "of_total"})
     assert (pov.rate_ppm, pov.volume_base) == (100_000, VolumeBase.OF_TOTAL)
     impact = {"law": "linear", "bps": "2", "at_rate": "0.5"}
@@ -73,6 +75,9 @@ def test_each_strategy_has_its_own_members() -> None:
 def test_a_member_of_another_strategy_is_unknown_and_pointed_at() -> None:
     assert culprits("twap", {"end_at": END, "rate": "0.1"}) == {"/strategy_params/rate": "unknown_field"}
     assert culprits("pov", {"end_at": END, "curve": [1], "rate": "0.1"}) == {"/strategy_params/curve": "unknown_field"}
+    assert culprits("pov", {"end_at": END, "rate": "0.1", "disguise": "on"}) == {
+        "/strategy_params/disguise": "unknown_field"
+    }
     assert culprits("vwap", {"end_at": END, "curve": [1, -1]}) == {"/strategy_params/curve/1": "too_small"}
     assert culprits("pov", {"end_at": END}) == {"/strategy_params/rate": "missing"}
     assert culprits(

@@ -28,7 +28,7 @@ from app.domain.errors import BadRequest, OrderRefused
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.records import ParentRecord
-from app.domain.schedule import CostLaw, ScheduleUrgency, VolumeBase
+from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Amendment, Schedule, ShortfallAsk
 from app.domain.units import PPM
 from app.execution import inputs as inp
@@ -38,6 +38,7 @@ from tests.worlds import MS, T0_NS, Desk, flat_book, make_desk, make_order, repo
 
 S = 1_000 * MS
 MID_UNITS = 6_000_000
+CROWD_UNITS = (10, 10, 20, 35, 60, 10, 120, 400, 15, 30) * 6
 _LAWS = (CostLaw.LINEAR, CostLaw.SQUARE_ROOT)
 
 
@@ -49,6 +50,9 @@ class Tape:
 
     def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
         return {}
+
+    def sizes_units(self, symbol: str) -> tuple[int, ...]:
+        return CROWD_UNITS
 
     def others_units(self, symbol: str) -> int | None:
         return self.units
@@ -246,6 +250,7 @@ def any_order(rng: Random) -> ParentOrder:
         rate_ppm=rng.choice((50_000, 300_000)) if strategy is Strategy.POV else 0,
         volume_base=rng.choice(list(VolumeBase)),
         shortfall=_belief(rng) if strategy is Strategy.SHORTFALL else None,
+        disguise=Disguise.NONE if strategy is Strategy.POV else rng.choice(list(Disguise)),
     )
     if strategy is Strategy.POV and schedule.cap_ppm is not None:
         schedule = replace(schedule, cap_ppm=PPM)

@@ -13,8 +13,10 @@ from app.execution.disguise import (
     Clip,
     Crowd,
     Window,
+    curve_weights,
     disguise,
     due_lots,
+    next_clip_ns,
     seed_of,
     tracking_error_frac,
     uniforms,
@@ -121,3 +123,16 @@ def test_bounds_and_windows_that_cannot_be_are_refused():
     ):
         with pytest.raises(InvariantBroken):
             make()
+
+
+def test_the_next_clip_is_after_now() -> None:
+    clips = (Clip(5, 1), Clip(5, 2), Clip(9, 1))
+    assert [next_clip_ns(clips, now_ns) for now_ns in (0, 4, 5, 8, 9)] == [5, 5, 9, 9, 0]
+
+
+def test_a_curve_is_even_between_its_points() -> None:
+    weights = curve_weights((0, 10, 40), (0, 30, 60))
+    assert len(weights) == 200
+    assert weights[:50] == (600,) * 50  # 30 lots in 50 bins of a fifth each
+    assert weights[50:] == (200,) * 150
+    assert curve_weights((0, 10), (4, 4)) == ()

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.domain.enums import Mode
-from tests.worlds import Desk, make_order
+from tests.worlds import Desk, make_desk, make_order
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
 
 
 def test_preview_changes_nothing_and_tells_the_plan(desk: Desk) -> None:

@@ -12,13 +12,18 @@ from app.domain.enums import DoneReason, KillAction, KillScope, Mode, ParentStat
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.fills import ReportKind
 from app.domain.orders import ParentOrder
+from app.domain.schedule import Disguise
 from app.domain.scheduled import Schedule
 from app.execution import inputs as inp
+from app.execution import slicer
+from app.execution.context import Context
 from app.execution.ledger import fold
+from app.execution.scheduled import parameters
 from app.execution.step import Core
 from tests.worlds import MS, T0_NS, Desk, make_desk, make_order, sent
 
 S = 1_000 * MS
+CROWD_UNITS = (10, 10, 20, 35, 60, 10, 120, 400, 15, 30) * 6
 
 
 def scheduled(strategy: Strategy = Strategy.TWAP, *, seconds: int = 10, **changes: object) -> ParentOrder:
@@ -38,6 +43,9 @@ class Tape:
 
     def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
         return {}
+
+    def sizes_units(self, symbol: str) -> tuple[int, ...]:
+        return CROWD_UNITS
 
     def others_units(self, symbol: str) -> int | None:
         return self.units
@@ -266,3 +274,54 @@ def test_an_end_that_has_passed_is_refused(desk: Desk) -> None:
     assert isinstance(reply, inp.Failed)
     assert isinstance(reply.error, BadRequest)
     assert reply.error.pointer == "/strategy_params/end_at"
+
+
+def test_a_disguised_parent_leaves_in_clips_and_fills_whole_across_a_restart(desk: Desk) -> None:
+    with_tape(desk)
+    order = scheduled(seconds=60, schedule={"disguise": Disguise.ON})
+    parent, children = desk.accepted(order)
+    assert parent.schedule is not None
+    assert parent.schedule.schedule.crowd_units == CROWD_UNITS
+    order_id, sent_at_ms = parent.order_id, []
+    expected = scheduled_clips(desk, order_id)
+    for ms in range(0, 70_000, 20):
+        if ms == 30_000:
+            restarted(desk)
+            assert scheduled_clips(desk, order_id) == expected
+        children += sent(desk.wait(20))
+        if children:
+            sent_at_ms.append(ms + 20)
+        for child in children:
+            desk.fill(child)
+        children = []
+    parent = desk.core.ledger.parents[order_id]
+    assert parent.done_reason is DoneReason.FILLED
+    assert parent.cum_qty_units == 1_000
+    slices = [f.event for f in desk.facts if isinstance(f.event, ev.SliceReleased)]
+    clips_ms = {(at_ns - T0_NS) // MS for at_ns, _ in expected}
+    # Each slice leaves at the first look (20 ms) at or after its clip; off the grid of a slice a second.
+    assert all(any(0 <= at_ms - clip_ms <= 21 for clip_ms in clips_ms) for at_ms in sent_at_ms)
+    assert sum(at_ms % 1_000 > 20 for at_ms in sent_at_ms) > len(sent_at_ms) // 2
+    assert len({e.slice_qty_units for e in slices}) > 3
+
+
+def scheduled_clips(desk: Desk, order_id: str) -> list[tuple[int, int]]:
+    """The clips that the log alone says, by another process."""
+    core = Core(desk.core.world, fold(desk.facts))
+    parent = core.ledger.parents[order_id]
+    state = parent.schedule
+    assert state is not None
+    ctx = Context(core.world, core.ledger, core.memory, desk.now_ns, inp.Turn())
+    found, at_ns = [], state.schedule.start_ns - 1
+    while at_ns := slicer.next_due_ns(parameters(ctx, parent, state), state.progress, at_ns):
+        found.append((at_ns, 0))
+    return found
+
+
+def test_a_disguise_is_refused_where_too_few_trades_were_heard(desk: Desk) -> None:
+    seq = desk.core.ledger.seq
+    reply, _ = desk.submit(scheduled(schedule={"disguise": Disguise.ON}))
+    assert isinstance(reply, inp.Failed)
+    assert isinstance(reply.error, BadRequest)
+    assert reply.error.pointer == "/strategy_params/disguise"
+    assert desk.core.ledger.seq == seq

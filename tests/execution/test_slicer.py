@@ -13,6 +13,7 @@ from app.domain.enums import Side
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.schedule import (
     CostLaw,
+    DisguisedParameters,
     ImpactBelief,
     PovParameters,
     Progress,
@@ -37,6 +38,7 @@ BELIEFS = [
         (CostLaw.TRANSIENT, Decay.POWER),
     )
 ]
+SHORTFALL = ShortfallParameters(ScheduleTerms(Side.BUY, 0, 3_600 * S, 60 * S), BELIEFS[0], 100.0, 1e-6)
 
 
 def any_parameters(rng, side):
@@ -207,3 +209,68 @@ def test_more_than_was_given_out_cannot_come_back():
     for wrong in (lots + 1, -1):
         with pytest.raises(InvariantBroken):
             slicer.give_back(progress, wrong)
+
+
+CROWD_LOTS = (1, 1, 2, 3, 5, 5, 8, 20)
+LONG = ScheduleTerms(Side.BUY, 0, 3_600 * S, 60 * S)
+
+
+def disguised(plain, seed_bits=7):
+    return DisguisedParameters(plain.terms, plain, seed_bits, CROWD_LOTS)
+
+
+def clips_of(parameters, total_lots, anchor_ns=0, anchor_lots=0):
+    """(time, lots) of each clip, found by asking as the engine does: when the next one leaves, and what is due then."""
+    progress = Progress(total_lots, anchor_ns, anchor_lots, 0, anchor_lots, 0)
+    found, at_ns, out = [], max(anchor_ns, parameters.terms.start_ns) - 1, anchor_lots
+    while (at_ns := slicer.next_due_ns(parameters, progress, at_ns)) > 0:
+        due = slicer.target_lots(parameters, progress, Seen(at_ns))
+        found.append((at_ns, due - out))
+        out = due
+    return found
+
+
+@pytest.mark.parametrize("plain", [TwapParameters(LONG), VwapParameters(LONG, (1, 5, 2)), SHORTFALL])
+def test_disguised_clips_sum_to_the_parent_and_have_sizes_of_the_market(plain):
+    clips = clips_of(disguised(plain), 500)
+    assert sum(lots for _, lots in clips) == 500
+    assert len(clips) > 40
+    assert all(0 <= at_ns < LONG.end_ns for at_ns, _ in clips)
+    assert sum(lots not in CROWD_LOTS for _, lots in clips) <= 3  # one is exchanged or grown, two may leave at one time
+
+
+def test_a_seed_serves_one_parent_and_a_new_anchor_draws_anew():
+    twap = TwapParameters(LONG)
+    assert clips_of(disguised(twap), 500) == clips_of(disguised(twap), 500)
+    assert clips_of(disguised(twap), 500) != clips_of(disguised(twap, 8), 500)
+    half_ns, first = LONG.end_ns // 2, clips_of(disguised(twap), 500)
+    later = clips_of(disguised(twap), 500, half_ns, 200)
+    assert sum(lots for _, lots in later) == 300
+    assert later[0][0] >= half_ns
+    assert not {at_ns for at_ns, _ in first} & {at_ns for at_ns, _ in later}
+
+
+def test_a_disguise_follows_the_plain_plans_curve():
+    """All volume is in the last quarter: so are the clips. Evenly within a slice, not at its begin."""
+    vwap = VwapParameters(ScheduleTerms(Side.BUY, 0, 3_600 * S, 900 * S), (0, 0, 0, 1))
+    clips = clips_of(disguised(vwap), 500)
+    assert min(at_ns for at_ns, _ in clips) >= 2_700 * S
+    within = [(at_ns - 2_700 * S) / (900 * S) for at_ns, _ in clips]
+    assert 0.3 < sum(within) / len(within) < 0.7
+
+
+def test_a_disguise_keeps_cap_limit_end_and_least_clip():
+    terms = replace(LONG, cap_ppm=100_000, limit_price_ticks=100, min_clip_lots=3)
+    parameters, progress = disguised(TwapParameters(terms)), Progress(500, 0, 0, 0, 0, 0)
+    half_ns = LONG.end_ns // 2
+    assert slicer.target_lots(parameters, progress, Seen(half_ns, 1_000, 101)) == 0
+    assert slicer.target_lots(parameters, progress, Seen(half_ns, 1_000, 100)) == 100
+    assert slicer.target_lots(parameters, progress, Seen(half_ns, 20, 100)) == 0  # two lots of room, a clip has three
+    assert slicer.target_lots(parameters, progress, Seen(LONG.end_ns, 10_000, 100)) == 500
+    free = replace(terms, cap_ppm=None, limit_price_ticks=None)
+    assert min(lots for _, lots in clips_of(disguised(TwapParameters(free)), 500)[:-1]) >= 3
+
+
+def test_volume_has_no_clock_to_be_disguised_along():
+    with pytest.raises(BadRequest):
+        disguised(PovParameters(LONG, 100_000))

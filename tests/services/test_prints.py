@@ -88,3 +88,13 @@ def test_the_answer_is_that_of_a_slow_sum() -> None:
         found, found_qty = tape.traded(T0_NS + first * 1_000 * MS, T0_NS + last * 1_000 * MS)
         assert found_qty == qty
         assert abs(found - vwap) <= 0.5
+
+
+def test_sizes_are_those_of_the_newest_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prints, "N_SIZES", 3)
+    monkeypatch.setattr(prints, "KEPT", 4)
+    tape = Prints()
+    assert tape.sizes_units() == ()
+    for i in range(1, 9):
+        tape.add(trade(100, i, ms=i), shows_own=False)
+        assert tape.sizes_units() == tuple(range(max(1, i - 2), i + 1))

@@ -12,10 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.enums import Liquidity, Mode
+from app.domain.enums import Liquidity, Mode, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, ChildFilled, EngineStarted, Event, Fact, ShardOpened
+from app.domain.events import (
+    EVENT_TYPES,
+    ChildFilled,
+    EngineStarted,
+    Event,
+    Fact,
+    OrderAmended,
+    ScheduleBegun,
+    ShardOpened,
+)
+from app.domain.schedule import Progress
+from app.domain.scheduled import Schedule, ScheduleState
 from app.store.codec import decode, decode_fact, encode, encode_fact, record_of
+from tests.worlds import T0_NS, make_desk, make_order
 
 INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**30), 10**30))
 TEXTS = st.text(max_size=40)  # hypothesis leaves lone surrogates out unless asked
@@ -180,3 +192,35 @@ def test_a_row_of_another_account_is_refused() -> None:
     encoded = encode_fact(Fact(1, 1, 1, ShardOpened("desk", "0", "e", "r")))
     with pytest.raises(InvariantBroken, match="another account"):
         decode_fact(encoded._replace(account="other"))
+
+
+def undisguised(plain: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name not in ("disguise", "crowd_units")}
+
+
+def test_schedules_of_before_the_disguise_read_as_undisguised() -> None:
+    schedule = Schedule(Strategy.TWAP, 1, 0, 10**18, 10**9)
+    state = ScheduleState(schedule, 1, 0, Progress(10, 0, 0, 0, 0, 0))
+    begun = ScheduleBegun("desk", "ord_1", state)
+    plain = json.loads(encode(begun))
+    plain["state"]["schedule"] = undisguised(plain["state"]["schedule"])
+    assert decode("schedule_begun", 1, json.dumps(plain, separators=(",", ":")).encode()) == begun
+    for own, of_state in ((schedule, state), (None, None)):
+        amended = OrderAmended("desk", "ord_1", "ops", 5, None, 0, 1, own, of_state, 0)
+        plain = json.loads(encode(amended))
+        if own is not None:
+            plain["schedule"] = undisguised(plain["schedule"])
+            plain["state"]["schedule"] = undisguised(plain["state"]["schedule"])
+        assert decode("order_amended", 1, json.dumps(plain, separators=(",", ":")).encode()) == amended
+    with pytest.raises(InvariantBroken):
+        decode("schedule_begun", 2, json.dumps(plain, separators=(",", ":")).encode())
+
+
+def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> None:
+    desk = make_desk()
+    schedule = Schedule(Strategy.TWAP, 1, T0_NS, T0_NS + 10**10, 10**9)
+    more = {"strategy": Strategy.TWAP, "time_in_force": TimeInForce.GTC, "qty_units": 1_000}
+    parent, _ = desk.accepted(make_order(schedule=schedule, **more))
+    plain = json.loads(encode(parent.accepted))
+    plain["order"]["schedule"] = undisguised(plain["order"]["schedule"])
+    assert decode("order_accepted", 3, json.dumps(plain, separators=(",", ":")).encode()) == parent.accepted

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, Time
 from app.domain.calibration import Decay
-from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, ScheduleUrgency, VolumeBase
+from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
 
 Version = Annotated[Literal[1], IN_BODY]
 Weight = Annotated[int, Field(ge=0, le=MAX_WEIGHT), IN_BODY]
@@ -29,13 +29,22 @@ class ScheduleParams(Body):
     min_clip: Dec | None = Field(default=None, description="Nothing smaller is given out, but the last of it.")
 
 
-class TwapParams(ScheduleParams):
+class ClockedParams(ScheduleParams):
+    """What every strategy takes whose plan is the clock's."""
+
+    disguise: Disguise = Field(
+        default=Disguise.NONE,
+        description="`on`: times and sizes like others' trades. It costs tracking: docs/schedules.md.",
+    )
+
+
+class TwapParams(ClockedParams):
     """Evenly over time."""
 
     strategy: Literal["twap"] = "twap"
 
 
-class VwapParams(ScheduleParams):
+class VwapParams(ClockedParams):
     """Along a curve of volume."""
 
     strategy: Literal["vwap"] = "vwap"
@@ -67,7 +76,7 @@ class ImpactParams(Body):
     stays: Dec | None = Field(default=None, description="The transient law's: the part that never fades.")
 
 
-class ShortfallParams(ScheduleParams):
+class ShortfallParams(ClockedParams):
     """Least expected cost plus risk aversion times variance."""
 
     strategy: Literal["is"] = "is"
@@ -119,6 +128,7 @@ class ScheduleAnswer(Answer):
     min_clip: Dec | None
     rate: Dec | None
     volume_base: VolumeBase | None
+    disguise: Disguise
     curve: list[int] | None = Field(description="As it is used: null before it has begun with a learned one.")
     impact: ImpactParams | None
     volatility_bps: Dec | None

@@ -38,6 +38,7 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
             "min_clip": decimal_text(schedule.min_clip_units, symbol.qty_scale) if schedule.min_clip_units else None,
             "rate": _ppm_or_none(schedule.rate_ppm) if is_pov else None,
             "volume_base": schedule.volume_base.value if is_pov else None,
+            "disguise": schedule.disguise.value,
             "curve": list(schedule.weights) or None,
             "impact": _impact(ask, symbol) if ask is not None else None,
             "volatility_bps": ask.volatility_bps if ask is not None else None,
