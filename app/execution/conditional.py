@@ -14,7 +14,7 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
 from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, TriggerSource, pools
-from app.domain.enums import DoneReason, Mode, ParentState
+from app.domain.enums import DoneReason, Mode, ParentState, Side
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
@@ -174,15 +174,16 @@ def _watch_leg(ctx: Context, record: ConditionalRecord, leg_i: int) -> None:
     condition = leg.condition
     if condition is None or state.is_triggered or state.is_canceled:
         return
-    symbol = record.definition.symbol
-    level_half = triggers.level_half_units(condition, leg.side, ctx.market(symbol)[1], ctx.last_units(symbol))
+    is_rising = condition.is_rising(leg.side)
+    level_half = _level_half_units(ctx, record, leg_i, Side.BUY if is_rising else Side.SELL)
     if not level_half:
         return
     slot, mark_half = (record.conditional_id, leg_i), 0
     names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
     if condition.kind is ConditionKind.TRAIL:
         mark_half = ctx.memory.marks.get(slot) or state.mark_half_units
-        mark_half = triggers.next_mark_half_units(condition, leg.side, mark_half, level_half)
+        seen_half = _level_half_units(ctx, record, leg_i, Side.SELL if is_rising else Side.BUY)
+        mark_half = triggers.next_mark_half_units(condition, leg.side, mark_half, seen_half)
         ctx.memory.marks[slot] = mark_half
         if triggers.is_mark_due(condition, state, mark_half, ctx.now_ns, MARK_EVERY_NS):
             ctx.emit(ce.TrailMarked(*names, mark_half))
@@ -190,6 +191,19 @@ def _watch_leg(ctx: Context, record: ConditionalRecord, leg_i: int) -> None:
     if stop_half and triggers.is_beyond(condition, leg.side, level_half, stop_half):
         ctx.emit(ce.LegTriggered(*names, level_half, stop_half, mark_half))
         ctx.memory.marks.pop(slot, None)
+
+
+def _level_half_units(ctx: Context, record: ConditionalRecord, leg_i: int, moved: Side) -> int:
+    """The leg's level now, less what our own fills of side `moved` have just done to it; 0 for none."""
+    leg, symbol = record.definition.legs[leg_i], record.definition.symbol
+    condition, hushed = leg.condition, ctx.hushed(symbol, moved)
+    assert condition is not None
+    level_half = triggers.level_half_units(condition, leg.side, ctx.market(symbol)[1], ctx.last_units(symbol))
+    if not hushed:
+        return level_half
+    last_units = ctx.last_units(symbol, hushed)
+    calm_half = triggers.level_half_units(condition, leg.side, ctx.calm(symbol, moved), last_units)
+    return triggers.calmer_half_units(level_half, calm_half, moved)
 
 
 def _work(ctx: Context, record: ConditionalRecord, pool: Pool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
-from app.domain.events import ChildSending, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
@@ -16,11 +17,12 @@ from app.domain.ports import Prepared
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
+from app.execution.hits import Hits
 from app.execution.inputs import Turn
 from app.execution.ledger import BreakKey, Ledger, evolve
 from app.execution.shares import Reserve
 from app.risk.exposure import is_in_dollars
-from app.risk.reference import Reference, read_reference
+from app.risk.reference import Reference, read_reference, without
 from app.risk.throttle import Throttle
 from app.shm.books import SymbolBooks
 
@@ -97,6 +99,8 @@ class Timing:
     max_search_ns: int = 2_000_000_000  # of a search that was sent away; then it is planned here
     confirm_break_ns: int = 200_000_000  # between the two statements that make a difference a break
     max_last_age_ns: int = 10_000_000_000  # of the last trade that a trigger may still believe
+    resilience_ns: int = 1_000_000_000  # after a fill of ours, before its venue's price says where the market is
+    max_hushed_ns: int = 3_000_000_000  # that a venue may be left out so, however often we trade there
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ class Memory:
     fee_day_i: int = -1
     n_fee_accounts: int = 0
     loop: LoopMemory = field(default_factory=LoopMemory)
+    hits: Hits = field(default_factory=Hits)
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 
@@ -235,6 +240,11 @@ class Context:
         fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
         self.memory.commitments.note(ledger, self.world.universe, event)
+        if type(event) not in _STANDING:
+            self.standing.clear()
+        if isinstance(event, ChildFilled):
+            side = Side.BUY if event.signed_qty_units >= 0 else Side.SELL
+            self.memory.hits.note(event.symbol, event.venue, side, self.now_ns, self.world.timing.resilience_ns)
         if self.world.max_align_ns or self.is_loop_on:
             self.memory.loop.note(ledger, fact)
         self.turn.facts.append(fact)
@@ -256,11 +266,25 @@ class Context:
     def mid_half_units(self, symbol: str, fallback: int = 0) -> int:
         return self.market(symbol)[1].mid_half_units or fallback
 
-    def last_units(self, symbol: str) -> int:
+    def hushed(self, symbol: str, side: Side) -> AbstractSet[str]:
+        """Venues whose price a fill of ours of that side has just moved, for as long as that is bounded."""
+        timing = self.world.timing
+        return self.memory.hits.hushed(symbol, side, self.now_ns, timing.resilience_ns, timing.max_hushed_ns)
+
+    def calm(self, symbol: str, side: Side) -> Reference:
+        """The reference without the venues that a fill of ours of that side has just moved; all of them where no other
+        is valid.
+        """
+        books, reference = self.market(symbol)
+        found = without(reference, books, self.hushed(symbol, side))
+        return found if found.venue_mids else reference
+
+    def last_units(self, symbol: str, apart_from: AbstractSet[str] = frozenset()) -> int:
         """Price of the newest trade of any venue, 0 where none is heard or the newest is older than may be believed."""
         volumes = self.world.volumes
         lasts = volumes.lasts(symbol) if volumes is not None else {}
-        heard_ns, price_units = max(((ts_ns, units) for units, ts_ns in lasts.values()), default=(0, 0))
+        told = [(ts_ns, units) for venue, (units, ts_ns) in lasts.items() if venue not in apart_from]
+        heard_ns, price_units = max(told, default=(0, 0))
         return price_units if self.now_ns - heard_ns <= self.world.timing.max_last_age_ns else 0
 
     def next_order_id(self, prefix: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import Final
 
-from app.domain.enums import DoneReason, Strategy
+from app.domain.enums import DoneReason, Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
@@ -169,10 +169,14 @@ def others_units(ctx: Context, parent: ParentRecord) -> int:
 
 
 def seen_now(ctx: Context, parent: ParentRecord, state: ScheduleState) -> Seen:
-    """The clock, others' volume, and the far touch."""
+    """The clock, others' volume, and the far touch of the venues where we have not just traded the other side."""
+    return Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, _touch_units(ctx, parent) or None)
+
+
+def _touch_units(ctx: Context, parent: ParentRecord) -> int:
+    """0 for none. Limit and would-price of a buyer look at asks; our own sells bring those near, not the market."""
     order = parent.accepted.order
-    price_units = side_price(ctx.market(order.symbol)[1], order.side)
-    return Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, price_units or None)
+    return side_price(ctx.calm(order.symbol, Side.SELL if order.side is Side.BUY else Side.BUY), order.side)
 
 
 def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
@@ -260,7 +264,7 @@ def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots:
             slice_qty_units=slice_lots * state.lot_units,
             due_qty_units=after.released_lots * state.lot_units,
             others_qty_units=others_units(ctx, parent),
-            price_units=side_price(ctx.market(order.symbol)[1], order.side),
+            price_units=_touch_units(ctx, parent),
             progress=after,
         )
     )

@@ -31,6 +31,15 @@ def level_half_units(condition: Condition, side: Side, reference: Reference, las
     return mids[condition.n_venues - 1] if len(mids) >= condition.n_venues else 0
 
 
+def calmer_half_units(level_half: int, calm_half: int, moved: Side) -> int:
+    """The level less what our own fills of side `moved` may have done: leaving venues out may hold a condition back, it
+    never makes one hold. `calm_half`: the level of the other venues, 0 where they have none; then all venues answer.
+    """
+    if not level_half or not calm_half:
+        return level_half
+    return min(level_half, calm_half) if moved is Side.BUY else max(level_half, calm_half)
+
+
 def is_beyond(condition: Condition, side: Side, level_half: int, stop_half: int) -> bool:
     """Whether `level_half` has come to `stop_half`."""
     return level_half >= stop_half if condition.is_rising(side) else level_half <= stop_half

@@ -7,7 +7,8 @@ venues is an opportunity and never an error.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from app.domain.enums import ExclusionCode
 from app.domain.plan import Exclusion
@@ -59,6 +60,21 @@ def read_reference(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_n
             best_bid_units = max(best_bid_units, bid_units)
             best_ask_units = min(best_ask_units or ask_units, ask_units)
     return Reference(_median(sorted(mids.values())), best_bid_units, best_ask_units, barred, mids, any(sequences))
+
+
+def without(reference: Reference, books: SymbolBooks, venues: AbstractSet[str]) -> Reference:
+    """What the other valid venues say; the same where none of `venues` is valid."""
+    if not reference.venue_mids.keys() & venues:
+        return reference
+    mids = {venue: mid for venue, mid in reference.venue_mids.items() if venue not in venues}
+    tops = {venue: books.price_units[i, :, 0].tolist() for i, venue in enumerate(books.venues) if venue in mids}
+    return replace(
+        reference,
+        mid_half_units=_median(sorted(mids.values())),
+        best_bid_units=max((bid for bid, _ in tops.values()), default=0),
+        best_ask_units=min((ask for _, ask in tops.values()), default=0),
+        venue_mids=mids,
+    )
 
 
 def _median(ordered: list[int]) -> int:

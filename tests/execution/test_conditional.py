@@ -22,6 +22,7 @@ from app.domain.enums import (
 )
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
 from app.domain.trade import TradePrint
 from app.domain.universe import Universe
 from app.execution import inputs as inp
@@ -304,6 +305,74 @@ def test_a_trail_follows_the_last_trade(desk: Desk) -> None:
         tape.take([trade(desk, price_units)])
         desk.wait(20)
         assert record.legs[0].is_triggered is is_triggered
+
+
+def dip(desk: Desk, venue: str, mid_units: int, ms: int = 20) -> None:
+    """Time passes; `venue` alone quotes around `mid_units`, the others around 60,000."""
+    desk.now_ns += ms * MS
+    desk.refresh()
+    desk.board.write_snapshot(flat_book(venue, mid_units, desk.now_ns, book_seq=next(desk.book_seqs)))
+    desk.turn(inp.Tick())
+
+
+def sold_at_one_venue(desk: Desk) -> str:
+    _, children = desk.accepted(make_order(side=Side.SELL))
+    assert len(children) == 1
+    desk.fill(children[0])
+    return children[0].venue
+
+
+def stop_of_one(price: int, side: Side = Side.SELL) -> Leg:
+    return Leg("order", side, 300, Condition(ConditionKind.STOP, TriggerSource.CROSS_VENUE, 1, price), None)
+
+
+def test_a_stop_does_not_chase_what_our_own_sale_did_and_is_deaf_for_a_bounded_time(desk: Desk) -> None:
+    """One venue must agree; the one we sold at shows the dip of our own sale."""
+    venue = sold_at_one_venue(desk)
+    record, _ = taken(desk, definition(stop_of_one(5_990_000)))
+    resilience_ms = desk.core.world.timing.resilience_ns // MS
+    dip(desk, venue, 5_980_000)
+    assert not record.legs[0].is_triggered
+    dip(desk, venue, 5_980_000, resilience_ms - 21)
+    assert not record.legs[0].is_triggered
+    dip(desk, venue, 5_980_000, 1)  # it stayed there: that is the market
+    assert record.legs[0].is_triggered
+
+
+def test_another_venue_and_the_other_side_are_heard_at_once(desk: Desk) -> None:
+    venue = sold_at_one_venue(desk)
+    other = next(v for v in VENUES if v != venue)
+    falling, _ = taken(desk, definition(stop_of_one(5_990_000)))
+    rising, _ = taken(desk, definition(stop_of_one(6_010_000, Side.BUY)))
+    dip(desk, venue, 6_020_000)  # our sale cannot have lifted it
+    assert rising.legs[0].is_triggered
+    dip(desk, other, 5_980_000)
+    assert falling.legs[0].is_triggered
+
+
+def test_where_we_sold_everywhere_every_venue_answers(desk: Desk) -> None:
+    """A stop is never deaf because we were too busy."""
+    for venue in VENUES:
+        _, children = desk.accepted(make_order(side=Side.SELL, venues=VenueFilter(include=(venue,))))
+        desk.fill(children[0])
+    record, _ = taken(desk, definition(stop(5_990_000)))
+    assert move(desk, 5_980_000)
+    assert record.legs[0].is_triggered
+
+
+@pytest.mark.parametrize(("side", "does_follow"), [(Side.SELL, False), (Side.BUY, True)])
+def test_a_buyers_mark_does_not_follow_our_own_sales_down(desk: Desk, side: Side, does_follow: bool) -> None:
+    record, _ = taken(desk, definition(trail(Trail(20_000, 0, 0), side=Side.BUY)))
+    before_half = record.legs[0].mark_half_units
+    for venue in VENUES[:2]:
+        _, children = desk.accepted(make_order(side=side, venues=VenueFilter(include=(venue,))))
+        desk.fill(children[0])
+    desk.now_ns += 20 * MS
+    for venue in VENUES[:2]:
+        book = flat_book(venue, 5_900_000, desk.now_ns, book_seq=next(desk.book_seqs))
+        desk.board.write_snapshot(book)
+    desk.turn(inp.Tick())
+    assert (record.legs[0].mark_half_units < before_half) is does_follow
 
 
 def test_legs_reserve_once_and_an_exit_only_what_is_armed(desk: Desk) -> None:

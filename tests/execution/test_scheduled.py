@@ -20,7 +20,7 @@ from app.execution.context import Context
 from app.execution.ledger import fold
 from app.execution.scheduled import parameters
 from app.execution.step import Core
-from tests.worlds import MS, T0_NS, Desk, make_desk, make_order, sent
+from tests.worlds import MS, T0_NS, Desk, flat_book, make_desk, make_order, sent
 
 S = 1_000 * MS
 CROWD_UNITS = (10, 10, 20, 35, 60, 10, 120, 400, 15, 30) * 6
@@ -325,3 +325,23 @@ def test_a_disguise_is_refused_where_too_few_trades_were_heard(desk: Desk) -> No
     assert isinstance(reply.error, BadRequest)
     assert reply.error.pointer == "/strategy_params/disguise"
     assert desk.core.ledger.seq == seq
+
+
+@pytest.mark.parametrize(("waited_ms", "is_out"), [(20, False), (1_000, True)])
+def test_a_would_price_is_not_brought_near_by_our_own_sale(desk: Desk, waited_ms: int, is_out: bool) -> None:
+    """The asks come down at the one venue where the desk has just sold; after the resilience time it is the market."""
+    _, children = desk.accepted(make_order(side=Side.SELL))
+    desk.fill(children[0])
+    venue = children[0].venue
+    terms = {"start_ns": T0_NS, "end_ns": T0_NS + 3_600 * S, "slice_ns": 60 * S, "would_price_units": 5_990_000}
+    parent, children = desk.accepted(scheduled(schedule=terms))
+    for child in children:
+        desk.fill(child)
+    out_units = parent.cum_qty_units
+    desk.now_ns += waited_ms * MS
+    desk.refresh()
+    book = flat_book(venue, 5_980_000, desk.now_ns, book_seq=next(desk.book_seqs))
+    desk.board.write_snapshot(book)
+    desk.core.memory.next_replan_ns.clear()
+    assert bool(sent(desk.turn(inp.Tick()))) is is_out
+    assert parent.cum_qty_units == out_units

@@ -70,3 +70,18 @@ def test_a_mark_is_due_at_first_each_second_and_at_a_sixteenth() -> None:
 
 def test_sources_without_a_feed_are_not_served() -> None:
     assert set(TriggerSource) - triggers.SERVED_SOURCES == {TriggerSource.MARK}
+
+
+@pytest.mark.parametrize(
+    ("level", "calm", "moved", "found"),
+    [
+        (110, 100, Side.BUY, 100),
+        (110, 120, Side.BUY, 110),
+        (90, 100, Side.SELL, 100),
+        (90, 80, Side.SELL, 90),
+        (90, 0, Side.SELL, 90),
+        (0, 100, Side.SELL, 0),
+    ],
+)
+def test_leaving_venues_out_only_ever_holds_a_condition_back(level: int, calm: int, moved: Side, found: int) -> None:
+    assert triggers.calmer_half_units(level, calm, moved) == found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.domain.enums import ExclusionCode
-from app.risk.reference import read_reference
+from app.risk.reference import Reference, read_reference, without
 from app.shm.books import SymbolBooks
 
 NOW = 10_000_000_000
@@ -64,3 +64,13 @@ def test_a_bad_book_bars_its_venue_only(tops: list[tuple[int, int]], changes: di
 def test_the_age_limit_is_inclusive_and_a_venue_without_one_fails_closed() -> None:
     assert not read_reference(books([(99, 101)], ages=[1_000]), AGES, NOW).barred
     assert read_reference(books([(99, 101)], ages=[1]), {}, NOW).barred["v0"].code is ExclusionCode.STALE_BOOK
+
+
+def test_without_a_venue_the_others_say_mid_and_touch() -> None:
+    market = books([(99, 101), (100, 102), (109, 111), (90, 95)], gaps=[0, 0, 0, 1])
+    reference = read_reference(market, AGES, NOW)
+    found = without(reference, market, {"v2", "v9"})
+    assert found == Reference(201, 100, 101, reference.barred, {"v0": 200, "v1": 202}, has_any_book=True)
+    assert without(reference, market, {"v3"}) is reference  # it has no say anyhow
+    none = without(reference, market, {"v0", "v1", "v2"})
+    assert (none.mid_half_units, none.best_bid_units, none.best_ask_units) == (0, 0, 0)
