@@ -21,6 +21,7 @@ from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
+from app.domain.posting import Posting
 from app.domain.records import ParentRecord
 from app.domain.terms import SourceTerms
 from app.domain.units import NANO
@@ -65,7 +66,7 @@ from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
-from app.venues.paper import make_paper_venues
+from app.venues.paper import BASIC, make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from app.venues.replay import ReplayVenue
@@ -133,6 +134,7 @@ class Process:
             away=router if self.queue is not None else None,
             child_cap_nano=child_caps_nano(settings, universe),
             routing=settings.routing,
+            posting=make_posting(settings, universe),
         )
         engine = Engine(
             core=core,
@@ -228,6 +230,7 @@ def make_core(
     away: AwayPlanner | None = None,
     child_cap_nano: Mapping[str, int] = MappingProxyType({}),
     routing: RoutingSettings = RoutingSettings(),
+    posting: Posting | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -243,10 +246,19 @@ def make_core(
         beliefs=beliefs,
         away=away,
         child_cap_nano=child_cap_nano,
+        posting=posting,
         may_loop=routing.loop,
         max_align_ns=routing.max_align_ms * 1_000_000,
     )
     return Core(world)
+
+
+def make_posting(settings: Settings, universe: Universe) -> Posting | None:
+    """Where children may rest: simulated venues whose books do not answer; None where the setting is off."""
+    routing = settings.routing
+    if not routing.posting or settings.market != "sim" or settings.simulated.family != BASIC:
+        return None
+    return Posting(frozenset(universe.venues), routing.post_only, routing.max_reprices)
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.domain.plan import MAX_ESTIMATE_PPM
+from app.domain.posting import PostOnly
 from app.domain.terms import DEFAULT_ESTIMATE_PPM, MarginMode
 from app.domain.units import NANO
 
@@ -72,6 +73,13 @@ class RoutingSettings(BaseModel):
     max_align_ms: int = Field(default=0, ge=0, le=250)
     """Above 0: children of one wave leave so that they arrive together, as far as latencies were measured; none waits
     longer than this."""
+    posting: bool = False
+    """Whether a slice of an order in time rests at the touch for its urgency's part before it crosses, where the venues
+    can (simulated ones of the basic market); off, every slice crosses."""
+    post_only: PostOnly = PostOnly.REJECT
+    """What happens where a posted child would take: reject, back_off or convert (docs/schedules.md)."""
+    max_reprices: int = Field(default=4, ge=0, le=100)
+    """How often one slice may be posted anew because the touch has moved away."""
     tier_value: bool = False
     """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
     tier_response_ppm: int = Field(default=8_000, ge=1, le=1_000_000)

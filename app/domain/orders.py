@@ -66,7 +66,9 @@ class ParentOrder:
 class ChildOrder:
     """One order to one venue, in the venue's ticks and lots. `client_id` is what the venue sees, used once ever.
 
-    `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards.
+    `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards; what it
+    has taken by then stays. `rest_until_ns`: it rests in the book, and the engine cancels it then; 0 for one that rests
+    nowhere. `is_post_only`: the venue must refuse it where it would take anything.
     """
 
     child_id: str
@@ -83,6 +85,13 @@ class ChildOrder:
     tick_units: int
     lot_units: int
     deadline_ts_ns: int
+    is_post_only: bool = False
+    rest_until_ns: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may stand in a book after its venue has taken it."""
+        return self.rest_until_ns > 0
 
     @property
     def price_units(self) -> int:

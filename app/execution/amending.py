@@ -18,6 +18,7 @@ from app.execution import slicer
 from app.execution.commitments import leaves
 from app.execution.context import Context
 from app.execution.parent import advance
+from app.execution.posting import pull_all
 from app.execution.scheduled import others_units, settled
 from app.execution.stakes import gate_view
 from app.execution.wave import is_held
@@ -31,6 +32,7 @@ def pause(ctx: Context, parent: ParentRecord, actor: str) -> None:
     if not state.progress.is_paused:
         progress = slicer.pause(settled(ctx, parent).progress)
         ctx.emit(SchedulePaused(parent.account, parent.order_id, actor, progress))
+        pull_all(ctx, parent, "paused")
 
 
 def resume(ctx: Context, parent: ParentRecord, actor: str) -> None:
@@ -77,6 +79,7 @@ def amend(ctx: Context, parent: ParentRecord, actor: str, change: Amendment) -> 
             others_qty_units=seen_units,
         )
     )
+    pull_all(ctx, parent, "amended")
     _look_again(ctx, parent)
 
 

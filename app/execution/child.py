@@ -31,6 +31,7 @@ from app.execution.fees import audit
 from app.execution.inputs import CancelChild, QueryChild
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance
+from app.execution.posting import POST_ONLY_CODE
 from app.risk.exposure import qty_nano
 
 ENGINE_ACTOR: Final = "engine"  # of the kill switches that no person has set
@@ -83,6 +84,8 @@ def _told(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Execu
 def _reject(ctx: Context, parent: ParentRecord, record: ChildRecord, code: str, report: ExecutionReport) -> None:
     """Each rejection of this parent doubles the venue's pause, so that a held order never hammers a venue."""
     ctx.emit(ChildRejected(parent.account, parent.order_id, record.child.child_id, code, report.text, report.evidence))
+    if code == POST_ONLY_CODE and record.child.is_post_only:
+        return  # no fault of the venue's: the book had moved
     venue, timing = record.child.venue, ctx.world.timing
     n_rejected = sum(
         c.state is ChildState.REJECTED and c.child.venue == venue for c in reversed(parent.children.values())

@@ -14,6 +14,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion, Planned, PlanRequest
 from app.domain.ports import Prepared
+from app.domain.posting import Posting
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.execution.commitments import Commitments, flying_notional_nano
@@ -90,6 +91,7 @@ class Timing:
     answer_grace_ns: int = 1_000_000_000  # after a child's deadline, before its silence makes it unknown
     clock_skew_ns: int = 500_000_000  # a venue's clock may lag ours by this when a miss is taken as proof
     query_every_ns: int = 500_000_000
+    rest_query_every_ns: int = 5_000_000_000  # of a child that rests and of which its venue says nothing
     replan_every_ns: int = 100_000_000
     max_working_ns: int = 10_000_000_000  # of an order that rests nowhere
     max_waves: int = 5
@@ -125,6 +127,7 @@ class World:
     away: AwayPlanner | None = None
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
+    posting: Posting | None = None  # None: no child rests anywhere
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
 
@@ -185,6 +188,8 @@ class Memory:
     commitments: Commitments = field(default_factory=Commitments)
     next_query_ns: dict[str, int] = field(default_factory=dict)
     heard_ns: dict[str, int] = field(default_factory=dict)
+    canceling_ns: dict[str, int] = field(default_factory=dict)  # since when a child that rests is wished away
+    is_draining: bool = False  # the process is about to stop: nothing rests any more, no slice begins
     next_replan_ns: dict[str, int] = field(default_factory=dict)
     # symbol -> order id -> (side's sign, price cap) of orders that wait for a book to come within their cap
     awaited: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)

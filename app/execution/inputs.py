@@ -113,6 +113,11 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """The process is about to stop: what rests is taken back, and no slice begins any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class BookReached:
     """A book of `symbol` has come within the limit of an order that waits for it: look now, not at the next tick."""
 
@@ -247,6 +252,7 @@ Input = (
     | Report
     | Found
     | Tick
+    | Drain
     | BookReached
     | SetLimits
     | SetKillSwitch

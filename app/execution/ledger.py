@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.domain import conditional_events as ce
 from app.domain import events as ev
+from app.domain import placement_facts as pf
 from app.domain.belief import BeliefKey
 from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
 from app.domain.errors import InvariantBroken
@@ -292,6 +293,18 @@ def _cancel_requested(ledger: Ledger, fact: Fact, event: ev.CancelRequested) -> 
             record.is_canceling = True
 
 
+def _slice_posted(ledger: Ledger, fact: Fact, event: pf.SlicePosted) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    parent.state = next_parent(parent.state, ParentState.WORKING)
+    parent.n_waves += 1
+
+
+def _child_pulled(ledger: Ledger, fact: Fact, event: pf.ChildPulled) -> None:
+    record = _touched(ledger, fact, event.order_id).children[event.child_id]
+    record.is_canceling = True
+    record.updated_ts_ns, record.last_seq = fact.ts_ns, fact.seq
+
+
 def _overfill(ledger: Ledger, fact: Fact, event: ev.OverfillRecorded) -> None:
     _touched(ledger, fact, event.order_id)
     ledger.n_overfills += 1
@@ -418,6 +431,19 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.FeeDeviated: _fee_deviated,
     ev.BreakFound: _break_found,
     ev.BreakClosed: _break_closed,
+    ev.ScheduleBegun: _schedule_begun,
+    ev.SliceReleased: _schedule_moved,
+    ev.ScheduleGivenBack: _schedule_moved,
+    ev.SchedulePaused: _schedule_moved,
+    ev.ScheduleResumed: _schedule_moved,
+    ev.OrderAmended: _order_amended,
+    ev.MarkoutsMeasured: _markouts_measured,
+    ev.StillMeasured: _still_measured,
+    ev.LoopSet: _loop_set,
+    ev.BeliefChanged: _belief_changed,
+    ev.LoopWeighed: _nothing,
+    pf.SlicePosted: _slice_posted,
+    pf.ChildPulled: _child_pulled,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,
 }

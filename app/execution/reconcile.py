@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from app.domain.enums import ChildState
 from app.domain.events import ChildUnknown, RefusalsAggregated
+from app.domain.records import ChildRecord
 from app.execution.child import ask, lose
 from app.execution.context import Context
 from app.execution.fees import settle_tiers
 from app.execution.parent import advance
+from app.execution.posting import watch
 
 _NS_PER_S = 1_000_000_000
 
 
 def on_tick(ctx: Context) -> None:
     """One pass over everything that waits for time."""
+    watch(ctx, list(ctx.ledger.live_children.values()))
     _listen_for_silence(ctx)
     replan_ns, now_ns = ctx.memory.next_replan_ns, ctx.now_ns
     for parent in list(ctx.ledger.open_parents.values()):
@@ -37,12 +40,28 @@ def _listen_for_silence(ctx: Context) -> None:
         if record.state is ChildState.UNKNOWN:
             if is_due:
                 ask(ctx, record)
+        elif child.rests and record.state is not ChildState.SENDING:
+            _poll(ctx, record)
         elif ctx.now_ns > child.deadline_ts_ns + timing.answer_grace_ns:
             heard_ns = ctx.memory.heard_ns.get(child.child_id, 0)
             if ctx.now_ns > max(heard_ns, child.deadline_ts_ns) + timing.answer_grace_ns:
                 lose(ctx, ledger.parents[child.order_id], record, "no_answer")
             elif is_due:
                 ask(ctx, record)
+
+
+def _poll(ctx: Context, record: ChildRecord) -> None:
+    """A child that its venue has taken to rest: asked about now and then; if wished away, until that is done."""
+    memory, timing, child_id = ctx.memory, ctx.world.timing, record.child.child_id
+    every_ns = timing.query_every_ns if record.is_canceling else timing.rest_query_every_ns
+    if record.is_canceling:
+        since_ns = memory.canceling_ns.setdefault(child_id, ctx.now_ns)
+        if ctx.now_ns > max(memory.heard_ns.get(child_id, 0), since_ns) + timing.answer_grace_ns:
+            lose(ctx, ctx.ledger.parents[record.child.order_id], record, "no_answer")
+            return
+    if memory.next_query_ns.setdefault(child_id, ctx.now_ns + every_ns) <= ctx.now_ns:
+        ask(ctx, record)
+        memory.next_query_ns[child_id] = ctx.now_ns + every_ns
 
 
 def on_start(ctx: Context) -> None:
@@ -69,7 +88,7 @@ def flush_refusals(ctx: Context) -> None:
 def _forget(ctx: Context) -> None:
     """Timers of what is over, so that memory is bounded by what is open."""
     memory, ledger = ctx.memory, ctx.ledger
-    for timers in (memory.next_query_ns, memory.heard_ns):
+    for timers in (memory.next_query_ns, memory.heard_ns, memory.canceling_ns):
         for child_id in [c for c in timers if c not in ledger.live_children]:
             del timers[child_id]
     for key in [k for k, until_ns in memory.rejected_until_ns.items() if until_ns <= ctx.now_ns]:

@@ -25,6 +25,7 @@ from app.execution.closing import finish
 from app.execution.context import Context, side_price
 from app.execution.disguise import seed_of
 from app.execution.pooling import destination
+from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -204,13 +205,15 @@ def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     if ctx.now_ns < schedule.start_ns or progress.is_paused or not _may_be_due(ctx, parent, state):
         _end_late(ctx, parent, state, has_live=has_live)
         return
+    if ctx.memory.is_draining:
+        return
     if gate.is_halted(parent.accepted.order, ctx.ledger.kills):
         _end_late(ctx, parent, state, has_live=has_live)
         return
     found = parameters(ctx, parent, state)
     seen = seen_now(ctx, parent, state)
     after, slice_lots = slicer.release(found, progress, seen)
-    if slice_lots and _send_slice(ctx, parent, after, slice_lots):
+    if slice_lots and _place_slice(ctx, parent, state, after, seen):
         return
     if is_over and _is_beyond_limit(parent, seen):
         _end(ctx, parent, "beyond_limit", has_live=has_live)
@@ -245,6 +248,41 @@ def _next_look_ns(ctx: Context, parent: ParentRecord, state: ScheduleState) -> i
     return slice_ns if is_on_grid else min(look_ns, slice_ns)
 
 
+def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after: Progress, seen: Seen) -> bool:
+    """What is overdue crosses first; what this slice brought rests where it may, and crosses where it may not."""
+    before_lots = state.progress.released_lots
+    slice_lots = after.released_lots - before_lots
+    if not rest_until_ns(ctx, state.schedule):
+        return _send_slice(ctx, parent, after, slice_lots)
+    found = parameters(parent, state)
+    late_lots = min(overdue_lots(ctx, state.schedule, found, state.progress, seen.price_ticks), slice_lots)
+    late = replace(after, released_lots=before_lots + late_lots)
+    if late_lots > 0 and _send_slice(ctx, parent, late, late_lots):
+        return True
+    post = find_post(ctx, parent, state, slice_lots)
+    if post is None:
+        return _send_slice(ctx, parent, after, slice_lots)
+    _release(ctx, parent, after, slice_lots)
+    write_post(ctx, parent, post)
+    return True
+
+
+def _release(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> None:
+    order, state = parent.accepted.order, parent.schedule
+    assert state is not None
+    ctx.emit(
+        SliceReleased(
+            account=parent.account,
+            order_id=parent.order_id,
+            slice_qty_units=slice_lots * state.lot_units,
+            due_qty_units=after.released_lots * state.lot_units,
+            others_qty_units=others_units(ctx, parent),
+            price_units=side_price(ctx.market(order.symbol)[1], order.side),
+            progress=after,
+        )
+    )
+
+
 def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> bool:
     """The slice through the router, if that finds a place for any of it; what finds none comes back when it settles."""
     order, state = parent.accepted.order, parent.schedule
@@ -257,17 +295,7 @@ def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots:
     planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
     if not _has_a_child(ctx, parent, planned):
         return False
-    ctx.emit(
-        SliceReleased(
-            account=parent.account,
-            order_id=parent.order_id,
-            slice_qty_units=slice_lots * state.lot_units,
-            due_qty_units=after.released_lots * state.lot_units,
-            others_qty_units=others_units(ctx, parent),
-            price_units=_touch_units(ctx, parent),
-            progress=after,
-        )
-    )
+    _release(ctx, parent, after, slice_lots)
     write_wave(ctx, parent, planned)
     return True
 

@@ -32,6 +32,7 @@ class VenueRefusal(StrEnum):
     TIME_IN_FORCE = "time_in_force"
     DEADLINE_PASSED = "deadline_passed"
     DUPLICATE_CLIENT_ID = "duplicate_client_id"
+    POST_ONLY = "post_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def refusal(child: ChildOrder, listing: Listing, now_ns: int, *, is_known_id: bo
         return VenueRefusal.DEADLINE_PASSED
     if (child.venue, child.symbol) != (instrument.venue, instrument.symbol):
         return VenueRefusal.UNKNOWN_SYMBOL
-    if child.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK):
+    if child.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK) and not child.rests:
         return VenueRefusal.TIME_IN_FORCE
     if child.tick_units != instrument.tick_units or child.price_ticks < 1:
         return VenueRefusal.BAD_TICK
@@ -86,7 +87,7 @@ def refusal(child: ChildOrder, listing: Listing, now_ns: int, *, is_known_id: bo
 
 
 def match(child: ChildOrder, listing: Listing, levels: Sequence[Level]) -> tuple[SimulatedFill, ...]:
-    """Fills of an IOC or FOK child against the opposite side `levels`, best first.
+    """Fills of a child against the opposite side `levels`, best first.
 
     A level trades whole lots only; what is smaller than a lot stays. FOK fills whole or not at all. The venue's fixed
     cost is in the first fill's fee. Raises InvariantBroken where a level is off the venue's tick.

@@ -30,6 +30,7 @@ from app.execution.leg_orders import first_order
 from app.execution.loop import begin_loop, take_measured, tell_beliefs
 from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
+from app.execution.posting import watch
 from app.execution.preview import Preview, preview
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
@@ -289,6 +290,12 @@ def _tick(ctx: Context, item: inp.Tick) -> Reply:
     return Done()
 
 
+def _drain(ctx: Context, item: inp.Drain) -> Reply:
+    ctx.memory.is_draining = True
+    watch(ctx, list(ctx.ledger.live_children.values()))
+    return Done()
+
+
 def _book_reached(ctx: Context, item: inp.BookReached) -> Reply:
     """Every order that waits for a book of the symbol looks again at once; pauses are for plans that found nothing."""
     for order_id in list(ctx.memory.awaited.get(item.symbol, {})):
@@ -321,6 +328,7 @@ def _set_kill(ctx: Context, item: inp.SetKillSwitch) -> Reply:
     """Blocks first; then cancels, if asked to."""
     event = ev.KillSwitchSet(item.account, item.scope, item.target, item.action, item.reason, item.actor)
     ctx.emit(event)
+    watch(ctx, list(ctx.ledger.live_children.values()))
     if item.action is KillAction.CANCEL:
         for record in list(ctx.ledger.definitions.open.values()):
             hit = {
@@ -456,6 +464,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.Amend: _change,
     inp.Report: _report,
     inp.Tick: _tick,
+    inp.Drain: _drain,
     inp.BookReached: _book_reached,
     inp.Found: _found,
     inp.SetLimits: _set_limits,

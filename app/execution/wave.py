@@ -64,26 +64,33 @@ def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     ctx.turn.receipts.append((planned.plan.certificate.receipt_sha256, planned.receipt))
     if is_held(parent.accepted.order):
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
-    limits = ctx.ledger.limits[parent.account]
-    killed = frozenset(ctx.ledger.kills)
-    symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
+    own_symbol = parent.accepted.order.symbol
+    sending: list[SendChild] = []
     for allocation in planned.plan.allocations:
         child = _child(ctx, parent, allocation, destination(ctx, parent, allocation, planned.plan.conversions))
         if child.qty_lots <= 0:
             continue
-        try:
-            cap_nano = ctx.world.child_cap_nano.get(child.venue)
-            place = gate.Place(limits.version, ctx.ledger.seq + 1, cap_nano, ctx.mid_half_units(symbol.name))
-            approved = gate.approve_child(child, parent, symbol, killed, place)
-        except OrderRefused as refusal:
-            # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
-            raise InvariantBroken(
-                order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
-            ) from refusal
-        is_own = child.symbol == symbol.name
+        is_own = child.symbol == own_symbol
         mid_half_units = planned.plan.mid_half_units if is_own else ctx.mid_half_units(child.symbol)
-        ctx.emit(ChildSending(parent.account, child, approved.limits_version, mid_half_units))
-        ctx.turn.commands.append(SendChild(approved))
+        sending.append(send_child(ctx, parent, child, mid_half_units))
+    ctx.turn.commands += aligned(sending, ctx.memory.loop.one_way_ns, ctx.world.max_align_ns)
+
+
+def send_child(ctx: Context, parent: ParentRecord, child: ChildOrder, mid_half_units: int) -> SendChild:
+    """The last gate, then ChildSending: the command that may leave once that is durable."""
+    symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
+    limits, killed = ctx.ledger.limits[parent.account], frozenset(ctx.ledger.kills)
+    try:
+        cap_nano = ctx.world.child_cap_nano.get(child.venue)
+        place = gate.Place(limits.version, ctx.ledger.seq + 1, cap_nano, ctx.mid_half_units(symbol.name))
+        approved = gate.approve_child(child, parent, symbol, killed, place)
+    except OrderRefused as refusal:
+        # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
+        raise InvariantBroken(
+            order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
+        ) from refusal
+    ctx.emit(ChildSending(parent.account, child, approved.limits_version, mid_half_units))
+    return SendChild(approved)
 
 
 def _child(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> ChildOrder:

@@ -26,6 +26,8 @@ child_orders: Final = Table(
     units_column("tick_units"),
     units_column("lot_units"),
     units_column("deadline_ts_ns"),
+    flag_column("is_post_only"),
+    units_column("rest_until_ns"),
     text_column("state"),
     text_column("venue_order_id"),
     units_column("cum_qty_units"),

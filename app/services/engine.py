@@ -35,6 +35,7 @@ from app.execution.inputs import (
     CancelChild,
     Command,
     Done,
+    Drain,
     Failed,
     Found,
     Input,
@@ -158,6 +159,8 @@ class Engine:
         assert self._loop is not None
         if self.queue is not None:
             await self.queue.stop()  # what was away is planned here, and its children are part of the drain
+        if not self._is_broken and any(record.child.rests for record in self.ledger.live_children.values()):
+            await self.ask(Drain())  # what rests would be left alone
         deadline_s = self._loop.time() + drain_s
         while self.ledger.live_children and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
             await asyncio.sleep(TICK_S)

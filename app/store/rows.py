@@ -179,6 +179,8 @@ def child_row(record: ChildRecord, child_i: int) -> Row:
         child.tick_units,
         child.lot_units,
         child.deadline_ts_ns,
+        child.is_post_only,
+        child.rest_until_ns,
         record.state.value,
         record.venue_order_id,
         record.cum_qty_units,
@@ -210,6 +212,8 @@ def child_record(row: Fields) -> ChildRecord:
         tick_units=row["tick_units"],
         lot_units=row["lot_units"],
         deadline_ts_ns=row["deadline_ts_ns"],
+        is_post_only=row["is_post_only"],
+        rest_until_ns=row["rest_until_ns"],
     )
     return ChildRecord(
         child=child,

@@ -1,8 +1,8 @@
 """The far side of a paper venue: it takes orders, works them on its moving book, and keeps its own record.
 
 Everything is in the ledger before it is told. Time passes on the way in, inside, and on the way back. The venue's own
-clock enforces each order's deadline. Orders that are open when the process ends are canceled at the next start, which
-is what an exchange with cancel-on-disconnect does.
+clock enforces each order's deadline. Orders that rest (venues/resting.py) outlive the process and come back at the end
+of their queue; what else is open when it ends is canceled at the next start.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal
 
 from app import observe
 from app.domain.book import BookSnapshot, Level
-from app.domain.enums import MarketKind, Side, TimeInForce
+from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
-from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
 from app.domain.statement import VenueStatement
 from app.domain.trade import TradePrint
-from app.domain.venue import Venue
-from app.execution.simulator import Footprint, Listing, VenueRefusal, match, refusal
+from app.execution.simulator import Footprint, VenueRefusal, match, refusal
+from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Market, refused_report
 from app.venues.faults import Fate, Faults, fate_of
 from app.venues.ledger import (
     AbsentLine,
@@ -36,44 +34,14 @@ from app.venues.ledger import (
     VenueLedger,
 )
 from app.venues.paper_account import PaperAccount
+from app.venues.resting import RestingOrders, maker_fill
 from app.venues.retelling import evidence, reports_of
-from app.venues.simulated_market import Sides
 from app.venues.simulated_trades import TradeFlow
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
 _TIMER_NS: Final = 1_000_000  # a loop's timer may end so much early
 _CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
-
-
-class Market(Protocol):
-    """Where books come from: the simulated market, and standing books of tests."""
-
-    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides: ...
-
-    def refill_ns(self, venue: str, symbol: str) -> int: ...
-
-    def next_move_ns(self, venue: str, now_ns: int) -> int: ...
-
-
-@runtime_checkable
-class AnsweringMarket(Protocol):
-    """A market that works takers itself, because it answers to them (venues/markets/answering.py)."""
-
-    def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeSpec:
-    """What one exchange is made of. `processing_ns` passes between taking an order and working it."""
-
-    venue: Venue
-    listings: Mapping[str, Listing]
-    ledger_path: Path
-    processing_ns: int
-    publish_ns: int
-    seed: int
-    schedules: Mapping[MarketKind, FeeSchedule] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,6 +64,7 @@ class PaperExchange:
     _tiers: VenueTiers = field(init=False)
     _account: PaperAccount = field(init=False)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
+    _resting: RestingOrders = field(default_factory=RestingOrders)
     _attached: list[_Attached] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -125,8 +94,12 @@ class PaperExchange:
         self._tiers = VenueTiers(self.spec.schedules, self.spec.listings)
         self._account = PaperAccount(self.spec.listings)
         self.ledger.open()
+        self._resting.clear()
         for order in self.ledger.open_orders():
-            self._finish(order, "canceled", "venue_restarted")
+            if order.time_in_force is TimeInForce.GTC and order.symbol in self.spec.listings:
+                self._rest(order)
+            else:
+                self._finish(order, "canceled", "venue_restarted")
         # Sequences of a later life are above those of an earlier one.
         self._book_seq = self.clock.wall_ns() // 1_000_000
         self._is_running = True
@@ -145,7 +118,8 @@ class PaperExchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for order in self.ledger.open_orders():
-            self._finish(order, "canceled", "venue_stopped")
+            if order.client_id not in self._resting:
+                self._finish(order, "canceled", "venue_stopped")
         self.ledger.close()
 
     def attach(
@@ -206,13 +180,15 @@ class PaperExchange:
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
         await self._pass_ns(self.spec.venue.latency_ns)
         if fate.is_request_lost or self.faults.is_down:
-            await self._tell_lost(child)
+            await self._tell_lost(child.client_id)
             return
         now_ns = self.clock.wall_ns()
         why = self._refusal_code(child, now_ns)
         if why:
-            offsets = self.ledger.append([RefusedLine(now_ns, child.client_id, why, _TEXT.get(why, ""))])
-            await self._tell(child, fate, [self._refused(child, why, now_ns, offsets[0])])
+            offsets = self.ledger.append([RefusedLine(now_ns, child.client_id, why, REFUSAL_TEXT.get(why, ""))])
+            await self._tell(
+                child.client_id, fate, [refused_report(self.venue_id, child.client_id, why, now_ns, offsets[0])]
+            )
             return
         order = self._accept(child, now_ns, limits_version, decision_seq)
         await self._work(child, order, fate)
@@ -227,20 +203,16 @@ class PaperExchange:
         why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
         if why is not None:
             return why.value
+        if child.rests and isinstance(self.market, AnsweringMarket):
+            return VenueRefusal.TIME_IN_FORCE.value
+        if child.is_post_only and self._would_take(child, now_ns):
+            return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
-    def _refused(self, child: ChildOrder, code: str, now_ns: int, offset: int) -> ExecutionReport:
-        """A duplicate says nothing about the first use of its id, so it is no rejection: the venue must be asked."""
-        is_duplicate = code == VenueRefusal.DUPLICATE_CLIENT_ID.value
-        return ExecutionReport(
-            ReportKind.UNKNOWN if is_duplicate else ReportKind.REJECTED,
-            self.venue_id,
-            child.client_id,
-            venue_ts_ns=now_ns,
-            code=code,
-            text=_TEXT.get(code, ""),
-            evidence=evidence(self.venue_id, offset),
-        )
+    def _would_take(self, child: ChildOrder, now_ns: int) -> bool:
+        bids, asks = self.shown(child.symbol, now_ns)
+        far = asks if child.side is Side.BUY else bids
+        return bool(far) and child.side.sign * (far[0][0] - child.price_units) <= 0
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
         order = AcceptedLine(
@@ -258,6 +230,7 @@ class PaperExchange:
             deadline_ts_ns=child.deadline_ts_ns,
             limits_version=limits_version,
             decision_seq=decision_seq,
+            is_post_only=child.is_post_only,
         )
         self.ledger.append([order])
         return order
@@ -269,7 +242,7 @@ class PaperExchange:
             return  # canceled while it was held
         acked = self._reports_of(child.client_id)[:1]
         if self.spec.processing_ns:
-            self._spawn(self._tell(child, fate, acked))
+            self._spawn(self._tell(child.client_id, fate, acked))
             await self._pass_ns(self.spec.processing_ns)
             acked = []
         if not self.ledger.is_open(child.client_id):
@@ -277,7 +250,7 @@ class PaperExchange:
         self._match(child, order)
         told = self._reports_of(child.client_id)[1:]
         self._publish_soon(child.symbol)
-        await self._tell(child, fate, acked + told)
+        await self._tell(child.client_id, fate, acked + told)
 
     def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
         """Fills against the book of this instant and the end of the order, in one write."""
@@ -287,6 +260,9 @@ class PaperExchange:
             self._footprints[child.symbol],
         )
         bids, asks = self.shown(child.symbol, now_ns)
+        if child.is_post_only and self._would_take(child, now_ns):
+            self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
+            return
         levels = self._met(child, now_ns, asks if child.side is Side.BUY else bids)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
@@ -311,12 +287,47 @@ class PaperExchange:
                     gas_nano=fill.gas_nano,
                 )
             )
+        if cum_lots < child.qty_lots and child.rests:
+            if lines:
+                self.ledger.append(lines)
+            self._rest(order)
+            return
         how: Literal["filled", "canceled", "expired"] = "filled"
         code = ""
         if cum_lots < child.qty_lots:
             how, code = ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
         lines.append(DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code))
         self.ledger.append(lines)
+
+    def _rest(self, order: AcceptedLine) -> None:
+        """At the end of its queue, as it is shown now: also an order of an earlier life, whose place is forgotten."""
+        bids, asks = self.shown(order.symbol, self.clock.wall_ns())
+        near = bids if order.side is Side.BUY else asks
+        self._resting.add(order, self.spec.listings[order.symbol], self._cum_lots(order), near)
+
+    def _cum_lots(self, order: AcceptedLine) -> int:
+        fills = (line for _, line in self.ledger.lines_of(order.client_id) if isinstance(line, FillLine))
+        return max((fill.cum_qty_lots for fill in fills), default=0)
+
+    def _work_resting(self, symbol: str, now_ns: int, trades: Sequence[TradePrint]) -> None:
+        """What others' trades and the book of now fill of the orders that rest: written, then told."""
+        if self.faults.is_holding or not self._resting.has(symbol):
+            return
+        bids, asks = self.shown(symbol, now_ns)
+        mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
+        for met in self._resting.by_trades(symbol, trades) + self._resting.by_book(symbol, bids, asks):
+            order = met.order
+            listing = self._tiers.listing_for(order.account, symbol, now_ns)
+            for price_units, qty_units in met.taken:
+                self._footprints[symbol].take(order.side, price_units, qty_units, now_ns)
+            n_told = len(self.ledger.lines_of(order.client_id))
+            trade_id = f"{self.venue_id}-t{self.ledger.n_fills + 1}"
+            lines: list[LedgerLine] = [maker_fill(met, listing, now_ns, trade_id, mid_half_units)]
+            if met.cum_qty_lots == order.qty_lots:
+                lines.append(DoneLine(now_ns, order.client_id, order.venue_order_id, "filled", met.cum_qty_lots, ""))
+            self.ledger.append(lines)
+            fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
+            self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...]:
         """What there is to trade with: what is shown, or what a market that answers has given already."""
@@ -333,14 +344,14 @@ class PaperExchange:
         if order is not None:
             self._finish(order, "canceled", "client")
             n_told = 0 if self.faults.is_holding else 1  # a held order has not been acknowledged yet
-            await self._tell(child, fate, self._reports_of(child.client_id)[n_told:])
+            await self._tell(child.client_id, fate, self._reports_of(child.client_id)[n_told:])
             return
         code = "already_done" if self.ledger.is_known(child.client_id) else "unknown_order"
         now_ns = self.clock.wall_ns()
         report = ExecutionReport(
             ReportKind.CANCEL_REJECTED, self.venue_id, child.client_id, venue_ts_ns=now_ns, code=code
         )
-        await self._tell(child, fate, [report])
+        await self._tell(child.client_id, fate, [report])
 
     async def _query(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)
@@ -370,8 +381,8 @@ class PaperExchange:
 
     def _finish(self, order: AcceptedLine, how: Literal["canceled", "expired"], code: str) -> None:
         """Ends an open order that will not be worked (any more); its fills so far stand."""
-        fills = [line for _, line in self.ledger.lines_of(order.client_id) if isinstance(line, FillLine)]
-        cum_lots = fills[-1].cum_qty_lots if fills else 0
+        self._resting.drop(order.client_id)
+        cum_lots = self._cum_lots(order)
         now_ns = self.clock.wall_ns()
         self.ledger.append([DoneLine(now_ns, order.client_id, order.venue_order_id, how, cum_lots, code)])
 
@@ -380,10 +391,10 @@ class PaperExchange:
     def _reports_of(self, client_id: str) -> list[ExecutionReport]:
         return reports_of(self.venue_id, self.ledger.lines_of(client_id))
 
-    async def _tell(self, child: ChildOrder, fate: Fate, reports: list[ExecutionReport]) -> None:
+    async def _tell(self, client_id: str, fate: Fate, reports: list[ExecutionReport]) -> None:
         """Sends `reports` on their way back, with what is meant to go wrong."""
         if fate.is_untold:
-            await self._tell_lost(child)
+            await self._tell_lost(client_id)
             return
         told = [report for report in reports for _ in range(_n_times(report, self.faults))]
         if self.faults.is_shuffling:
@@ -392,11 +403,11 @@ class PaperExchange:
         await self._released.wait()
         self._emit(told)
 
-    async def _tell_lost(self, child: ChildOrder) -> None:
+    async def _tell_lost(self, client_id: str) -> None:
         """The client's own view of a lost message: its request timed out, and nothing is proven."""
         await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
         if not self.faults.is_silent:
-            self._emit([ExecutionReport(ReportKind.UNKNOWN, self.venue_id, child.client_id, code="timeout")])
+            self._emit([ExecutionReport(ReportKind.UNKNOWN, self.venue_id, client_id, code="timeout")])
 
     def _emit(self, reports: Sequence[ExecutionReport]) -> None:
         for report in reports:
@@ -429,22 +440,23 @@ class PaperExchange:
             self._publish(symbol)
 
     def _publish(self, symbol: str) -> None:
-        """The book of this instant, on its way to whoever listens."""
-        if not self._attached or self.faults.is_down:
+        """What rests meets the trades and the book of this instant; then that is on its way to whoever listens."""
+        is_told, now_ns = bool(self._attached) and not self.faults.is_down, self.clock.wall_ns()
+        flow = self.flows.get(symbol) if is_told or self._resting.has(symbol) else None
+        trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns) if flow is not None else []
+        self._work_resting(symbol, now_ns, trades)
+        if not is_told:
             return
-        now_ns = self.clock.wall_ns()
         bids, asks = self.shown(symbol, now_ns)
         self._book_seq += 1
         book = (self._book_seq, now_ns, bids, asks)
         loop = asyncio.get_running_loop()
         loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_book, symbol, book)
-        flow = self.flows.get(symbol)
-        if flow is not None:
-            trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns)
+        if trades:
             loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_trades, trades)
 
     def _emit_trades(self, trades: Sequence[TradePrint]) -> None:
-        if not self._is_running or not trades:
+        if not self._is_running:
             return
         told = [replace(trade, received_ts_ns=self.clock.wall_ns()) for trade in trades]
         for attached in list(self._attached):
@@ -482,19 +494,6 @@ class PaperExchange:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             observe.venue_call_failed(self.venue_id, "exchange", error)
-
-
-_TEXT: Final = {
-    VenueRefusal.UNKNOWN_SYMBOL.value: "No such symbol here.",
-    VenueRefusal.BAD_TICK.value: "The price is not a multiple of the tick.",
-    VenueRefusal.BAD_LOT.value: "The quantity is not a multiple of the lot.",
-    VenueRefusal.MIN_QTY.value: "Below the least quantity.",
-    VenueRefusal.MAX_QTY.value: "Above the largest quantity.",
-    VenueRefusal.MIN_NOTIONAL.value: "Below the least notional.",
-    VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken.",
-    VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
-    VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
-}
 
 
 def _n_times(report: ExecutionReport, faults: Faults) -> int:

@@ -23,7 +23,7 @@ from app.execution.simulator import Listing
 from app.venues.absent import AbsentVenue
 from app.venues.base import VenueBase
 from app.venues.cex.profile_table import profile_of
-from app.venues.exchange import ExchangeSpec
+from app.venues.exchange_spec import ExchangeSpec
 from app.venues.ledger import ledger_path
 from app.venues.live_paper import LivePaperVenue
 from app.venues.live_universe import ListingFacts, load_live_universe, pace_of, read_live

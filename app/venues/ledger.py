@@ -37,6 +37,7 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
     deadline_ts_ns: int
     limits_version: int
     decision_seq: int
+    is_post_only: bool = False
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
@@ -54,6 +55,7 @@ class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
     fee_currency: str
     mid_half_units: int
     gas_nano: int = 0
+    is_maker: bool = False
 
 
 class DoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="done"):

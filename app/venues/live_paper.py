@@ -18,7 +18,8 @@ from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink, TradeFeed, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.venues.base import VenueBase
-from app.venues.exchange import ExchangeSpec, PaperExchange
+from app.venues.exchange import PaperExchange
+from app.venues.exchange_spec import ExchangeSpec
 from app.venues.simulated_market import Sides
 
 _NEVER_NS: Final = 3_600_000_000_000

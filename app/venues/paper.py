@@ -15,7 +15,8 @@ from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
 from app.venues.base import VenueBase
-from app.venues.exchange import ExchangeSpec, Market, PaperExchange
+from app.venues.exchange import PaperExchange
+from app.venues.exchange_spec import ExchangeSpec, Market
 from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, ns_of_ms, read_table

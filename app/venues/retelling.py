@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from app.domain.enums import Liquidity
 from app.domain.fills import ExecutionReport, ReportKind
 from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
 
@@ -74,6 +75,7 @@ def _of_line(venue_id: str, line: AcceptedLine | FillLine | DoneLine, proof: str
                     venue_ts_ns=line.ts_ns,
                     mid_half_units=line.mid_half_units,
                     gas_nano=line.gas_nano,
+                    liquidity=Liquidity.MAKER if line.is_maker else Liquidity.TAKER,
                     evidence=proof,
                 )
             ]

@@ -20,7 +20,8 @@ from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.execution.simulator import Listing
 from app.venues.clock import VirtualClock
-from app.venues.exchange import ExchangeSpec, PaperExchange
+from app.venues.exchange import PaperExchange
+from app.venues.exchange_spec import ExchangeSpec
 from app.venues.faults import Faults
 from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, RefusedLine, VenueLedger, read_ledger
 from app.venues.registry import load_universe

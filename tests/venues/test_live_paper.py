@@ -20,7 +20,7 @@ from app.domain.statement import VenueHealth, VenueState
 from app.domain.venue import Venue
 from app.execution.simulator import Listing
 from app.venues.clock import SystemClock
-from app.venues.exchange import ExchangeSpec
+from app.venues.exchange_spec import ExchangeSpec
 from app.venues.ledger import ledger_path
 from app.venues.live_paper import LiveMarket, LivePaperVenue, on_grid
 from tests.worlds import BTC_USDT, MS

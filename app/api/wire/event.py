@@ -23,7 +23,7 @@ from app.services.order_views import child_id_of, exec_type_of, order_id_of
 from app.services.streams import StreamItem
 
 Json = dict[str, Any]
-_INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns"})
+_INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns", "rest_until_ns"})
 _HIDDEN: Final = frozenset({"account", "order_id", "child_id", "key_sha256", "body_hash"})
 
 

@@ -6,7 +6,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import BadRequest
 from app.domain.orders import ChildOrder
 from app.venues.clock import SystemClock
-from app.venues.exchange import AnsweringMarket
+from app.venues.exchange_spec import AnsweringMarket
 from app.venues.markets.answering import MOST_CATCH_UP_NS, PUBLISH_NS, FamilyMarket, Scale
 from app.venues.markets.families import FAMILIES
 from app.venues.paper import make_exchanges

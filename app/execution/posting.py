@@ -1,0 +1,293 @@
+"""Placement inside a slice: it rests at a near touch for its urgency's part of the slice, then it crosses.
+
+One child at one venue: the least of maker fee plus what its price is behind the best near touch, counted as a cost in
+full, then the shortest queue. What is overdue from earlier slices is never posted. A child that rests is taken back
+when its time is over, when the touch has moved away (within a budget), and whenever its parent may not trade any more;
+it keeps its exposure until its venue has spoken, and what it fills meanwhile counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.domain.enums import ChildState, ContractKind, KillScope, Side, TimeInForce
+from app.domain.ids import venue_client_id
+from app.domain.instrument import Instrument
+from app.domain.orders import ChildOrder
+from app.domain.placement_facts import ChildPulled, SlicePosted
+from app.domain.posting import Posting, PostOnly
+from app.domain.records import ChildRecord, ParentRecord
+from app.domain.schedule import MEANING, Progress, ScheduleParameters, Seen
+from app.domain.scheduled import Schedule, ScheduleState
+from app.domain.units import PPM, div_up
+from app.execution import slicer
+from app.execution.context import Context, side_price
+from app.execution.inputs import CancelChild
+from app.execution.stakes import account_fees, gate_view
+from app.execution.wave import send_child
+from app.risk import gate
+from app.risk.exposure import GateView, qty_nano, venue_capacity_nano
+
+POST_ONLY_CODE = "post_only"  # a venue's refusal of what would have taken
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One child that may rest, as it was decided; prices in symbol units."""
+
+    listing: Instrument
+    price_ticks: int
+    qty_lots: int
+    near_price_units: int
+    far_price_units: int
+    ahead_qty_units: int
+    maker_fee_ppm: int
+    behind_ppm: int
+    rest_until_ns: int
+    n_posts: int
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        return self.maker_fee_ppm + self.behind_ppm, self.ahead_qty_units, self.listing.venue
+
+
+def rest_until_ns(ctx: Context, schedule: Schedule) -> int:
+    """Until when a child of the slice that has begun may rest; 0 where it may not (any more).
+
+    What follows volume only crosses: each release of it uses up room under its cap.
+    """
+    posting, rest_frac = ctx.world.posting, MEANING[schedule.urgency].rest_frac
+    if posting is None or not rest_frac or schedule.needs_volume or not schedule.start_ns <= ctx.now_ns:
+        return 0
+    if ctx.now_ns >= schedule.end_ns:
+        return 0
+    from_ns = _slice_from_ns(ctx, schedule)
+    to_ns = min(from_ns + schedule.slice_ns, schedule.end_ns)
+    until_ns = from_ns + int((to_ns - from_ns) * rest_frac)
+    return until_ns if until_ns - ctx.now_ns >= posting.least_rest_ns else 0
+
+
+def overdue_lots(
+    ctx: Context, schedule: Schedule, found: ScheduleParameters, progress: Progress, price_ticks: int | None
+) -> int:
+    """Lots that were due before the slice that has begun: their time to rest is over."""
+    before_ns = _slice_from_ns(ctx, schedule) - 1
+    if before_ns < max(schedule.start_ns, progress.anchor_ns):
+        return 0
+    plan = slicer.target_lots(found, progress, Seen(before_ns, progress.mark_others_lots, price_ticks))
+    return plan - progress.released_lots
+
+
+def _slice_from_ns(ctx: Context, schedule: Schedule) -> int:
+    return schedule.start_ns + (ctx.now_ns - schedule.start_ns) // schedule.slice_ns * schedule.slice_ns
+
+
+def find_post(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> Post | None:
+    """Where `slice_lots` of the schedule may rest now; None: they must cross."""
+    posting, until_ns = ctx.world.posting, rest_until_ns(ctx, state.schedule)
+    if posting is None or not until_ns or _is_at_would_price(ctx, parent, state.schedule):
+        return None
+    n_posts = _n_posts(parent, until_ns)
+    if n_posts > posting.max_reprices:
+        return None
+    view = gate_view(ctx, parent.accepted.order, parent.mode, parent=parent)
+    if view.account.limits is None:
+        return None
+    venues = [v for v in view.eligible if v in posting.venues and v not in ctx.world.child_cap_nano]
+    qty_units = slice_lots * state.lot_units
+    found = [_post(ctx, parent, view, v, (qty_units, until_ns, n_posts)) for v in venues]
+    return min((post for post in found if post is not None), key=lambda post: post.rank, default=None)
+
+
+def _n_posts(parent: ParentRecord, until_ns: int) -> int:
+    return sum(c.child.rest_until_ns == until_ns for c in parent.children.values())
+
+
+def _is_at_would_price(ctx: Context, parent: ParentRecord, schedule: Schedule) -> bool:
+    order = parent.accepted.order
+    price_units = side_price(ctx.market(order.symbol)[1], order.side)
+    would_units = schedule.would_price_units
+    return bool(would_units and price_units) and order.side.sign * (price_units - (would_units or 0)) <= 0
+
+
+def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked: tuple[int, int, int]) -> Post | None:
+    """The child that `venue` would get of (quantity, until when, posts before), None where it takes none so small."""
+    qty_units, until_ns, n_posts = asked
+    order, listing = parent.accepted.order, view.instruments[venue]
+    near, far = _sides(ctx, order.symbol, venue, order.side)
+    if not near or not far:
+        return None
+    price_units = _price_units(ctx, parent, listing, near[0][0], until_ns)
+    if price_units < listing.tick_units:
+        return None
+    tier = account_fees(ctx, parent.account, view.symbol)[venue]
+    lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
+    if lots < listing.min_qty_lots:
+        return None
+    if view.symbol.notional_nano(price_units, lots * listing.lot_units) < listing.min_notional_nano:
+        return None
+    sign, reference = order.side.sign, view.reference
+    best_units = reference.best_bid_units if order.side is Side.BUY else reference.best_ask_units
+    return Post(
+        listing=listing,
+        price_ticks=price_units // listing.tick_units,
+        qty_lots=lots,
+        near_price_units=near[0][0],
+        far_price_units=far[0][0],
+        ahead_qty_units=sum(qty for level_units, qty in near if sign * (level_units - price_units) >= 0),
+        maker_fee_ppm=tier.maker_fee_ppm,
+        behind_ppm=max(0, sign * (best_units - price_units)) * PPM // price_units,
+        rest_until_ns=until_ns,
+        n_posts=n_posts,
+    )
+
+
+def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The venue's own levels on `side`'s side and across, best first; none where its book may not be believed."""
+    books, reference = ctx.market(symbol)
+    if venue in reference.barred or venue not in books.venues:
+        return [], []
+    row, near_i = books.venues.index(venue), 0 if side is Side.BUY else 1
+    sides = []
+    for side_i in (near_i, 1 - near_i):
+        n = int(books.n_levels[row, side_i])
+        prices, qtys = books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist()
+        sides.append(list(zip(prices, qtys, strict=True)))
+    return sides[0], sides[1]
+
+
+def _price_units(ctx: Context, parent: ParentRecord, listing: Instrument, near_units: int, until_ns: int) -> int:
+    """The near touch, no further than the price cap allows, further back for each refusal where that is the policy."""
+    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    tick_units = listing.tick_units
+    price_units = near_units
+    if cap_units and side.sign * (near_units - cap_units) > 0:
+        price_units = (cap_units if side is Side.BUY else div_up(cap_units, tick_units) * tick_units) // tick_units
+        price_units *= tick_units
+    posting = ctx.world.posting
+    if posting is not None and posting.policy is PostOnly.BACK_OFF:
+        refused = (c for c in parent.children.values() if c.child.rest_until_ns == until_ns)
+        n_back = sum(c.child.venue == listing.venue and c.code == POST_ONLY_CODE for c in refused)
+        price_units -= side.sign * n_back * tick_units
+    return price_units
+
+
+def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
+    """Lots that the account can pay for there, the taker's fee included, or deliver."""
+    capacity_nano = venue_capacity_nano(view, listing.venue)
+    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
+        return capacity_nano // max(1, qty_nano(view.symbol, listing.lot_units))
+    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
+    fee_ppm = max(0, view.taker_fee_ppm.get(listing.venue, 0))
+    return capacity_nano // max(1, div_up(lot_nano * (PPM + fee_ppm), PPM))
+
+
+def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
+    """SlicePosted and its one child, past the last gate."""
+    order, listing, policy = parent.accepted.order, post.listing, _posting(ctx).policy
+    ctx.emit(
+        SlicePosted(
+            account=parent.account,
+            order_id=parent.order_id,
+            venue=listing.venue,
+            price_units=post.price_ticks * listing.tick_units,
+            qty_units=post.qty_lots * listing.lot_units,
+            near_price_units=post.near_price_units,
+            far_price_units=post.far_price_units,
+            ahead_qty_units=post.ahead_qty_units,
+            maker_fee_ppm=post.maker_fee_ppm,
+            behind_ppm=post.behind_ppm,
+            rest_until_ns=post.rest_until_ns,
+            n_posts=post.n_posts,
+        )
+    )
+    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
+    child = ChildOrder(
+        child_id=f"chd_{client_id}",
+        client_id=client_id,
+        order_id=parent.order_id,
+        account=parent.account,
+        wave=parent.n_waves,
+        venue=listing.venue,
+        symbol=listing.symbol,
+        side=order.side,
+        time_in_force=TimeInForce.GTC,
+        price_ticks=post.price_ticks,
+        qty_lots=post.qty_lots,
+        tick_units=listing.tick_units,
+        lot_units=listing.lot_units,
+        deadline_ts_ns=ctx.now_ns + ctx.world.universe.venues[listing.venue].request_deadline_ns,
+        is_post_only=policy is not PostOnly.CONVERT,
+        rest_until_ns=post.rest_until_ns,
+    )
+    ctx.turn.commands.append(send_child(ctx, parent, child, ctx.mid_half_units(order.symbol)))
+
+
+def _posting(ctx: Context) -> Posting:
+    assert ctx.world.posting is not None, "a post was found under a posting"
+    return ctx.world.posting
+
+
+def pull(ctx: Context, parent: ParentRecord, record: ChildRecord, reason: str) -> None:
+    """Wishes a child that rests away, once; the wish is repeated by time until the venue has spoken."""
+    if record.is_canceling or record.state.is_terminal or not record.child.rests:
+        return
+    ctx.emit(ChildPulled(parent.account, parent.order_id, record.child.child_id, reason))
+    ctx.memory.next_query_ns[record.child.child_id] = ctx.now_ns + ctx.world.timing.query_every_ns
+    ctx.turn.commands.append(CancelChild(record.child))
+
+
+def pull_all(ctx: Context, parent: ParentRecord, reason: str) -> None:
+    """All of a parent's children that rest."""
+    for record in list(parent.children.values()):
+        pull(ctx, parent, record, reason)
+
+
+def watch(ctx: Context, records: Iterable[ChildRecord]) -> None:
+    """Takes back what may not rest any more, or rests behind the touch."""
+    for record in records:
+        if record.child.rests and not record.is_canceling:
+            parent = ctx.ledger.parents[record.child.order_id]
+            reason = _why_pulled(ctx, parent, record)
+            if reason:
+                pull(ctx, parent, record, reason)
+
+
+def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
+    child, order, ledger = record.child, parent.accepted.order, ctx.ledger
+    if any(target in ledger.kills for target in (*gate.kill_targets(child), (KillScope.SYMBOL, order.symbol))):
+        return "kill_switch"
+    if child.venue in ledger.disabled_venues or (child.account, child.venue) in ledger.n_broken:
+        return "venue_barred"
+    end_ns = min(at_ns for at_ns in (child.rest_until_ns, order.expire_ts_ns) if at_ns)
+    state = parent.schedule
+    if ctx.memory.is_draining or ctx.now_ns >= end_ns or state is None or ctx.world.posting is None:
+        return "draining" if ctx.memory.is_draining else "rest_over"
+    if state.progress.is_paused:
+        return "paused"
+    cap_units = parent.accepted.price_cap_units
+    if cap_units and order.side.sign * (child.price_units - cap_units) > 0:
+        return "beyond_limit"
+    if _is_at_would_price(ctx, parent, state.schedule):
+        return "would_price"
+    return "reprice" if _is_behind(ctx, parent, record, ctx.world.posting) else ""
+
+
+def _is_behind(ctx: Context, parent: ParentRecord, record: ChildRecord, posting: Posting) -> bool:
+    """Whether the venue's touch has moved away from a child that its venue has taken, and it may still follow."""
+    child = record.child
+    if record.state not in (ChildState.ACKED, ChildState.PARTIALLY_FILLED):
+        return False
+    if ctx.now_ns - record.sent_ts_ns < posting.min_reprice_ns:
+        return False
+    if child.rest_until_ns - ctx.now_ns < posting.least_rest_ns:
+        return False
+    if _n_posts(parent, child.rest_until_ns) > posting.max_reprices:
+        return False
+    near, _ = _sides(ctx, child.symbol, child.venue, child.side)
+    if not near:
+        return False
+    listing = ctx.world.universe.instruments[(child.venue, child.symbol)]
+    now_units = _price_units(ctx, parent, listing, near[0][0], child.rest_until_ns)
+    return child.side.sign * (now_units - child.price_units) > 0

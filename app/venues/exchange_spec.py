@@ -1,0 +1,76 @@
+"""What a paper venue's far side is made of, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from app.domain.book import Level
+from app.domain.enums import MarketKind
+from app.domain.fees import FeeSchedule
+from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.orders import ChildOrder
+from app.domain.venue import Venue
+from app.execution.simulator import Listing, VenueRefusal
+from app.venues.retelling import evidence
+from app.venues.simulated_market import Sides
+
+
+class Market(Protocol):
+    """Where books come from: the simulated market, and standing books of tests."""
+
+    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides: ...
+
+    def refill_ns(self, venue: str, symbol: str) -> int: ...
+
+    def next_move_ns(self, venue: str, now_ns: int) -> int: ...
+
+
+@runtime_checkable
+class AnsweringMarket(Protocol):
+    """A market that works takers itself, because it answers to them (venues/markets/answering.py)."""
+
+    def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """What one exchange is made of. `processing_ns` passes between taking an order and working it."""
+
+    venue: Venue
+    listings: Mapping[str, Listing]
+    ledger_path: Path
+    processing_ns: int
+    publish_ns: int
+    seed: int
+    schedules: Mapping[MarketKind, FeeSchedule] = field(default_factory=dict)
+
+
+REFUSAL_TEXT: Final = {
+    VenueRefusal.UNKNOWN_SYMBOL.value: "No such symbol here.",
+    VenueRefusal.BAD_TICK.value: "The price is not a multiple of the tick.",
+    VenueRefusal.BAD_LOT.value: "The quantity is not a multiple of the lot.",
+    VenueRefusal.MIN_QTY.value: "Below the least quantity.",
+    VenueRefusal.MAX_QTY.value: "Above the largest quantity.",
+    VenueRefusal.MIN_NOTIONAL.value: "Below the least notional.",
+    VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken, and what says until when it rests.",
+    VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
+    VenueRefusal.POST_ONLY.value: "It would have taken.",
+    VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
+}
+
+
+def refused_report(venue_id: str, client_id: str, code: str, now_ns: int, offset: int) -> ExecutionReport:
+    """A duplicate says nothing about the first use of its id, so it is no rejection: the venue must be asked."""
+    is_duplicate = code == VenueRefusal.DUPLICATE_CLIENT_ID.value
+    return ExecutionReport(
+        ReportKind.UNKNOWN if is_duplicate else ReportKind.REJECTED,
+        venue_id,
+        client_id,
+        venue_ts_ns=now_ns,
+        code=code,
+        text=REFUSAL_TEXT.get(code, ""),
+        evidence=evidence(venue_id, offset),
+    )
