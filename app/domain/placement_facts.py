@@ -15,7 +15,7 @@ class SlicePosted(Event):
     """A slice is posted instead of crossed: its child, which follows in the same turn, rests at one venue until
     `rest_until_ns`. It is a wave of its own, without a route.
 
-    `near_price_units`, `far_price_units`: the venue's touch it was decided on. `ahead_qty_units`: shown there before us.
+    `near_price_units`, `far_price_units`: its touch when it was decided. `ahead_qty_units`: shown there before us.
     `maker_fee_ppm`: negative is a rebate. `behind_ppm`: how far our price is behind the best near touch of all venues.
     `n_posts`: how often this slice has been posted before.
     """

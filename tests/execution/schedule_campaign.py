@@ -27,6 +27,8 @@ from app.domain.enums import (
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
+from app.domain.placement_facts import ChildPulled
+from app.domain.posting import Posting, PostOnly
 from app.domain.records import ParentRecord
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Amendment, Schedule, ShortfallAsk
@@ -34,7 +36,7 @@ from app.domain.units import PPM
 from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.execution.step import Core
-from tests.worlds import MS, T0_NS, Desk, flat_book, make_desk, make_order, report, sent
+from tests.worlds import MS, T0_NS, VENUES, Desk, flat_book, make_desk, make_order, report, sent
 
 S = 1_000 * MS
 MID_UNITS = 6_000_000
@@ -76,9 +78,13 @@ class Life:
     # (fact's sequence, others' true volume at that instant)
     truth: dict[int, int] = field(default_factory=dict)
     order_id: str = ""
+    policy: PostOnly | None = None  # None: nothing rests
 
     def __post_init__(self) -> None:
-        self.desk.core.world = replace(self.desk.core.world, volumes=self.tape)
+        posting = None
+        if self.policy is not None:
+            posting = Posting(frozenset(VENUES), self.policy, 2, 300 * MS, 200 * MS)
+        self.desk.core.world = replace(self.desk.core.world, volumes=self.tape, posting=posting)
 
     @property
     def parent(self) -> ParentRecord:
@@ -91,6 +97,8 @@ class Life:
     def turn(self, *items: inp.Input) -> inp.Turn:
         turn = self.desk.turn(*items)
         self.open_children += sent(turn)
+        self.happened["posts"] += sum(child.rests for child in sent(turn))
+        self.happened["pulls"] += sum(isinstance(fact.event, ChildPulled) for fact in turn.facts)
         self.truth |= {fact.seq: self.others_units for fact in turn.facts}
         if self.order_id:
             order = self.parent.accepted.order
@@ -134,16 +142,35 @@ class Life:
         if not self.open_children:
             return
         child = self.open_children.pop(self.rng.randrange(len(self.open_children)))
+        if child.rests and self.rng.random() < 0.6:
+            self.rest(child)
+            return
         manner = self.rng.choices(("whole", "part", "none", "reject", "unknown"), (6, 3, 3, 1, 1))[0]
         if manner == "unknown":
             self.turn(inp.Report(report(child, ReportKind.UNKNOWN, code="ambiguous")))
             self.open_children.insert(0, child)
             return
-        if manner == "reject":
+        if manner == "reject" and not self.desk.core.ledger.child(child.child_id).cum_qty_units:
             self.turn(inp.Report(report(child, ReportKind.REJECTED, code="no", evidence="e")))
         else:
-            self.close(child, {"whole": child.qty_lots, "part": self.rng.randint(1, child.qty_lots), "none": 0}[manner])
+            self.close(child, {"whole": child.qty_lots, "part": self.rng.randint(1, child.qty_lots)}.get(manner, 0))
         self.dead_children.append(child)
+
+    def rest(self, child: ChildOrder) -> None:
+        """It is taken, or refused as one that would take; once taken it fills in part, races a cancel, or stands."""
+        record = self.desk.core.ledger.child(child.child_id)
+        if not record.acked_ts_ns and self.rng.random() < 0.15:
+            self.turn(inp.Report(report(child, ReportKind.REJECTED, code="post_only", evidence="e")))
+            self.dead_children.append(child)
+            return
+        self.turn(inp.Report(report(child, ReportKind.ACKED)))
+        left_lots = child.qty_lots - record.cum_qty_units // child.lot_units
+        if left_lots > 1 and self.rng.random() < 0.4:
+            self.happened["fills while canceling"] += record.is_canceling
+            self.fill(child, self.rng.randint(1, left_lots - 1))
+        if record.is_canceling and self.rng.random() < 0.2:
+            self.turn(inp.Report(report(child, ReportKind.CANCEL_REJECTED, code="unknown_order")))
+        self.open_children.insert(0, child)
 
     def close(self, child: ChildOrder, lots: int) -> None:
         already = self.desk.core.ledger.child(child.child_id).cum_qty_units // child.lot_units
@@ -342,7 +369,7 @@ def run(n_lives: int, seed: int) -> Counter[str]:
     """What happened in `n_lives` lives, all of them checked."""
     happened: Counter[str] = Counter()
     for i in range(n_lives):
-        life = Life(Random(f"{seed}-{i}"))
+        life = Life(Random(f"{seed}-{i}"), policy=(None, *PostOnly)[i % 4])
         try:
             life.begin()
             for _ in range(life.rng.randint(5, 40)):

@@ -93,7 +93,6 @@ def test_what_has_not_filled_when_its_time_is_over_is_taken_back_and_crossed() -
     parent, child = begun(desk, schedule={"urgency": ScheduleUrgency.NORMAL})
     assert child.rest_until_ns == T0_NS + S // 2
     desk.report(child, ReportKind.ACKED)
-    desk.fill(child, lots=child.qty_lots) if child.qty_lots > 1 else None
     assert not cancels(desk.wait(400))
     turn = desk.wait(100)
     assert cancels(turn) == [child]
