@@ -381,3 +381,23 @@ async def test_health_is_up_while_it_can_be_reached(desk: VenueDesk) -> None:
     assert desk.venue.health().reason
     with pytest.raises(Unavailable):
         await desk.venue.statement("desk")
+
+
+async def test_a_child_rests_until_it_is_canceled_or_is_refused_as_one_that_may_not(desk: VenueDesk) -> None:
+    rests = {"time_in_force": TimeInForce.GTC, "is_post_only": True, "rest_until_ns": desk.clock.wall_ns() + 10**11}
+    child = desk.child(bps=-300, **rests)
+    await desk.send(child)
+    await desk.until(lambda: bool(desk.of(child)))
+    if desk.of(child)[0].kind is R.REJECTED:  # books that answer take none that rest yet
+        assert desk.of(child)[0].code == "time_in_force"
+        assert desk.family != "basic"
+        return
+    assert [report.kind for report in desk.of(child)] == [R.ACKED]
+    assert child.client_id in await desk.venue.open_client_ids()
+    await desk.venue.cancel(child)
+    *_, canceled = await desk.ended(child)
+    assert (canceled.kind, canceled.cum_qty_lots) == (R.CANCELED, 0)
+    crossing = desk.child(bps=100, **rests)
+    await desk.send(crossing)
+    (refused,) = await desk.ended(crossing)
+    assert (refused.kind, refused.code) == (R.REJECTED, "post_only")

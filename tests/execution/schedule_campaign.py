@@ -142,7 +142,7 @@ class Life:
         if not self.open_children:
             return
         child = self.open_children.pop(self.rng.randrange(len(self.open_children)))
-        if child.rests and self.rng.random() < 0.6:
+        if child.rests and self.rng.random() < 0.75:
             self.rest(child)
             return
         manner = self.rng.choices(("whole", "part", "none", "reject", "unknown"), (6, 3, 3, 1, 1))[0]
@@ -165,7 +165,7 @@ class Life:
             return
         self.turn(inp.Report(report(child, ReportKind.ACKED)))
         left_lots = child.qty_lots - record.cum_qty_units // child.lot_units
-        if left_lots > 1 and self.rng.random() < 0.4:
+        if left_lots > 1 and self.rng.random() < (0.8 if record.is_canceling else 0.3):
             self.happened["fills while canceling"] += record.is_canceling
             self.fill(child, self.rng.randint(1, left_lots - 1))
         if record.is_canceling and self.rng.random() < 0.2:

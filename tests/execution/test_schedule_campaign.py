@@ -11,19 +11,9 @@ from tests.execution.schedule_campaign import run
 def test_children_sum_to_the_parent_whatever_happens(n_lives: int, seed: int) -> None:
     happened = run(n_lives, seed)
     print("\n".join(f"{name}: {n}" for name, n in sorted(happened.items())))
-    for name in (
-        "amend taken",
-        "amend refused",
-        "pause",
-        "resume",
-        "restart",
-        "kill",
-        "late fills",
-        "posts",
-        "pulls",
-        "fills while canceling",
-    ):
+    for name in ("amend taken", "amend refused", "pause", "resume", "restart", "kill", "late fills", "posts", "pulls"):
         assert happened[name] > n_lives // 20, name
+    assert happened["fills while canceling"] > n_lives // 50
     n_done = sum(n for name, n in happened.items() if name.startswith("done "))
     n_filled = happened["done filled "]
     assert n_done == n_lives

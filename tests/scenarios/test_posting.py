@@ -1,0 +1,123 @@
+"""A whole service on simulated venues: slices rest, fill as makers or cross, through a stop and a new start."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from app.bootstrap import Process
+from app.domain import events as ev
+from app.domain.enums import ChildState, DoneReason, Liquidity, Mode, ParentState, Strategy, TimeInForce
+from app.domain.placement_facts import ChildPulled, SlicePosted
+from app.domain.records import ParentRecord
+from app.domain.schedule import ScheduleUrgency
+from app.domain.scheduled import Schedule
+from app.execution.ledger import fold
+from app.services.container import Services
+from app.settings import RoutingSettings, Settings
+from app.store.journal import JournalReader
+from app.store.statehash import ledger_hash
+from app.venues.ledger import DoneLine, FillLine, ledger_path, read_ledger
+from tests.test_bootstrap import wait_for_books
+from tests.worlds import make_order
+
+S = 1_000_000_000
+
+
+def on(home: Path) -> Settings:
+    return Settings(home=home, routing=RoutingSettings(posting=True))
+
+
+async def begin(services: Services, *, seconds: int, slice_s: int) -> ParentRecord:
+    await wait_for_books(services)
+    end_ns = services.engine.now_ns() + seconds * S
+    schedule = Schedule(Strategy.TWAP, 1, 0, end_ns, slice_s * S, ScheduleUrgency.PASSIVE)
+    order = make_order(
+        account="demo",
+        client_order_id="rests",
+        qty_units=50_000,
+        strategy=Strategy.TWAP,
+        time_in_force=TimeInForce.GTC,
+        schedule=schedule,
+    )
+    accepted = await services.submit.place(replace(order, received_ts_ns=services.engine.now_ns()), Mode.PAPER)
+    return services.engine.ledger.parents[accepted.fact.order_id]
+
+
+async def until_done(services: Services, order_id: str, timeout_s: float) -> ParentRecord:
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + timeout_s
+    while services.engine.ledger.parents[order_id].state is not ParentState.DONE:
+        assert loop.time() < give_up_s, "it does not end"
+        await asyncio.sleep(0.05)
+    return services.engine.ledger.parents[order_id]
+
+
+def as_the_venues_have_it(settings: Settings, parent: ParentRecord) -> None:
+    """Every child is closed at its venue with just the fills that we hold, makers' fees and all."""
+    lines = [
+        line
+        for venue in {c.child.venue for c in parent.children.values()}
+        for line in read_ledger(ledger_path(settings.venues_path, venue))
+    ]
+    ours = {c.child.client_id for c in parent.children.values()}
+    theirs = {line.venue_trade_id: line for line in lines if isinstance(line, FillLine) and line.client_id in ours}
+    assert theirs.keys() == {fill.fill.venue_trade_id for fill in parent.fills}
+    for fill in parent.fills:
+        line = theirs[fill.fill.venue_trade_id]
+        assert (line.qty_lots, line.fee_nano) == (fill.fill.qty_lots, fill.fill.fee_nano)
+        assert line.is_maker == (fill.fill.liquidity is Liquidity.MAKER)
+    closed = {line.client_id for line in lines if isinstance(line, DoneLine)}
+    assert {c.child.client_id for c in parent.children.values() if c.acked_ts_ns} <= closed
+
+
+async def test_slices_rest_then_cross_and_add_up(tmp_path: Path) -> None:
+    settings = on(tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    try:
+        order_id = (await begin(services, seconds=4, slice_s=1)).order_id
+        parent = await until_done(services, order_id, 20)
+    finally:
+        await process.close()
+    assert parent.done_reason is DoneReason.FILLED
+    assert parent.cum_qty_units == 50_000 == sum(f.fill.qty_units for f in parent.fills)
+    resting = [c for c in parent.children.values() if c.child.rests]
+    assert len(resting) >= 4
+    assert all(c.state.is_terminal for c in resting)
+    assert {c.code for c in resting if c.state is ChildState.REJECTED} <= {"post_only"}
+    for record in resting:
+        fills = [f.fill for f in parent.fills if f.fill.child_id == record.child.child_id]
+        assert {fill.liquidity for fill in fills} <= {Liquidity.MAKER}
+        assert all(fill.price_units == record.child.price_units for fill in fills)
+    as_the_venues_have_it(settings, parent)
+    replayed = fold(JournalReader(settings.journal_path).replay())
+    assert ledger_hash(replayed) == ledger_hash(services.engine.ledger)
+
+
+async def test_a_stop_takes_back_what_rests_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    settings = on(tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    parent = await begin(services, seconds=8, slice_s=4)
+    order_id = parent.order_id
+    while not any(c.child.rests and c.state is ChildState.ACKED for c in parent.children.values()):
+        await asyncio.sleep(0.001)
+    await process.close()
+    parent = services.engine.ledger.parents[order_id]
+    assert parent.state is not ParentState.DONE
+    assert all(c.state.is_terminal for c in parent.children.values())
+    facts = [fact.event for fact in JournalReader(settings.journal_path).replay()]
+    assert any(isinstance(event, ChildPulled) and event.reason == "draining" for event in facts)
+    again = Process(settings)
+    services = await again.open()
+    try:
+        parent = await until_done(services, order_id, 25)
+    finally:
+        await again.close()
+    assert parent.done_reason is DoneReason.FILLED
+    as_the_venues_have_it(settings, parent)
+    facts = [fact.event for fact in JournalReader(settings.journal_path).replay()]
+    assert sum(isinstance(event, SlicePosted) for event in facts) >= 2
+    assert not any(isinstance(event, ev.OverfillRecorded) for event in facts)
