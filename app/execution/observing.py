@@ -27,14 +27,8 @@ N_USUAL: Final = 64
 # One-way latency follows the newest acknowledgements: half of it is of the last eleven.
 LATENCY_SHARE_FRAC: Final = 1 / 16
 MAX_SUBJECTS: Final = 20_000
-# Which of a path's mids a markout is watched at: one second after the fill.
-WATCHED_I: Final = HORIZONS_NS.index(1_000_000_000)
-# Still instants of a venue before their mean is taken off a markout, and how many of the newest it is the mean of.
-N_STILL: Final = 30
-STILL_SHARE_FRAC: Final = 1 / 512
-MAX_STILL: Final = 2_048  # remembered of the log: older ones weigh a fiftieth
-_BPS: Final = 10_000
-_OURS: Final = "not_sent"  # a child that our own last gate stopped says nothing of its venue
+# A child that our own last gate stopped, or a post that came too late, says nothing of its venue.
+_OURS: Final = frozenset({"not_sent", "post_only"})
 
 
 @dataclass(slots=True)
@@ -61,7 +55,7 @@ class LoopMemory:
             is_late = isinstance(event, ev.ChildFilled) and event.is_late
             if record.state.is_terminal and not is_late and not record.is_canceling:
                 self._ended(record, fact.ts_ns)
-        elif isinstance(event, ev.ChildRejected) and event.code != _OURS:
+        elif isinstance(event, ev.ChildRejected) and event.code not in _OURS:
             self._take(ledger.child(event.child_id), Measure.REJECT, 1.0, fact.ts_ns)
         elif isinstance(event, ev.MarkoutsMeasured):
             self._marked(ledger.parents[event.order_id], event.paths)

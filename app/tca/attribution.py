@@ -78,7 +78,7 @@ def attribute(record: ParentRecord, symbol: Symbol, closing_mid_half_units: int)
         decision_mid_half_units=2 * (accepted.order.decision_price_units or 0),
         received_mid_half_units=accepted.received_mid_half_units,
         approved_mid_half_units=accepted.approved_mid_half_units,
-        first_sent_mid_half_units=record.routes[0][1].plan.mid_half_units if record.routes else 0,
+        first_sent_mid_half_units=_first_sent_mid_half_units(record),
         closing_mid_half_units=closing_mid_half_units,
         filled_qty_units=sum(f.qty_units for f in fills),
         filled_money_nano=parts.paid_nano,
@@ -111,6 +111,18 @@ def parts_total_nano(report: TcaReported) -> int:
         + report.gas_nano
         + report.opportunity_nano
     )
+
+
+def _first_sent_mid_half_units(record: ParentRecord) -> int:
+    """Twice the mid of the first wave: that of its plan, or of its child where it was posted without one."""
+    first = next(iter(record.children.values()), None)
+    if (
+        first is not None
+        and first.child.rests
+        and (not record.routes or first.child.wave < record.routes[0][1].plan.wave)
+    ):
+        return first.mid_half_units
+    return record.routes[0][1].plan.mid_half_units if record.routes else 0
 
 
 def _reference(record: ParentRecord) -> tuple[str, int]:

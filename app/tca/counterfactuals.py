@@ -114,8 +114,8 @@ def reach(record: ParentRecord) -> Reach:
         return Reach("not measured yet", None)
     shown, asked = interval.shown_qty_units, record.accepted.order.qty_units or record.cum_qty_units
     share = asked / shown if shown else None
-    if len(record.routes) > 1:
-        return Reach(f"{len(record.routes)} waves: only one is priced on its books", share)
+    if record.n_waves > 1:
+        return Reach(f"{record.n_waves} waves: only one is priced on its books", share)
     if interval.end_ts_ns - interval.start_ts_ns > MAX_LIFE_NS:
         return Reach("longer than 1 s", share)
     if any(fill.fill.liquidity is Liquidity.MAKER for fill in record.fills):
@@ -143,7 +143,13 @@ def _base_nano(plan: RoutePlan, symbol: Symbol) -> int:
 def _miss_bps(record: ParentRecord, symbol: Symbol) -> float | None:
     """Realised less planned cost against the plan's mid, fees included, of the same quantity."""
     report = record.tca
-    if report is None or len(record.routes) != 1 or report.fee_unconverted or not report.filled_qty_units:
+    if (
+        report is None
+        or len(record.routes) != 1
+        or record.n_waves != 1
+        or report.fee_unconverted
+        or not report.filled_qty_units
+    ):
         return None
     plan = record.routes[0][1].plan
     base_nano = _base_nano(plan, symbol)

@@ -64,7 +64,7 @@ class PaperAccount:
     def statement(
         self, venue_id: str, account: str, now_ns: int, open_orders: Sequence[AcceptedLine]
     ) -> VenueStatement:
-        """The account's sums at the venue's time `now_ns`; open orders, which live for a moment, hold nothing."""
+        """The account's sums at the venue's time `now_ns`; open orders hold nothing."""
         return VenueStatement(
             venue=venue_id,
             as_of_ts_ns=now_ns,

@@ -384,7 +384,11 @@ async def test_health_is_up_while_it_can_be_reached(desk: VenueDesk) -> None:
 
 
 async def test_a_child_rests_until_it_is_canceled_or_is_refused_as_one_that_may_not(desk: VenueDesk) -> None:
-    rests = {"time_in_force": TimeInForce.GTC, "is_post_only": True, "rest_until_ns": desk.clock.wall_ns() + 10**11}
+    rests: dict[str, Any] = {
+        "time_in_force": TimeInForce.GTC,
+        "is_post_only": True,
+        "rest_until_ns": desk.clock.wall_ns() + 10**11,
+    }
     child = desk.child(bps=-300, **rests)
     await desk.send(child)
     await desk.until(lambda: bool(desk.of(child)))

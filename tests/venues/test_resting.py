@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,12 +36,6 @@ def accepted(client_id: str = "a", **changes: object) -> AcceptedLine:
     line = AcceptedLine(
         0, client_id, "v", "c", "o", "desk", SYMBOL, Side.BUY, TimeInForce.GTC, BID // TICK, 50, 10**12, 1, 1
     )
-    return replace_line(line, **changes)
-
-
-def replace_line(line: AcceptedLine, **changes: object) -> AcceptedLine:
-    import msgspec
-
     return msgspec.structs.replace(line, **changes)
 
 
@@ -48,9 +43,9 @@ def trade(price_units: int, lots: int, aggressor: Side = Side.SELL) -> TradePrin
     return TradePrint(VENUE, SYMBOL, price_units, lots * LOT, aggressor, 1, 1)
 
 
-def resting(near: tuple[Level, ...] = ((BID, 100 * LOT),), **changes: object) -> RestingOrders:
+def resting(near: tuple[Level, ...] = ((BID, 100 * LOT),), side: Side = Side.BUY) -> RestingOrders:
     orders = RestingOrders()
-    orders.add(accepted(**changes), LISTING, 0, near)
+    orders.add(accepted(side=side), LISTING, 0, near)
     return orders
 
 
