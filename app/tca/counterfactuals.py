@@ -114,8 +114,9 @@ def reach(record: ParentRecord) -> Reach:
         return Reach("not measured yet", None)
     shown, asked = interval.shown_qty_units, record.accepted.order.qty_units or record.cum_qty_units
     share = asked / shown if shown else None
-    if record.n_waves > 1:
-        return Reach(f"{record.n_waves} waves: only one is priced on its books", share)
+    n_waves = max(record.n_waves, len(record.routes))  # one that was posted has no route
+    if n_waves > 1:
+        return Reach(f"{n_waves} waves: only one is priced on its books", share)
     if interval.end_ts_ns - interval.start_ts_ns > MAX_LIFE_NS:
         return Reach("longer than 1 s", share)
     if any(fill.fill.liquidity is Liquidity.MAKER for fill in record.fills):

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -246,6 +247,9 @@ async def test_chance_is_the_childs_own(stand: Stand) -> None:
     assert len(lost | taken) == 60
 
 
+_RESTS: dict[str, Any] = {"time_in_force": TimeInForce.GTC, "rest_until_ns": 10**12}
+WAYS_TO_REST: tuple[dict[str, Any], ...] = ({}, _RESTS, _RESTS | {"is_post_only": True})
+
 chances = st.sampled_from([0, 300_000, 1_000_000])
 some_faults = st.builds(
     Faults,
@@ -272,6 +276,7 @@ def test_whatever_goes_wrong_a_query_tells_what_the_ledger_holds(
             price_ticks=6_000_000 + 100 * data.draw(st.integers(-3, 3)),
             qty_lots=data.draw(st.integers(1, 300)),
             deadline_ts_ns=data.draw(st.sampled_from([999, 5_000])),
+            **data.draw(st.sampled_from(WAYS_TO_REST)),
         )
         for n in range(8)
     ]
@@ -293,6 +298,10 @@ async def _trouble(folder: Path, faults: Faults, seed: int, children: list[Child
     await stand.settle()
     clock.advance(10_000)
     said = {r.client_id: r for r in stand.reports}
+    for child in children:
+        if child.rests:
+            exchange.cancel(child)
+    await stand.settle()
     stand.reports.clear()
     for child in children:
         exchange.query(child)

@@ -272,6 +272,8 @@ class CcxtVenue(VenueBase):
             return reason
         if child.time_in_force not in self.profile.time_in_force:
             return f"{child.time_in_force} is not offered"
+        if child.rests:
+            return "no child may rest here: post-only and its end have not been shown at this venue"
         if self._clock.wall_ns() >= child.deadline_ts_ns:
             return "deadline passed"
         return ""
