@@ -103,11 +103,24 @@ def _edge(law: Law, state: State, v: int, side: int) -> int:
 
 
 @kernel("")
+def _weight(law: Law, v: int, flow_lots: int) -> float:
+    """How much a taker counts, a mean one once."""
+    return float((abs(flow_lots) / law[0][v, TAKE_LOTS]) ** law[0][v, LEARN_POWER])
+
+
+@kernel("")
+def _fertility(law: Law, v: int, flow_lots: int) -> float:
+    """A taker's children, beside those of the mean over takers: by the power of size that makers learn by."""
+    power, sd = law[0][v, LEARN_POWER], law[0][v, TAKE_LOG_SD]
+    return _weight(law, v, flow_lots) * math.exp(0.5 * sd * sd * power * (1.0 - power))
+
+
+@kernel("")
 def _learn(world: World, law: Law, state: State, v: int) -> None:
     """The belief moves with a taker's signed lots, by a power of size."""
     flow = world[w.VENUES][v, w.FLOW_LOTS]
     if flow != 0:
-        moved = law[0][v, LEARN_TICKS] * (abs(flow) / law[0][v, TAKE_LOTS]) ** law[0][v, LEARN_POWER]
+        moved = law[0][v, LEARN_TICKS] * _weight(law, v, flow)
         state[0][state[1][N_STEPS] & (PAST - 1)] += moved if flow > 0 else -moved
     world[w.VENUES][v, w.FLOW_LOTS] = 0
     world[w.VENUES][v, w.TAKES] = 0
@@ -127,8 +140,8 @@ def _poisson(mean: float, noise: float) -> int:
 
 
 @kernel("")
-def _beget(world: World, heap: Any, law: Law, v: int, stream: int, agent: int, k: int) -> None:
-    """Children of an event, each at its own time and perhaps at another venue."""
+def _beget(world: World, heap: Any, law: Law, v: int, stream: int, agent: int, k: int, scale: float) -> None:
+    """Children of an event, `scale` times the usual number, each at its own time and perhaps at another venue."""
     children, overall = law[1], law[2]
     head, n_venues = world[w.HEAD], world[w.VENUES].shape[0]
     seed, now = head[w.SEED], head[w.NOW_NS]
@@ -136,7 +149,7 @@ def _beget(world: World, heap: Any, law: Law, v: int, stream: int, agent: int, k
     child_i = 0
     for is_other in range(2):
         for born in range(3):
-            mean = children[kind, is_other, born]
+            mean = scale * children[kind, is_other, born]
             n = _poisson(mean, uniform(seed, agent, k, 20 + 3 * is_other + born)) if mean > 0.0 else 0
             for _ in range(n):
                 own = heir(seed, agent, k, child_i)
@@ -180,9 +193,11 @@ def _act(world: World, heap: Any, law: Law, state: State, v: int, stream: int, a
         return
     venue_law = law[0]
     kind, is_up = stream // 2, stream % 2
+    scale = 1.0
     if kind == TAKER:
         if not _take(world, law, state, v, is_up, agent, k):
             return
+        scale = _fertility(law, v, venues[v, w.FLOW_LOTS])
     else:
         level = int(venue_law[v, N_LEVELS] * uniform(seed, agent, k, 1) ** venue_law[v, LEVEL_POWER])
         side = w.BID if (kind == LIMIT) == (is_up == 1) else w.ASK
@@ -198,7 +213,7 @@ def _act(world: World, heap: Any, law: Law, state: State, v: int, stream: int, a
                 lots = math.ceil(there * venue_law[v, CANCEL_FRAC])
                 cancel_crowd(world, v, side, layer, price, lots, uniform(seed, agent, k, 3 + layer))
     _learn(world, law, state, v)
-    _beget(world, heap, law, v, stream, agent, k)
+    _beget(world, heap, law, v, stream, agent, k, scale)
 
 
 @kernel("")
@@ -260,7 +275,8 @@ def _ours(world: World, heap: Any, law: Law, state: State, v: int) -> None:
         forces[w.PUSH_FRAC] = 0.0
     flow = venues[v, w.FLOW_LOTS]
     if flow != 0 and venues[v, w.KIND] == w.LIT:
-        _beget(world, heap, law, v, 2 * TAKER + (1 if flow > 0 else 0), A_OURS + v, numbers[N_OURS])
+        stream, scale = 2 * TAKER + (1 if flow > 0 else 0), _fertility(law, v, flow)
+        _beget(world, heap, law, v, stream, A_OURS + v, numbers[N_OURS], scale)
         numbers[N_OURS] += 1
         _learn(world, law, state, v)
 

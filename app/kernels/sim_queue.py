@@ -72,7 +72,9 @@ STEP_NS: Final = 0
 STEP_SD_TICKS: Final = 1
 JUMP_FRAC: Final = 2  # chance a step
 JUMP_SD_TICKS: Final = 3
-VALUE_LAW_SIZE: Final = 4
+FADES_FRAC: Final = 4  # of what a taker moves
+FADE_FRAC: Final = 5  # of what still fades, a step
+VALUE_LAW_SIZE: Final = 6
 # kinds of rates
 LIMIT, CANCEL, MARKET = 0, 1, 2
 # agents of a venue: near x side for limits, then cancels, then one a side of the book each
@@ -87,7 +89,8 @@ A_VALUE: Final = 1 << 30
 A_EMPTY: Final = 2 << 30
 A_FIRST: Final = 3 << 30
 
-# state: the tuple (past float64[PAST], numbers int64[4], base int64[n_venues], was_empty, emptied int64[n_venues, 2])
+# state: the tuple (past float64[PAST + 1], numbers int64[4], base int64[n_venues], was_empty, emptied
+# int64[n_venues, 2]); behind the past stands what of the value will fade.
 PAST: Final = 1 << 12
 N_STEPS: Final = 0
 NEXT_NS: Final = 1
@@ -177,7 +180,9 @@ def _settle(world: World, law: Law, state: State, v: int) -> None:
     flow = venues[v, w.FLOW_LOTS]
     if flow != 0:
         size = math.sqrt(abs(flow) / venue_law[v, MEAN_LOTS])
-        past[numbers[N_STEPS] & (PAST - 1)] += venue_law[v, IMPACT_TICKS] * (size if flow > 0 else -size)
+        moved = venue_law[v, IMPACT_TICKS] * (size if flow > 0 else -size)
+        past[numbers[N_STEPS] & (PAST - 1)] += moved
+        past[PAST] += law[2][FADES_FRAC] * moved
         venues[v, w.FLOW_LOTS] = 0
     for side in range(2):
         for _ in range(w.WINDOW):
@@ -269,15 +274,17 @@ def _act(world: World, clocks: Clocks, law: Law, state: State, v: int, agent: in
 
 @kernel("")
 def _step_value(world: World, law: Law, state: State) -> None:
-    """The value walks on; a jump is news."""
+    """The value walks on; a jump is news; a part of what takers moved fades."""
     value_law, seed = law[2], world[w.HEAD][w.SEED]
     past, numbers, _base, _was, _emptied = state
     k = numbers[N_STEPS]
     value = past[k & (PAST - 1)] + value_law[STEP_SD_TICKS] * normal(seed, A_VALUE, k, 0)
     if uniform(seed, A_VALUE, k, 2) < value_law[JUMP_FRAC]:
         value += value_law[JUMP_SD_TICKS] * normal(seed, A_VALUE, k, 3)
+    faded = value_law[FADE_FRAC] * past[PAST]
+    past[PAST] -= faded
     numbers[N_STEPS] = k + 1
-    past[(k + 1) & (PAST - 1)] = value
+    past[(k + 1) & (PAST - 1)] = value - faded
     numbers[NEXT_NS] += int(value_law[STEP_NS])
 
 

@@ -26,17 +26,24 @@ Rates = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class QueueValue:
-    """The value behind the prices, in ticks: a walk in steps, and news that makes it jump."""
+    """The value behind the prices, in ticks: a walk in steps, and news that makes it jump.
+
+    Of what takers move it, `fades_frac` goes away with a mean life of `fade_s`; the rest stays.
+    """
 
     start_ticks: float
     volatility_ticks: float
     step_s: float
     jumps_per_s: float = 0.0
     jump_ticks: float = 0.0
+    fades_frac: float = 0.0
+    fade_s: float = 10.0
 
     def __post_init__(self) -> None:
         if not 0.001 <= self.step_s <= 1.0 or not 1000.0 <= self.start_ticks < 2.0**40 or self.volatility_ticks < 0.0:
             raise BadRequest("validation_failed", "step_s is 0.001 to 1, start_ticks at least 1000.")
+        if not 0.0 <= self.fades_frac <= 1.0 or self.fade_s <= 0.0:
+            raise BadRequest("validation_failed", "fades_frac is a part, fade_s above 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,9 @@ class QueueEngine:
         value_law[q.STEP_SD_TICKS] = value.volatility_ticks * math.sqrt(value.step_s)
         value_law[q.JUMP_FRAC] = min(1.0, value.jumps_per_s * value.step_s)
         value_law[q.JUMP_SD_TICKS] = value.jump_ticks
-        past = np.zeros(q.PAST)
+        value_law[q.FADES_FRAC] = value.fades_frac
+        value_law[q.FADE_FRAC] = 1.0 - math.exp(-value.step_s / value.fade_s)
+        past = np.zeros(q.PAST + 1)
         past[0] = value.start_ticks
         base = np.full(n, math.floor(value.start_ticks), np.int64)
         self._law = (law, rates, value_law)
