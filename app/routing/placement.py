@@ -64,8 +64,10 @@ class Placement:
     cost_ppm: float
 
 
-def place(problem: PlacementProblem) -> Placement:
-    """The best placement found; the same problem always gives the same. Raises BadRequest for what cannot be meant."""
+def place(problem: PlacementProblem, n_draws: int = N_DRAWS) -> Placement:
+    """The best placement found on `n_draws` joint draws (fewer are faster and coarser); the same problem always gives
+    the same. Raises BadRequest for what cannot be meant.
+    """
     _check(problem)
     n_queues = len(problem.queues)
     terms = np.empty(kernel.N_TERMS)
@@ -76,7 +78,7 @@ def place(problem: PlacementProblem) -> Placement:
     gain = np.array([problem.half_spread_ppm + queue.rebate_ppm for queue in problem.queues], dtype=np.float64)
     qty = float(problem.qty_units)
     units = np.empty(n_queues + 1)
-    cost = kernel.place_quantity(reaches(problem.queues, N_DRAWS), N_FIRST, gain, terms, qty, units)
+    cost = kernel.place_quantity(reaches(problem.queues, n_draws), min(N_FIRST, n_draws), gain, terms, qty, units)
     whole = [round(value) for value in units.tolist()]
     return Placement(whole[-1], tuple(whole[:-1]), cost / qty)
 
