@@ -15,6 +15,7 @@ from loadtests.arms.figures import by_world, compare, costs_of, frontier, holm, 
 from loadtests.arms.hindsight import Pool
 from loadtests.arms.protocol import PROTOCOL, load_protocol
 from loadtests.arms.report import Campaign, render, signs
+from loadtests.arms.running import run
 
 KINDS = ("taker", "schedule")
 FULL = load_protocol()
@@ -145,8 +146,6 @@ def test_the_protocol_is_the_file_and_its_seeds_are_apart():
 @pytest.mark.soak
 def test_hundreds_of_worlds(tmp_path):
     """At most five core-hours: the committed protocol on `n_soak` worlds, the page written beside the small one."""
-    from loadtests.arms.__main__ import run
-
     found = run(FULL, FULL.worlds["n_soak"], 1, FULL.families)
     assert found.cpu_s < 5 * 3600
     (tmp_path / "arms_soak.md").write_text(render(found))

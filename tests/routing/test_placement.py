@@ -66,3 +66,11 @@ def test_draws_keep_each_queues_law_and_are_apart():
 def test_what_cannot_be_meant_is_refused(problem):
     with pytest.raises(BadRequest):
         place(problem)
+
+
+def test_fewer_draws_are_nearly_the_same_placement():
+    problem = replace(PROBLEM, queues=(NEAR, FAR))
+    fine, coarse = place(problem), place(problem, 256)
+    assert coarse.cost_ppm == pytest.approx(fine.cost_ppm, rel=0.05)
+    assert coarse.limit_units[0] == pytest.approx(fine.limit_units[0], rel=0.2)
+    assert coarse != fine
