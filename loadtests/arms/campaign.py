@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from app.venues.markets.port import VenueKind
-from loadtests.arms.beliefs import Beliefs, learn, world_of
+from loadtests.arms.beliefs import Beliefs, world_of
 from loadtests.arms.desk import Desk
 from loadtests.arms.hindsight import Pool
-from loadtests.arms.protocol import NS, Protocol, load_protocol
+from loadtests.arms.protocol import NS, Protocol
 from loadtests.arms.scheduled import work_parent
 from loadtests.arms.takers import take_parent
 
@@ -52,12 +51,6 @@ class Excluded:
     size: str
     sign: int
     why: str
-
-
-@cache
-def beliefs_of(family: str) -> Beliefs:
-    """Learned once a process; the tuning worlds are always the same."""
-    return learn(family, load_protocol())
 
 
 def arms_of(kind: str, protocol: Protocol) -> list[tuple[str, str, str]]:

@@ -21,7 +21,7 @@ TITLE = {TAKER: "Takers: at once", SCHEDULE: "Schedules: over the horizon"}
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What was run. `cpu_s` of all worlds and of learning."""
+    """What was run. `cpu_s` of all worlds, without what learning took."""
 
     protocol: Protocol
     rows: Sequence[Row]

@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from loadtests.arms.campaign import Excluded, Row, beliefs_of, run_world
+from loadtests.arms.beliefs import Beliefs, learn
+from loadtests.arms.campaign import Excluded, Row, run_world
 from loadtests.arms.protocol import Protocol, load_protocol
 from loadtests.arms.report import Campaign
 
+Done = tuple[list[Row | Excluded], float]
 
-def work(keep: Path | None, task: tuple[str, int]) -> tuple[list[Row | Excluded], float]:
-    """One world, in any process; beliefs are learned once in each. Returns its rows and its CPU seconds."""
+
+def work(keep: Path | None, beliefs: Mapping[str, Beliefs], task: tuple[str, int]) -> Done:
+    """One world, in any process: its rows and its CPU seconds."""
     protocol = load_protocol()
     kept = keep / f"{task[0]}-{task[1]}-{protocol.sha256[:12]}.json" if keep is not None else None
     if kept is not None and kept.exists():
         told = json.loads(kept.read_text())
-        return [Row(**one) if "arm" in one else Excluded(**one) for one in told["rows"]], told["cpu_s"]
+        return [Row(**one) if "arm" in one else Excluded(**one) for one in told["rows"]], float(told["cpu_s"])
     started_s = time.process_time()
-    found = list(run_world(*task, protocol, beliefs_of(task[0])))
+    found = list(run_world(*task, protocol, beliefs[task[0]]))
     cpu_s = time.process_time() - started_s
     if kept is not None:
         kept.write_text(json.dumps({"rows": [asdict(one) for one in found], "cpu_s": cpu_s}))
@@ -36,17 +39,16 @@ def run(
 ) -> Campaign:
     """All families on worlds first_seed, first_seed + 1, ...; how many processes changes no figure."""
     first = protocol.worlds["first_seed"]
-    tasks = [(family, first + i) for family in families for i in range(n_worlds)]
-    # Neighbours go to one process, because each learns a family's beliefs once.
-    chunk = -(-len(tasks) // max(processes, len(families)))
+    tasks = [(family, first + i) for i in range(n_worlds) for family in families]
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = list(pool.map(partial(work, keep), tasks, chunksize=chunk))
+        beliefs = dict(zip(families, pool.map(partial(learn, protocol=protocol), families), strict=True))
+        done = list(pool.map(partial(work, keep, beliefs), tasks))
     found = [one for rows, _ in done for one in rows]
     return Campaign(
         protocol,
         [one for one in found if isinstance(one, Row)],
         [one for one in found if isinstance(one, Excluded)],
-        {family: beliefs_of(family) for family in families},
+        beliefs,
         n_worlds,
         sum(cpu_s for _, cpu_s in done),
     )
