@@ -93,7 +93,16 @@ def signs(campaign: Campaign) -> list[str]:
         else:
             where = ", ".join(f for f, d in found.items() if d.mean <= 0)
             failed.append(f"* **{own} does not beat {rival}, {size}, in {where}**: {told}.")
-    return failed + held
+    return failed + held + [_risks(campaign, own, rival) for _, own, rival in pairs]
+
+
+def _risks(campaign: Campaign, own: str, rival: str) -> str:
+    """The other axis of the frontier: both arms' standard deviations and tails, by family and size."""
+    cells = []
+    for family, size in product(campaign.protocol.families, campaign.sizes):
+        one, other = (spread(campaign.costs[family, size, arm]) for arm in (own, rival))
+        cells.append(f"{family} {size} {one.sd:.2f} / {other.sd:.2f}, {one.cvar95:.2f} / {other.cvar95:.2f}")
+    return f"* Risk, sd and CVaR95 of {own} / {rival}: {'; '.join(cells)}."
 
 
 def _titles(kind: str, protocol: Protocol) -> list[str]:
