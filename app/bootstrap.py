@@ -53,6 +53,7 @@ from app.services.record import Recorder
 from app.services.recover import recover
 from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
+from app.services.shadow_replay import ShadowRequest, shadow_text
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
@@ -439,6 +440,14 @@ def replay_markets(path: Path, request: ReplayRequest) -> str:
 
     jit.warm(need=jit.SOON)  # no plan of a replay depends on when a solver was compiled
     return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
+
+
+def shadow_markets(path: Path, request: ShadowRequest) -> str:
+    """`bestex shadow`: the result as Markdown. Raises as `replay_markets` does."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    jit.warm(need=jit.SOON)
+    return shadow_text(open_recording(path), request, load_protocol(), ReplayBuilder())
 
 
 def calibrate_markets(path: Path, symbol: str = "") -> tuple[str, str]:

@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "journal": ("journal", "verify: finds any changed, removed or lost record."),
     "receipt": ("receipt", "verify: recomputes an order's route offline."),
     "replay": ("replay", "Runs recorded markets through the same code."),
+    "shadow": ("shadow", "A desk's own fills beside Bestex's; sends nothing."),
     "record": ("record", "Writes what the gateway receives as Parquet."),
     "calibrate": ("calibrate", "Fits impact and slippage on recordings."),
     "calibration": ("calibration", "How well estimates of slippage have done."),

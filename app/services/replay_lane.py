@@ -8,7 +8,7 @@ from math import lcm
 from typing import Protocol
 
 from app.domain.book import Level
-from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
+from app.domain.enums import Mode, OrderType, RefusalCode, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.events import Fact
 from app.domain.fees import fee_nano
@@ -18,7 +18,7 @@ from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
 from app.domain.records import ParentRecord
 from app.domain.units import NANO
-from app.execution.inputs import Accepted, Input, Report, SendChild, SetBalance, SetLimits, Start, Submit
+from app.execution.inputs import Accepted, Failed, Input, Report, SendChild, SetBalance, SetLimits, Start, Submit
 from app.execution.step import Core
 from app.services.replay_market import LaneBoard, book_side, levels_of, mid_half_units
 from app.shm.books import SymbolBooks
@@ -108,6 +108,7 @@ class Lane:
     instant_i: int = -1
     started_ns: int = 0
     done_ns: int = 0
+    refusal: str = ""
 
     def open(self, release: str, started_ns: int) -> None:
         """First facts of the lane's log: its shard, the account's limits and balances."""
@@ -120,13 +121,14 @@ class Lane:
         self._turn(inputs, started_ns)
 
     def submit(self, instant_i: int, order: ParentOrder, now_ns: int) -> list[ChildOrder] | None:
-        """Starts a parent on its own copy of the market; its first children, or None if it was refused."""
+        """Starts a parent on its own copy of the market; its first children, or None if it was refused (`refusal`)."""
         if self.record is not None:
             raise InvariantBroken(lane=str(self.key), reason="a parent is still under way")
         self.board.forget()
         replies, children = self._turn([Submit(order, Mode.PAPER)], now_ns)
         accepted = replies[0]
         if not isinstance(accepted, Accepted):
+            self.refusal = _refusal_of(accepted)
             return None
         self.record = self.core.ledger.parents[accepted.fact.order_id]
         self.instant_i, self.started_ns, self.done_ns = instant_i, now_ns, 0
@@ -211,6 +213,12 @@ class Lane:
                 raise InvariantBroken(lane=str(self.key), command=type(command).__name__)
             children.append(command.approved.value)
         return list(turn.replies), children
+
+
+def _refusal_of(reply: object) -> str:
+    error = reply.error if isinstance(reply, Failed) else None
+    code = getattr(error, "code", "")
+    return code.value if isinstance(code, RefusalCode) else str(code or type(error).__name__)
 
 
 Ladder = list[tuple[float, int, int, int]]  # (all-in money of one unit as cost, price units, quantity units, fee ppm)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, pi, sqrt, tan
+from math import atan, ceil, cos, erfc, exp, lgamma, log, pi, sqrt, tan
 from typing import Final
 
 import numpy as np
@@ -47,22 +47,75 @@ class Estimate:
         return self.low_bps is None or self.n < self.n_needed
 
 
-def estimate(values: Sequence[float], clusters: Sequence[str], n_needed: int, seed: int = SEED) -> Estimate:
-    """The mean of `values` (in order of time), each belonging to the parent named in `clusters`."""
-    if not values:
-        return Estimate(None, None, None, 0, 0, 0.0, n_needed)
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A mean and how sure it is. `se_bps` is None below MIN_BLOCKS blocks; `t_quantile` widens it to 95 %."""
+
+    mean_bps: float
+    se_bps: float | None
+    n: int
+    n_clusters: int
+    n_eff_units: float
+    n_blocks: float
+
+    @property
+    def t_quantile_ratio(self) -> float:
+        return t975(self.n_blocks - 1) if self.n_blocks < T_BELOW_BLOCKS else _Z975
+
+    @property
+    def half_width_bps(self) -> float | None:
+        return None if self.se_bps is None else self.t_quantile_ratio * self.se_bps
+
+    @property
+    def detectable_bps(self) -> float | None:
+        """What 80 % power would see; a little too large below 30 blocks, never too small."""
+        wide = self.half_width_bps
+        return None if wide is None else wide * (1 + _Z80 / _Z975)
+
+    @property
+    def p_value_frac(self) -> float:
+        """Two-sided, of a mean of zero; 1 where nothing is known of the error."""
+        if self.se_bps is None:
+            return 1.0
+        if self.se_bps <= 0:
+            return 1.0 if self.mean_bps == 0 else 0.0
+        ratio = abs(self.mean_bps) / self.se_bps
+        return t_tails(ratio, self.n_blocks - 1) if self.n_blocks < T_BELOW_BLOCKS else erfc(ratio / sqrt(2))
+
+
+def spread(values: Sequence[float], clusters: Sequence[str], seed: int = SEED) -> Spread:
+    """Mean and bootstrap error of `values` (at least one, in order of time), each of the cluster that it names."""
     sums, counts = _by_cluster(values, clusters)
     n_clusters = sums.size
     mean = float(sums.sum() / counts.sum())
     iat = autocorrelation_time(sums / counts)
     block = min(max(1, ceil(2 * iat)), n_clusters)
-    n_eff = n_clusters / iat
     n_blocks = n_clusters / block
-    if n_blocks < MIN_BLOCKS:
-        return Estimate(mean, None, None, len(values), n_clusters, n_eff, n_needed)
-    error = _bootstrap_error(sums, counts, block, seed)
-    wide = t975(n_blocks - 1) * error if n_blocks < T_BELOW_BLOCKS else _Z975 * error
-    return Estimate(mean, mean - wide, mean + wide, len(values), n_clusters, n_eff, n_needed)
+    error = None if n_blocks < MIN_BLOCKS else _bootstrap_error(sums, counts, block, seed)
+    return Spread(mean, error, len(values), n_clusters, n_clusters / iat, n_blocks)
+
+
+def estimate(values: Sequence[float], clusters: Sequence[str], n_needed: int, seed: int = SEED) -> Estimate:
+    """The mean of `values` (in order of time), each belonging to the parent named in `clusters`."""
+    if not values:
+        return Estimate(None, None, None, 0, 0, 0.0, n_needed)
+    found = spread(values, clusters, seed)
+    mean, wide = found.mean_bps, found.half_width_bps
+    low, high = (None, None) if wide is None else (mean - wide, mean + wide)
+    return Estimate(mean, low, high, found.n, found.n_clusters, found.n_eff_units, n_needed)
+
+
+def t_tails(ratio: float, n_free: float) -> float:
+    """Both tails of Student's t beyond +-`ratio` >= 0, by Simpson's rule on its density; within 1e-6."""
+    if ratio > 1e3:
+        return 0.0
+    head = lgamma((n_free + 1) / 2) - lgamma(n_free / 2) - log(n_free * pi) / 2
+    # In theta = atan(t / sqrt(v)) the density is cos(theta)^(v - 1): smooth, over a finite interval.
+    end, n_steps = atan(ratio / sqrt(n_free)), 2_000
+    step = end / n_steps
+    body = sum((4 if k % 2 else 2) * cos(k * step) ** (n_free - 1) for k in range(1, n_steps))
+    area = (1.0 + body + cos(end) ** (n_free - 1)) * step / 3
+    return max(0.0, 1.0 - 2 * exp(head) * sqrt(n_free) * area)
 
 
 def needed_n(sd_bps: float, effect_bps: float) -> int:
