@@ -53,6 +53,7 @@ from app.services.record import Recorder
 from app.services.recover import recover
 from app.services.replay import ReplayRequest, replay
 from app.services.replay_protocol import OWN_ARM, load_protocol
+from app.services.shadow import ShadowService
 from app.services.shadow_replay import ShadowRequest, shadow_text
 from app.services.streams import Streams
 from app.services.submit import SubmitService
@@ -109,6 +110,7 @@ class Process:
     _reader: JournalReader | None = None
     _projection: Projection | None = None
     _streams: Streams | None = None
+    _shadow: ShadowService | None = None
     _recorder: Recorder | None = None
     _warming: Warming | None = None
     _reconciler: Reconciler | None = None
@@ -165,7 +167,7 @@ class Process:
         engine.add_listener(self._projection.offer)
         await self._projection.open()
         services = make_services(engine, self._reader, self._projection, calibration)
-        self._streams = services.streams
+        self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
         rows = self._projection if settings.database_url else None
         self._reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s)
@@ -190,7 +192,7 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._measurer, self._reconciler):
+        for watcher in (self._shadow, self._measurer, self._reconciler):
             if watcher is not None:
                 await watcher.close()
         if self._engine is not None:
@@ -293,6 +295,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         database=projection,
         calibration=calibration,
         tca=TcaService(engine, reads),
+        shadow=ShadowService(engine),
         fee_tables=reference_schedules,
     )
 

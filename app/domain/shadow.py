@@ -103,6 +103,7 @@ class ShadowExclusion(StrEnum):
     RECORDING_GAP = "recording_gap"
     REFUSED = "refused"  # Bestex would have refused the order
     NO_BOOKS = "no_books"  # no fresh two-sided book when it was decided
+    TOLD_LATE = "told_late"  # the books of its decision were gone when the service heard of it
     NOT_YET = "not_yet"  # the shadow has not heard all of it
     LOST = "lost"  # the service stopped before the simulated fill
     BELOW_LOT = "below_lot"  # not a whole lot of any venue

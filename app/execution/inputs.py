@@ -16,6 +16,7 @@ from app.domain.markouts import Measurement
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
 from app.domain.scheduled import Amendment
+from app.domain.shadow import DeskParent, Execution, OwnOutcome
 from app.domain.statement import VenueStatement
 
 
@@ -239,6 +240,35 @@ class MarketMeasured:
     measurement: Measurement
 
 
+@dataclass(frozen=True, slots=True)
+class TellShadow:
+    """A desk's parent to be planned and never sent; `order` is it as an order of the account."""
+
+    account: str
+    parent: DeskParent
+    order: ParentOrder
+    mode: Mode
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellMet:
+    """What a shadow's plan came to on the books that arrived."""
+
+    account: str
+    parent_id: str
+    outcome: OwnOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TellIncumbent:
+    """Fills that the desk really got for one of its parents."""
+
+    account: str
+    parent_id: str
+    fills: tuple[Execution, ...]
+
+
 Input = (
     Start
     | Submit
@@ -268,6 +298,9 @@ Input = (
     | StatementTaken
     | ProjectionCompared
     | MarketMeasured
+    | TellShadow
+    | TellMet
+    | TellIncumbent
 )
 
 

@@ -20,10 +20,12 @@ from app.domain.events import Event, Fact
 from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
-from app.execution import conditional_ledger
+from app.domain.shadow_events import SHADOW_EVENTS
+from app.execution import conditional_ledger, shadow_ledger
 from app.execution.conditional_ledger import Definitions
 from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
+from app.execution.shadow_ledger import Shadows
 
 REFUSALS_KEPT: Final = 1_000
 STILL_KEPT: Final = 20_000  # instants; the newest are what fills of today are compared with
@@ -62,6 +64,7 @@ class Ledger:
     still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
     definitions: Definitions = field(default_factory=Definitions)
+    shadows: Shadows = field(default_factory=dict)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -400,6 +403,10 @@ def _conditional(ledger: Ledger, fact: Fact, event: Event) -> None:
     conditional_ledger.apply(ledger.definitions, fact, event)
 
 
+def _shadow(ledger: Ledger, fact: Fact, event: Event) -> None:
+    shadow_ledger.apply(ledger.shadows, fact.ts_ns, event)
+
+
 _Handler = Callable[[Ledger, Fact, Any], None]
 _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.ShardOpened: _shard_opened,
@@ -446,4 +453,5 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     pf.ChildPulled: _child_pulled,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,
+    **dict.fromkeys(SHADOW_EVENTS, _shadow),
 }

@@ -34,6 +34,7 @@ from app.execution.posting import watch
 from app.execution.preview import Preview, preview
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
+from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.stakes import gate_view
 from app.risk import gate
 from app.risk.exposure import GateView
@@ -481,4 +482,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.StatementTaken: _statement_taken,
     inp.ProjectionCompared: _projection_compared,
     inp.MarketMeasured: _market_measured,
+    inp.TellShadow: tell_shadow,
+    inp.TellMet: tell_met,
+    inp.TellIncumbent: tell_incumbent,
 }

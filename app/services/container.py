@@ -17,6 +17,7 @@ from app.services.conditional import ConditionalService
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.reads import Reads
+from app.services.shadow import ShadowService
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
@@ -55,4 +56,5 @@ class Services:
     database: DatabaseStatus
     calibration: Calibration
     tca: TcaService
+    shadow: ShadowService
     fee_tables: Callable[[], Mapping[tuple[str, MarketKind], FeeSchedule]] = dict

@@ -46,6 +46,8 @@ from app.execution.inputs import (
     Start,
     Submit,
     SubmitConditional,
+    TellIncumbent,
+    TellShadow,
     Tick,
     Turn,
 )
@@ -181,7 +183,7 @@ class Engine:
 
     async def ask(self, item: Input) -> Reply:
         """`item` takes part in the next turn; returns once durable. Raises the BestexError of a refusal."""
-        if isinstance(item, Submit | SubmitConditional):
+        if isinstance(item, Submit | SubmitConditional | TellShadow | TellIncumbent):
             self._refuse_when_full()
         assert self._loop is not None
         asker: asyncio.Future[Reply] = self._loop.create_future()

@@ -79,7 +79,7 @@ def read_files(
 ) -> DeskFiles:
     """Both files, each (name, bytes). `clock_offset_ns` is added to every time of theirs.
 
-    Raises BadRequest for a file whose head is wrong or that is not UTF-8 CSV, and for the first bad line if `is_strict`.
+    Raises BadRequest for a file whose head is wrong or that is not UTF-8 CSV, and for the first bad line if strict.
     """
     found = DeskFiles()
     by_id: dict[str, DeskParent] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from app.domain.calibration import MIN_DAYS
@@ -154,7 +155,7 @@ def size_of(item: Compared) -> str:
 
 def _size_names() -> tuple[str, ...]:
     edges = [f"{edge:,}" for edge in SIZE_EDGES]
-    between = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
     return (f"below {edges[0]}", *between, f"{edges[-1]} and more")
 
 
@@ -202,10 +203,9 @@ def _prices(items: Sequence[Compared]) -> tuple[tuple[str, float, float], ...]:
         return ()
     found = []
     for place, name in enumerate(PRICE_NAMES):
-        sides = [
-            sum(i.prices_nano[place][side] * 1e4 / i.reference_nano for i in items) / len(items) for side in (1, 2)
-        ]
-        found.append((name, sides[0], sides[1]))
+        incumbent = sum(i.prices_nano[place][1] * 1e4 / i.reference_nano for i in items) / len(items)
+        own = sum(i.prices_nano[place][2] * 1e4 / i.reference_nano for i in items) / len(items)
+        found.append((name, incumbent, own))
     return tuple(found)
 
 

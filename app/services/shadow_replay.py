@@ -210,9 +210,9 @@ class ShadowRun:
             for n, (f, at_ns) in enumerate((kept.fill, kept.ts_ns) for kept in record.fills)
         ]
         unfilled = parent.qty_units - record.cum_qty_units
-        rest, left = take_rest(
-            self._symbol, self._universe, lane.board.read(self._symbol.name), parent, unfilled, now_ns
-        )
+        fees = {venue: fee.taker_fee_ppm for venue, fee in self._universe.fees.items()}
+        books = lane.board.read(self._symbol.name)
+        rest, left = take_rest(self._symbol, fees, books, parent.side, (unfilled, now_ns))
         life_ns = (now_ns if unfilled else lane.done_ns) - lane.started_ns
         mids = FourMids(under.mid_half, under.mid_half, record.accepted.approved_mid_half_units, under.sent_mid_half)
         self._outcomes[parent.parent_id] = OwnOutcome(
@@ -238,26 +238,31 @@ class ShadowRun:
 
 
 def take_rest(
-    symbol: Symbol, universe: Universe, books: SymbolBooks, parent: DeskParent, qty_units: int, now_ns: int
+    symbol: Symbol, fee_ppm: Mapping[str, int], books: SymbolBooks, side: Side, rest: tuple[int, int]
 ) -> tuple[list[Execution], int]:
-    """(fills, units that no level was left for) of taking `qty_units` from the front of all venues, cheapest all-in."""
+    """(fills, units that no level was left for) of taking a rest from the venues of `fee_ppm`, cheapest all-in.
+
+    `rest`: how many units, and the instant that the fills are of.
+    """
+    qty_units, now_ns = rest
     ladder = sorted(
-        (all_in_unit(symbol, parent.side, price, universe.fees[venue].taker_fee_ppm), venue, price, qty)
+        (all_in_unit(symbol, side, price, fee_ppm[venue]), venue, price, qty)
         for row, venue in enumerate(books.venues)
-        for price, qty in (levels_of(books, row, book_side(parent.side)) if qty_units else ())
+        if qty_units and venue in fee_ppm
+        for price, qty in levels_of(books, row, book_side(side))
     )
     fills: list[Execution] = []
     for _, venue, price, shown in ladder:
         if qty_units == 0:
             break
         taken = min(qty_units, shown)
-        fee = fee_nano(symbol.money_nano(price, taken), universe.fees[venue].taker_fee_ppm)
+        fee = fee_nano(symbol.money_nano(price, taken), fee_ppm[venue])
         fills.append(Execution(f"rest{len(fills)}", venue, now_ns, price, taken, fee, symbol.money_currency))
         qty_units -= taken
     return fills, qty_units
 
 
-def desk_order(parent: DeskParent, number: int, slippage_ppm: int) -> ParentOrder:
+def desk_order(parent: DeskParent, number: int, slippage_ppm: int | None) -> ParentOrder:
     """The desk's parent as an order of the replay's account: all at once, at market or within its limit."""
     is_limit = parent.limit_price_units is not None
     return ParentOrder(
@@ -293,7 +298,15 @@ def _universe(markets: Sequence[RecordedMarket], terms: ShadowTerms, protocol: P
             venues[name] = replace(market.venue, mode=Mode.PAPER, latency_ns=latency_ns)
         else:
             latency_ns = protocol.alone.latency_ns if latency_ns is None else latency_ns
-            venues[name] = Venue(name, name, Mode.PAPER, True, latency_ns, MAX_BOOK_AGE_NS, REQUEST_DEADLINE_NS)
+            venues[name] = Venue(
+                name,
+                name,
+                Mode.PAPER,
+                is_simulated=True,
+                latency_ns=latency_ns,
+                max_book_age_ns=MAX_BOOK_AGE_NS,
+                request_deadline_ns=REQUEST_DEADLINE_NS,
+            )
         if name in terms.fee_ppm:
             ppm = terms.fee_ppm[name]
             fees[name] = FeeTier(name, "desk", ppm, ppm, 0, "told by the desk", "")
@@ -336,9 +349,9 @@ def shadow_text(recording: Recording, request: ShadowRequest, protocol: Protocol
         f"Parents SHA-256 `{digests[0]}`, fills SHA-256 `{digests[1]}`; {len(files.parents):,} parents and "
         f"{sum(map(len, files.fills.values())):,} fills taken, {len(files.bad):,} lines not; desk's clock moved by "
         f"{offset_ns / 1e6:g} ms.",
-        f"Decided on books received by the decision; {terms.think_ns / 1e6:g} ms to leave, one way to a venue {latency}; "
-        f"rest taken {protocol.clean_up_ns / 1e6:g} ms after the decision. Desk's fees: {fees}. Reach: at most "
-        f"{protocol.reach.max_displayed_frac:%} of what is displayed within {protocol.reach.within_bps} bp, "
+        f"Decided on books received by the decision; {terms.think_ns / 1e6:g} ms to leave, one way to a venue "
+        f"{latency}; rest taken {protocol.clean_up_ns / 1e6:g} ms after the decision. Desk's fees: {fees}. "
+        f"Reach: at most {100 * protocol.reach.max_displayed_frac:g} % of what is displayed within {protocol.reach.within_bps} bp, "
         f"{protocol.reach.max_life_ns / 1e6:g} ms.",
     ]
     return render_shadow(report, head, files.bad)

@@ -16,12 +16,12 @@ def render_shadow(report: ShadowReport, head: Sequence[str], bad: Sequence[BadLi
     """The whole result. `head`: lines that say what was run on what."""
     lines = ["# Shadow: the incumbent's fills beside Bestex's simulated ones", "", *head, ""]
     lines += [
-        "Nothing was sent. Bestex's fills are **simulated** on recorded or received books: IOC at the planned limit after "
-        "the delay, the rest by the same rule. Positive differences: Bestex is cheaper.",
+        "Nothing was sent. Bestex's fills are **simulated** on recorded or received books: IOC at the planned limit "
+        "after the delay, the rest by the same rule. Positive differences: Bestex is cheaper.",
         f"{report.n_told:,} parents told, {len(report.excluded):,} excluded. {needed_sentence(report)}",
         f"Scope: {report.evidence}.",
-        f"The incumbent left {100 * report.incomplete_frac:.2f} % of the compared parents' notional unfilled in its own "
-        f"time; that part is priced for neither. {report.n_late_fills:,} later fills are left out.",
+        f"The incumbent left {100 * report.incomplete_frac:.2f} % of the compared parents' notional unfilled in its "
+        f"own time; that part is priced for neither. {report.n_late_fills:,} later fills are left out.",
         "",
     ]
     if report.rows:

@@ -14,12 +14,12 @@ import msgspec
 
 from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, ChildSending, Event, Fact, OrderAccepted, RoutePlanned
-from app.domain.placement_facts import PLACEMENT_EVENTS
+from app.domain.events import EVENT_TYPES, Event, Fact, OrderAccepted, RoutePlanned
+from app.domain.shadow_events import SHADOW_EVENTS
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS)
+_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *SHADOW_EVENTS)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES

@@ -1,22 +1,26 @@
-"""A receipt's place in the log: the seq of the RoutePlanned that names it by SHA-256."""
+"""A receipt's place in the log: the seq of the fact that names it by SHA-256, a RoutePlanned or a ShadowPlanned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from app.domain.errors import InvariantBroken
-from app.domain.events import Fact, RoutePlanned
+from app.domain.events import Event, Fact, RoutePlanned
+from app.domain.shadow_events import ShadowPlanned
+
+
+def receipt_of(event: Event) -> str:
+    """The SHA-256 of the receipt that `event` names, empty where it names none."""
+    if isinstance(event, RoutePlanned):
+        return event.plan.certificate.receipt_sha256
+    return event.receipt_sha256 if isinstance(event, ShadowPlanned) else ""
 
 
 def placed(facts: Sequence[Fact], receipts: Sequence[tuple[str, bytes]]) -> list[tuple[str, int, bytes]]:
     """(sha256, seq, bytes) of one turn's receipts; raises InvariantBroken for one that none of its routes names."""
     if not receipts:
         return []
-    seqs = {
-        fact.event.plan.certificate.receipt_sha256: fact.seq
-        for fact in reversed(facts)
-        if isinstance(fact.event, RoutePlanned)
-    }
+    seqs = {receipt_of(fact.event): fact.seq for fact in reversed(facts)}
     rows = []
     for sha256, body in receipts:
         if sha256 not in seqs:

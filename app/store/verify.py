@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import InvariantBroken
-from app.domain.events import RoutePlanned
 from app.store.chain import GENESIS, link
 from app.store.codec import decode_fact, record_of
 from app.store.head import head_path, read_head
 from app.store.journal_schema import COLUMNS, open_reader
+from app.store.receipts import receipt_of
 
 
 @unique
@@ -144,8 +144,9 @@ class _Check:
             if fact.account_seq != expected:
                 self.found(fact.seq, FindingCode.REMOVED, f"account {fact.account} lacks its record {expected}")
             self._account_seqs[fact.account] = fact.account_seq
-        if isinstance(fact.event, RoutePlanned):
-            self._receipt_seqs.setdefault(fact.event.plan.certificate.receipt_sha256, fact.seq)
+        sha256 = receipt_of(fact.event)
+        if sha256:
+            self._receipt_seqs.setdefault(sha256, fact.seq)
 
     def _head(self, seq: int, chain_hash: bytes) -> None:
         self.n_heads += 1

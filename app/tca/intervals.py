@@ -115,7 +115,8 @@ def t_tails(ratio: float, n_free: float) -> float:
     step = end / n_steps
     body = sum((4 if k % 2 else 2) * cos(k * step) ** (n_free - 1) for k in range(1, n_steps))
     area = (1.0 + body + cos(end) ** (n_free - 1)) * step / 3
-    return max(0.0, 1.0 - 2 * exp(head) * sqrt(n_free) * area)
+    within: float = 2 * exp(head) * sqrt(n_free) * area
+    return max(0.0, 1.0 - within)
 
 
 def needed_n(sd_bps: float, effect_bps: float) -> int:

@@ -31,6 +31,7 @@ from app.services.engine import PACE_S, RIDE_S, Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import History, Reads
+from app.services.shadow import ShadowService
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
@@ -201,6 +202,7 @@ async def open_gateway(
         database=database or NoDatabase(),
         calibration=load_calibration(),
         tca=TcaService(engine, reads),
+        shadow=ShadowService(engine),
     )
     wanted = {
         "desk": ("desk", [Scope.READ, Scope.TRADE, Scope.RISK]),
@@ -216,6 +218,7 @@ async def open_gateway(
     try:
         yield Gateway(app, engine, services, journal, venues, clock, tokens)
     finally:
+        await services.shadow.close()
         await engine.close(0)
         services.streams.close()
 

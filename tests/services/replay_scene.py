@@ -10,7 +10,7 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import ContractKind, Mode
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
-from app.domain.recorded import RecordedMarket, RecordingGap
+from app.domain.recorded import RecordedMarket, RecordedTrade, RecordingGap
 from app.domain.units import NANO
 from app.domain.venue import Venue
 from app.services.replay_protocol import Protocol, load_protocol
@@ -54,6 +54,9 @@ class MadeUp:
 
     def span_ns(self, market: RecordedMarket) -> tuple[int, int]:
         return START_NS, START_NS + self.seconds * 1000 * MS
+
+    def trades(self, market: RecordedMarket) -> Iterator[RecordedTrade]:
+        return iter(())
 
     def events(self, market: RecordedMarket) -> Iterator[BookSnapshot | BookDelta]:
         venue, symbol = market.instrument.venue, market.symbol

@@ -17,6 +17,7 @@ from app.domain import events as ev
 from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.events import Event
 from app.domain.instrument import Symbol
+from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.units import NANO_SCALE, decimal_text
 from app.domain.universe import Universe
 from app.services.order_views import child_id_of, exec_type_of, order_id_of
@@ -36,7 +37,7 @@ def event_json(item: StreamItem, universe: Universe) -> Json:
         own = universe.symbols[event.symbol]
     elif isinstance(event, ev.ChildSending):
         own = universe.symbols[event.child.symbol]
-    elif type(event) in CONDITIONAL_EVENTS:
+    elif type(event) in (*CONDITIONAL_EVENTS, *SHADOW_EVENTS):
         own = universe.symbols[event.symbol]  # type: ignore[attr-defined]
     return {
         "seq": item.fact.account_seq,
