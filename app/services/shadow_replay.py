@@ -351,7 +351,7 @@ def shadow_text(recording: Recording, request: ShadowRequest, protocol: Protocol
         f"{offset_ns / 1e6:g} ms.",
         f"Decided on books received by the decision; {terms.think_ns / 1e6:g} ms to leave, one way to a venue "
         f"{latency}; rest taken {protocol.clean_up_ns / 1e6:g} ms after the decision. Desk's fees: {fees}. "
-        f"Reach: at most {100 * protocol.reach.max_displayed_frac:g} % of what is displayed within {protocol.reach.within_bps} bp, "
-        f"{protocol.reach.max_life_ns / 1e6:g} ms.",
+        f"Reach: at most {100 * protocol.reach.max_displayed_frac:g} % of what is displayed within "
+        f"{protocol.reach.within_bps} bp, {protocol.reach.max_life_ns / 1e6:g} ms.",
     ]
     return render_shadow(report, head, files.bad)

@@ -208,3 +208,31 @@ def test_from_files_and_a_recording_of_ours_to_the_printed_result(tmp_path: Path
     assert "equivalent" in row
     moved = replace(request, clock_offset_ns=-3600 * S)
     assert "outside_recording 24" in shadow_text(recording, moved, PROTOCOL, ReplayBuilder())
+
+
+@pytest.mark.shared_data
+def test_on_really_recorded_books_the_identity_holds_and_half_a_basis_point_is_found(shared: Path) -> None:
+    folder = shared / "data" / "public" / "l2" / "binance_3mkt_20240808"
+    if not folder.is_dir():
+        pytest.skip(f"no recorded markets: {folder.name}/ is absent")
+    recording = open_recording(folder)
+    markets = [m for m in recording.markets if m.symbol.name == "ETH/USDT"]
+    first_ns = recording.span_ns(markets[0])[0]
+    unit = 10 ** markets[0].symbol.qty_scale
+    parents = [
+        DeskParent(f"p{i:02}", "ETH/USDT", list(Side)[i % 2], unit, first_ns + (5 + 2 * i) * S) for i in range(20)
+    ]
+    terms = ShadowTerms(fee_ppm={"binance_spot": 1_000})
+    found = ShadowRun(recording, markets, terms, PROTOCOL, ReplayBuilder()).run(parents)
+    files = incumbent(parents, found)
+    same = shadow_recording(recording, files, terms, PROTOCOL, ReplayBuilder()).rows[0]
+    assert (same.n, same.difference.mean, same.loss.cvar95) == (20, 0.0, 0.0)
+    symbol = markets[0].symbol
+    for name, fills in files.fills.items():
+        files.fills[name] = [
+            replace(f, fee_nano=f.fee_nano + symbol.money_nano(f.price_units, f.qty_units) * 50 // 1_000_000)
+            for f in fills
+        ]
+    worse = shadow_recording(recording, files, terms, PROTOCOL, ReplayBuilder()).rows[0]
+    assert worse.difference.mean == pytest.approx(0.5, abs=0.001)
+    assert worse.verdict == "Bestex cheaper"
