@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Final
 
@@ -55,10 +55,11 @@ class _Seen:
 
 @dataclass(slots=True)
 class ShadowService:
-    """One process's shadow over one engine. All methods belong to the engine's loop."""
+    """One process's shadow over one engine. All methods belong to the engine's loop. `sleep`: how it waits."""
 
     engine: Engine
     reach: ShadowReach = field(default_factory=lambda: shadow_reach(load_protocol().reach))
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def tell_parent(self, account: str, parent: DeskParent, mode: Mode) -> ShadowPlanned:
@@ -192,7 +193,7 @@ class ShadowService:
     async def _until(self, at_ns: int) -> None:
         wait_ns = at_ns - self.engine.now_ns()
         if wait_ns > 0:
-            await asyncio.sleep(wait_ns / 1e9)
+            await self.sleep(wait_ns / 1e9)
 
     def _look(self, symbol: Symbol) -> _Seen:
         books = self.engine.books(symbol.name)

@@ -28,25 +28,22 @@ async def met(gateway: Gateway, shadow: ShadowService) -> None:
     raise AssertionError("not met")
 
 
-@pytest.fixture
-def jump(monkeypatch: pytest.MonkeyPatch) -> list[Gateway]:
-    """Waits move the clock of the gateway that the test puts here."""
-    sleep, there = asyncio.sleep, list[Gateway]()
+def jumping(gateway: Gateway) -> ShadowService:
+    """The shadow of `gateway`, whose waits move the clock there."""
 
     async def pass_time(seconds: float) -> None:
-        there[0].clock.advance(round(seconds * 1e9))
-        await sleep(0)
+        gateway.clock.advance(round(seconds * 1e9))
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr("app.services.shadow.asyncio.sleep", pass_time)
-    return there
+    gateway.services.shadow.sleep = pass_time
+    return gateway.services.shadow
 
 
-async def test_the_rest_takes_no_level_twice(jump: list[Gateway]) -> None:
+async def test_the_rest_takes_no_level_twice() -> None:
     """More than the plan's limit reaches: what the IOC took is gone from the books of the rest, though they still show
     it."""
     async with open_gateway() as gateway:
-        jump.append(gateway)
-        shadow = gateway.services.shadow
+        shadow = jumping(gateway)
         shown = {}
         books = gateway.engine.books("BTC/USDT")
         for row, venue in enumerate(books.venues):
@@ -67,10 +64,9 @@ async def test_the_rest_takes_no_level_twice(jump: list[Gateway]) -> None:
         assert own.life_ns >= REST_NS
 
 
-async def test_books_that_went_stale_fill_nothing(jump: list[Gateway]) -> None:
+async def test_books_that_went_stale_fill_nothing() -> None:
     async with open_gateway() as gateway:
-        jump.append(gateway)
-        shadow = gateway.services.shadow
+        shadow = jumping(gateway)
         planned = await shadow.tell_parent("desk", parent(gateway), Mode.PAPER)
         assert not planned.refusal
         gateway.clock.advance(10_000 * MS)
@@ -88,9 +84,9 @@ async def test_a_decision_that_is_yet_to_come_is_refused() -> None:
             await gateway.services.shadow.tell_parent("desk", parent(gateway, decision_ts_ns=later), Mode.PAPER)
 
 
-async def test_a_copy_does_not_see_later_fills(jump: list[Gateway]) -> None:
+async def test_a_copy_does_not_see_later_fills() -> None:
     async with open_gateway() as gateway:
-        jump.append(gateway)
+        jumping(gateway)
         for venue in VENUES:
             gateway.engine.on_book(flat_book(venue, 6_000_000, gateway.clock.wall_ns(), book_seq=2_000))
         await gateway.services.shadow.tell_parent("desk", parent(gateway), Mode.PAPER)

@@ -24,15 +24,14 @@ BODY = {"parent_id": "d-1", "symbol": "BTC-USDT", "side": "buy", "qty": "0.01"}
 
 
 @pytest.fixture
-def still_sleep(monkeypatch: pytest.MonkeyPatch, gateway: Gateway) -> None:
+def still_sleep(gateway: Gateway) -> None:
     """Time is the test's: a wait of the shadow moves the clock there."""
-    sleep = asyncio.sleep
 
     async def pass_time(seconds: float) -> None:
         gateway.clock.advance(round(seconds * 1e9))
-        await sleep(0)
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr("app.services.shadow.asyncio.sleep", pass_time)
+    gateway.services.shadow.sleep = pass_time
 
 
 async def tell(gateway: Gateway, **changes: Any) -> dict[str, Any]:
@@ -193,9 +192,9 @@ async def test_the_same_parent_again_is_the_same_plan_and_another_is_a_conflict(
     assert (changed.status_code, changed.json()["code"]) == (409, "client_order_id_conflict")
 
 
-async def test_books_that_move_before_arrival_are_what_fills_it(gateway: Gateway, monkeypatch: Any) -> None:
+async def test_books_that_move_before_arrival_are_what_fills_it(gateway: Gateway) -> None:
     """Realised, not planned: the market runs away by 1 %, the IOC misses, and the rest is taken where it is then."""
-    sleep, moved = asyncio.sleep, []
+    moved = []
 
     async def run_away(seconds: float) -> None:
         gateway.clock.advance(round(seconds * 1e9))
@@ -203,9 +202,9 @@ async def test_books_that_move_before_arrival_are_what_fills_it(gateway: Gateway
             moved.append(True)
             for venue in VENUES:
                 gateway.engine.on_book(flat_book(venue, 6_060_000, gateway.clock.wall_ns(), book_seq=2**60))
-        await sleep(0)
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr("app.services.shadow.asyncio.sleep", run_away)
+    gateway.services.shadow.sleep = run_away
     told = await tell(gateway)
     own = outcome(gateway)
     planned = max(float(part["limit_price"]) for part in told["allocations"])
