@@ -41,7 +41,7 @@ def test_the_page_is_printed_and_written(told: Path, tmp_path: Path) -> None:
     ended = CliRunner().invoke(shadow.app, options(told, "--out", str(out)))
     assert ended.exit_code == 0, ended.output
     assert out.read_text() == ended.output
-    assert "| all | all | 24 | 1 | 0.000 | [0.000, 0.000] |" in ended.output
+    assert "| all | all | 13 | 1 | 0.000 | [0.000, 0.000] |" in ended.output
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process(told: Path) -> None:
