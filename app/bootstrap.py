@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from app import observe
 from app.domain.calibration import Calibration
 from app.domain.enums import Mode
-from app.domain.errors import InvariantBroken
+from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
@@ -32,6 +33,8 @@ from app.execution.inputs import Start
 from app.execution.step import Core
 from app.kernels import jit
 from app.learning.artifact import calibration_text
+from app.learning.pretrade import CostEstimator
+from app.learning.pretrade_artifact import pretrade_text
 from app.routing.choose import SOLVERS
 from app.routing.router import Router
 from app.services.accounts import Accounts
@@ -47,6 +50,7 @@ from app.services.estimate import EstimateService
 from app.services.first_start import seed_first_start
 from app.services.marketdata import MarketData
 from app.services.measure import Measurer
+from app.services.pretrade import fit_own, load_pretrade
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
 from app.services.record import Recorder
@@ -137,7 +141,7 @@ class Process:
             away=router if self.queue is not None else None,
             child_cap_nano=child_caps_nano(settings, universe),
             routing=settings.routing,
-            posting=make_posting(settings, universe),
+            costs=CostEstimator(load_pretrade(settings.pretrade_path)),
         )
         engine = Engine(
             core=core,
@@ -233,7 +237,7 @@ def make_core(
     away: AwayPlanner | None = None,
     child_cap_nano: Mapping[str, int] = MappingProxyType({}),
     routing: RoutingSettings = RoutingSettings(),
-    posting: Posting | None = None,
+    costs: CostEstimator | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -251,6 +255,7 @@ def make_core(
         child_cap_nano=child_cap_nano,
         posting=posting,
         may_loop=routing.loop,
+        costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,
     )
     return Core(world)
@@ -445,12 +450,17 @@ def replay_markets(path: Path, request: ReplayRequest) -> str:
     return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
 
 
-def shadow_markets(path: Path, request: ShadowRequest) -> str:
-    """`bestex shadow`: the result as Markdown. Raises as `replay_markets` does."""
-    from app.store.recording import open_recording  # pyarrow belongs to the extra
-
-    jit.warm(need=jit.SOON)
-    return shadow_text(open_recording(path), request, load_protocol(), ReplayBuilder())
+def calibrate_orders(path: Path) -> tuple[str, str]:
+    """`bestex calibrate journal.db`: (report, law as TOML) of the finished orders of a log. Raises BadRequest."""
+    if not path.is_file():
+        raise BadRequest("bad_calibration", f"There is no journal at {path.name}.")
+    reader = JournalReader(path)
+    try:
+        today = datetime.now(UTC).date().isoformat()
+        report, law = fit_own(reader.replay(), "finished orders of this desk's own log", today)
+    finally:
+        reader.close()
+    return report, pretrade_text(law)
 
 
 def calibrate_markets(path: Path, symbol: str = "") -> tuple[str, str]:

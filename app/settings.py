@@ -192,6 +192,8 @@ class Settings(BaseSettings):
     """A directory: everything the gateway receives is recorded there."""
     calibration_path: Path | None = None
     """A file of `bestex calibrate -o`; the shipped calibration otherwise, which is not evidence."""
+    pretrade_path: Path | None = None
+    """A law of costs fitted to this desk's own orders (`bestex calibrate --orders`); the shipped, simulated one otherwise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -133,10 +133,11 @@ def preview(
     if output is Format.JSON:
         show_json(answer)
         return
-    from app.cli.route import show_plan
+    from app.cli.route import show_estimate, show_plan
 
     if answer["route"]:
         show_plan(console(), answer["route"])
+    show_estimate(console(), answer)
     failed = [check for check in answer["checks"] if not check["ok"]]
     if failed:
         show_rows(output, failed, ("code", "limit", "actual", "unit", "hint"), title="would be refused")

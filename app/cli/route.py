@@ -57,6 +57,23 @@ def show_plan(screen: Console, plan: Mapping[str, Any]) -> None:
     )
 
 
+def show_estimate(screen: Console, preview: Mapping[str, Any]) -> None:
+    """What the whole order is expected to cost, or why nothing is said."""
+    found = preview["estimate"]
+    if found is None:
+        screen.print(f"  estimate        none: {preview['estimate_missing']}")
+        return
+    told = found["quantiles"]
+    screen.print(
+        f"  estimate        {found['expected_bps']} bps all-in; half within {told['p25']} to {told['p75']}, "
+        f"nine tenths within {told['p5']} to {told['p95']}"
+    )
+    taken = "not known" if found["participation"] is None else f"{float(found['participation']):.1%}"
+    beyond = "; larger than the law has seen" if found["is_extrapolated"] else ""
+    screen.print(f"                  participation {taken}, {found['duration_s']} s{beyond}")
+    screen.print(f"                  basis: {found['basis']} ({found['artifact']})")
+
+
 def split_text(parts: Mapping[str, Any], total: str) -> str:
     """`spread 0.08 + fee 4.00 = 4.08 bps`: the parts that are not zero, and what they add up to."""
     shown = [f"{name.replace('_', ' ')} {value}" for name, value in parts.items() if str(value).strip("-0.")]

@@ -33,6 +33,7 @@ from app.domain.markout_facts import MarkoutsMeasured as MarkoutsMeasured
 from app.domain.markout_facts import StillMeasured as StillMeasured
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
+from app.domain.pretrade_facts import CostForetold as CostForetold
 from app.domain.quick import quick_init
 from app.domain.schedule_facts import OrderAmended as OrderAmended
 from app.domain.schedule_facts import ScheduleBegun as ScheduleBegun
@@ -484,6 +485,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     LoopSet,
     BeliefChanged,
     LoopWeighed,
+    CostForetold,
 )
 
 # Facts are made on the order path, several for each order.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
-from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.events import ChildSending, CostForetold, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
@@ -22,6 +22,7 @@ from app.execution.hits import Hits
 from app.execution.inputs import Turn
 from app.execution.ledger import BreakKey, Ledger, evolve
 from app.execution.shares import Reserve
+from app.learning.pretrade import CostEstimator
 from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference, without
 from app.risk.throttle import Throttle
@@ -69,19 +70,15 @@ class Volumes(Protocol):
         """Volume expected in equal bins from `start_ns` to `end_ns`, at any scale, as far as it was learned."""
         ...
 
-    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
-        """Each venue's last trade as (price units, when it was heard)."""
-        ...
-
-    def sizes_units(self, symbol: str) -> tuple[int, ...]:
-        """Sizes of the newest trades, of any venue."""
+    def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
+        """Symbol units that others are expected to trade from `start_ns` to `end_ns`; 0 where nothing is known."""
         ...
 
 
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
-_STANDING: Final = frozenset({OrderAccepted, RoutePlanned, ChildSending})
+_STANDING: Final = frozenset({OrderAccepted, CostForetold, RoutePlanned, ChildSending})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ class World:
     away: AwayPlanner | None = None
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
-    posting: Posting | None = None  # None: no child rests anywhere
+    costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
 

@@ -23,6 +23,7 @@ from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecor
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.execution import conditional_ledger, shadow_ledger
 from app.execution.conditional_ledger import Definitions
+from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
 from app.execution.fee_record import FeeRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 from app.execution.shadow_ledger import Shadows
@@ -64,7 +65,7 @@ class Ledger:
     still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
     definitions: Definitions = field(default_factory=Definitions)
-    shadows: Shadows = field(default_factory=dict)
+    costs: CostRecord = field(default_factory=CostRecord)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -345,6 +346,11 @@ def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
 def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
     parent = _touched(ledger, fact, event.order_id)
     parent.tca = event
+    note_outcome(ledger.costs, parent, fact.ts_ns, event)
+
+
+def _cost_foretold(ledger: Ledger, fact: Fact, event: ev.CostForetold) -> None:
+    note_foretold(ledger.costs, event)
 
 
 def _markouts_measured(ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -> None:
@@ -358,6 +364,7 @@ def _markouts_measured(ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -
 
 def _still_measured(ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None:
     ledger.still += event.paths
+    note_still(ledger.costs, event)
 
 
 def _fee_tier_set(ledger: Ledger, fact: Fact, event: ev.FeeTierSet) -> None:
@@ -449,8 +456,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.LoopSet: _loop_set,
     ev.BeliefChanged: _belief_changed,
     ev.LoopWeighed: _nothing,
-    pf.SlicePosted: _slice_posted,
-    pf.ChildPulled: _child_pulled,
+    ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,
     **dict.fromkeys(SHADOW_EVENTS, _shadow),

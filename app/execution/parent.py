@@ -28,11 +28,10 @@ from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
-from app.execution.fees import fees_of
-from app.execution.inputs import CancelChild, SearchAway, SendChild
-from app.execution.loop import tell_weighed, weigh_in
-from app.execution.pooling import Destination, destination, pooled, with_pool
-from app.execution.spray import aligned
+from app.execution.foretell import tell_cost
+from app.execution.inputs import CancelChild, SearchAway
+from app.execution.pooling import destination, pooled, with_pool
+from app.execution.scheduled import ScheduledApproval, begin, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
 from app.risk import gate
@@ -108,6 +107,8 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | Sc
         approved_ts_ns=ctx.now_ns,
     )
     ctx.emit(accepted)
+    state = approval.state if isinstance(approval, ScheduledApproval) else None
+    tell_cost(ctx, approval.order_id, mode, approval.price_cap_units, state)
     limits = ctx.ledger.limits[order.account]
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)

@@ -11,6 +11,7 @@ from app.domain.orders import ParentOrder
 from app.domain.plan import Planned
 from app.domain.scheduled import ScheduleState
 from app.execution.context import Context
+from app.execution.foretell import Foretold, foretell
 from app.execution.parent import approve_and_plan
 from app.execution.pooling import with_pool
 from app.execution.scheduled import Foreseen, approve_scheduled, foresee
@@ -29,6 +30,7 @@ class Preview:
     mid_half_units: int
     schedule: ScheduleState | None = None
     slices: tuple[Foreseen, ...] = ()
+    foretold: Foretold = Foretold(why="A check says no.")
 
 
 def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
@@ -45,10 +47,14 @@ def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
     if order.schedule is not None:
         foreseen = approve_scheduled(ctx, order, view)
         planned, slices = foresee(ctx, view, foreseen)
-        return Preview(view.symbol, checks, planned, foreseen.price_cap_units, mid_half_units, foreseen.state, slices)
+        cap_units, state = foreseen.price_cap_units, foreseen.state
+        told = foretell(ctx, order, mode, cap_units, state)
+        return Preview(view.symbol, checks, planned, cap_units, mid_half_units, state, slices, told)
     try:
         approval = approve_and_plan(ctx, order, view)
         planned, cap_units = approval.planned, approval.price_cap_units
     except OrderRefused as refusal:
         checks = (*checks, gate.CheckResult(refusal.code, refusal))
-    return Preview(view.symbol, checks, planned, cap_units, mid_half_units)
+        return Preview(view.symbol, checks, planned, cap_units, mid_half_units)
+    told = foretell(ctx, order, mode, cap_units, None)
+    return Preview(view.symbol, checks, planned, cap_units, mid_half_units, foretold=told)

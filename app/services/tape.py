@@ -84,6 +84,10 @@ class Tape:
         """The learned curve from start to end; flat where nothing was seen yet."""
         return self._curves[symbol].weights(start_ns, end_ns, N_CURVE_BINS)
 
+    def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
+        """By the learned curve and today's level; 0 before anything was seen."""
+        return self._curves[symbol].expected_units(start_ns, end_ns)
+
 
 def open_tape(engine: Engine) -> Tape:
     """A tape that hears every venue that tells its trades, as the engine's Volumes; before the venues are started."""

@@ -62,6 +62,9 @@ class Tape:
     def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
         return (3, 1, 2)
 
+    def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
+        return 0.0
+
 
 @dataclass
 class Life:

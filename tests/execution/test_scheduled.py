@@ -53,6 +53,9 @@ class Tape:
     def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
         return self.weights
 
+    def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
+        return 0.0
+
 
 def with_tape(desk: Desk) -> Tape:
     from dataclasses import replace

@@ -37,6 +37,7 @@ from app.api.schemas.route import Preview, RouteList
 from app.api.wire.conditional import conditional_ack_json, conditional_json, group_json
 from app.api.wire.event import event_json
 from app.api.wire.order import ack_json, child_json, execution_json, order_json
+from app.api.wire.pretrade import estimate_json
 from app.api.wire.route import check_json, route_json
 from app.api.wire.schedule import foreseen_json
 from app.api.wire.text import price_or_none, time_text
@@ -127,6 +128,8 @@ async def preview_order(call: Call, body: OrderBody) -> Json:
         "route": route,
         "checks": checks,
         "warnings": _warnings(route),
+        "estimate": estimate_json(preview.foretold.estimate),
+        "estimate_missing": preview.foretold.why,
     } | foreseen_json(order, preview.schedule, preview.slices, symbol)
 
 

@@ -23,9 +23,11 @@ from app.api.schemas.tca import (
     TcaVenues,
 )
 from app.api.wire.calibration import calibration_json
+from app.api.wire.pretrade import pretrade_json
 from app.api.wire.tca import markouts_json, order_tca_json, summary_json, venues_json
 from app.domain.enums import Scope
 from app.domain.errors import BadRequest
+from app.services.pretrade import cost_record
 from app.services.tca import Dossier, Row, Wanted, as_csv, as_parquet, fill_rows, order_rows, venue_rows
 
 Json = dict[str, Any]
@@ -37,9 +39,12 @@ DAY_NS: Final = 86_400 * 10**9
 async def get_calibration(call: Call) -> Json:
     """Impact and slippage per symbol: parameters, coverage and skill out of sample, and how many days stand behind it.
 
-    Below 20 UTC days every symbol says `not evidence`.
+    Below 20 UTC days every symbol says `not evidence`. `pretrade`: what was said of whole orders before they were taken
+    beside what they cost, misses first.
     """
-    return calibration_json(call.services.calibration)
+    record = await cost_record(call.services.engine)
+    told = pretrade_json(record) if record is not None else None
+    return calibration_json(call.services.calibration) | {"pretrade": told}
 
 
 async def get_order_tca(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:

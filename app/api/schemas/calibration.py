@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Dec, SignedDec
+from app.api.schemas.pretrade import PretradeInfo
 from app.domain.calibration import Decay, Urgency
 
 
@@ -91,3 +92,4 @@ class CalibrationInfo(Answer):
     digest: str
     min_days: int = Field(description="Below this many UTC days nothing here is evidence.")
     symbols: list[SymbolCalibrationInfo]
+    pretrade: PretradeInfo | None = Field(description="Estimates of whole orders, and their record; null: none loaded.")

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Dec, SignedDec, Time
+from app.api.schemas.pretrade import CostEstimateAnswer
 from app.api.schemas.schedule import ScheduleAnswer, SliceAnswer
 from app.domain.enums import ExclusionCode, RefusalCode, Side, SolveStatus, UnallocatedCode
 
@@ -203,5 +204,9 @@ class Preview(Answer):
     route: Route | None = Field(description="Null where a check says no, and where an order in time has nothing due.")
     checks: list[Check]
     warnings: list[PreviewWarning]
+    estimate: CostEstimateAnswer | None = Field(
+        description="Of every strategy; null where `estimate_missing` says why."
+    )
+    estimate_missing: str = Field(description="Why there is no estimate; empty where there is one.")
     schedule: ScheduleAnswer | None = Field(default=None, description="Only of an order in time.")
     slices: list[SliceAnswer] | None = Field(default=None, description="Only of an order in time; empty for pov.")

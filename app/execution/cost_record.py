@@ -1,0 +1,82 @@
+"""The service's own record of what it said of costs: a fold of facts, bounded, with the outcome beside the word.
+
+An order that was canceled or amended is nobody's outcome: another order was foretold. Realised is the cost report's
+total without the delay before the order came, against the whole order at the mid when it was taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Final
+
+from app.domain.enums import DoneReason
+from app.domain.events import TcaReported
+from app.domain.markout_facts import StillMeasured
+from app.domain.markouts import HORIZONS_NS
+from app.domain.pretrade import UBPS, Outcome
+from app.domain.pretrade_facts import CostForetold
+from app.domain.records import ParentRecord
+
+OUTCOMES_KEPT: Final = 5_000
+OPEN_KEPT: Final = 20_000
+MOVES_KEPT: Final = 256
+LEAST_MOVES: Final = 30
+_TEN_S_I: Final = 2
+_BPS: Final = 10_000
+
+
+@dataclass(slots=True)
+class CostRecord:
+    """`foretold`: by order, until it ends. `outcomes`: by order, oldest first. `moves_ubps`: of each symbol's mid over
+    ten seconds, at instants drawn at random when nothing of ours traded. `n_left_out`: canceled, amended or unfilled."""
+
+    foretold: dict[str, CostForetold] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
+    n_left_out: int = 0
+
+    def sigma_bps_sqrt_s(self, symbol: str) -> float:
+        """Volatility of a root second as the still instants show it; 0 for too few of them."""
+        moves = self.moves_ubps.get(symbol, ())
+        if len(moves) < LEAST_MOVES:
+            return 0.0
+        mean_square = sum(move * move for move in moves) / len(moves)
+        return sqrt(mean_square / (HORIZONS_NS[_TEN_S_I] * 1e-9)) / UBPS
+
+
+def note_foretold(record: CostRecord, event: CostForetold) -> None:
+    """What was said; the oldest that never ended is forgotten beyond OPEN_KEPT."""
+    record.foretold[event.order_id] = event
+    if len(record.foretold) > OPEN_KEPT:
+        del record.foretold[next(iter(record.foretold))]
+
+
+def note_outcome(record: CostRecord, parent: ParentRecord, ts_ns: int, report: TcaReported) -> None:
+    """The outcome of a done order that was foretold; a later report of the same order takes its place."""
+    said = record.foretold.pop(report.order_id, None)
+    known = record.outcomes.get(report.order_id)
+    if said is None and known is None:
+        return
+    asked_units = max(report.filled_qty_units, parent.accepted.order.qty_units or 0)
+    is_another = parent.done_reason is DoneReason.CANCELED or parent.first is not None
+    if is_another or not report.filled_qty_units or report.reference_money_nano <= 0:
+        record.n_left_out += known is None
+        return
+    base_nano = report.reference_money_nano * asked_units // report.filled_qty_units
+    realised_ubps = (report.total_nano - report.delay_nano) * _BPS * UBPS // base_nano
+    asked, estimate = (said.asked, said.estimate) if said is not None else (known.asked, known.estimate)
+    record.outcomes[report.order_id] = Outcome(report.order_id, ts_ns, asked, estimate, realised_ubps)
+    if len(record.outcomes) > OUTCOMES_KEPT:
+        del record.outcomes[next(iter(record.outcomes))]
+
+
+def note_still(record: CostRecord, event: StillMeasured) -> None:
+    """One move a still instant: that of the first venue whose mid is known at both ends."""
+    for path in event.paths:
+        for _, mid_half_units, after in path.venues:
+            if mid_half_units and after[_TEN_S_I]:
+                moves = record.moves_ubps.setdefault(path.symbol, deque(maxlen=MOVES_KEPT))
+                moves.append((after[_TEN_S_I] - mid_half_units) * _BPS * UBPS // mid_half_units)
+                break

@@ -1,0 +1,170 @@
+"""What an order is expected to cost, asked before it is taken: the books, the schedule and the law together.
+
+Says nothing where the law does not hold: without a price, beyond the limit, in another quote currency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from app.domain.enums import Mode, Side, Strategy
+from app.domain.instrument import Symbol
+from app.domain.orders import ParentOrder
+from app.domain.pretrade import MANY, AskedUnits, CostAsk, CostEstimate
+from app.domain.pretrade_facts import CostForetold
+from app.domain.schedule import PovParameters, Seen
+from app.domain.scheduled import ScheduleState, parameters_of
+from app.domain.units import NANO, PPM
+from app.execution import slicer
+from app.execution.context import Context
+from app.execution.stakes import account_fees
+from app.learning.pretrade import Levels, held_s, look
+
+# A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
+N_LOOKS: Final = 12
+_LEAST_NS: Final = NANO
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """The question and its answer; without an answer, `why` not."""
+
+    ask: CostAsk | None = None
+    estimate: CostEstimate | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How it will be worked: slices, the variance it is exposed to, and seconds until the last of it."""
+
+    n_slices: int
+    held_s: float
+    duration_s: float
+
+
+def foretell(
+    ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
+) -> Foretold:
+    """What `order` would cost if it were taken now. Changes nothing."""
+    costs, mid_half_units = ctx.world.costs, ctx.market(order.symbol)[1].mid_half_units
+    if costs is None:
+        return Foretold(why="No law of costs is loaded.")
+    if not mid_half_units:
+        return Foretold(why="There is no price.")
+    symbol = ctx.world.universe.symbols[order.symbol]
+    if order.quote_pool is not None or symbol.fungible.is_inverse:
+        return Foretold(why="Quote pools and inverse contracts are not estimated.")
+    barred = ctx.barred(order, mode)
+    venues = [venue for venue in ctx.world.universe.listings(order.symbol) if venue not in barred]
+    cap_units = price_cap_units if state is None else 0
+    levels, qty_units = _levels(ctx, order, venues, cap_units), _qty_units(order, symbol, mid_half_units)
+    if not levels.qty.size or qty_units <= 0:
+        return Foretold(why="Nothing is displayed within its limit.")
+    plan = _planned(ctx, order, state)
+    seen = look(levels, order.side.sign, mid_half_units / 2, float(qty_units), plan.n_slices)
+    if seen.is_short and cap_units:
+        return Foretold(why="Less is displayed within its limit than it asks for; the rest would wait or stay.")
+    ask = CostAsk(
+        strategy=Strategy.SWEEP if order.strategy is Strategy.SOR else order.strategy,
+        venue=venues[0] if len(venues) == 1 else MANY,
+        walk_bps=seen.walk_bps,
+        touch_bps=seen.touch_bps,
+        used_frac=seen.used_frac,
+        sigma_bps_sqrt_s=ctx.ledger.costs.sigma_bps_sqrt_s(order.symbol),
+        held_s=plan.held_s,
+        duration_s=plan.duration_s,
+    )
+    found = costs.estimate(ask, _participation_ppm(ctx, order, qty_units, plan), is_short=seen.is_short)
+    return Foretold(ask, found, "" if found is not None else "The law has not seen such orders.")
+
+
+def tell_cost(ctx: Context, order_id: str, mode: Mode, price_cap_units: int, state: ScheduleState | None) -> None:
+    """Writes what is foretold of an order that has just been accepted, if anything is."""
+    if ctx.world.costs is None:
+        return
+    parent = ctx.ledger.parents[order_id]
+    told = foretell(ctx, parent.accepted.order, mode, price_cap_units, state)
+    if told.ask is not None and told.estimate is not None:
+        ctx.emit(CostForetold(parent.account, order_id, AskedUnits.of(told.ask), told.estimate))
+
+
+def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
+    """The quantity; of a notional order about what it comes to at the mid."""
+    if order.qty_units is not None:
+        return order.qty_units
+    one_nano = symbol.notional_nano(max(mid_half_units // 2, 1), 10**symbol.qty_scale)
+    return (order.notional_nano or 0) * 10**symbol.qty_scale // max(one_nano, 1)
+
+
+def _levels(ctx: Context, order: ParentOrder, venues: list[str], price_cap_units: int) -> Levels:
+    """The far side of the books that the order may use, within its cap (0: none)."""
+    books = ctx.market(order.symbol)[0]
+    fees = account_fees(ctx, order.account, ctx.world.universe.symbols[order.symbol])
+    row, sign = (1 if order.side is Side.BUY else 0), order.side.sign
+    price, qty, fee, place = [], [], [], []
+    allowed = set(venues)
+    for i, venue in enumerate(books.venues):
+        n = int(books.n_levels[i, row])
+        if venue in allowed and n:
+            price.append(books.price_units[i, row, :n])
+            qty.append(books.qty_units[i, row, :n])
+            fee.append(np.full(n, fees[venue].taker_fee_ppm, dtype=np.float64))
+            place.append(np.full(n, i, dtype=np.int64))
+    if not price:
+        nothing = np.empty(0)
+        return Levels(nothing, nothing, nothing, np.empty(0, dtype=np.int64))
+    prices = np.concatenate(price).astype(np.float64)
+    kept = sign * (prices - price_cap_units) <= 0 if price_cap_units else np.ones(prices.size, dtype=bool)
+    amounts = np.concatenate(qty).astype(np.float64)
+    return Levels(prices[kept], amounts[kept], np.concatenate(fee)[kept], np.concatenate(place)[kept])
+
+
+def _planned(ctx: Context, order: ParentOrder, state: ScheduleState | None) -> _Plan:
+    """The clock's plan as if no cap, limit or would-price held it up, looked at N_LOOKS times."""
+    if state is None:
+        return _Plan(1, 0.0, 0.0)
+    clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
+    found = parameters_of(clock, order.side, 0, state.lot_units, state.mid_half_units)
+    total_lots = state.progress.total_lots
+    if isinstance(found, PovParameters):
+        return _of_volume(ctx, order, found, total_lots * state.lot_units)
+    terms, plan, out_lots = found.terms, [], 0
+    step = max(1, -(-terms.n_slices // N_LOOKS))
+    for k in range(0, terms.n_slices, step):
+        at_ns = terms.start_ns + k * terms.slice_ns
+        due_lots = slicer.target_lots(found, state.progress, Seen(max(at_ns, ctx.now_ns)))
+        if due_lots > out_lots:
+            plan.append(((at_ns - ctx.now_ns) / NANO, float(due_lots - out_lots)))
+            out_lots = due_lots
+    last_s = max(0.0, (terms.start_ns + (terms.n_slices - 1) * terms.slice_ns - ctx.now_ns) / NANO)
+    if out_lots < total_lots:
+        plan.append((last_s, float(total_lots - out_lots)))
+    n_slices = max(1, min(terms.n_slices, total_lots // max(terms.min_clip_lots, 1)))
+    return _Plan(n_slices, held_s(plan, float(total_lots)), last_s)
+
+
+def _of_volume(ctx: Context, order: ParentOrder, found: PovParameters, qty_units: int) -> _Plan:
+    """A POV takes as long as the expected volume needs, at most its span; all of the span where nothing is known."""
+    terms = found.terms
+    span_ns = terms.end_ns - max(terms.start_ns, ctx.now_ns)
+    volumes = ctx.world.volumes
+    expected = volumes.expected_units(order.symbol, terms.end_ns - span_ns, terms.end_ns) if volumes else 0.0
+    rate, base = found.of_others
+    taken = expected * rate / base
+    span_s = span_ns / NANO * (min(1.0, qty_units / taken) if taken > 0.0 else 1.0)
+    n_slices = max(1, round(span_s * NANO / terms.slice_ns))
+    return _Plan(n_slices, span_s / 3.0, span_s)
+
+
+def _participation_ppm(ctx: Context, order: ParentOrder, qty_units: int, plan: _Plan) -> int:
+    """Of what is expected to trade meanwhile (a second at least), ourselves included; 0 where nothing is known."""
+    volumes = ctx.world.volumes
+    if volumes is None:
+        return 0
+    until_ns = ctx.now_ns + max(round(plan.duration_s * NANO), _LEAST_NS)
+    expected = volumes.expected_units(order.symbol, ctx.now_ns, until_ns)
+    return round(qty_units / (qty_units + expected) * PPM) if expected > 0.0 else 0

@@ -1,0 +1,162 @@
+"""A parent's all-in cost before it is taken: mean, five quantiles and the group whose errors they carry.
+
+Mean = the books' walk for one slice, plus impact that never falls with size. Spread = timing risk, sigma x the root of
+`held_s`, plus parts that grow with impact; its shape is what standardised errors of like parents were (docs/pretrade.md).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.pretrade import ANY, N_LEVELS, UBPS, CostAsk, CostCell, CostEstimate, CostLaw, Pace, PretradeLaw
+
+Float64Array = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+
+# What counts as displayed, as in the replay's reach.
+SHOWN_BPS: Final = 5.0
+# A sweep's price is that of its arrival, a round trip later.
+LEAST_HELD_S: Final = 0.25
+N_MEAN: Final = 3
+N_SCALE: Final = 4
+# Beyond half the value a prediction is a broken input; quantiles are cut there.
+MOST_BPS: Final = 5_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The far side of several books, in any order: float64[n] prices, quantities, taker fees; int64[n] venues."""
+
+    price: Float64Array
+    qty: Float64Array
+    fee_ppm: Float64Array
+    venue: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What books say of a quantity. `shown`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice."""
+
+    walk_bps: float
+    touch_bps: float
+    used_frac: float
+    shown: float
+    is_short: bool
+
+
+def look(levels: Levels, sign: int, mid: float, qty: float, n_slices: int) -> Look:
+    """All-in cost of one of `n_slices` equal slices against `mid`, fee included. Beyond what is there the last price.
+
+    sign: +1 buys. At least one level; never cheaper for more.
+    """
+    all_in = levels.price * (1.0 + sign * levels.fee_ppm * 1e-6)
+    order = np.argsort(sign * all_in, kind="stable")
+    all_in, amount = all_in[order], levels.qty[order]
+    slice_qty = qty / max(n_slices, 1)
+    before = np.cumsum(amount) - amount
+    taken = np.clip(slice_qty - before, 0.0, amount)
+    left = max(slice_qty - float(taken.sum()), 0.0)
+    paid = (float(taken @ all_in) + left * float(all_in[-1])) / slice_qty
+    near = sign * (levels.price / mid - 1.0) * 1e4 <= SHOWN_BPS
+    shown = max(float(levels.qty[near].sum()), float(amount[0]))
+    return Look(
+        walk_bps=sign * (paid / mid - 1.0) * 1e4,
+        touch_bps=sign * (float(all_in[0]) / mid - 1.0) * 1e4,
+        used_frac=qty / shown,
+        shown=shown,
+        is_short=left > 0.0,
+    )
+
+
+def held_s(plan: Sequence[tuple[float, float]], qty: float) -> float:
+    """Seconds of variance that a plan of (seconds from now, quantity) is exposed to, as a part of all at once."""
+    left, at_s, total_s = 1.0, 0.0, 0.0
+    for then_s, part in plan:
+        total_s += left * left * (then_s - at_s)
+        at_s, left = then_s, max(left - part / qty, 0.0)
+    return total_s
+
+
+def mean_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
+    """What the mean adds to the walk, none falling with size: N_MEAN values in bps."""
+    used = ask.used_frac
+    return sigma_bps * used**0.5, sigma_bps * float(np.log1p(used)), max(ask.walk_bps - ask.touch_bps, 0.0)
+
+
+def scale_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
+    """What widens the distribution: N_SCALE values in bps."""
+    timing = sigma_bps * (ask.held_s + LEAST_HELD_S) ** 0.5
+    impact = sigma_bps * ask.used_frac**0.5
+    return 1.0, timing, impact, max(ask.walk_bps - ask.touch_bps, 0.0)
+
+
+def bucket(edges: Sequence[float], value: float) -> int:
+    return bisect_right(edges, value)
+
+
+@dataclass(slots=True)
+class CostEstimator:
+    """A law laid out for asking. Never mutated."""
+
+    law: PretradeLaw
+    _laws: dict[Pace, CostLaw] = field(init=False)
+    _cells: dict[tuple[Pace, str, int, int], CostCell] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._laws = {law.pace: law for law in self.law.laws}
+        self._cells = {
+            (law.pace, cell.venue, cell.size_i, cell.sigma_i): cell for law in self.law.laws for cell in law.cells
+        }
+
+    def moments(self, ask: CostAsk) -> tuple[float, float, CostCell] | None:
+        """(mean, scale, cell) in bps; None where the law has no such pace."""
+        law = self._laws.get(ask.pace)
+        if law is None:
+            return None
+        sigma = ask.sigma_bps_sqrt_s or law.sigma_bps_sqrt_s
+        mean = ask.walk_bps + dict(law.intercepts).get(ask.strategy.value, 0.0) + dict(law.offsets).get(ask.venue, 0.0)
+        mean += sum(c * x for c, x in zip(law.mean_coefs, mean_features(ask, sigma), strict=True))
+        scale = sum(c * x for c, x in zip(law.scale_coefs, scale_features(ask, sigma), strict=True))
+        place = bucket(law.size_edges, ask.used_frac), bucket(law.sigma_edges, sigma)
+        cell = self._cells.get((ask.pace, ask.venue, *place)) or self._cells[(ask.pace, ANY, *place)]
+        return mean, scale, cell
+
+    def estimate(self, ask: CostAsk, participation_ppm: int = 0, *, is_short: bool = False) -> CostEstimate | None:
+        """The distribution; None where the law has no such pace or an input is no number."""
+        found = self.moments(ask)
+        if found is None or not np.isfinite(found[0] + found[1]):
+            return None
+        mean, scale, cell = found
+        quantiles = [_ubps(mean + scale * error) for error in cell.errors]
+        p05, p25, p50, p75, p95 = quantiles
+        law = self._laws[ask.pace]
+        return CostEstimate(
+            expected_ubps=_ubps(mean),
+            quantiles_ubps=(p05, p25, p50, p75, p95),
+            participation_ppm=participation_ppm,
+            duration_ms=round(ask.duration_s * 1000),
+            basis=self.law.basis,
+            artifact=self.law.name,
+            cell=f"{ask.pace.value}/{cell.venue}/{cell.size_i}/{cell.sigma_i}",
+            is_extrapolated=is_short or ask.used_frac > law.most_used_frac,
+        )
+
+
+def quantiles_bps(estimator: CostEstimator, asks: Sequence[CostAsk]) -> Float64Array:
+    """float64[n, N_LEVELS] of many; every pace must be in the law."""
+    out = np.empty((len(asks), N_LEVELS))
+    for i, ask in enumerate(asks):
+        found = estimator.moments(ask)
+        assert found is not None, ask.pace
+        out[i] = found[0] + found[1] * np.array(found[2].errors)
+    return out
+
+
+def _ubps(value_bps: float) -> int:
+    return round(min(max(value_bps, -MOST_BPS), MOST_BPS) * UBPS)
