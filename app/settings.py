@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     calibration_path: Path | None = None
     """A file of `bestex calibrate -o`; the shipped calibration otherwise, which is not evidence."""
     pretrade_path: Path | None = None
-    """A law of costs fitted to this desk's own orders (`bestex calibrate --orders`); the shipped, simulated one otherwise."""
+    """A law of costs fitted to own orders by `bestex calibrate journal.db -o`; the shipped, simulated one otherwise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

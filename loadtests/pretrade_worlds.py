@@ -241,7 +241,7 @@ def work(desk: Desk, wish: Wish) -> tuple[CostAsk, float]:
 
 
 def samples_of(family: str, seed: int, n_rounds: int) -> list[Sample]:
-    """One world with hidden numbers of its own, and its parents in turn: sweeps, then one schedule, `n_rounds` times."""
+    """One world with hidden numbers of its own, and its parents in turn: sweeps, then a schedule, `n_rounds` times."""
     one = FAMILIES[family]
     desk = Desk(one.make(read_world(one.path), seed, seed))
     rng = np.random.default_rng((seed, sum(family.encode())))

@@ -42,8 +42,8 @@ class CostAsk:
 
     `venue`: the only one it may use, or MANY. `walk_bps`: all-in cost of one mean slice on the books as they stand;
     `touch_bps`: of its first lot. `used_frac`: the whole quantity over what is displayed within 5 bps.
-    `sigma_bps_sqrt_s`: volatility of the mid; 0: not known, the law's own. `held_s`: integral over time of what is left,
-    squared, as a part of the whole: the variance of its price in seconds. `duration_s`: until the last slice.
+    `sigma_bps_sqrt_s`: volatility of the mid; 0: not known, the law's own. `held_s`: integral over time of what is
+    left, squared, as a part of the whole: the variance of its price in seconds. `duration_s`: until the last slice.
     """
 
     strategy: Strategy
@@ -146,8 +146,8 @@ class CostCell:
 class CostLaw:
     """One pace's law.
 
-    Mean: walk + intercept of the strategy + offset of the venue + `mean_coefs` (none below 0) x features that never fall
-    with size. Scale: `scale_coefs` (none below 0) x features. Quantile: mean + scale x the cell's errors.
+    Mean: walk + intercept of the strategy + offset of the venue + `mean_coefs` (none below 0) x features that never
+    fall with size. Scale: `scale_coefs` (none below 0) x features. Quantile: mean + scale x the cell's errors.
     `size_edges` (of used_frac) and `sigma_edges` part cells. `most_used_frac`: the largest seen.
     """
 

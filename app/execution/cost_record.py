@@ -30,7 +30,8 @@ _BPS: Final = 10_000
 @dataclass(slots=True)
 class CostRecord:
     """`foretold`: by order, until it ends. `outcomes`: by order, oldest first. `moves_ubps`: of each symbol's mid over
-    ten seconds, at instants drawn at random when nothing of ours traded. `n_left_out`: canceled, amended or unfilled."""
+    ten seconds, at instants drawn at random when nothing of ours traded. `n_left_out`: canceled, amended or unfilled.
+    """
 
     foretold: dict[str, CostForetold] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -66,8 +67,9 @@ def note_outcome(record: CostRecord, parent: ParentRecord, ts_ns: int, report: T
         return
     base_nano = report.reference_money_nano * asked_units // report.filled_qty_units
     realised_ubps = (report.total_nano - report.delay_nano) * _BPS * UBPS // base_nano
-    asked, estimate = (said.asked, said.estimate) if said is not None else (known.asked, known.estimate)
-    record.outcomes[report.order_id] = Outcome(report.order_id, ts_ns, asked, estimate, realised_ubps)
+    word = said or known
+    assert word is not None
+    record.outcomes[report.order_id] = Outcome(report.order_id, ts_ns, word.asked, word.estimate, realised_ubps)
     if len(record.outcomes) > OUTCOMES_KEPT:
         del record.outcomes[next(iter(record.outcomes))]
 

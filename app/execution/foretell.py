@@ -97,7 +97,8 @@ def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
     if order.qty_units is not None:
         return order.qty_units
     one_nano = symbol.notional_nano(max(mid_half_units // 2, 1), 10**symbol.qty_scale)
-    return (order.notional_nano or 0) * 10**symbol.qty_scale // max(one_nano, 1)
+    units: int = (order.notional_nano or 0) * 10**symbol.qty_scale // max(one_nano, 1)
+    return units
 
 
 def _levels(ctx: Context, order: ParentOrder, venues: list[str], price_cap_units: int) -> Levels:

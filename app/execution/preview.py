@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from app.domain.enums import Mode
 from app.domain.errors import OrderRefused
@@ -18,6 +19,8 @@ from app.execution.scheduled import Foreseen, approve_scheduled, foresee
 from app.execution.stakes import gate_view
 from app.risk import gate
 
+REFUSED: Final = Foretold(why="A check says no.")
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -30,7 +33,7 @@ class Preview:
     mid_half_units: int
     schedule: ScheduleState | None = None
     slices: tuple[Foreseen, ...] = ()
-    foretold: Foretold = Foretold(why="A check says no.")
+    foretold: Foretold = REFUSED
 
 
 def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:

@@ -1,7 +1,8 @@
 """A parent's all-in cost before it is taken: mean, five quantiles and the group whose errors they carry.
 
 Mean = the books' walk for one slice, plus impact that never falls with size. Spread = timing risk, sigma x the root of
-`held_s`, plus parts that grow with impact; its shape is what standardised errors of like parents were (docs/pretrade.md).
+`held_s`, plus parts that grow with impact; its shape is what standardised errors of like parents were.
+Source: docs/pretrade.md.
 """
 
 from __future__ import annotations
