@@ -36,9 +36,7 @@ Group = Callable[[Sample], str]
 
 def collect(base: int, n_worlds: int, n_rounds: int) -> list[Sample]:
     """Parents of `n_worlds` worlds of each family, by seeds from `base`."""
-    return [
-        sample for i in range(n_worlds) for family in FAMILIES for sample in samples_of(family, base + i, n_rounds)
-    ]
+    return [sample for i in range(n_worlds) for family in FAMILIES for sample in samples_of(family, base + i, n_rounds)]
 
 
 def fitted(train: Sequence[Sample]) -> PretradeLaw:
@@ -91,6 +89,8 @@ def judged(train: Sequence[Sample], test: Sequence[Sample], law: PretradeLaw) ->
         for scope in (by_pace, by_family):
             skills += skill(test, law, rival, told, scope)
     plan = hashlib.sha256(repr((TRAIN, JUDGE, N_TRAIN, N_JUDGE, N_ROUNDS, SIZES, HEATS)).encode()).hexdigest()[:12]
+    unjudged = [row for row in cells if not row.is_judged]
+    cells = tuple(row for row in cells if row.is_judged)
     n_missed = sum(not row.is_held for row in cells)
     worst = min((row.skill_frac for row in skills if row.rival == "one constant for all"), default=0.0)
     return TEXT.format(
@@ -108,6 +108,9 @@ def judged(train: Sequence[Sample], test: Sequence[Sample], law: PretradeLaw) ->
         others=_table(others),
         skills=_skills(skills),
         cells=_table([row for row in cells if row.is_held]),
+        n_unjudged=len(unjudged),
+        n_unjudged_off=sum(not row.is_held for row in unjudged),
+        unjudged=_table(unjudged) if unjudged else "None.",
         bias=_bias(test, law),
     )
 
@@ -126,7 +129,9 @@ def _skills(rows: Sequence[Skill]) -> str:
     head = "| against book walk + | scope | skill | 95 % interval | n | worlds | |\n|---|---|---:|---|---:|---:|---|"
     lines = []
     for row in sorted(rows, key=lambda row: row.skill_frac):
-        verdict = "**loses**" if row.high_frac < 0 else "at least 10 %" if row.skill_frac >= GOAL_SKILL else "below 10 %"
+        verdict = (
+            "**loses**" if row.high_frac < 0 else "at least 10 %" if row.skill_frac >= GOAL_SKILL else "below 10 %"
+        )
         lines.append(
             f"| {row.rival} | {row.group} | {row.skill_frac:.1%} | [{row.low_frac:.1%}, {row.high_frac:.1%}] |"
             f" {row.n:,} | {row.n_clusters} | {verdict} |"
@@ -166,7 +171,8 @@ fee-aware greedy, not the service's router) and cross at once. Standard errors a
 
 {n_missed} of {n_cells} intervals (size x volatility x venue, 50 % and 90 %) are further than three standard errors from
 their nominal; chance alone would give about {chance:.1f} were the law exact and worlds many. The weakest skill over book
-walk + one constant is {worst:.1%} (wanted: 10 %).
+walk + one constant, of any pace and family, is {worst:.1%} (wanted: 10 %). {n_unjudged} more intervals have parents of fewer
+than eight worlds: underpowered, they are listed last and claim nothing ({n_unjudged_off} of them are off by more than three).
 
 {misses}
 
@@ -190,6 +196,10 @@ one mean slice and adds constants fitted to the same training parents.
 ## Coverage by size x volatility x venue: what held
 
 {cells}
+
+## Underpowered cells
+
+{unjudged}
 """
 
 

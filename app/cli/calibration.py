@@ -28,7 +28,7 @@ def calibration(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output:
     for symbol in answer["symbols"]:
         title = f"{symbol['symbol']} on {symbol['venue']}: {symbol['evidence']}"
         show_table(screen, _rows(symbol), ("what", "of", "n", "value"), title=title, right=["n", "value"])
-    if answer["pretrade"]:
+    if answer.get("pretrade"):
         _show_pretrade(screen, answer["pretrade"])
 
 

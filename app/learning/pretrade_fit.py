@@ -35,6 +35,8 @@ N_BUCKETS: Final = 3
 PRIOR_N: Final = 40.0
 VENUE_PRIOR_N: Final = 30.0
 LEAST_PARENTS: Final = 60
+# A standard error of fewer clusters is itself not known.
+LEAST_CLUSTERS: Final = 8
 N_ROUNDS: Final = 4
 N_RESAMPLES: Final = 400
 INTERVALS: Final = (("50 %", 0.5, 1, 3), ("90 %", 0.9, 0, 4))
@@ -160,7 +162,11 @@ def _drawn(own: Float64Array, prior: Float64Array) -> Float64Array:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """How often cost lay inside an interval in one group. `se_frac`: clustered; `is_held`: within three of them."""
+    """How often cost lay inside an interval in one group.
+
+    `se_frac`: clustered, and no less than independent parents would have at the nominal: where few clusters happen to
+    agree their own spread says nothing. `is_held`: within three of them; `is_judged`: from LEAST_CLUSTERS on.
+    """
 
     group: str
     interval: str
@@ -172,13 +178,16 @@ class Covered:
 
     @property
     def distance(self) -> float:
-        """Standard errors from the nominal; infinite where all or none were covered by chance of few clusters."""
-        away = self.covered_frac - self.nominal_frac
-        return away / self.se_frac if self.se_frac > 0 else float("inf") * (away or 1.0)
+        """Standard errors from the nominal."""
+        return (self.covered_frac - self.nominal_frac) / self.se_frac
 
     @property
     def is_held(self) -> bool:
         return abs(self.distance) <= 3.0
+
+    @property
+    def is_judged(self) -> bool:
+        return self.n_clusters >= LEAST_CLUSTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +215,9 @@ def coverage(samples: Sequence[Sample], law: PretradeLaw, group_of: Callable[[Sa
         for label, nominal, low, high in INTERVALS:
             inside = ((told[:, low] <= cost) & (cost <= told[:, high]))[own].astype(np.float64)
             se, n_clusters = clustered_se(inside, clusters[own])
-            rows.append(Covered(name, label, nominal, float(inside.mean()), se, inside.size, n_clusters))
+            least = float(np.sqrt(nominal * (1.0 - nominal) / inside.size))
+            told_se = max(se, least)
+            rows.append(Covered(name, label, nominal, float(inside.mean()), told_se, inside.size, n_clusters))
     return tuple(rows)
 
 

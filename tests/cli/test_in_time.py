@@ -31,7 +31,9 @@ def test_minutes_are_counted_from_the_services_clock(service, bestex):
 
 def test_a_preview_takes_the_same_options(service, bestex):
     service.says("GET", "/v1/time", NOW)
-    service.says("POST", "/v1/orders/preview", {"route": None, "checks": []})
+    service.says(
+        "POST", "/v1/orders/preview", {"route": None, "checks": [], "estimate": None, "estimate_missing": "no price"}
+    )
     options = ("--strategy", "pov", "--minutes", "1", "--rate", "0.1", "--params", '{"volume_base": "of_total"}')
     assert bestex(order, "preview", "buy", "BTC/USDT", "2", *options).exit_code == 0
     params = service.asked[-1].body["strategy_params"]

@@ -11,6 +11,17 @@ from app.cli.exits import CommandError, Exit
 
 from .wire_shapes import ORDER, PLAN
 
+ESTIMATE = {
+    "expected_bps": "4.1",
+    "quantiles": {"p5": "1.2", "p25": "3.1", "p50": "4", "p75": "5", "p95": "8.7"},
+    "participation": "0.125",
+    "duration_s": "55",
+    "basis": "simulated",
+    "artifact": "pretrade-simulated-0123456789ab",
+    "cell": "in_time/many/0/0",
+    "is_extrapolated": False,
+}
+
 
 def test_a_market_order_says_only_what_was_given(service, bestex):
     service.says("POST", "/v1/orders", ORDER, 201)
@@ -59,16 +70,26 @@ def test_quantity_and_notional_exclude_each_other(given):
 
 def test_a_preview_shows_the_plan_and_places_nothing(service, bestex):
     check = {"code": "min_notional", "ok": True, "limit": "5", "actual": "9", "unit": "USDT", "hint": ""}
-    service.says("POST", "/v1/orders/preview", {"route": PLAN, "checks": [check]})
+    service.says(
+        "POST", "/v1/orders/preview", {"route": PLAN, "checks": [check], "estimate": ESTIMATE, "estimate_missing": ""}
+    )
     ended = bestex(order, "preview", "buy", "BTC/USDT", "2")
     assert ended.exit_code == 0, ended.output
     assert [asked.path for asked in service.asked] == ["/v1/orders/preview"]
     assert "sim_a" in ended.output
+    assert "4.1 bps all-in" in ended.output
+    assert "1.2 to 8.7" in ended.output
+    assert "participation 12.5%" in ended.output
+    assert "basis: simulated" in ended.output
 
 
 def test_a_preview_that_would_be_refused_says_why_and_exits_3(service, bestex):
     check = {"code": "max_order_qty", "ok": False, "limit": "1", "actual": "2", "unit": "BTC", "hint": "Less."}
-    service.says("POST", "/v1/orders/preview", {"route": None, "checks": [check]})
+    service.says(
+        "POST",
+        "/v1/orders/preview",
+        {"route": None, "checks": [check], "estimate": None, "estimate_missing": "A check says no."},
+    )
     ended = bestex(order, "preview", "buy", "BTC/USDT", "2")
     assert ended.exit_code == Exit.REJECTED
     assert "max_order_qty" in ended.output

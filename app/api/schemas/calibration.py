@@ -92,4 +92,6 @@ class CalibrationInfo(Answer):
     digest: str
     min_days: int = Field(description="Below this many UTC days nothing here is evidence.")
     symbols: list[SymbolCalibrationInfo]
-    pretrade: PretradeInfo | None = Field(description="Estimates of whole orders, and their record; null: none loaded.")
+    pretrade: PretradeInfo | None = Field(
+        default=None, description="Estimates of whole orders, and their record; null: none loaded."
+    )
