@@ -1,7 +1,7 @@
 """What the service says orders will cost, judged in simulated markets: `python -m loadtests.pretrade_campaign`.
 
-`--fit` works parents in worlds of the training seeds and writes app/learning/parameters/pretrade_simulated.toml. Without
-it the law that is there is judged on worlds of other seeds, whose hidden numbers no fit has seen, and
+`--fit` works parents in worlds of the training seeds and writes app/learning/parameters/pretrade_simulated.toml.
+Without it the law that is there is judged on worlds of other seeds, whose hidden numbers no fit has seen, and
 docs/results/pretrade.md is written. Every world has its own hidden numbers; errors are clustered by world.
 """
 
@@ -116,10 +116,11 @@ def judged(train: Sequence[Sample], test: Sequence[Sample], law: PretradeLaw) ->
 
 
 def _table(rows: Sequence[Covered]) -> str:
-    head = "| group | interval | covered | SE (by world) | SEs away | n | worlds | |\n|---|---|---:|---:|---:|---:|---:|---|"
+    head = "| group | interval | covered | SE (by world) | SEs away | n | worlds | |"
+    head += "\n|---|---|---:|---:|---:|---:|---:|---|"
     lines = [
-        f"| {row.group} | {row.interval} | {row.covered_frac:.1%} | {row.se_frac:.1%} | {row.distance:+.1f} | {row.n:,} |"
-        f" {row.n_clusters} | {'held' if row.is_held else '**missed**'} |"
+        f"| {row.group} | {row.interval} | {row.covered_frac:.1%} | {row.se_frac:.1%} | {row.distance:+.1f} |"
+        f" {row.n:,} | {row.n_clusters} | {'held' if row.is_held else '**missed**'} |"
         for row in sorted(rows, key=lambda row: (row.is_held, -abs(row.distance)))
     ]
     return "\n".join([head, *lines])
@@ -161,18 +162,19 @@ Written by `python -m loadtests.pretrade_campaign`. **Simulated**, all of it: pa
 [simulated markets](../simulated-markets.md). It shows that the method holds under stated mechanisms, and nothing about
 any real market; the law that it made says `basis: simulated` wherever it speaks. Law `{artifact}`, plan `{plan}`.
 
-Fitted to {n_train:,} parents of {n_train_worlds} worlds, judged on {n_test:,} of {n_test_worlds} other worlds, each with
-hidden numbers of its own drawn by seeds that no fit used. Sweeps take 2 to 100 % of what their venues display within
+Fitted to {n_train:,} parents of {n_train_worlds} worlds, judged on {n_test:,} of {n_test_worlds} other worlds,
+each with hidden numbers of its own drawn by seeds that no fit used. Sweeps take 2 to 100 % of what their venues display within
 5 bps; TWAP, VWAP, POV and shortfall take 1 to 40 % of what trades in 30, 60 or 120 s. Cost is all-in against the class
 mid at the start, the rest at the end counted at the closing mid. Slices are shared over venues by price with fee (a
 fee-aware greedy, not the service's router) and cross at once. Standard errors are clustered by world.
 
 ## Misses
 
-{n_missed} of {n_cells} intervals (size x volatility x venue, 50 % and 90 %) are further than three standard errors from
-their nominal; chance alone would give about {chance:.1f} were the law exact and worlds many. The weakest skill over book
-walk + one constant, of any pace and family, is {worst:.1%} (wanted: 10 %). {n_unjudged} more intervals have parents of fewer
-than eight worlds: underpowered, they are listed last and claim nothing ({n_unjudged_off} of them are off by more than three).
+{n_missed} of {n_cells} intervals (size x volatility x venue, 50 % and 90 %) are further than three standard errors
+from their nominal; chance alone would give about {chance:.1f} were the law exact and worlds many. The weakest skill
+over book walk + one constant, of any pace and family, is {worst:.1%} (wanted: 10 %). {n_unjudged} more intervals have
+parents of fewer than eight worlds: underpowered, they are listed last and claim nothing ({n_unjudged_off} of them are
+off by more than three).
 
 {misses}
 
