@@ -268,7 +268,7 @@ def _wish(desk: Desk, names: Sequence[str], rng: np.random.Generator, *, is_swee
     if not levels.qty.size:
         return None
     if is_sweep:
-        lots = _between(SWEEP_OF_SHOWN, size) * look(levels, sign, desk.mid_ticks(desk.lit), 1.0, 1).shown
+        lots = _between(SWEEP_OF_SHOWN, size) * look(levels, sign, desk.mid_ticks(desk.lit), 1.0, 1).shown_units
     else:
         lots = _between(SCHEDULE_OF_VOLUME, size) * desk.lots_per_s() * span_ns / S
     return Wish(strategy, sign, max(1, round(lots)), venue, span_ns)

@@ -42,45 +42,45 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What books say of a quantity. `shown`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice."""
+    """What books say of a quantity. `shown_units`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice."""
 
     walk_bps: float
     touch_bps: float
     used_frac: float
-    shown: float
+    shown_units: float
     is_short: bool
 
 
-def look(levels: Levels, sign: int, mid: float, qty: float, n_slices: int) -> Look:
-    """All-in cost of one of `n_slices` equal slices against `mid`, fee included. Beyond what is there the last price.
+def look(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int) -> Look:
+    """All-in cost of one of `n_slices` equal slices against `mid_units`, fee included. Beyond what is there the last price.
 
     sign: +1 buys. At least one level; never cheaper for more.
     """
     all_in = levels.price * (1.0 + sign * levels.fee_ppm * 1e-6)
     order = np.argsort(sign * all_in, kind="stable")
     all_in, amount = all_in[order], levels.qty[order]
-    slice_qty = qty / max(n_slices, 1)
+    slice_qty = qty_units / max(n_slices, 1)
     before = np.cumsum(amount) - amount
     taken = np.clip(slice_qty - before, 0.0, amount)
     left = max(slice_qty - float(taken.sum()), 0.0)
     paid = (float(taken @ all_in) + left * float(all_in[-1])) / slice_qty
-    near = sign * (levels.price / mid - 1.0) * 1e4 <= SHOWN_BPS
+    near = sign * (levels.price / mid_units - 1.0) * 1e4 <= SHOWN_BPS
     shown = max(float(levels.qty[near].sum()), float(amount[0]))
     return Look(
-        walk_bps=sign * (paid / mid - 1.0) * 1e4,
-        touch_bps=sign * (float(all_in[0]) / mid - 1.0) * 1e4,
-        used_frac=qty / shown,
-        shown=shown,
+        walk_bps=sign * (paid / mid_units - 1.0) * 1e4,
+        touch_bps=sign * (float(all_in[0]) / mid_units - 1.0) * 1e4,
+        used_frac=qty_units / shown,
+        shown_units=shown,
         is_short=left > 0.0,
     )
 
 
-def held_s(plan: Sequence[tuple[float, float]], qty: float) -> float:
+def held_s(plan: Sequence[tuple[float, float]], qty_units: float) -> float:
     """Seconds of variance that a plan of (seconds from now, quantity) is exposed to, as a part of all at once."""
     left, at_s, total_s = 1.0, 0.0, 0.0
     for then_s, part in plan:
         total_s += left * left * (then_s - at_s)
-        at_s, left = then_s, max(left - part / qty, 0.0)
+        at_s, left = then_s, max(left - part / qty_units, 0.0)
     return total_s
 
 

@@ -24,7 +24,7 @@ LEAST_OUTCOMES: Final = 20
 class ForetoldRow:
     """One group. Standard errors by day; None where there are fewer than two days. `is_miss`: None says nothing yet.
 
-    `worst_se`: how many standard errors the worse interval is from its nominal; the plain binomial one where days are
+    `n_se_away`: how many standard errors the worse interval is from its nominal; the plain binomial one where days are
     too few to tell.
     """
 
@@ -40,7 +40,7 @@ class ForetoldRow:
     constant_pinball_bps: float
     expected_bps: float
     realised_bps: float
-    worst_se: float
+    n_se_away: float
     is_miss: bool | None
 
 
@@ -58,7 +58,7 @@ def judge_outcomes(outcomes: Sequence[Outcome]) -> tuple[ForetoldRow, ...]:
         ):
             groups.setdefault(key, []).append(one)
     rows = [_row(group, name, own) for (group, name), own in groups.items()]
-    return tuple(sorted(rows, key=lambda row: (row.is_miss is not True, -row.worst_se, row.group, row.name)))
+    return tuple(sorted(rows, key=lambda row: (row.is_miss is not True, -row.n_se_away, row.group, row.name)))
 
 
 def _row(group: str, name: str, own: Sequence[Outcome]) -> ForetoldRow:
@@ -89,6 +89,6 @@ def _row(group: str, name: str, own: Sequence[Outcome]) -> ForetoldRow:
         constant_pinball_bps=float(pinball(cost, rival).mean()),
         expected_bps=float(np.mean([one.estimate.expected_ubps for one in own])) / UBPS,
         realised_bps=float(cost.mean()),
-        worst_se=worst,
+        n_se_away=worst,
         is_miss=worst > MISS_SE if cost.size >= LEAST_OUTCOMES else None,
     )

@@ -52,5 +52,5 @@ def test_few_orders_and_one_day_say_nothing():
     (row, *_) = [each for each in judge_outcomes(outcomes(1)[:10]) if each.group == "all"]
     assert row.is_miss is None
     assert row.se50_frac is None
-    assert np.isfinite(row.worst_se)
+    assert np.isfinite(row.n_se_away)
     assert judge_outcomes([]) == ()

@@ -62,7 +62,7 @@ def _row(row: ForetoldRow) -> Json:
         "constant_pinball_bps": _rounded(row.constant_pinball_bps),
         "expected_bps": _rounded(row.expected_bps),
         "realised_bps": _rounded(row.realised_bps),
-        "worst_se": _rounded(row.worst_se),
+        "worst_se": _rounded(row.n_se_away),
         "is_miss": row.is_miss,
     }
 
