@@ -164,10 +164,11 @@ any real market; the law that it made says `basis: simulated` wherever it speaks
 `{artifact}`, plan `{plan}`.
 
 Fitted to {n_train:,} parents of {n_train_worlds} worlds, judged on {n_test:,} of {n_test_worlds} other worlds,
-each with hidden numbers of its own drawn by seeds that no fit used. Sweeps take 2 to 100 % of what their venues display
-within 5 bps; TWAP, VWAP, POV and shortfall take 1 to 40 % of what trades in 30, 60 or 120 s. Cost is all-in against the class
-mid at the start, the rest at the end counted at the closing mid. Slices are shared over venues by price with fee (a
-fee-aware greedy, not the service's router) and cross at once. Standard errors are clustered by world.
+each with hidden numbers of its own drawn by seeds that no fit used. Sweeps take 2 to 100 % of what their venues
+display within 5 bps; TWAP, VWAP, POV and shortfall take 1 to 40 % of what trades in 30, 60 or 120 s. Cost is all-in
+against the class mid at the start, the rest at the end counted at the closing mid. Slices are shared over venues by
+price with fee (a fee-aware greedy, not the service's router) and cross at once. Standard errors are clustered by world
+and are no less than those of independent parents at the nominal.
 
 ## Misses
 

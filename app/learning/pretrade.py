@@ -42,7 +42,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What books say of a quantity. `shown_units`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice."""
+    """What books say of a quantity.
+
+    `shown_units`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice in all.
+    """
 
     walk_bps: float
     touch_bps: float
@@ -52,7 +55,7 @@ class Look:
 
 
 def look(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int) -> Look:
-    """All-in cost of one of `n_slices` equal slices against `mid_units`, fee included. Beyond what is there the last price.
+    """All-in cost of one of `n_slices` equal slices against `mid_units`; beyond what is there at the last price.
 
     sign: +1 buys. At least one level; never cheaper for more.
     """
