@@ -147,7 +147,8 @@ class CostLaw:
     """One pace's law.
 
     Mean: walk + intercept of the strategy + offset of the venue + `mean_coefs` (none below 0) x features that never
-    fall with size. Scale: `scale_coefs` (none below 0) x features. Quantile: mean + scale x the cell's errors.
+    fall with size. Scale: `scale_coefs` (none below 0) x features. Quantile: mean + scale x spread of the strategy x
+    the cell's errors.
     `size_edges` (of used_frac) and `sigma_edges` part cells. `most_used_frac`: the largest seen.
     """
 
@@ -161,6 +162,7 @@ class CostLaw:
     scale_coefs: tuple[float, ...]
     intercepts: tuple[tuple[str, float], ...]
     offsets: tuple[tuple[str, float], ...]
+    spreads: tuple[tuple[str, float], ...]
     cells: tuple[CostCell, ...]
 
 

@@ -127,6 +127,7 @@ class CostEstimator:
         mean = ask.walk_bps + dict(law.intercepts).get(ask.strategy.value, 0.0) + dict(law.offsets).get(ask.venue, 0.0)
         mean += sum(c * x for c, x in zip(law.mean_coefs, mean_features(ask, sigma), strict=True))
         scale = sum(c * x for c, x in zip(law.scale_coefs, scale_features(ask, sigma), strict=True))
+        scale *= dict(law.spreads).get(ask.strategy.value, 1.0)
         place = bucket(law.size_edges, ask.used_frac), bucket(law.sigma_edges, sigma)
         cell = self._cells.get((ask.pace, ask.venue, *place)) or self._cells[(ask.pace, ANY, *place)]
         return mean, scale, cell

@@ -97,6 +97,7 @@ def _law(plain: Mapping[str, Any]) -> CostLaw:
         scale_coefs=_floats(plain["scale_coefs"]),
         intercepts=tuple((str(name), float(value)) for name, value in plain["intercepts"]),
         offsets=tuple((str(name), float(value)) for name, value in plain["offsets"]),
+        spreads=tuple((str(name), float(value)) for name, value in plain["spreads"]),
         cells=cells,
     )
     _check(law)
@@ -117,7 +118,8 @@ def _check(law: CostLaw) -> None:
     for cell in law.cells:
         _ask(len(cell.errors) == N_LEVELS and list(cell.errors) == sorted(cell.errors), "quantiles that do not cross")
     numbers = [*law.mean_coefs, *law.scale_coefs, *law.size_edges, *law.sigma_edges, law.most_used_frac]
-    numbers += [value for _, value in (*law.intercepts, *law.offsets)]
+    numbers += [value for _, value in (*law.intercepts, *law.offsets, *law.spreads)]
+    _ask(min(value for _, value in law.spreads) > 0.0, "spreads above 0")
     numbers += [value for cell in law.cells for value in cell.errors]
     _ask(all(map(isfinite, numbers)), "finite numbers")
 

@@ -86,8 +86,9 @@ def _fit_pace(pace: Pace, samples: Sequence[Sample]) -> CostLaw:
         widths = _least_squares(spread, np.abs(beyond - mean_part), scale, spread.shape[1], 0)
         widths[0] = max(widths[0], 1e-3)
         scale = spread @ widths
-    error = (beyond - mean_part) / scale
     n_strategies = len(strategies)
+    factors = _spreads((beyond - mean_part) / scale, is_strategy)
+    error = (beyond - mean_part) / (scale * (is_strategy @ factors))
     return CostLaw(
         pace=pace,
         n_parents=len(asks),
@@ -99,8 +100,17 @@ def _fit_pace(pace: Pace, samples: Sequence[Sample]) -> CostLaw:
         scale_coefs=tuple(widths.tolist()),
         intercepts=tuple(zip(strategies, coefs[N_MEAN : N_MEAN + n_strategies].tolist(), strict=True)),
         offsets=tuple(zip(venues, coefs[N_MEAN + n_strategies :].tolist(), strict=True)),
+        spreads=tuple(zip(strategies, factors.tolist(), strict=True)),
         cells=_cells(asks, error, sigmas, edges, venues),
     )
+
+
+def _spreads(error: Float64Array, is_strategy: Float64Array) -> Float64Array:
+    """How much wider than usual each strategy's errors are, drawn to 1 as a cell's are to its prior."""
+    size = np.abs(error)
+    n = is_strategy.sum(axis=0)
+    own: Float64Array = (size @ is_strategy + PRIOR_N * size.mean()) / ((n + PRIOR_N) * size.mean())
+    return own
 
 
 def _least_squares(
