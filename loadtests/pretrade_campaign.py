@@ -184,9 +184,9 @@ over book walk + one constant, of any pace and family, is {worst:.1%} (wanted: 1
 parents of fewer than eight worlds: underpowered, they are listed last and claim nothing ({n_unjudged_off} of them are
 off by more than three).
 
-By pace, family and strategy {n_scopes_missed} of {n_scopes} intervals missed: the law does not know which family it is in.
-Against harder rivals (a constant for each pace, strategy or cell) {n_weak} of all {n_skills} skills are below 10 %: what
-a constant for each size x volatility x venue knows, the law hardly adds to for sweeps.
+By pace, family and strategy {n_scopes_missed} of {n_scopes} intervals missed: the law does not know which family it
+is in. With the harder rivals (a constant for each pace, strategy or cell) {n_weak} of all {n_skills} skills are below
+10 %: the list below says where. A constant for each cell is itself a law of size x volatility x venue.
 
 {misses}
 
