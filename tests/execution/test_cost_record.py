@@ -28,7 +28,7 @@ def still(*moves_bps: int) -> StillMeasured:
     return StillMeasured("", 1, tuple(StillPath("BTC/USDT", 1, 5, (("a", 100_000_000, each),)) for each in after))
 
 
-def test_volatility_is_that_of_still_instants_and_unknown_for_few():
+def test_volatility_is_that_of_still_instants_and_unknown_for_few() -> None:
     record = CostRecord()
     note_still(record, still(*[1, -1] * 14))
     assert record.sigma_bps_sqrt_s("BTC/USDT") == 0.0
@@ -37,13 +37,13 @@ def test_volatility_is_that_of_still_instants_and_unknown_for_few():
     assert record.sigma_bps_sqrt_s("ETH/USDT") == 0.0
 
 
-def test_a_mid_that_nobody_knew_is_no_move():
+def test_a_mid_that_nobody_knew_is_no_move() -> None:
     record = CostRecord()
     note_still(record, StillMeasured("", 1, (StillPath("BTC/USDT", 1, 5, (("a", 0, (1, 1, 1, 1)),)),)))
     assert not record.moves_ubps
 
 
-def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch):
+def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost_record, "OPEN_KEPT", 2)
     record = CostRecord()
     for name in "abc":
@@ -51,7 +51,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch):
     assert list(record.foretold) == ["b", "c"]
 
 
-def test_a_canceled_order_is_nobodys_outcome():
+def test_a_canceled_order_is_nobodys_outcome() -> None:
     desk = make_desk()
     desk.core.world = replace(desk.core.world, costs=CostEstimator(made_law()))
     parent, children = desk.accepted(held_order(limit_price_units=6_010_000, qty_units=500))
@@ -65,7 +65,7 @@ def test_a_canceled_order_is_nobodys_outcome():
     assert len(costs.outcomes) + costs.n_left_out == int(parent.tca is not None)
 
 
-def test_what_was_never_foretold_has_no_outcome():
+def test_what_was_never_foretold_has_no_outcome() -> None:
     desk = make_desk()
     parent, children = desk.accepted(make_order(qty_units=300))
     for child in children:

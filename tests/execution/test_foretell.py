@@ -8,7 +8,7 @@ import pytest
 
 from app.domain import events as ev
 from app.domain.enums import Mode, OrderType, Side, Strategy, TimeInForce
-from app.domain.orders import VenueFilter
+from app.domain.orders import ParentOrder, VenueFilter
 from app.domain.pretrade import MANY
 from app.domain.scheduled import Schedule
 from app.execution.ledger import fold
@@ -40,7 +40,7 @@ def told() -> Desk:
     return desk
 
 
-def in_time(strategy: Strategy, **changes: object):
+def in_time(strategy: Strategy, **changes: object) -> ParentOrder:
     schedule = Schedule(strategy, 1, T0_NS, T0_NS + 60 * S, 5 * S, **changes)  # type: ignore[arg-type]
     return make_order(strategy=strategy, time_in_force=TimeInForce.GTC, qty_units=1_000, schedule=schedule)
 
@@ -49,7 +49,7 @@ def foretold(desk: Desk) -> list[ev.CostForetold]:
     return [fact.event for fact in desk.facts if isinstance(fact.event, ev.CostForetold)]
 
 
-def test_the_word_is_written_between_the_acceptance_and_the_plan(told: Desk):
+def test_the_word_is_written_between_the_acceptance_and_the_plan(told: Desk) -> None:
     told.accepted(make_order(qty_units=300))
     kinds = [fact.event.KIND for fact in told.facts]
     at = kinds.index("cost_foretold")
@@ -60,7 +60,7 @@ def test_the_word_is_written_between_the_acceptance_and_the_plan(told: Desk):
     assert decode(event.KIND, event.V, encode(event)) == event
 
 
-def test_the_outcome_stands_beside_it_and_replay_gives_the_same(told: Desk):
+def test_the_outcome_stands_beside_it_and_replay_gives_the_same(told: Desk) -> None:
     parent, children = told.accepted(make_order(qty_units=300))
     for child in children:
         told.fill(child)
@@ -74,7 +74,7 @@ def test_the_outcome_stands_beside_it_and_replay_gives_the_same(told: Desk):
     assert fold(told.facts).costs == costs
 
 
-def test_a_preview_says_what_an_order_would_be_told(told: Desk):
+def test_a_preview_says_what_an_order_would_be_told(told: Desk) -> None:
     order = make_order(qty_units=300)
     preview = told.core.preview(order, Mode.PAPER, told.now_ns)
     told.accepted(order)
@@ -91,7 +91,7 @@ def test_a_preview_says_what_an_order_would_be_told(told: Desk):
     ],
     ids=["sweep", "twap", "vwap", "pov"],
 )
-def test_every_strategy_is_foretold(told: Desk, order, seconds: float):
+def test_every_strategy_is_foretold(told: Desk, order: ParentOrder, seconds: float) -> None:
     found = told.core.preview(order, Mode.PAPER, told.now_ns).foretold
     assert found.estimate is not None, found.why
     assert found.ask is not None
@@ -100,20 +100,20 @@ def test_every_strategy_is_foretold(told: Desk, order, seconds: float):
     assert found.estimate.participation_ppm > 0
 
 
-def test_a_sor_is_asked_as_the_sweep_that_it_is_at_first(told: Desk):
+def test_a_sor_is_asked_as_the_sweep_that_it_is_at_first(told: Desk) -> None:
     found = told.core.preview(make_order(), Mode.PAPER, told.now_ns).foretold
     assert found.ask is not None
     assert found.ask.strategy is Strategy.SWEEP
 
 
-def test_one_venue_alone_is_named(told: Desk):
+def test_one_venue_alone_is_named(told: Desk) -> None:
     order = make_order(venues=VenueFilter(include=("ven_b",)))
     found = told.core.preview(order, Mode.PAPER, told.now_ns).foretold
     assert found.ask is not None
     assert found.ask.venue == "ven_b"
 
 
-def test_an_order_that_would_wait_is_not_foretold(told: Desk):
+def test_an_order_that_would_wait_is_not_foretold(told: Desk) -> None:
     order = make_order(
         order_type=OrderType.LIMIT, time_in_force=TimeInForce.IOC, limit_price_units=5_900_000, side=Side.BUY
     )
@@ -122,14 +122,14 @@ def test_an_order_that_would_wait_is_not_foretold(told: Desk):
     assert found.why
 
 
-def test_without_a_law_nothing_is_said_or_written():
+def test_without_a_law_nothing_is_said_or_written() -> None:
     desk = make_desk()
     desk.accepted(make_order())
     assert not foretold(desk)
     assert desk.core.preview(make_order(), Mode.PAPER, desk.now_ns).foretold.why
 
 
-def test_foretelling_changes_nothing(told: Desk):
+def test_foretelling_changes_nothing(told: Desk) -> None:
     seq = told.core.ledger.seq
     told.core.preview(in_time(Strategy.TWAP), Mode.PAPER, told.now_ns)
     assert told.core.ledger.seq == seq

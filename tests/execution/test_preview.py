@@ -5,15 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.domain.enums import Mode
-from tests.worlds import Desk, make_desk, make_order
+from tests.worlds import make_desk, make_order
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-def test_preview_changes_nothing_and_tells_the_plan(desk: Desk) -> None:
+def test_preview_changes_nothing_and_tells_the_plan() -> None:
+    desk = make_desk()
     seq = desk.core.ledger.seq
     preview = desk.core.preview(make_order(qty_units=300), Mode.PAPER, desk.now_ns)
     assert preview.planned is not None

@@ -17,14 +17,14 @@ from tests.learning.costs import made_law
 from tests.worlds import Desk, make_desk, make_order
 
 
-def test_the_shipped_law_is_simulated_and_says_so():
+def test_the_shipped_law_is_simulated_and_says_so() -> None:
     law = load_pretrade()
     assert law.basis is Basis.SIMULATED
     assert "simulated" in law.source
     assert law.name.startswith("pretrade-simulated-")
 
 
-def test_a_desks_own_file_is_taken_and_a_broken_one_refused(tmp_path: Path):
+def test_a_desks_own_file_is_taken_and_a_broken_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(pretrade_text(made_law(Basis.OWN)))
     assert load_pretrade(path) == made_law(Basis.OWN)
@@ -44,7 +44,7 @@ def worked(n_orders: int) -> Desk:
     return desk
 
 
-def test_a_log_becomes_a_law_of_its_own(monkeypatch: pytest.MonkeyPatch):
+def test_a_log_becomes_a_law_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrade_fit, "LEAST_PARENTS", 8)
     desk = worked(24)
     report, law = fit_own(desk.facts, "own", "2026-01-31")
@@ -55,7 +55,7 @@ def test_a_log_becomes_a_law_of_its_own(monkeypatch: pytest.MonkeyPatch):
     assert parse_pretrade(pretrade_text(law)) == law
 
 
-def test_a_log_of_few_orders_is_no_law():
+def test_a_log_of_few_orders_is_no_law() -> None:
     with pytest.raises(BadRequest):
         fit_own(worked(2).facts, "own", "2026-01-31")
 
@@ -67,7 +67,7 @@ class Engine:
         self.core, self.ledger = desk.core, desk.core.ledger
 
 
-async def test_the_record_is_of_finished_orders_by_the_law_that_is_asked():
+async def test_the_record_is_of_finished_orders_by_the_law_that_is_asked() -> None:
     record = await cost_record(Engine(worked(3)))  # type: ignore[arg-type]
     assert record is not None
     assert (record.n, record.n_days, record.law) == (3, 1, made_law())

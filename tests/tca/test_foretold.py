@@ -25,7 +25,7 @@ def outcomes(n_days: int, *, off_bps: float = 0.0, seed: int = 5) -> list[Outcom
     return found
 
 
-def test_a_law_that_holds_is_held():
+def test_a_law_that_holds_is_held() -> None:
     rows = {(row.group, row.name): row for row in judge_outcomes(outcomes(40))}
     whole = rows["all", "all"]
     assert (whole.n, whole.n_days, whole.is_miss) == (800, 40, False)
@@ -34,7 +34,7 @@ def test_a_law_that_holds_is_held():
     assert {group for group, _ in rows} == {"all", "strategy", "artifact", "reach", "cell"}
 
 
-def test_what_is_off_is_a_miss_and_comes_first():
+def test_what_is_off_is_a_miss_and_comes_first() -> None:
     good, bad = outcomes(40), outcomes(40, off_bps=30.0, seed=6)
     bad = [replace(one, asked=AskedUnits.of(made_ask(venue="lead")), order_id=f"b{i}") for i, one in enumerate(bad)]
     cell = replace(bad[0].estimate, cell="at_once/bad/0/0")
@@ -48,7 +48,7 @@ def test_what_is_off_is_a_miss_and_comes_first():
     assert named.realised_bps > named.expected_bps + 10
 
 
-def test_few_orders_and_one_day_say_nothing():
+def test_few_orders_and_one_day_say_nothing() -> None:
     (row, *_) = [each for each in judge_outcomes(outcomes(1)[:10]) if each.group == "all"]
     assert row.is_miss is None
     assert row.se50_frac is None
