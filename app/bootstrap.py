@@ -9,7 +9,6 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -456,8 +455,7 @@ def calibrate_orders(path: Path) -> tuple[str, str]:
         raise BadRequest("bad_calibration", f"There is no journal at {path.name}.")
     reader = JournalReader(path)
     try:
-        today = datetime.now(UTC).date().isoformat()
-        report, law = fit_own(reader.replay(), "finished orders of this desk's own log", today)
+        report, law = fit_own(reader.replay(), "finished orders of this desk's own log")
     finally:
         reader.close()
     return report, pretrade_text(law)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from app.domain.calibration import MIN_DAYS
 from app.domain.errors import BadRequest
 from app.domain.events import Fact
 from app.domain.pretrade import UBPS, Basis, PretradeLaw
+from app.domain.units import NANO
 from app.execution.ledger import fold
 from app.learning.pretrade_artifact import parse_pretrade, sealed
 from app.learning.pretrade_fit import Sample, coverage, fit
@@ -56,7 +58,7 @@ async def cost_record(engine: Engine) -> Record | None:
     return Record(estimator.law, len(outcomes), n_left_out, len(days), rows)
 
 
-def fit_own(facts: Iterable[Fact], source: str, as_of: str) -> tuple[str, PretradeLaw]:
+def fit_own(facts: Iterable[Fact], source: str) -> tuple[str, PretradeLaw]:
     """(report, law) of a desk's own finished orders: the newest that its log holds with what was asked of them.
 
     The report is of a law fitted to the earlier two thirds and judged on the rest; the law is of all. Raises BadRequest
@@ -66,6 +68,8 @@ def fit_own(facts: Iterable[Fact], source: str, as_of: str) -> tuple[str, Pretra
     samples = [
         Sample(str(one.done_ts_ns // DAY_NS), "own", one.asked.ask(), one.realised_ubps / UBPS) for one in outcomes
     ]
+    newest_s = outcomes[-1].done_ts_ns // NANO if outcomes else 0
+    as_of = datetime.fromtimestamp(newest_s, UTC).date().isoformat()
     law = sealed(fit(samples, Basis.OWN, source, as_of))
     return _report(samples, law), law
 

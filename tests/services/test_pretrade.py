@@ -47,9 +47,10 @@ def worked(n_orders: int) -> Desk:
 def test_a_log_becomes_a_law_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrade_fit, "LEAST_PARENTS", 8)
     desk = worked(24)
-    report, law = fit_own(desk.facts, "own", "2026-01-31")
+    report, law = fit_own(desk.facts, "own")
     assert law.basis is Basis.OWN
     assert law.laws[0].n_parents == 24
+    assert law.as_of == "2025-10-09"
     assert "n = 1 day, not evidence" in report
     assert "judged on the rest" in report
     assert parse_pretrade(pretrade_text(law)) == law
@@ -57,7 +58,7 @@ def test_a_log_becomes_a_law_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_log_of_few_orders_is_no_law() -> None:
     with pytest.raises(BadRequest):
-        fit_own(worked(2).facts, "own", "2026-01-31")
+        fit_own(worked(2).facts, "own")
 
 
 class Engine:
