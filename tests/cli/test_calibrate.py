@@ -49,3 +49,10 @@ def test_what_is_not_a_recording_is_a_usage_error(tmp_path: Path) -> None:
     assert isinstance(ended.exception, CommandError)
     assert ended.exception.code is Exit.USAGE
     assert ended.exception.problem["code"] == "not_a_recording"
+
+
+def test_a_journal_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(calibrate.app, [str(tmp_path / "none.db")])
+    assert isinstance(ended.exception, CommandError)
+    assert ended.exception.code is Exit.USAGE
+    assert ended.exception.problem["code"] == "bad_calibration"

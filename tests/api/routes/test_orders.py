@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from app.api.schemas import order as schema
+from app.api.schemas.calibration import CalibrationInfo
 from app.api.schemas.event import EventList
 from app.api.schemas.route import Preview, RouteList
 from app.domain.fills import ReportKind
+from app.domain.pretrade import Basis
+from app.learning.pretrade import CostEstimator
+from app.services.pretrade import load_pretrade
 from tests.api.gateway import GOOD, Gateway, place, settle
 
 
@@ -323,3 +328,22 @@ async def test_nothing_of_another_account_is_found(gateway: Gateway) -> None:
     assert named.status_code == 200
     assert wrong.status_code == 404
     assert order.status_code == 403
+
+
+async def test_a_preview_and_its_order_are_foretold_alike_and_the_record_is_published(gateway: Gateway) -> None:
+    core = gateway.engine.core
+    core.world = replace(core.world, costs=CostEstimator(load_pretrade()))
+    async with gateway.client() as client:
+        before = CalibrationInfo.model_validate((await client.get("/v1/tca/calibration")).json()).pretrade
+        told = Preview.model_validate((await client.post("/v1/orders/preview", json=GOOD)).json()).estimate
+        await place(gateway)
+        after = CalibrationInfo.model_validate((await client.get("/v1/tca/calibration")).json()).pretrade
+    assert told is not None
+    assert told.basis is Basis.SIMULATED
+    assert told.quantiles.p5 <= told.quantiles.p50 <= told.quantiles.p95
+    assert before is not None
+    assert after is not None
+    assert (before.n, after.n) == (0, 1)
+    assert after.artifact == told.artifact
+    assert {row.group for row in after.rows} == {"all", "strategy", "artifact", "reach", "cell"}
+    assert not after.is_evidence
