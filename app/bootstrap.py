@@ -140,7 +140,7 @@ class Process:
             away=router if self.queue is not None else None,
             child_cap_nano=child_caps_nano(settings, universe),
             routing=settings.routing,
-            costs=CostEstimator(load_pretrade(settings.pretrade_path)),
+            costs=CostEstimator(load_pretrade(settings.pretrade_path)) if settings.foretell else None,
         )
         engine = Engine(
             core=core,

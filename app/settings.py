@@ -192,6 +192,8 @@ class Settings(BaseSettings):
     """A directory: everything the gateway receives is recorded there."""
     calibration_path: Path | None = None
     """A file of `bestex calibrate -o`; the shipped calibration otherwise, which is not evidence."""
+    foretell: bool = True
+    """Whether every order's cost is estimated, and written down, before it is taken: some 50 us of its turn."""
     pretrade_path: Path | None = None
     """A law of costs fitted to own orders by `bestex calibrate journal.db -o`; the shipped, simulated one otherwise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
