@@ -23,10 +23,14 @@ from app.domain.enums import (
     Strategy,
 )
 from app.domain.events import EVENT_TYPES, Fact
+from app.domain.markouts import IntervalStats, MidPath, PathKind
+from app.domain.pretrade import AskedUnits
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
+from app.learning.pretrade import CostEstimator
 from app.services.order_views import order_id_of, order_view
 from app.services.streams import StreamItem
+from tests.learning.costs import made_ask, made_law
 from tests.worlds import LIMITS, T0_NS, make_desk
 
 DESK = make_desk()
@@ -60,6 +64,8 @@ VALUES = {
     "Schedule | None": STATE.schedule,
     "tuple[Scope, ...]": (Scope.READ,),
     "tuple[tuple[str, int], ...]": (("USDT", -5),),
+    "AskedUnits": AskedUnits.of(made_ask()),
+    "CostEstimate": CostEstimator(made_law()).estimate(made_ask()),
 }
 
 
