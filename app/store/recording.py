@@ -285,6 +285,8 @@ def _arrow_type(hint: Any) -> Any:
         return pa.int64()
     if hint is bytes:
         return pa.binary()
+    if hint is bool:
+        return pa.bool_()
     assert hint is str or issubclass(hint, Enum), hint
     return pa.string()
 
