@@ -101,6 +101,17 @@ def _told(name: str, value: Any, symbol: Symbol | None) -> tuple[str, Any]:
         return name, _members(value, symbol)
     if name in ("moves", "fee_unconverted"):
         return name, [{"currency": currency, "amount": money(nano)} for currency, nano in value]
+    if name == "strip":
+        return name, [{"offset_ms": ms, "mid": _number("_half_units", mid, symbol)[1]} for ms, mid in value]
+    if isinstance(value, tuple) and name.endswith("_half_units"):
+        return name.removesuffix("_half_units"), [_number("_half_units", mid, symbol)[1] for mid in value]
+    if name == "tried":
+        return name, [
+            {"venue": venue, "propensity_bps": bps_of_ppm(propensity_ppm), "draw_bps": bps_of_ppm(draw_ppm)}
+            for venue, propensity_ppm, draw_ppm in value
+        ]
+    if name == "without" and symbol is not None:
+        return name, [{"venue": venue, "qty": decimal_text(units, symbol.qty_scale)} for venue, units in value]
     if name == "tags":
         return name, dict(value)
     if isinstance(value, tuple):

@@ -9,6 +9,7 @@ import pytest
 
 from app.api.schemas.event import Event
 from app.api.wire.event import event_json
+from app.domain.belief import Measure
 from app.domain.enums import (
     BreakKind,
     DoneReason,
@@ -20,6 +21,7 @@ from app.domain.enums import (
     Mode,
     RefusalCode,
     Scope,
+    Side,
     Strategy,
 )
 from app.domain.events import EVENT_TYPES, Fact
@@ -58,6 +60,9 @@ VALUES = {
     "MarketKind": MarketKind.SPOT,
     "FeeStatus": FeeStatus.COMPILED,
     "int | None": 7,
+    "Side": Side.BUY,
+    "Measure": Measure.FADE,
+    "tuple[tuple[str, int, int], ...]": (("ven_a", 50_000, 7),),
     "Progress": STATE.progress,
     "ScheduleState": STATE,
     "ScheduleState | None": STATE,
