@@ -51,7 +51,7 @@ _AT_ONCE: Final = frozenset({Strategy.SOR, Strategy.SWEEP})
 
 @unique
 class Remainder(StrEnum):
-    """What a resting remainder does: nothing rests at venues yet; `held` waits inside the engine."""
+    """What the remainder of a waiting limit order does: `held` waits inside the engine, not at a venue."""
 
     NONE = "none"
     HELD = "held"
