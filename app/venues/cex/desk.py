@@ -14,7 +14,7 @@ from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
-from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended, n_listed
+from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended
 from app.venues.cex.errors import n_rows, says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
@@ -26,6 +26,7 @@ from app.venues.cex.trade_pages import (
     SHORTEST_OPEN,
     PageRule,
     Rows,
+    ended_page_rule,
     is_told_whole,
     open_page_rule,
     page_rule,
@@ -58,7 +59,7 @@ class Desk:
         self._clock = clock
         self._health = health
         self._pages_open = open_page_rule(profile.ccxt_id)
-        self._n_listed = n_listed(profile.ccxt_id)
+        self._pages_ended = ended_page_rule(profile.ccxt_id)
         self._lists = {name: Shared(partial(self._listed, name)) for name in listings}
         self._trades = {name: Shared(partial(self.trades, name)) for name in listings}
         n_at_once = ids_at_once(profile.ccxt_id)
@@ -157,11 +158,21 @@ class Desk:
             rows = list(await self.ask("open_orders", partial(question, name, None, None, dict(words)), call=call))
             is_whole = is_told_whole(self._profile.ccxt_id)
             return rows, not is_whole and max(len(rows), n_rows(call.answer)) >= SHORTEST_OPEN
+        return await self._paged("open_orders", partial(question, name, None), rule, words)
+
+    async def _paged(
+        self,
+        title: str,
+        question: Callable[[int, dict[str, Any]], Awaitable[Any]],
+        rule: PageRule,
+        words: Mapping[str, str],
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """(orders, page after page; whether there may be more than were told)."""
         found: dict[str, Mapping[str, Any]] = {}
         n_seen, more = 0, {**rule.fixed, **words}
         for _ in range(_MAX_PAGES):
-            call = Call("open_orders")
-            page = await self.ask("open_orders", partial(question, name, None, rule.size, dict(more)), call=call)
+            call = Call(title)
+            page = await self.ask(title, partial(question, rule.size, dict(more)), call=call)
             raw = rule.rows(call.answer) or page
             n_told = max(len(raw), n_rows(call.answer))  # some answer by market, each with its rows
             n_seen += n_told
@@ -169,7 +180,8 @@ class Desk:
             found |= {str(each.get("id")): each for each in page}
             if n_told < rule.size:
                 return list(found.values()), False
-            assert rule.following is not None
+            if rule.following is None:
+                break
             following = rule.following(call.answer, raw, n_seen)
             if following is None:
                 return list(found.values()), False
@@ -184,11 +196,9 @@ class Desk:
         """(orders out of lists, whether one may be cut short): open ones first, and what ends meanwhile after them."""
         found, is_cut = await self._open(name, words)
         for method in lists_of_ended(self._exchange.has):
-            call = Call("closed_orders")
-            question = partial(getattr(self._exchange, method), name, since_ms, self._n_listed, dict(words))
-            rows: list[Mapping[str, Any]] = list(await self.ask("closed_orders", question, call=call))
-            found += rows
-            is_cut = is_cut or max(len(rows), n_rows(call.answer)) >= self._n_listed
+            question = partial(getattr(self._exchange, method), name, since_ms)
+            rows, is_short = await self._paged("closed_orders", question, self._pages_ended, words)
+            found, is_cut = found + rows, is_cut or is_short
         return found, is_cut
 
     async def _named(self, order: OwnOrder) -> Mapping[str, Any] | None:

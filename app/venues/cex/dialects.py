@@ -27,9 +27,6 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
 OPEN_BY_MARKET: Final = frozenset({"kucoin"})
 # Lists that can be asked for one order by our own id, and ccxt's name for it.
 _LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
-# The most ended orders that one answer lists, where no list can be asked for one order (ccxt 4.5.90).
-_MOST_LISTED: Final = {"coinbase": 1_000, "deribit": 1_000}
-_SHORTEST_LIST: Final = 50
 # Where one question may name several orders by the venue's ids, and how many (venues' documents).
 _AT_ONCE: Final = {"kraken": 50}
 # What is signed there is a nonce that must only rise, not a time: an offset that falls would lock us out.
@@ -115,11 +112,6 @@ def lists_of_ended(has: Mapping[str, Any]) -> tuple[str, ...]:
 def ids_at_once(ccxt_id: str) -> int:
     """How many orders one question by the venue's ids may name, through ccxt's fetch_orders_by_ids."""
     return _AT_ONCE.get(ccxt_id, 1)
-
-
-def n_listed(ccxt_id: str) -> int:
-    """How many ended orders are asked for at once; an answer as long may be cut short."""
-    return _MOST_LISTED.get(ccxt_id, _SHORTEST_LIST)
 
 
 def list_words(ccxt_id: str, wire_id: str) -> dict[str, str]:

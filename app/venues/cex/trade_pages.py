@@ -69,6 +69,10 @@ def _offset(answer: Any, rows: Rows, n_seen: int) -> Mapping[str, Any] | None:
     return {"ofs": n_seen} if rows and n_seen < total else None
 
 
+def _skipped(answer: Any, rows: Rows, n_seen: int) -> Mapping[str, Any] | None:
+    return {"offset": n_seen} if rows else None
+
+
 def _numbered(size: int, param: str) -> Next:
     def following(answer: Any, rows: Rows, n_seen: int) -> Mapping[str, Any] | None:
         return {param: n_seen // size + 1} if rows else None
@@ -116,6 +120,13 @@ _OPEN: Final[Mapping[str, PageRule]] = {
     "kucoinfutures": PageRule(50, ("data", "items"), _numbered(50, "currentPage"), fixed={"pageSize": 50}),
 }
 _WHOLE: Final = frozenset({"binance", "binanceusdm", "binancecoinm", "binanceus", "deribit", "kraken", "kucoin"})
+# Lists of ended orders, youngest first; elsewhere one page is asked for, and may be cut.
+_ENDED: Final[Mapping[str, PageRule]] = {
+    "kraken": PageRule(50, ("result", "closed"), _offset),
+    "coinbase": PageRule(1_000, ("orders",), _cursor("cursor", "cursor")),
+    "deribit": PageRule(1_000, ("result",), _skipped),
+}
+_ONE_PAGE: Final = PageRule(50, (), None)
 # The shortest page of open orders that any venue is known to cut a list to.
 SHORTEST_OPEN: Final = 20
 
@@ -128,3 +139,8 @@ def open_page_rule(ccxt_id: str) -> PageRule | None:
 def is_told_whole(ccxt_id: str) -> bool:
     """Whether the venue's document says that its list of open orders is never cut."""
     return ccxt_id in _WHOLE
+
+
+def ended_page_rule(ccxt_id: str) -> PageRule:
+    """`following` None: the first page is all that is asked for."""
+    return _ENDED.get(ccxt_id, _ONE_PAGE)

@@ -15,7 +15,7 @@ from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
 from app.venues.cex.budget import Budgets
 from app.venues.cex.desk import Desk
-from app.venues.cex.dialects import list_words, lists_of_ended, n_listed
+from app.venues.cex.dialects import list_words, lists_of_ended
 from app.venues.cex.endpoints import load_rules
 from app.venues.cex.errors import n_rows
 from app.venues.cex.health import Health
@@ -25,6 +25,7 @@ from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.cex.reports import OwnOrders
 from app.venues.cex.session import current_call
 from app.venues.cex.signing import SignRequest
+from app.venues.cex.trade_pages import ended_page_rule
 from app.venues.clock import SystemClock
 
 from .captured import credentials, one_market
@@ -67,16 +68,54 @@ def desk_of(exchange: Any, venue: str = "coinbase") -> tuple[Desk, Any]:
     return Desk(profile, listings, exchange, clock, health), orders.add(child)
 
 
-@pytest.mark.parametrize("venue", ["coinbase", "deribit", "whitebit"])
-async def test_a_list_that_may_be_cut_short_proves_no_absence(venue: str):
-    assert n_listed(venue) == (50 if venue == "whitebit" else 1_000)
-    desk, order = desk_of(Lists(n_listed(venue)), venue)
+async def test_a_list_that_may_be_cut_short_proves_no_absence():
+    """A venue of which no paging is known: fifty rows are a full page."""
+    desk, order = desk_of(Lists(50), "whitebit")
     with pytest.raises(Unavailable, match="more orders than a list shows"):
         await desk.order(order)
 
 
+class Ended:
+    """Kraken's list of what ended, youngest first, fifty a page, or always the same page."""
+
+    def __init__(self, n_ended: int, *, is_deaf: bool = False) -> None:
+        self.has = {"fetchOrders": False}
+        self.rows = [{"id": str(n), "clientOrderId": f"other{n}", "info": {}} for n in range(n_ended)]
+        self.n_asked = 0
+        self._is_deaf = is_deaf
+
+    async def fetch_open_orders(self, *_: Any) -> list[dict[str, Any]]:
+        return []
+
+    async def fetch_closed_orders(self, name: str, since_ms: int, limit: int, params: Any) -> list[dict[str, Any]]:
+        self.n_asked += 1
+        start = 0 if self._is_deaf else int(params.get("ofs", 0))
+        page = [] if "clientOrderId" in params else self.rows[start : start + limit]
+        call = current_call()
+        assert call is not None
+        call.answer = {"result": {"closed": {row["id"]: row for row in page}, "count": len(self.rows)}}
+        return page
+
+
+@pytest.mark.parametrize("n_ended", [0, 49, 50, 51, 230])
+async def test_what_ended_is_told_to_the_last_page(n_ended: int):
+    exchange = Ended(n_ended)
+    desk, order = desk_of(exchange, "kraken")
+    assert await desk.order(order) is None
+    assert exchange.n_asked == max(1, -(-n_ended // 50))
+    exchange.rows.append(ours := {"id": "x", "clientOrderId": order.wire_id, "info": {}})
+    assert await desk.order(order) == ours
+
+
+async def test_a_list_that_does_not_go_on_is_asked_for_the_one_order():
+    exchange = Ended(230, is_deaf=True)
+    desk, order = desk_of(exchange, "kraken")
+    assert await desk.order(order) is None  # by its id: nothing of it, and that list has room
+    assert exchange.n_asked == 3
+
+
 async def test_a_list_with_room_left_does_and_the_order_is_found_in_either():
-    exchange = Lists(n_listed("coinbase") - 1)
+    exchange = Lists(999)
     desk, order = desk_of(exchange)
     assert await desk.order(order) is None
     assert exchange.asked == ["open", "ended"]
@@ -112,7 +151,7 @@ def test_what_ended_is_asked_for_in_whatever_state_it_ended_and_the_signer_allow
     for method in methods:
         with pytest.raises((ccxt.NetworkError, ccxt.NotSupported)):
             getattr(exchange, method)(
-                symbol, 1_700_000_000_000, n_listed(profile.ccxt_id), list_words(profile.ccxt_id, "7")
+                symbol, 1_700_000_000_000, ended_page_rule(profile.ccxt_id).size, list_words(profile.ccxt_id, "7")
             )
     rules = load_rules()[profile.ccxt_id]
     for request in asked:
