@@ -18,6 +18,8 @@ BODIES = {
     "place_order": GOOD,
     "preview_order": GOOD,
     "resolve_child": {"evidence": "seen"},
+    "amend_order": {"limit_price": "58001"},
+    "amend_conditional_order": {"qty": "1"},
     "set_venue": {"enabled": True},
     "put_limits": {},
     "put_loop": {"enabled": False},
@@ -115,7 +117,12 @@ async def test_route_by_role_by_owner(gateway: Gateway) -> None:
         if spec.scope is None:
             continue
         path = spec.path.replace("{order_id}", placed["order_id"]).replace("{child_id}", "chd_none")
-        path = path.replace("{symbol:path}", "BTC-USDT").replace("{venue}", "ven_a").replace("{prefix}", "zzzzzzzz")
+        path = (
+            path.replace("{symbol:path}", "BTC-USDT")
+            .replace("{conditional_id}", "cnd_none")
+            .replace("{venue}", "ven_a")
+            .replace("{prefix}", "zzzzzzzz")
+        )
         body = BODIES.get(spec.operation_id)
         async with gateway.client("") as nobody:
             assert (await nobody.request(spec.method, path, json=body)).status_code == 401
@@ -129,7 +136,7 @@ async def test_route_by_role_by_owner(gateway: Gateway) -> None:
             assert answer.status_code < 500, (spec.path, name, answer.text)
             if spec.scope not in principal.scopes:
                 assert (answer.status_code, answer.json()["code"]) == (403, "not_authorised"), (spec.path, name)
-            elif "order_id" in spec.path and principal.account == "rival":
+            elif "{order_id}" in spec.path and principal.account == "rival":
                 assert answer.status_code == 404, (spec.path, name)
             if answer.status_code < 300 and principal.account == "rival":
                 assert placed["order_id"] not in answer.text, (spec.path, name)
