@@ -30,7 +30,7 @@ from typing import Any
 
 import uvloop
 
-from app.bootstrap import DEMO_ACCOUNT, make_core
+from app.bootstrap import make_core
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, TimeInForce
 from app.domain.events import Fact, OrderDone, RoutePlanned
@@ -45,6 +45,7 @@ from app.execution.inputs import Accepted, SetBalance, SetLimits, Start, Submit
 from app.kernels import jit
 from app.routing.router import Router
 from app.services.engine import Engine
+from app.services.first_start import DEMO_ACCOUNT
 from app.services.marketdata import MarketData
 from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
