@@ -60,6 +60,7 @@ from app.services.shadow import ShadowService
 from app.services.shadow_replay import ShadowRequest, shadow_text
 from app.services.streams import Streams
 from app.services.submit import SubmitService
+from app.services.tape import open_tape
 from app.services.tca import TcaService
 from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
@@ -140,6 +141,7 @@ class Process:
             away=router if self.queue is not None else None,
             child_cap_nano=child_caps_nano(settings, universe),
             routing=settings.routing,
+            posting=make_posting(settings, universe),
             costs=CostEstimator(load_pretrade(settings.pretrade_path)) if settings.foretell else None,
         )
         engine = Engine(
@@ -236,6 +238,7 @@ def make_core(
     away: AwayPlanner | None = None,
     child_cap_nano: Mapping[str, int] = MappingProxyType({}),
     routing: RoutingSettings = RoutingSettings(),
+    posting: Posting | None = None,
     costs: CostEstimator | None = None,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
@@ -290,6 +293,7 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
+        amend=AmendService(engine),
         conditionals=ConditionalService(engine),
         estimate=EstimateService(engine),
         reads=(reads := Reads(engine, _History(projection), reader)),
@@ -387,6 +391,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             account=live.account,
             is_sandbox=live.is_sandbox,
             feeds=live.feeds,
+            has_trades=live.trades,
             family=settings.simulated.family,
         )
         for i in range(0, len(venues), each)
@@ -447,6 +452,14 @@ def replay_markets(path: Path, request: ReplayRequest) -> str:
 
     jit.warm(need=jit.SOON)  # no plan of a replay depends on when a solver was compiled
     return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
+
+
+def shadow_markets(path: Path, request: ShadowRequest) -> str:
+    """`bestex shadow`: the result as Markdown. Raises as `replay_markets` does."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    jit.warm(need=jit.SOON)
+    return shadow_text(open_recording(path), request, load_protocol(), ReplayBuilder())
 
 
 def calibrate_orders(path: Path) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.api.errors import FieldError
 from app.api.intake import BPS_SCALE, Scales, Step, parent_order, venue_filter
-from app.api.schemas.legs import AmendBody, LegChange, StopLossBody, TriggerBody
+from app.api.schemas.legs import ConditionalAmendBody, LegChange, StopLossBody, TriggerBody
 from app.api.schemas.order import OrderBody
 from app.api.validate import invalid
 from app.domain.conditions import (
@@ -277,7 +277,7 @@ def _compare(errors: list[FieldError], body: OrderBody) -> None:
         errors.append(FieldError("/stop_loss/stop_price", "wrong_side", limit, actual, hint=hint))
 
 
-def amended(definition: Conditional, body: AmendBody, symbol: Symbol, universe: Universe) -> Conditional:
+def amended(definition: Conditional, body: ConditionalAmendBody, symbol: Symbol, universe: Universe) -> Conditional:
     """The definition with the changes of `body`; what is absent stays. Raises InvalidRequest."""
     scales = Scales(symbol, universe, [])
     legs = list(definition.legs)

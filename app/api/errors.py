@@ -148,6 +148,7 @@ _OTHERS: Final = (
         "An id names one order for ever. Use a new id, or send the identical body to read the first answer again.",
     ),
     Kind("version_conflict", 409, "Changed by somebody else meanwhile", "Read it again, then repeat the change."),
+    Kind("not_amendable", 409, "Order cannot be changed so", "Only an order that lives, and only what it has."),
     Kind(
         "leg_triggered", 409, "The leg is an order already", "It has triggered or was canceled; the others may change."
     ),

@@ -40,7 +40,7 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     schedule = schedule_of(body, symbol, scales.at)
     if scales.errors:
         raise invalid(scales.errors)
-    is_resting = body.type is AskedType.LIMIT and body.time_in_force in _RESTING
+    is_resting = schedule is None and body.type is AskedType.LIMIT and body.time_in_force in _RESTING
     return ParentOrder(
         account=account,
         client_order_id=body.client_order_id or f"auto-{secrets.token_hex(12)}",
@@ -69,12 +69,12 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
 
 def amendment(body: AmendBody, symbol: Symbol, universe: Universe) -> Amendment:
     """What changes, in symbol units. Raises InvalidRequest with every culprit at once."""
-    scales = _Scales(symbol, universe, [])
+    scales = Scales(symbol, universe, [])
     quote = symbol.fungible.quote
     change = Amendment(
-        qty_units=scales.positive("/qty", body.qty, _Step(symbol.qty_scale, symbol.qty_currency, "lot_units")),
+        qty_units=scales.positive("/qty", body.qty, Step(symbol.qty_scale, symbol.qty_currency, "lot_units")),
         limit_price_units=scales.positive(
-            "/limit_price", body.limit_price, _Step(symbol.price_scale, quote, "tick_units")
+            "/limit_price", body.limit_price, Step(symbol.price_scale, quote, "tick_units")
         ),
         end_ns=body.end_at,
         cap_ppm=scales.at("/participation_cap", body.participation_cap, PPM_SCALE, ""),
@@ -143,6 +143,10 @@ class Scales:
             self.errors.append(FieldError(pointer, "zero", limit="0", actual="0", unit=step.unit, hint=hint))
             return None
         return self.exact(pointer, value, step)
+
+    def at(self, pointer: str, value: Decimal | None, scale: int, unit: str) -> int | None:
+        """As `positive`, with the scale and unit named."""
+        return self.positive(pointer, value, Step(scale, unit))
 
     def exact(self, pointer: str, value: Decimal | None, step: Step) -> int | None:
         if value is None:

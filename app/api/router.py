@@ -47,11 +47,13 @@ TAGS: Final = (
 STATIC_URL: Final = "/docs-assets"
 SPECS: Final[tuple[Spec, ...]] = (
     *orders.SPECS,
+    *amend.SPECS,
     *conditional.SPECS,
     *account.SPECS,
     *tca.SPECS,
     *shadow.SPECS,
     *market.SPECS,
+    *loop.SPECS,
     *admin.SPECS,
     *system.SPECS,
 )

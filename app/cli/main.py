@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "warmup": ("warmup", "Compiles the kernels now instead of at first start."),
     "migrate": ("migrate", "Brings the database to the newest schema."),
     "order": ("order", "preview, buy, sell, cancel, show."),
-    "orders": ("orders", "Lists orders."),
+    "orders": ("orders", "Lists orders; pause, resume, amend."),
     "conditional": ("conditional", "Conditional orders: list, show, cancel."),
     "route": ("route", "Why an order went where it went."),
     "book": ("book", "The consolidated book, raw or all-in."),

@@ -1,4 +1,4 @@
-"""What every fact is."""
+"""The base of all facts."""
 
 from __future__ import annotations
 

@@ -79,8 +79,15 @@ class ParentRecord:
     fills: list[FillRecord] = field(default_factory=list)
     routes: list[tuple[int, RoutePlanned]] = field(default_factory=list)  # (seq, fact)
     tca: TcaReported | None = None
+    schedule: ScheduleState | None = None
+    first: OrderAccepted | None = None
     paths: list[MidPath] = field(default_factory=list)  # what the market did after fills and children
     interval: IntervalStats | None = None
+
+    @property
+    def acknowledged(self) -> OrderAccepted:
+        """What the acknowledgement is a pure function of, whatever was amended since."""
+        return self.first or self.accepted
 
     @property
     def order_id(self) -> str:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
-from app.domain.events import ChildSending, CostForetold, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.events import (
+    ChildFilled,
+    ChildSending,
+    CostForetold,
+    Event,
+    Fact,
+    OrderAccepted,
+    RoutePlanned,
+    TcaReported,
+)
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
@@ -21,6 +30,7 @@ from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.hits import Hits
 from app.execution.inputs import Turn
 from app.execution.ledger import BreakKey, Ledger, evolve
+from app.execution.observing import LoopMemory
 from app.execution.shares import Reserve
 from app.learning.pretrade import CostEstimator
 from app.risk.exposure import is_in_dollars
@@ -68,6 +78,14 @@ class Volumes(Protocol):
 
     def curve(self, symbol: str, start_ns: int, end_ns: int) -> tuple[int, ...]:
         """Volume expected in equal bins from `start_ns` to `end_ns`, at any scale, as far as it was learned."""
+        ...
+
+    def lasts(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        """Each venue's last trade as (price units, when it was heard)."""
+        ...
+
+    def sizes_units(self, symbol: str) -> tuple[int, ...]:
+        """Sizes of the newest trades, of any venue."""
         ...
 
     def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
@@ -123,7 +141,9 @@ class World:
     beliefs: Believer | None = None
     away: AwayPlanner | None = None
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
+    volumes: Volumes | None = None
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
+    posting: Posting | None = None  # None: no child rests anywhere
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
@@ -229,6 +249,8 @@ class Context:
     memory: Memory
     now_ns: int
     turn: Turn
+    # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
+    standing: dict[tuple[str, str], object] = field(default_factory=dict)
     weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
     _references: dict[str, tuple[SymbolBooks, Reference]] = field(default_factory=dict)
 

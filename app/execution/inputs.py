@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.domain.belief import Observation
 from app.domain.conditional_events import ConditionalAccepted
 from app.domain.conditions import Conditional
 from app.domain.enums import KillAction, KillScope, Mode, Scope

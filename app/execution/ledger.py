@@ -29,6 +29,7 @@ from app.execution.machine import ChildStep, next_child, next_parent
 from app.execution.shadow_ledger import Shadows
 
 REFUSALS_KEPT: Final = 1_000
+_Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed
 STILL_KEPT: Final = 20_000  # instants; the newest are what fills of today are compared with
 BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
@@ -64,7 +65,10 @@ class Ledger:
     breaks: dict[BreakKey, BreakRecord] = field(default_factory=dict)
     still: deque[StillPath] = field(default_factory=lambda: deque(maxlen=STILL_KEPT))
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
+    loop: ev.LoopSet | None = None
+    beliefs: dict[BeliefKey, ev.BeliefChanged] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=Definitions)
+    shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
 
     def child(self, child_id: str) -> ChildRecord:
@@ -398,6 +402,14 @@ def _break_closed(ledger: Ledger, fact: Fact, event: ev.BreakClosed) -> None:
         del ledger.n_broken[place]
 
 
+def _loop_set(ledger: Ledger, fact: Fact, event: ev.LoopSet) -> None:
+    ledger.loop = event
+
+
+def _belief_changed(ledger: Ledger, fact: Fact, event: ev.BeliefChanged) -> None:
+    ledger.beliefs[BeliefKey(event.measure, event.venue, event.symbol, event.side)] = event
+
+
 def _conditional_accepted(ledger: Ledger, fact: Fact, event: ce.ConditionalAccepted) -> None:
     key = (event.account, event.definition.client_order_id)
     if key in ledger.by_client_id:
@@ -456,6 +468,8 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.LoopSet: _loop_set,
     ev.BeliefChanged: _belief_changed,
     ev.LoopWeighed: _nothing,
+    pf.SlicePosted: _slice_posted,
+    pf.ChildPulled: _child_pulled,
     ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,

@@ -27,6 +27,13 @@ N_USUAL: Final = 64
 # One-way latency follows the newest acknowledgements: half of it is of the last eleven.
 LATENCY_SHARE_FRAC: Final = 1 / 16
 MAX_SUBJECTS: Final = 20_000
+# Which of a path's mids a markout is watched at: one second after the fill.
+WATCHED_I: Final = HORIZONS_NS.index(1_000_000_000)
+# Still instants of a venue before their mean is taken off a markout, and how many of the newest it is the mean of.
+N_STILL: Final = 30
+STILL_SHARE_FRAC: Final = 1 / 512
+MAX_STILL: Final = 2_048  # remembered of the log: older ones weigh a fiftieth
+_BPS: Final = 10_000
 # A child that our own last gate stopped, or a post that came too late, says nothing of its venue.
 _OURS: Final = frozenset({"not_sent", "post_only"})
 

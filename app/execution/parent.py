@@ -125,36 +125,6 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | Sc
     return accepted
 
 
-def plan_request(
-    ctx: Context,
-    approved: Approved[ParentOrder],
-    view: GateView,
-    cap_units: int,
-    wanted: Wanted,
-) -> PlanRequest:
-    """What the planner may look at for one wave."""
-    request = PlanRequest(
-        approved=approved,
-        symbol=view.symbol,
-        route_id=prefixed_ulid("rte", ctx.now_ns, wanted.order_id, wanted.wave),
-        wave=wanted.wave,
-        order_id=wanted.order_id,
-        now_ns=ctx.now_ns,
-        qty_units=wanted.qty_units,
-        notional_nano=wanted.notional_nano,
-        price_cap_units=cap_units,
-        instruments=view.instruments,
-        fees=fees_of(ctx, view.order.account, view.symbol.name, view.instruments),
-        max_book_age_ns=ctx.world.max_book_age_ns,
-        capacity_nano=capacity_nano(view),
-        barred=view.barred,
-        mid_half_units=view.reference.mid_half_units,
-    )
-    beliefs = ctx.world.beliefs
-    informed = request if beliefs is None else beliefs.informed(request, ctx.market(view.symbol.name)[0])
-    return weigh_in(ctx, informed) if ctx.is_loop_on else informed
-
-
 def advance(ctx: Context, parent: ParentRecord) -> None:
     """Goes on with a parent whose wave may be over: next wave, wait, or end."""
     if parent.state is ParentState.DONE:
@@ -339,99 +309,6 @@ def _fits_nowhere(ctx: Context, parent: ParentRecord) -> bool:
         if lots >= listing.min_qty_lots and notional_nano >= listing.min_notional_nano:
             return False
     return True
-
-
-def _write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
-    """RoutePlanned, then one ChildSending per allocation, each past the last gate."""
-    ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
-    ctx.turn.receipts.append((planned.plan.certificate.receipt_sha256, planned.receipt))
-    tell_weighed(ctx, parent, planned)
-    if is_held(parent.accepted.order):
-        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
-    limits = ctx.ledger.limits[parent.account]
-    killed = frozenset(ctx.ledger.kills)
-    symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
-    sending: list[SendChild] = []
-    for allocation in planned.plan.allocations:
-        child = _child(ctx, parent, allocation, destination(ctx, parent, allocation, planned.plan.conversions))
-        if child.qty_lots <= 0:
-            continue
-        try:
-            cap_nano = ctx.world.child_cap_nano.get(child.venue)
-            place = gate.Place(limits.version, ctx.ledger.seq + 1, cap_nano, ctx.mid_half_units(symbol.name))
-            approved = gate.approve_child(child, parent, symbol, killed, place)
-        except OrderRefused as refusal:
-            # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
-            raise InvariantBroken(
-                order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
-            ) from refusal
-        is_own = child.symbol == symbol.name
-        mid_half_units = planned.plan.mid_half_units if is_own else ctx.mid_half_units(child.symbol)
-        ctx.emit(ChildSending(parent.account, child, approved.limits_version, mid_half_units))
-        sending.append(SendChild(approved))
-    ctx.turn.commands += aligned(sending, ctx.memory.loop.one_way_ns, ctx.world.max_align_ns)
-
-
-def _child(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> ChildOrder:
-    order, listing = parent.accepted.order, to.listing
-    venue = ctx.world.universe.venues[listing.venue]
-    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
-    return ChildOrder(
-        child_id=f"chd_{client_id}",
-        client_id=client_id,
-        order_id=parent.order_id,
-        account=parent.account,
-        wave=parent.n_waves,
-        venue=listing.venue,
-        symbol=listing.symbol,
-        side=order.side,
-        time_in_force=TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC,
-        price_ticks=to.limit_ticks,
-        qty_lots=_affordable_lots(ctx, parent, allocation, to),
-        tick_units=listing.tick_units,
-        lot_units=listing.lot_units,
-        deadline_ts_ns=ctx.now_ns + venue.request_deadline_ns,
-    )
-
-
-def _affordable_lots(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> int:
-    """A buyer's notional is never exceeded, not even at each child's worst price; 0 below the venue's minimums."""
-    order, listing = parent.accepted.order, to.listing
-    symbol = ctx.world.universe.symbols[order.symbol]
-    cap_nano = ctx.world.child_cap_nano.get(listing.venue)
-    if cap_nano is not None:
-        return _capped_lots(ctx, parent, allocation, cap_nano)
-    if order.notional_nano is None or order.side is Side.SELL:
-        return allocation.qty_lots
-    left_nano = remaining_notional_nano(parent, symbol) or 0
-    lot_nano = max(1, symbol.notional_nano(to.limit_units, listing.lot_units))
-    lots = min(allocation.qty_lots, left_nano // lot_nano)
-    is_sized = lots >= listing.min_qty_lots and lots * lot_nano >= to.least_nano
-    return lots if is_sized else 0
-
-
-def _capped_lots(ctx: Context, parent: ParentRecord, allocation: Allocation, cap_nano: int) -> int:
-    """Lots within an uncertified venue's cap at the child's worst price; what must be whole and is not becomes 0."""
-    order = parent.accepted.order
-    symbol = ctx.world.universe.symbols[order.symbol]
-    listing = ctx.world.universe.instruments[(allocation.venue, order.symbol)]
-    if order.notional_nano is not None and order.side is Side.BUY:
-        cap_nano = min(cap_nano, remaining_notional_nano(parent, symbol) or 0)
-    limit_units = allocation.limit_ticks * listing.tick_units
-    price_units = capped_price_units(limit_units, order.side, ctx.mid_half_units(symbol.name))
-    lots = min(allocation.qty_lots, cap_nano // max(1, symbol.notional_nano(price_units, listing.lot_units)))
-    is_sized = lots >= listing.min_qty_lots
-    is_sized = is_sized and symbol.notional_nano(limit_units, lots * listing.lot_units) >= listing.min_notional_nano
-    is_whole = lots == allocation.qty_lots or not needs_single_venue(order)
-    return lots if is_sized and is_whole else 0
-
-
-def needs_single_venue(order: ParentOrder) -> bool:
-    return order.time_in_force is TimeInForce.FOK or order.is_full_fill_required
-
-
-def is_held(order: ParentOrder) -> bool:
-    return order.remainder is Remainder.HELD
 
 
 def _fills_alone(view: GateView, planned: Planned) -> bool:

@@ -254,7 +254,7 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
     slice_lots = after.released_lots - before_lots
     if not rest_until_ns(ctx, state.schedule):
         return _send_slice(ctx, parent, after, slice_lots)
-    found = parameters(parent, state)
+    found = parameters(ctx, parent, state)
     late_lots = min(overdue_lots(ctx, state.schedule, found, state.progress, seen.price_ticks), slice_lots)
     late = replace(after, released_lots=before_lots + late_lots)
     if late_lots > 0 and _send_slice(ctx, parent, late, late_lots):
@@ -268,7 +268,7 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
 
 
 def _release(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> None:
-    order, state = parent.accepted.order, parent.schedule
+    state = parent.schedule
     assert state is not None
     ctx.emit(
         SliceReleased(
@@ -277,7 +277,7 @@ def _release(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: in
             slice_qty_units=slice_lots * state.lot_units,
             due_qty_units=after.released_lots * state.lot_units,
             others_qty_units=others_units(ctx, parent),
-            price_units=side_price(ctx.market(order.symbol)[1], order.side),
+            price_units=_touch_units(ctx, parent),
             progress=after,
         )
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
 from app.domain.conditional_records import ConditionalRecord
-from app.domain.enums import Mode, Side
+from app.domain.enums import KillScope, Mode, Side
+from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
@@ -12,7 +16,72 @@ from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
-from app.risk.exposure import AccountView, GateView
+from app.risk.exposure import AccountView, GateView, Stakes
+
+
+class _Standing(NamedTuple):
+    """What stays of an account in one symbol from order to order of a turn, until another fact is written.
+
+    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `exposures`: venue, the
+    ledger's own key, quote notional of the position there at the mid, with its sign. `bars`: what bars
+    venues for an order that names none, and the venues that are left.
+    """
+
+    fees: Mapping[str, FeeTier]
+    taker_fee_ppm: Mapping[str, int]
+    killed: frozenset[tuple[KillScope, str]]
+    balances: Sequence[tuple[tuple[str, str], tuple[str, str, str], int]]
+    positions: Mapping[str, int]
+    exposures: Sequence[tuple[str, tuple[str, str, str], int]]
+    bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
+
+
+def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
+    found = ctx.standing.get((account, symbol.name))
+    if found is None:
+        found = ctx.standing[(account, symbol.name)] = _look(ctx, account, symbol)
+    return cast("_Standing", found)
+
+
+def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
+    ledger, listings, kind = ctx.ledger, ctx.world.universe.listings(symbol.name), symbol.fungible
+    fees = fees_of(ctx, account, symbol.name, listings)
+    places = [(venue, (account, venue, symbol.name)) for venue in listings]
+    positions = {venue: ledger.positions.get(place, 0) for venue, place in places}
+    pockets = [
+        ((venue, currency), (account, venue, currency))
+        for venue in listings
+        for currency in dict.fromkeys((kind.base, kind.quote, kind.settle))
+    ]
+    mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
+    return _Standing(
+        fees=fees,
+        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
+        killed=frozenset(ledger.kills),
+        balances=[(key, place, ledger.balances.get(place, 0)) for key, place in pockets],
+        positions=positions,
+        exposures=[(venue, place, _signed_nano(symbol, mid_units, positions[venue])) for venue, place in places],
+        bars={},
+    )
+
+
+def _signed_nano(symbol: Symbol, mid_units: int, held_units: int) -> int:
+    nano = symbol.notional_nano(mid_units, abs(held_units))
+    return nano if held_units > 0 else -nano
+
+
+def _barred(
+    ctx: Context, order: ParentOrder, mode: Mode, parent: ParentRecord | None, standing: _Standing
+) -> tuple[Mapping[str, Exclusion], tuple[str, ...]]:
+    """What bars venues for the order, and the venues that nothing bars; looked up once where no venue is named."""
+    is_plain = parent is None and not (order.venues.include or order.venues.exclude)
+    found = standing.bars.get(mode) if is_plain else None
+    if found is None:
+        barred = ctx.barred(order, mode, parent)
+        found = barred, tuple(v for v in ctx.world.universe.listings(order.symbol) if v not in barred)
+        if is_plain:
+            standing.bars[mode] = found
+    return found
 
 
 def gate_view(
@@ -45,34 +114,34 @@ def gate_view(
         account=account_view(ctx, order.account, symbol, conditional_id),
         wait_ns=wait_ns,
         lookalike_id=_lookalike(ctx, order) if parent is None and not conditional_id else "",
-        eligible=tuple(venue for venue in listings if venue not in barred),
+        eligible=eligible,
         child_cap_nano=ctx.world.child_cap_nano,
     )
+
+
+def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
+    """What `fees_of` gives for every venue that lists `symbol`."""
+    return _standing(ctx, account, symbol).fees
 
 
 def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str = "") -> AccountView:
     """The account as the gate sees it in `symbol`: open orders, and what definitions other than `conditional_id`
     hold back."""
-    ledger = ctx.ledger
-    committed = ctx.committed()
+    ledger, committed, standing = ctx.ledger, ctx.committed(), _standing(ctx, account, symbol)
     waiting = [r for i, r in ledger.definitions.open_by_account.get(account, {}).items() if i != conditional_id]
     held = [(record.definition.symbol, _reserve(ctx, record)) for record in waiting]
-    positions = {
-        venue: ledger.positions.get((account, venue, symbol.name), 0)
-        for venue in ctx.world.universe.listings(symbol.name)
-    }
     return AccountView(
         limits=ledger.limits.get(account),
         killed=standing.killed,
         free_nano=free_nano(ctx, account, symbol),
-        position_units=positions,
+        position_units=standing.positions,
         open_buy_units=committed.open_units.get((account, symbol.name, Side.BUY), 0)
         + sum(part.buy_units for name, part in held if name == symbol.name),
         open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0)
         + sum(part.sell_units for name, part in held if name == symbol.name),
         n_open_orders=len(ledger.open_by_account.get(account, ())) + len(waiting),
         open_notional_nano=committed.open_notional_nano.get(account, 0) + sum(part.notional_nano for _, part in held),
-        venue_exposure_nano=venue_exposure_nano(ctx, account, symbol),
+        venue_stake_nano=venue_stake_nano(ctx, account, symbol),
     )
 
 
@@ -97,10 +166,18 @@ def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str
     return {pocket: balance - reserved.get(place, 0) for pocket, place, balance in rows}
 
 
-def venue_exposure_nano(ctx: Context, account: str, symbol: Symbol) -> dict[str, int]:
-    """Venue -> quote notional of the account's position in `symbol` there, at the mid, and of what is in flight."""
+def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
+    """(venue, side) -> the worst case there on that side, in quote nano: see docs/venue-credit.md.
+
+    The account's position in `symbol`, at the mid and counted against the other side, and all that is in flight on
+    this side. Below zero: even if all of it trades, the position stays on the other side.
+    """
     flying = ctx.committed().flying_nano
-    return {venue: nano + flying.get(place, 0) for venue, place, nano in _standing(ctx, account, symbol).exposures}
+    return {
+        (venue, side): side.sign * held_nano + flying.get((*place, side), 0)
+        for venue, place, held_nano in _standing(ctx, account, symbol).exposures
+        for side in Side
+    }
 
 
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:

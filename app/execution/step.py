@@ -55,6 +55,8 @@ class Core:
             n_before = len(ctx.turn.facts)
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
             conditional.follow(ctx, n_before)
+        if ctx.memory.loop.touched:
+            tell_beliefs(ctx)
         return ctx.turn
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:

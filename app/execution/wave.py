@@ -10,15 +10,19 @@ from app.domain.events import ChildSending, RoutePlanned
 from app.domain.ids import prefixed_ulid, venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
+from app.domain.quick import quick_init
 from app.domain.records import ParentRecord
 from app.execution.context import Context, remaining_notional_nano
-from app.execution.fees import fees_of
 from app.execution.inputs import SendChild
+from app.execution.loop import tell_weighed, weigh_in
 from app.execution.pooling import Destination, destination
+from app.execution.spray import aligned
+from app.execution.stakes import account_fees
 from app.risk import gate
 from app.risk.exposure import GateView, capacity_nano, capped_price_units
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What one wave is asked to place: exactly one of quantity and notional."""
@@ -48,20 +52,22 @@ def plan_request(
         notional_nano=wanted.notional_nano,
         price_cap_units=cap_units,
         instruments=view.instruments,
-        fees=fees_of(ctx, view.order.account, view.symbol.name, view.instruments),
+        fees=account_fees(ctx, view.order.account, view.symbol),
         max_book_age_ns=ctx.world.max_book_age_ns,
         capacity_nano=capacity_nano(view),
         barred=view.barred,
         mid_half_units=view.reference.mid_half_units,
     )
     beliefs = ctx.world.beliefs
-    return request if beliefs is None else beliefs.informed(request, ctx.market(view.symbol.name)[0])
+    informed = request if beliefs is None else beliefs.informed(request, ctx.market(view.symbol.name)[0])
+    return weigh_in(ctx, informed) if ctx.is_loop_on else informed
 
 
 def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     """RoutePlanned, then one ChildSending per allocation, each past the last gate."""
     ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
     ctx.turn.receipts.append((planned.plan.certificate.receipt_sha256, planned.receipt))
+    tell_weighed(ctx, parent, planned)
     if is_held(parent.accepted.order):
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
     own_symbol = parent.accepted.order.symbol

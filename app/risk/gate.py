@@ -17,6 +17,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.quick import quick_init
 from app.domain.records import ParentRecord
+from app.risk import checks
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS, UNARMED_CHECKS, Check
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
 

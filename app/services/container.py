@@ -47,6 +47,7 @@ class Services:
     engine: Engine
     submit: SubmitService
     cancel: CancelService
+    amend: AmendService
     conditionals: ConditionalService
     estimate: EstimateService
     reads: Reads

@@ -14,12 +14,22 @@ import msgspec
 
 from app.domain.conditional_events import CONDITIONAL_EVENTS
 from app.domain.errors import InvariantBroken
-from app.domain.events import EVENT_TYPES, Event, Fact, OrderAccepted, RoutePlanned
+from app.domain.events import (
+    EVENT_TYPES,
+    ChildSending,
+    Event,
+    Fact,
+    OrderAccepted,
+    OrderAmended,
+    RoutePlanned,
+    ScheduleBegun,
+)
+from app.domain.placement_facts import PLACEMENT_EVENTS
 from app.domain.shadow_events import SHADOW_EVENTS
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *SHADOW_EVENTS)
+_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
@@ -42,6 +52,9 @@ _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
     (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
+    (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
+    (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
+    (OrderAmended.KIND, 1): _amended_undisguised,
     (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]

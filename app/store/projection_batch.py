@@ -20,7 +20,7 @@ _CHILDREN: Final = table_write(models.child_orders, OnConflict.REPLACE)
 _FILLS: Final = table_write(models.fills, OnConflict.KEEP)
 _CONDITIONALS: Final = table_write(models.conditional_orders, OnConflict.REPLACE)
 _ROUTES: Final = table_write(models.routes, OnConflict.KEEP)
-_REPORTS: Final = table_write(models.tca_reports, OnConflict.KEEP)
+_REPORTS: Final = table_write(models.tca_reports, OnConflict.REPLACE)
 _MARKOUTS: Final = table_write(models.markouts, OnConflict.KEEP)
 _STILL: Final = table_write(models.still_markouts, OnConflict.KEEP)
 _REFUSALS: Final = table_write(models.refusals, OnConflict.KEEP)
@@ -53,7 +53,7 @@ class Batch:
     children: dict[str, str] = field(default_factory=dict)  # child id -> order id
     fills: list[Row] = field(default_factory=list)
     routes: list[tuple[Fact, ev.RoutePlanned]] = field(default_factory=list)
-    reports: list[Row] = field(default_factory=list)
+    reports: dict[str, Row] = field(default_factory=dict)
     markouts: list[Row] = field(default_factory=list)
     still: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
@@ -99,7 +99,7 @@ class Batch:
             _ROUTES,
             [rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes],
         )
-        yield from _write(_REPORTS, self.reports)
+        yield from _write(_REPORTS, list(self.reports.values()))
         yield from _write(_MARKOUTS, self.markouts)
         yield from _write(_STILL, self.still)
         yield from _write(_REFUSALS, self.refusals)

@@ -33,6 +33,8 @@ from app.domain.scheduled import ScheduleState
 from app.store.upserts import Row
 
 _accepted_of: Final = msgspec.json.Decoder(OrderAccepted).decode
+_schedule_of: Final = msgspec.json.Decoder(ScheduleState | None).decode
+_first_of: Final = msgspec.json.Decoder(OrderAccepted | None).decode
 _conditional_of: Final = msgspec.json.Decoder(ConditionalAccepted).decode
 _definition_of: Final = msgspec.json.Decoder(Conditional).decode
 _legs_of: Final = msgspec.json.Decoder(list[LegRecord]).decode

@@ -54,8 +54,8 @@ class GroupSpec(msgspec.Struct, frozen=True):
     `folder`: paper venues' ledgers. `symbols`: those of live venues; empty: all that the table has; `facts`: over the
     table's own. `base_urls`: by venue (`*`: all others), what stands in for its hosts; `paces`: as in live_universe.
     `account`: whose keys live orders are signed with. `feeds`: `direct` reads books without ccxt where it can.
+    `may_fail`: faults may be switched on (tests). `has_trades`: real venues are asked for their public trades as well.
     `family`: of the simulated market.
-    `may_fail`: faults may be switched on (tests).
     """
 
     kind: GroupKind
@@ -144,16 +144,20 @@ def _live(spec: GroupSpec, universe: Universe, clock: Clock, signer: socket.sock
     for venue_id in universe.venues:
         settings = replace(_session(spec, venue_id), account=spec.account)
         profile = profile_of(venue_id)
-        made[venue_id] = CcxtVenue(
-            profile,
-            universe,
-            clock,
-            settings,
-            signer=client,
-            budgets=budgets,
-            token_of=box.take,
-            make_feed=feed_maker(spec.feeds, profile, rows),
-        )
+        try:
+            made[venue_id] = CcxtVenue(
+                profile,
+                universe,
+                clock,
+                settings,
+                signer=client,
+                budgets=budgets,
+                token_of=box.take,
+                make_feed=feed_maker(spec.feeds, profile, rows),
+            )
+        except Unavailable as error:  # no stream of books: this venue is down, and its neighbours are not
+            observe.venue_call_failed(venue_id, "make", error)
+            made[venue_id] = AbsentVenue(venue_id, clock, error.detail)
     return VenueGroup(made, box, client, spec.has_trades)
 
 

@@ -193,6 +193,7 @@ async def open_gateway(
         engine=engine,
         submit=SubmitService(engine),
         cancel=CancelService(engine),
+        amend=AmendService(engine),
         conditionals=ConditionalService(engine),
         estimate=EstimateService(engine),
         reads=(reads := Reads(engine, history, journal)),

@@ -8,7 +8,7 @@ import pytest
 
 from app.api.conditional_intake import amended, conditional_order, is_conditional, refuse_strays
 from app.api.errors import InvalidRequest
-from app.api.schemas.legs import AmendBody
+from app.api.schemas.legs import ConditionalAmendBody
 from app.api.schemas.order import OrderBody
 from app.domain.conditions import Conditional, ConditionKind, OtoTrigger, Trail, TriggerSource
 from app.domain.enums import OrderType, Side, TimeInForce
@@ -138,7 +138,7 @@ def test_only_conditional_bodies_are_definitions_and_others_have_no_stray_member
 
 
 def amend(asked: Conditional, **body: Any) -> Conditional:
-    return amended(asked, AmendBody.model_validate(body), BTC_USDT, UNIVERSE)
+    return amended(asked, ConditionalAmendBody.model_validate(body), BTC_USDT, UNIVERSE)
 
 
 def test_an_amendment_changes_what_it_names() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.domain.enums import Mode
 from tests.worlds import make_desk, make_order
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain import events as ev
 from app.domain.enums import ContractKind, KillAction, KillScope, Mode, Side
+from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
 from app.domain.records import ChildRecord
 from app.domain.units import NANO
@@ -106,6 +107,47 @@ def test_an_orders_own_zero_slippage_is_a_cap_at_the_mid(desk: Desk) -> None:
     assert not children
 
 
+def test_what_is_at_stake_at_a_venue_is_the_worst_case_of_each_side(desk: Desk) -> None:
+    """Long 600; a live buy of 60 makes it 660, a live sale of 120 leaves 480 on that side: they do not add up."""
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, default_slippage_ppm=0), "test"))
+    only = VenueFilter(include=("ven_a",))
+    _, (first,) = desk.accepted(make_order(qty_units=1_000, max_slippage_ppm=10_000, venues=only))
+    desk.fill(first)
+    _, (buy,) = desk.accepted(make_order(qty_units=100, max_slippage_ppm=10_000, venues=only))
+    _, (sale,) = desk.accepted(make_order(side=Side.SELL, qty_units=200, max_slippage_ppm=10_000, venues=only))
+    stakes = account_view(look(desk), "desk", BTC_USDT).venue_stake_nano
+    held = 600 * USD
+    assert stakes["ven_a", Side.BUY] == held + BTC_USDT.notional_nano(buy.price_units, 100)
+    assert stakes["ven_a", Side.SELL] == 120 * USD - held
+    assert stakes["ven_b", Side.BUY] == stakes["ven_b", Side.SELL] == 0
+    desk.report(sale, ReportKind.UNKNOWN)
+    assert account_view(look(desk), "desk", BTC_USDT).venue_stake_nano == stakes
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_credit_binds_both_sides_and_never_what_closes(desk: Desk, side: Side) -> None:
+    """With credit of 900, orders of 600 a side: the first goes, of the second what is left, back all and on as far."""
+    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, venue_credit_nano=900 * NANO), "test"))
+    other = Side.SELL if side is Side.BUY else Side.BUY
+
+    def traded(side: Side, qty_units: int) -> int:
+        _, children = desk.submit(
+            make_order(side=side, qty_units=qty_units, max_slippage_ppm=10_000, venues=VenueFilter(include=("ven_a",)))
+        )
+        for child in children:
+            desk.fill(child)
+        return sum(child.qty_units for child in children)
+
+    assert traded(side, 1_000) == 1_000
+    assert 400 <= traded(side, 1_000) <= 500
+    assert traded(side, 1_000) == 0
+    assert traded(other, 1_000) == 1_000
+    while traded(other, 1_000):
+        pass
+    held = other.sign * desk.core.ledger.positions["desk", "ven_a", "BTC/USDT"]
+    assert 1_400 <= held <= 1_500
+
+
 def test_a_view_of_the_same_turn_follows_every_fact(desk: Desk) -> None:
     """What a turn has looked up once is what a fresh turn would see, whichever facts came between."""
     ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, Turn())
@@ -128,25 +170,14 @@ def test_a_view_of_the_same_turn_follows_every_fact(desk: Desk) -> None:
     assert "ven_a" not in gate_view(ctx, order, Mode.PAPER).barred
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_credit_binds_both_sides_and_never_what_closes(desk: Desk, side: Side) -> None:
-    """With credit of 900, orders of 600 a side: the first goes, of the second what is left, back all of it and on."""
-    desk.turn(inp.SetLimits("desk", replace(LIMITS, version=2, venue_credit_nano=900 * NANO), "test"))
-    other = Side.SELL if side is Side.BUY else Side.BUY
-
-    def traded(side: Side, qty_units: int) -> int:
-        _, children = desk.submit(
-            make_order(side=side, qty_units=qty_units, max_slippage_ppm=10_000, venues=VenueFilter(include=("ven_a",)))
-        )
-        for child in children:
-            desk.fill(child)
-        return sum(child.qty_units for child in children)
-
-    assert traded(side, 1_000) == 1_000
-    assert 400 <= traded(side, 1_000) <= 500
-    assert traded(side, 1_000) == 0
-    assert traded(other, 1_000) == 1_000
-    while traded(other, 1_000):
-        pass
-    held = other.sign * desk.core.ledger.positions["desk", "ven_a", "BTC/USDT"]
-    assert 1_400 <= held <= 1_500
+def test_orders_of_one_turn_see_what_those_before_them_took(desk: Desk) -> None:
+    ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, Turn())
+    order = make_order(client_order_id="first", qty_units=100, max_slippage_ppm=2_500)
+    before = gate_view(ctx, order, Mode.PAPER)
+    accept(ctx, order, Mode.PAPER, approve_and_plan(ctx, order, before))
+    (child,) = (fact.event.child for fact in ctx.turn.facts if isinstance(fact.event, ev.ChildSending))
+    after = gate_view(ctx, order, Mode.PAPER)
+    slot = (child.venue, "USDT")
+    assert after.account.free_nano[slot] < before.account.free_nano[slot]
+    assert after.account.open_buy_units == before.account.open_buy_units + 100
+    assert after.account == account_view(look(desk), "desk", BTC_USDT)

@@ -152,7 +152,7 @@ class Gateway:
             assert self.parent.stdin is not None
             assert self.parent.stdout is not None
             self.parent.stdin.close()
-            self.parent.wait(10)
+            self.parent.wait(60)  # it reaps what it forked, on a busy machine not at once
             self.parent.stdout.close()
 
     async def ready(self, timeout_s: float = 30) -> float:

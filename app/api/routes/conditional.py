@@ -11,7 +11,7 @@ from app.api.conditional_intake import amended
 from app.api.door import Call, Spec
 from app.api.routes.pages import page_json, slice_of
 from app.api.schemas.conditional import ConditionalOrder, ConditionalPage, ConditionalQuery, ConditionalsQuery
-from app.api.schemas.legs import AmendBody
+from app.api.schemas.legs import ConditionalAmendBody
 from app.api.schemas.order import AccountQuery, Openness
 from app.api.wire.conditional import conditional_json
 from app.domain.conditional_records import ConditionalRecord
@@ -40,7 +40,7 @@ async def get_conditional_order(call: Call, conditional_id: str, query: Annotate
 
 
 async def amend_conditional_order(
-    call: Call, conditional_id: str, query: Annotated[AccountQuery, Query()], body: AmendBody
+    call: Call, conditional_id: str, query: Annotated[AccountQuery, Query()], body: ConditionalAmendBody
 ) -> Json:
     """Changes prices, trails and quantity. The new definition takes the old one's place in one step.
 

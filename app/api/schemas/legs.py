@@ -60,7 +60,7 @@ class LegChange(Body):
     activation_price: Dec | None = None
 
 
-class AmendBody(Body):
+class ConditionalAmendBody(Body):
     """A change of a definition. It stands whole or not at all."""
 
     if_version: Annotated[int, Field(ge=1, le=2**53), IN_BODY] | None = Field(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import StrEnum, unique
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from app.api.schemas.base import IN_BODY, IN_QUERY, Answer, Body, Bool, Dec, Page, SignedDec, Text, Time
 from app.api.schemas.legs import LegBody, StopLossBody, TakeProfitBody, TriggerBody
 from app.api.schemas.problem import Problem
 from app.api.schemas.route import Route
+from app.api.schemas.schedule import ScheduleAnswer, StrategyParams
 from app.domain.conditions import AskedType, LegState, OrderClass, OtoTrigger
 from app.domain.enums import (
     DoneReason,
@@ -208,6 +209,7 @@ class Order(Answer):
     max_slippage_bps: Dec | None
     require_full_fill: bool
     quote_pool: OrderPool | None = Field(default=None, description="Only where the order has one.")
+    schedule: ScheduleAnswer | None = Field(default=None, description="Only where the order is worked in time.")
     conditional: OfConditional | None = Field(default=None, description="Only of an order that a leg has placed.")
     decision_at: Time | None
     decision_price: Dec | None

@@ -26,6 +26,7 @@ from app.services.streams import StreamItem
 Json = dict[str, Any]
 _INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns", "rest_until_ns"})
 _HIDDEN: Final = frozenset({"account", "order_id", "child_id", "key_sha256", "body_hash"})
+_PRICES: Final = frozenset({"price_cap_units", "tick_units", "offset_units", "activation_units"})
 
 
 def event_json(item: StreamItem, universe: Universe) -> Json:
@@ -137,7 +138,7 @@ def _number(name: str, value: int, symbol: Symbol | None) -> tuple[str, Any]:
             return name.removesuffix("_half_units"), mid_or_none(value, symbol.price_scale)
         if name.endswith("qty_units"):
             return name.removesuffix("_units"), decimal_text(value, symbol.qty_scale)
-        if name in ("price_units", "tick_units", "limit_price_units", "offset_units", "activation_units"):
+        if name.endswith("price_units") or name in _PRICES:
             return name.removesuffix("_units"), price_or_none(value, symbol.price_scale)
         if name == "lot_units":
             return "lot", decimal_text(value, symbol.qty_scale)

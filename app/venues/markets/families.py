@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import BadRequest
+from app.venues.markets.hawkes import HAWKES, hawkes_markets
+from app.venues.markets.propagator import PROPAGATOR, propagator_markets
 from app.venues.markets.queue_reactive import QUEUE_REACTIVE, queue_reactive_markets
 from app.venues.markets.world import Markets
 
@@ -22,6 +24,8 @@ class Family:
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "queue_reactive": Family(queue_reactive_markets, QUEUE_REACTIVE),
+    "hawkes": Family(hawkes_markets, HAWKES),
+    "propagator": Family(propagator_markets, PROPAGATOR),
 }
 
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003_schedules"
+down_revision = "0002_fill_side"
 branch_labels = None
 depends_on = None
 
