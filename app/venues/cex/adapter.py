@@ -48,6 +48,8 @@ _START_TIMEOUT_S: Final = 2.0
 _FIRST_BACKOFF_S: Final = 0.1
 _MAX_BACKOFF_S: Final = 5.0
 _SWEEP_EVERY_S: Final = 0.1
+# Orders that are asked about side by side.
+_LOOKS_AT_ONCE: Final = 50
 # An order is asked about when its stream has been silent about it for so long, then ever more rarely.
 _FIRST_LOOK_NS: Final = 300 * _NS_PER_MS
 _MAX_LOOK_NS: Final = 5 * _NS_PER_S
@@ -435,15 +437,16 @@ class CcxtVenue(VenueBase):
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
             now_ns = self._clock.monotonic_ns()
-            for order in self._orders.open():
-                if order.next_look_ns > now_ns:
-                    continue
-                order.n_looks += 1
-                order.next_look_ns = now_ns + min(_FIRST_LOOK_NS << min(order.n_looks, 8), _MAX_LOOK_NS)
-                try:
-                    await self._look(order)
-                except Unavailable:
-                    continue  # told and counted where it happened; the next look is set
+            due = [order for order in self._orders.open() if order.next_look_ns <= now_ns]
+            async with asyncio.TaskGroup() as looks:  # together, for one list or one page may answer for all of them
+                for order in due[:_LOOKS_AT_ONCE]:
+                    order.n_looks += 1
+                    order.next_look_ns = now_ns + min(_FIRST_LOOK_NS << min(order.n_looks, 8), _MAX_LOOK_NS)
+                    looks.create_task(self._look_again(order))
+
+    async def _look_again(self, order: OwnOrder) -> None:
+        with contextlib.suppress(Unavailable):  # told and counted where it happened; the next look is set
+            await self._look(order)
 
     async def _look(self, order: OwnOrder) -> None:
         found = await self._desk.order(order)

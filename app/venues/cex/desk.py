@@ -40,6 +40,8 @@ _N_LISTED: Final = 100
 # No child lives longer between its sending and its deadline.
 _MAX_LIFE_NS: Final = 30_000_000_000
 _MAX_PAGES: Final = 50
+# How long a page after the first may wait for its budget: begun anew, it would spend on the first ones again.
+_NEXT_PAGE_WAIT_S: Final = 60.0
 
 
 class Desk:
@@ -170,8 +172,8 @@ class Desk:
         """(orders, page after page; whether there may be more than were told)."""
         found: dict[str, Mapping[str, Any]] = {}
         n_seen, more = 0, {**rule.fixed, **words}
-        for _ in range(_MAX_PAGES):
-            call = Call(title)
+        for page_i in range(_MAX_PAGES):
+            call = Call(title, may_wait_s=_NEXT_PAGE_WAIT_S if page_i else 0.0)
             page = await self.ask(title, partial(question, rule.size, dict(more)), call=call)
             raw = rule.rows(call.answer) or page
             n_told = max(len(raw), n_rows(call.answer))  # some answer by market, each with its rows
@@ -262,7 +264,7 @@ class Desk:
         found: dict[tuple[str, str], Mapping[str, Any]],
     ) -> tuple[Any, Rows, bool]:
         """(the vendor's answer, its rows, whether they may lead to more); trades are added to `found`."""
-        call = Call("my_trades")
+        call = Call("my_trades", may_wait_s=_NEXT_PAGE_WAIT_S if found else 0.0)
         page = await self.ask(
             "my_trades", partial(self._exchange.fetch_my_trades, name, since_ms, rule.size, dict(more)), call=call
         )

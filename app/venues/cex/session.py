@@ -60,12 +60,14 @@ class SessionSettings:
 class Call:
     """One call of ours and what became of its request. `only`: the endpoints it may reach, once in all; empty: any.
 
-    `may_have_left` is False as long as no byte of it can have been written.
+    `may_wait_s`: for its budget; 0 is what its name allows. `may_have_left` is False as long as no byte of it can have
+    been written.
     """
 
     name: str
     token: RiskToken | None = None
     only: tuple[Endpoint, ...] = ()
+    may_wait_s: float = 0.0
     n_requests: int = 0
     may_have_left: bool = False
     status: int = 0
@@ -127,7 +129,7 @@ class Wire:
         return await self._sent(call, request)
 
     async def _admitted(self, call: Call) -> None:
-        may_wait_s = _MAX_WAIT_S.get(call.name, _DEFAULT_MAX_WAIT_S)
+        may_wait_s = call.may_wait_s or _MAX_WAIT_S.get(call.name, _DEFAULT_MAX_WAIT_S)
         while wait_ns := self.budget.take(call.name, self.clock.monotonic_ns()):
             wait_s = wait_ns / _NS_PER_S
             if wait_s > may_wait_s:

@@ -82,6 +82,7 @@ class Ended:
         self.has = {"fetchOrders": False}
         self.rows = [{"id": str(n), "clientOrderId": f"other{n}", "info": {}} for n in range(n_ended)]
         self.n_asked = 0
+        self.waits_s: list[float] = []
         self._is_deaf = is_deaf
 
     async def fetch_open_orders(self, *_: Any) -> list[dict[str, Any]]:
@@ -93,6 +94,7 @@ class Ended:
         page = [] if "clientOrderId" in params else self.rows[start : start + limit]
         call = current_call()
         assert call is not None
+        self.waits_s.append(call.may_wait_s)
         call.answer = {"result": {"closed": {row["id"]: row for row in page}, "count": len(self.rows)}}
         return page
 
@@ -103,6 +105,7 @@ async def test_what_ended_is_told_to_the_last_page(n_ended: int):
     desk, order = desk_of(exchange, "kraken")
     assert await desk.order(order) is None
     assert exchange.n_asked == max(1, -(-n_ended // 50))
+    assert exchange.waits_s == [0.0] + [60.0] * (exchange.n_asked - 1)  # what was begun is gone on with
     exchange.rows.append(ours := {"id": "x", "clientOrderId": order.wire_id, "info": {}})
     assert await desk.order(order) == ours
 

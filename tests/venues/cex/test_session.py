@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -136,6 +137,13 @@ async def test_a_spent_budget_stops_a_placement_at_once(exchange, door):
         await exchange.privatePostOrder(PLACE)
     assert not call.may_have_left
     assert door.seen == []
+
+
+async def test_a_call_that_may_wait_goes_when_its_budget_is_back(exchange, door):
+    exchange.budget.heard("place", 429, {"Retry-After": "1"}, SystemClock().monotonic_ns())
+    with calling(Call("place", only=BINANCE.placement, may_wait_s=5.0)) as call, contextlib.suppress(Exception):
+        await exchange.privatePostOrder(PLACE)
+    assert call.n_requests == 1
 
 
 def test_a_streams_login_is_the_signers(exchange):
