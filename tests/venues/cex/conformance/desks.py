@@ -225,7 +225,7 @@ class Desk:
         await self.venue.query(child)
         return self.of(child)[n_before:]
 
-    async def until(self, is_true: Callable[[], bool], timeout_s: float = 5.0) -> float:
+    async def until(self, is_true: Callable[[], bool], timeout_s: float = 20.0) -> float:
         """Waits until `is_true`; how long it took."""
         began_s = time.perf_counter()
         while not is_true():
