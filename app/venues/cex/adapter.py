@@ -37,7 +37,7 @@ from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
-from app.venues.cex.streams import Stream, Tasks, close_silent
+from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
 from app.venues.cex.tape import CcxtTape
 
 TokenSource = Callable[[ChildOrder, int, int], RiskToken | None]
@@ -445,8 +445,12 @@ class CcxtVenue(VenueBase):
                     looks.create_task(self._look_again(order))
 
     async def _look_again(self, order: OwnOrder) -> None:
-        with contextlib.suppress(Unavailable):  # told and counted where it happened; the next look is set
+        try:
             await self._look(order)
+        except Unavailable:
+            return  # told and counted where it happened; the next look is set
+        except STREAM_ERRORS as error:  # one answer that cannot be read must not end the looks at all others
+            observe.venue_call_failed(self.venue_id, f"look at {order.child.client_id}", error)
 
     async def _look(self, order: OwnOrder) -> None:
         found = await self._desk.order(order)

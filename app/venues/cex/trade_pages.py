@@ -18,7 +18,8 @@ Next = Callable[[Any, Rows, int], Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class PageRule:
-    """`size`: the rows that one answer may hold, asked for as such. `path`: where they are in it.
+    """`size`: the rows that one answer may hold, asked for as such. `path`: where they are in it, by id or as a list;
+    some venues put the list of a perpetual's one step deeper, beside a cursor.
 
     `following` None: by time. `is_since_first`: the time is said with the first page alone. `fixed`: parameters of
     every page.
@@ -34,7 +35,8 @@ class PageRule:
         for name in self.path:
             answer = answer.get(name) if isinstance(answer, Mapping) else None
         if isinstance(answer, Mapping):
-            answer = list(answer.values())
+            lists = [value for value in answer.values() if isinstance(value, list)]
+            answer = lists[0] if len(lists) == 1 else [row for row in answer.values() if isinstance(row, Mapping)]
         return answer if isinstance(answer, list) else ()
 
 
