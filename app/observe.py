@@ -369,6 +369,11 @@ def measuring_failed(order_id: str, error: str) -> None:
     _log().warning("measuring_failed", order_id=order_id, error=error)
 
 
+def comparing_failed(error: str) -> None:
+    """A round of comparing venues and the database with the log broke: it is made again in its time."""
+    _log().error("comparing_failed", error=error)
+
+
 def projection_lagging(n_facts: int) -> None:
     _projection.set(n_facts)
 

@@ -114,7 +114,10 @@ class Reconciler:
             came_back = [venue for venue in self._engine.venues.values() if self._came_back(venue)]
             if loop.time() >= due_s:
                 due_s = loop.time() + self._every_s
-                await self.check()
+                try:
+                    await self.check()
+                except Exception as error:  # noqa: BLE001 - a task's rim: one round that broke must not be the last
+                    observe.comparing_failed(repr(error))
             else:
                 await asyncio.gather(*(self.check_venue(venue) for venue in came_back))
             await asyncio.sleep(LOOK_S)

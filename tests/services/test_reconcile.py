@@ -190,3 +190,20 @@ async def test_a_venue_that_comes_back_is_asked_at_once(service: Services) -> No
         await _until(lambda: liar.n_asked > 0)
     finally:
         await reconciler.close()
+
+
+async def test_a_round_that_broke_is_not_the_last(service: Services) -> None:
+    class Broken(Rows):
+        n_asked = 0
+
+        async def account_slots(self) -> tuple[int, Slots, Slots]:
+            Broken.n_asked += 1
+            raise RuntimeError("a row that nobody foresaw")
+
+    rows = Broken(service.engine.ledger.seq + 1_000_000)
+    with capture_logs() as logs:
+        reconciler = Reconciler(service.engine, service.reads._reader, rows, every_s=0.05)
+        await reconciler.open()
+        await _until(lambda: Broken.n_asked >= 2)
+        await reconciler.close()
+    assert [log["log_level"] for log in logs if log["event"] == "comparing_failed"][:2] == ["error", "error"]
