@@ -23,7 +23,7 @@ from app.domain.conditions import (
     Trail,
     TriggerSource,
 )
-from app.domain.enums import Side, TimeInForce
+from app.domain.enums import Side, Strategy, TimeInForce
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.universe import Universe
@@ -36,6 +36,7 @@ _KINDS: Final = {
     AskedType.TRAILING_STOP: ConditionKind.TRAIL,
 }
 _PRICES: Final = ("stop_price", "limit_price", "trail_amount", "trail_bps", "activation_price")
+_OF_AT_ONCE: Final = ("remainder", "decision_at", "decision_price")
 _OF_GROUPS: Final = ("take_profit", "stop_loss", "legs", "oto_trigger")
 # What each type needs, and what else it may have; a trail is exactly one of two and told apart.
 _NEEDS: Final = {
@@ -167,6 +168,16 @@ def _contradictions(body: OrderBody) -> list[FieldError]:
             add("/time_in_force", "excluded", "What waits is gtc or gtd.")
         if body.require_full_fill:
             add("/require_full_fill", "excluded", "What waits may fill in parts.")
+        if body.strategy is not Strategy.SOR:
+            add("/strategy", "excluded", "What waits is routed when it triggers: sor, or leave it out.")
+        for name in _OF_AT_ONCE:
+            if getattr(body, name) is not None:
+                add(f"/{name}", "excluded", "It belongs to an order at once; leave it out.")
+    elif body.strategy.is_scheduled:
+        hint = "An entry is an order at once; a strategy in time has no legs: use sor or sweep."
+        add("/strategy", "excluded", hint)
+    if body.strategy_params is not None and not body.strategy.is_scheduled:
+        add("/strategy_params", "excluded", "They belong to twap, vwap, pov and is, which wait for no price.")
     if body.time_in_force is TimeInForce.GTD and body.expire_at is None:
         add("/expire_at", "missing", "gtd needs expire_at.")
     if body.time_in_force is not TimeInForce.GTD and body.expire_at is not None:

@@ -11,7 +11,7 @@ from app.api.errors import InvalidRequest
 from app.api.schemas.legs import ConditionalAmendBody
 from app.api.schemas.order import OrderBody
 from app.domain.conditions import Conditional, ConditionKind, OtoTrigger, Trail, TriggerSource
-from app.domain.enums import OrderType, Side, TimeInForce
+from app.domain.enums import OrderType, Side, Strategy, TimeInForce
 from app.domain.orders import ParentOrder
 from tests.conditionals import bracket, definition, oco, trail
 from tests.worlds import BTC_USDT, T0_NS, make_universe
@@ -139,6 +139,41 @@ def test_only_conditional_bodies_are_definitions_and_others_have_no_stray_member
 
 def amend(asked: Conditional, **body: Any) -> Conditional:
     return amended(asked, ConditionalAmendBody.model_validate(body), BTC_USDT, UNIVERSE)
+
+
+BRACKET: dict[str, Any] = {
+    "type": "market",
+    "stop_price": None,
+    "side": "buy",
+    "order_class": "bracket",
+    "take_profit": {"limit_price": "61000"},
+    "stop_loss": {"stop_price": "59000"},
+}
+TWAP: dict[str, Any] = {"strategy": "twap", "strategy_params": {"end_at": "2026-11-23T12:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        (TWAP, "/strategy"),
+        (BRACKET | TWAP, "/strategy"),
+        (BRACKET | {"type": "stop", "stop_price": "60500", "strategy": "sweep"}, "/strategy"),
+        ({"strategy": "sweep"}, "/strategy"),
+        ({"remainder": "held"}, "/remainder"),
+        ({"decision_at": "2026-11-22T12:00:00Z"}, "/decision_at"),
+        ({"decision_at": "2026-11-22T12:00:00Z", "decision_price": "60000"}, "/decision_price"),
+    ],
+)
+def test_what_no_leg_would_keep_to_is_refused_and_not_dropped(change: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        taken(**change)
+    assert (pointer, "excluded") in culprits(caught.value)
+
+
+def test_an_entry_at_once_keeps_its_own_members() -> None:
+    _, entry = taken(**BRACKET, strategy="sweep", decision_at="2026-11-22T12:00:00Z", decision_price="60000")
+    assert entry is not None
+    assert (entry.strategy, entry.decision_price_units) == (Strategy.SWEEP, 6_000_000)
 
 
 def test_an_amendment_changes_what_it_names() -> None:
