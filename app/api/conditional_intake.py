@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -26,6 +27,7 @@ from app.domain.conditions import (
 from app.domain.enums import Side, Strategy, TimeInForce
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
+from app.domain.units import decimal_text
 from app.domain.universe import Universe
 
 MAX_TRAIL_PPM: Final = 500_000
@@ -310,10 +312,40 @@ def amended(definition: Conditional, body: ConditionalAmendBody, symbol: Symbol,
             hint = "The entry is an order of its own already."
             scales.errors.append(FieldError(f"/legs/{i}/leg", "excluded", hint=hint))
             continue
+        if change.leg in [earlier.leg for earlier in body.legs[:i]]:
+            scales.errors.append(FieldError(f"/legs/{i}/leg", "duplicate", hint="Name each leg once."))
+        if all(getattr(change, name) is None for name in _PRICES):
+            scales.errors.append(FieldError(f"/legs/{i}", "missing", hint="Say what changes of the leg."))
         legs[leg_i] = _changed(scales, legs[leg_i], change, f"/legs/{i}")
+    if body.qty is None and not body.legs:
+        scales.errors.append(FieldError("/legs", "missing", hint="Say what changes: qty, or a leg's prices."))
+    _compare_legs(scales, legs, body)
     if scales.errors:
         raise invalid(scales.errors)
     return replace(definition, legs=tuple(legs))
+
+
+def _compare_legs(scales: Scales, legs: Sequence[Leg], body: ConditionalAmendBody) -> None:
+    """As `_compare`, of a changed definition: the culprit is the price that the change names."""
+    by_name = {leg.name: leg for leg in legs}
+    profit, stop = by_name.get("take_profit"), by_name.get("stop_loss")
+    if profit is None or stop is None or stop.condition is None or profit.limit_price_units is None:
+        return
+    stop_units, profit_units = stop.condition.price_units, profit.limit_price_units
+    if not stop_units or stop.side.sign * (stop_units - profit_units) > 0:
+        return
+    hint = f"To {stop.side.value}, take_profit is {'above' if stop.side is Side.SELL else 'below'} stop_loss."
+    scale = scales.symbol.price_scale
+    for i, change in enumerate(body.legs):
+        for leg, name, other_units in (
+            ("stop_loss", "stop_price", profit_units),
+            ("take_profit", "limit_price", stop_units),
+        ):
+            value = getattr(change, name)
+            if change.leg == leg and value is not None:
+                limit = decimal_text(other_units, scale)
+                error = FieldError(f"/legs/{i}/{name}", "wrong_side", limit, format(value, "f"), hint=hint)
+                scales.errors.append(error)
 
 
 def _changed(scales: Scales, leg: Leg, change: LegChange, pointer: str) -> Leg:

@@ -71,8 +71,13 @@ class ConditionalService:
         self, definition: Conditional, entry: ParentOrder | None, mode: Mode, *, deadline_ts_ns: int = 0
     ) -> ConditionalTaken:
         """Taken once durable. Raises as SubmitService.place does, and BadRequest for a source that nothing feeds."""
-        if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
-            await self._refuse_late(definition, deadline_ts_ns)
+        now_ns = self._engine.now_ns()
+        if deadline_ts_ns and now_ns > deadline_ts_ns:
+            hint = "The deadline had passed on arrival. The same client_order_id may be sent with a later one."
+            await self._refuse_late(definition, now_ns - deadline_ts_ns, "/deadline", hint)
+        if definition.expire_ts_ns and now_ns >= definition.expire_ts_ns:
+            hint = "Use a time in the future."
+            await self._refuse_late(definition, now_ns - definition.expire_ts_ns, "/expire_at", hint)
         hashed = definition_hash(definition, entry)
         if entry is not None:
             entry = replace(entry, body_hash=hashed)
@@ -81,19 +86,18 @@ class ConditionalService:
             raise InvariantBroken(reply=type(reply).__name__, expected="ConditionalTaken")
         return reply
 
-    async def _refuse_late(self, definition: Conditional, deadline_ts_ns: int) -> None:
+    async def _refuse_late(self, definition: Conditional, late_ns: int, pointer: str, hint: str) -> None:
         """Raises stale_request unless the id names something already; a tick comes behind an earlier request."""
         await self._engine.ask(Tick())
         if (definition.account, definition.client_order_id) in self._engine.ledger.by_client_id:
             return
-        late_ms = (self._engine.now_ns() - deadline_ts_ns) // 1_000_000
         raise OrderRefused(
             RefusalCode.STALE_REQUEST,
             limit="0",
-            value=str(late_ms),
+            value=str(late_ns // 1_000_000),
             unit="ms late",
-            pointer="/deadline",
-            hint="The deadline had passed on arrival. The same client_order_id may be sent with a later one.",
+            pointer=pointer,
+            hint=hint,
         )
 
     async def amend(self, record: ConditionalRecord, definition: Conditional, version: int, actor: str) -> None:

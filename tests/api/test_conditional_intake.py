@@ -185,6 +185,12 @@ def test_an_amendment_changes_what_it_names() -> None:
     assert after.legs[1].condition.price_units == 5_800_000
 
 
+def test_both_exits_may_pass_the_old_ones_in_one_change() -> None:
+    change = [{"leg": "stop_loss", "stop_price": "61500"}, {"leg": "take_profit", "limit_price": "62000"}]
+    after = amend(oco(), legs=change)
+    assert after.legs[0].limit_price_units == 6_200_000
+
+
 def test_a_trail_may_change_its_kind_of_offset() -> None:
     after = amend(definition(trail(Trail(500, 0, 0))), legs=[{"leg": "order", "trail_bps": "10"}])
     assert after.legs[0].condition is not None
@@ -200,6 +206,15 @@ def test_a_trail_may_change_its_kind_of_offset() -> None:
         ({"legs": [{"leg": "stop_loss", "limit_price": "1"}]}, ("/legs/0/limit_price", "excluded")),
         ({"legs": [{"leg": "take_profit", "trail_bps": "1"}]}, ("/legs/0/trail_bps", "excluded")),
         ({"legs": [{"leg": "take_profit", "limit_price": "0"}]}, ("/legs/0/limit_price", "zero")),
+        ({"legs": [{"leg": "stop_loss", "stop_price": "61000"}]}, ("/legs/0/stop_price", "wrong_side")),
+        ({"legs": [{"leg": "take_profit", "limit_price": "59000"}]}, ("/legs/0/limit_price", "wrong_side")),
+        ({}, ("/legs", "missing")),
+        ({"if_version": 1}, ("/legs", "missing")),
+        ({"legs": [{"leg": "stop_loss"}]}, ("/legs/0", "missing")),
+        (
+            {"legs": [{"leg": "stop_loss", "stop_price": "58000"}, {"leg": "stop_loss", "stop_price": "57000"}]},
+            ("/legs/1/leg", "duplicate"),
+        ),
     ],
 )
 def test_what_a_leg_does_not_have_cannot_be_changed(body: dict[str, Any], culprit: tuple[str, str]) -> None:

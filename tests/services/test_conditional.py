@@ -60,3 +60,17 @@ async def test_a_late_request_is_refused_unless_it_repeats_one() -> None:
         again = await service.place(asked, None, Mode.PAPER, deadline_ts_ns=1)
         assert again.is_replay
         assert again.fact == placed.fact
+
+
+async def test_what_has_expired_on_arrival_is_refused_and_its_repeat_answered() -> None:
+    async with open_gateway() as gateway:
+        service, now_ns = gateway.services.conditionals, gateway.engine.now_ns()
+        with pytest.raises(OrderRefused) as caught:
+            await service.place(replace(oco(), expire_ts_ns=now_ns), None, Mode.PAPER)
+        assert (caught.value.code, caught.value.pointer) == (RefusalCode.STALE_REQUEST, "/expire_at")
+        asked = replace(oco(), expire_ts_ns=now_ns + 1_000_000_000)
+        placed = await service.place(asked, None, Mode.PAPER)
+        gateway.clock.advance(2_000_000_000)
+        again = await service.place(asked, None, Mode.PAPER)
+        assert again.is_replay
+        assert again.fact == placed.fact
