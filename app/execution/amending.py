@@ -14,6 +14,7 @@ from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
 from app.domain.schedule import Seen
 from app.domain.scheduled import Amendment, Schedule, ScheduleState, parameters_of
+from app.domain.units import decimal_text
 from app.execution import slicer
 from app.execution.commitments import leaves
 from app.execution.context import Context
@@ -55,13 +56,16 @@ def amend(ctx: Context, parent: ParentRecord, actor: str, change: Amendment) -> 
         detail = f"The order is at version {parent.version}, not {change.if_version}."
         raise BadRequest("version_conflict", detail, pointer="/if_version", hint="Read it again, then decide.")
     order = parent.accepted.order
-    _require_amendable(parent, change)
+    _require_amendable(ctx, parent, change)
     qty_units = order.qty_units if change.qty_units is None else change.qty_units
     assert qty_units is not None
     limit_units = order.limit_price_units if change.limit_price_units is None else change.limit_price_units
     taken_units = parent.cum_qty_units + parent.in_flight_qty_units
     if qty_units < max(taken_units, 1):
-        raise BadRequest("invalid_request", f"{taken_units} units are filled or at a venue already.", pointer="/qty")
+        symbol = ctx.world.universe.symbols[order.symbol]
+        taken = f"{decimal_text(taken_units, symbol.qty_scale)} {symbol.qty_currency}"
+        detail = f"{taken} are filled or at a venue already."
+        raise BadRequest("invalid_request", detail, pointer="/qty", hint=f"Use at least {taken}, or cancel the order.")
     asked = replace(order, qty_units=qty_units, limit_price_units=limit_units)
     cap_units, limits_version = _allowed(ctx, parent, asked)
     state, seen_units = _rescheduled(ctx, parent, change, asked, cap_units)
@@ -97,13 +101,16 @@ def _require_alive(parent: ParentRecord) -> None:
         raise BadRequest("not_amendable", f"The order is {word}.", hint="Place a new one.")
 
 
-def _require_amendable(parent: ParentRecord, change: Amendment) -> None:
+def _require_amendable(ctx: Context, parent: ParentRecord, change: Amendment) -> None:
     order = parent.accepted.order
     if parent.schedule is None and not (is_held(order) and order.qty_units is not None):
         detail = "Only an order that is worked in time, or a limit order by quantity that waits, can be amended."
         raise BadRequest("not_amendable", detail, hint="Cancel it and place another.")
     if parent.schedule is None and change.is_of_schedule:
         raise BadRequest("invalid_request", "The order has no schedule; only qty and limit_price change.")
+    if change.qty_units is not None and parent.order_id in ctx.ledger.definitions.leg_of_order:
+        detail = "The order is a leg of a conditional order, whose other legs count with its quantity."
+        raise BadRequest("not_amendable", detail, pointer="/qty", hint="Cancel the conditional order, place another.")
     if change.limit_price_units is not None and order.limit_price_units is None:
         detail = "A market order has no limit to change."
         raise BadRequest("invalid_request", detail, pointer="/limit_price", hint="Cancel it and place a limit order.")
@@ -166,7 +173,7 @@ def _rescheduled(
     schedule = _asked_schedule(parent.schedule.schedule, change)
     assert schedule is not None
     if change.end_ns is not None and change.end_ns <= ctx.now_ns:
-        raise BadRequest("invalid_request", "The end has passed.", pointer="/end_at")
+        raise BadRequest("invalid_request", "The end has passed.", pointer="/end_at", hint="Use a time in the future.")
     volumes, symbol = ctx.world.volumes, asked.symbol
     if schedule.needs_volume and (volumes is None or volumes.others_units(symbol) is None):
         detail = f"No venue tells what others trade in {symbol}."

@@ -14,6 +14,7 @@ from app.domain.scheduled import Amendment
 from app.domain.units import NANO
 from app.execution import inputs as inp
 from app.execution.ledger import fold
+from tests.conditionals import bracket, taken
 from tests.execution.test_scheduled import S, begun, restarted, run, scheduled, settle, with_tape
 from tests.worlds import LIMITS, Desk, held_order, make_desk, make_order, sent
 
@@ -187,3 +188,22 @@ def test_what_cannot_be_amended_says_why(desk: Desk) -> None:
     assert late.code == "not_amendable"
     assert desk.submit(make_order())[0] is not None
     assert desk.core.ledger.parents[order_id].mode is Mode.PAPER
+
+
+def test_the_quantity_of_a_leg_is_the_definitions_and_its_limit_may_move(desk: Desk) -> None:
+    asked, entry = bracket()
+    held = replace(held_order(limit_price_units=5_900_000), client_order_id=entry.client_order_id)
+    record, _ = taken(desk, asked, held)
+    (order_id,) = record.legs[0].order_ids
+    error = refused(amended(desk, order_id, qty_units=400))
+    assert (error.code, error.pointer) == ("not_amendable", "/qty")
+    amended(desk, order_id, limit_price_units=5_910_000)
+    assert desk.core.ledger.parents[order_id].accepted.order.limit_price_units == 5_910_000
+
+
+def test_less_than_is_out_is_told_in_the_symbols_own_unit(desk: Desk) -> None:
+    order_id = begun(desk, scheduled())
+    run(desk, order_id, ms=1_000)
+    error = refused(amended(desk, order_id, qty_units=1))
+    assert isinstance(error, BadRequest)
+    assert "0.002 BTC" in error.detail
