@@ -18,6 +18,7 @@ class ConditionalAccepted(Event):
     """The acknowledgement is a pure function of this fact. `approved_mid_half_units`: the class mid at acceptance."""
 
     KIND: ClassVar[str] = "conditional_accepted"
+    V: ClassVar[int] = 2
     conditional_id: str
     symbol: str
     definition: Conditional
@@ -32,6 +33,7 @@ class ConditionalAmended(Event):
     """The whole definition from here on: one fact, so that there is no instant without one."""
 
     KIND: ClassVar[str] = "conditional_amended"
+    V: ClassVar[int] = 2
     conditional_id: str
     symbol: str
     definition: Conditional

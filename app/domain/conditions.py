@@ -11,6 +11,7 @@ from enum import StrEnum, unique
 
 from app.domain.enums import Side
 from app.domain.orders import VenueFilter
+from app.domain.venue_stops import TriggerLocation
 
 
 @unique
@@ -42,8 +43,8 @@ class AskedType(StrEnum):
 @unique
 class TriggerSource(StrEnum):
     """Whose price is looked at. `mid`: the class mid, the median over valid venues. `cross_venue`: so many venues' own
-    mids must be beyond at once. `last`: the newest trade of any venue. `mark` needs a feed that is not there yet, and
-    is refused."""
+    mids must be beyond at once. `last`: the newest trade of any venue. `mark`: the median of the venues' own mark
+    prices, of a perpetual."""
 
     LAST = "last"
     MID = "mid"
@@ -130,6 +131,7 @@ class Conditional:
     """A definition in symbol units. With oto and bracket the first leg is the entry, and arms the others.
 
     `has_entry_order`: the entry is an ordinary order, placed with the definition. `expire_ts_ns` 0: until canceled.
+    `trigger_location`: who watches its stops.
     """
 
     account: str
@@ -145,6 +147,7 @@ class Conditional:
     received_ts_ns: int
     body_hash: str
     tags: tuple[tuple[str, str], ...] = field(default=())
+    trigger_location: TriggerLocation = TriggerLocation.ENGINE
 
     @property
     def has_entry(self) -> bool:

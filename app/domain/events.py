@@ -184,7 +184,7 @@ class ChildSending(Event):
     """Intent before effect: durable before the child leaves."""
 
     KIND: ClassVar[str] = "child_sending"
-    V: ClassVar[int] = 2
+    V: ClassVar[int] = 3
     child: ChildOrder
     limits_version: int
     mid_half_units: int

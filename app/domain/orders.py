@@ -12,6 +12,7 @@ from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.quick import quick_init
 from app.domain.quote_pool import QuotePool
 from app.domain.scheduled import Schedule
+from app.domain.venue_stops import VenueStop
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -68,7 +69,8 @@ class ChildOrder:
 
     `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards; what it
     has taken by then stays. `rest_until_ns`: it rests in the book, and the engine cancels it then; 0 for one that rests
-    nowhere. `is_post_only`: the venue must refuse it where it would take anything.
+    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `stop`: it waits at the venue for a
+    price, and is what it is only then.
     """
 
     child_id: str
@@ -87,6 +89,7 @@ class ChildOrder:
     deadline_ts_ns: int
     is_post_only: bool = False
     rest_until_ns: int = 0
+    stop: VenueStop | None = None
 
     @property
     def rests(self) -> bool:

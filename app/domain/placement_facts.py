@@ -1,4 +1,4 @@
-"""Facts of children that rest in a book: why a slice was posted where it was, and that its child is taken back."""
+"""Facts of children that rest at a venue: why a slice was posted there, that its child is taken back, and stops."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from app.domain.event import Event
 from app.domain.quick import quick_init
+from app.domain.venue_stops import StopSource
 
 
 @quick_init
@@ -45,4 +46,25 @@ class ChildPulled(Event):
     reason: str
 
 
-PLACEMENT_EVENTS: Final[tuple[type[Event], ...]] = (SlicePosted, ChildPulled)
+@quick_init
+@dataclass(frozen=True, slots=True)
+class StopRested(Event):
+    """A leg's stop is given to its venue: the one child of `order_id`, which follows in the same turn, waits there. It
+    is a wave of its own, without a route.
+
+    `price_units`: the worst that it may trade at once it has gone off. `replaces`: the order whose place it takes.
+    """
+
+    KIND: ClassVar[str] = "stop_rested"
+    order_id: str
+    conditional_id: str
+    leg_i: int
+    venue: str
+    by: StopSource
+    stop_price_units: int
+    price_units: int
+    qty_units: int
+    replaces: str
+
+
+PLACEMENT_EVENTS: Final[tuple[type[Event], ...]] = (SlicePosted, ChildPulled, StopRested)

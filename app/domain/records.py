@@ -108,6 +108,11 @@ class ParentRecord:
             is_unknown=bool(live) and all(c.state is ChildState.UNKNOWN for c in live),
         )
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it is a stop that its venue holds: one child, and no plan."""
+        return any(c.child.stop is not None for c in self.children.values())
+
     def conversion(self, child: ChildOrder) -> Conversion | None:
         """The rate at which a child in another quote currency counts, that of its wave's plan; None in the own one."""
         if child.symbol == self.accepted.order.symbol:

@@ -13,20 +13,20 @@ from typing import Final
 from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
-from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, TriggerSource, pools
+from app.domain.conditions import Conditional, ConditionKind, OrderClass, Pool, TriggerSource, pools
 from app.domain.enums import DoneReason, Mode, ParentState, Side
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
-from app.execution import triggers
+from app.domain.venue_stops import TriggerLocation
+from app.execution import native, triggers
 from app.execution.context import Context, Watch, side_price
-from app.execution.leg_orders import is_dust, leg_order, limit_units_of, next_client_id, sized_units
+from app.execution.leg_orders import at_its_trigger, is_dust, leg_order, limit_units_of, next_client_id, sized_units
 from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
 from app.execution.pooling import with_pool
 from app.execution.shares import armed_units, filled_units, is_armed, is_entry_over, orders_of, used_units
 from app.execution.stakes import gate_view
 from app.risk import gate
-from app.risk.exposure import GateView
 
 ENGINE_ACTOR: Final = "engine"
 EXPIRY: Final = "expire_at"
@@ -74,10 +74,12 @@ def submit(
 
 
 def _require_sources(ctx: Context, definition: Conditional) -> None:
-    volumes = ctx.world.volumes
-    served = triggers.SERVED_SOURCES
+    volumes, marks = ctx.world.volumes, ctx.world.marks
+    served = set(TriggerSource)
     if volumes is None or volumes.others_units(definition.symbol) is None:
-        served = served - {TriggerSource.LAST}
+        served.discard(TriggerSource.LAST)
+    if marks is None or not marks.is_told(definition.symbol):
+        served.discard(TriggerSource.MARK)
     for leg in definition.legs:
         if leg.condition is not None and leg.condition.source not in served:
             source = leg.condition.source.value
@@ -87,6 +89,7 @@ def _require_sources(ctx: Context, definition: Conditional) -> None:
                 pointer="/trigger/source",
                 hint="Use mid or cross_venue.",
             )
+    native.require_location(ctx, definition)
 
 
 def _screen_legs(ctx: Context, definition: Conditional, mode: Mode, wait_ns: int, conditional_id: str) -> None:
@@ -98,19 +101,9 @@ def _screen_legs(ctx: Context, definition: Conditional, mode: Mode, wait_ns: int
             leg = definition.legs[i]
             order = leg_order(definition, leg, leg.qty_units, definition.client_order_id)
             view = gate_view(ctx, order, mode, wait_ns=wait_ns, conditional_id=conditional_id)
-            view = _at_its_trigger(view, leg)
+            view = at_its_trigger(native.apart(ctx, view, conditional_id), leg)
             is_exit = pool.is_armed_by_entry and leg.side is not definition.legs[0].side
             (gate.screen_unarmed if is_exit else gate.screen)(view)
-
-
-def _at_its_trigger(view: GateView, leg: Leg) -> GateView:
-    """The view as if the market stood where the leg would trade."""
-    price_units = leg.condition.price_units if leg.condition is not None else leg.limit_price_units
-    reference = view.reference
-    if not price_units or not reference.mid_half_units:
-        return view
-    there = replace(reference, mid_half_units=2 * price_units, best_bid_units=price_units, best_ask_units=price_units)
-    return replace(view, reference=there)
 
 
 # In time.
@@ -148,10 +141,12 @@ def settle(ctx: Context, record: ConditionalRecord) -> None:
         return
     _expire(ctx, record)
     if not record.is_canceling:
+        native.learn(ctx, record)
         for pool in record.pools:
             if is_armed(ctx.ledger, record, pool):
                 for i in pool.leg_indices:
-                    _watch_leg(ctx, record, i)
+                    if not _is_covered(ctx, record, pool, i):
+                        _watch_leg(ctx, record, i)
                 _work(ctx, record, pool)
     _end(ctx, record)
     _note_watch(ctx, record)
@@ -166,6 +161,11 @@ def _expire(ctx: Context, record: ConditionalRecord) -> None:
         request_cancel(ctx, record, ENGINE_ACTOR, EXPIRY)
     elif not definition.has_entry_order and not record.legs[0].is_canceled:
         cancel_leg(ctx, record, 0, ENGINE_ACTOR, EXPIRY)
+
+
+def _is_covered(ctx: Context, record: ConditionalRecord, pool: Pool, leg_i: int) -> bool:
+    """Whether a venue watches the leg, for all that the pool has."""
+    return bool(native.standing(ctx, record, leg_i)) and _left_units(ctx, record, pool) <= 0
 
 
 def _watch_leg(ctx: Context, record: ConditionalRecord, leg_i: int) -> None:
@@ -198,12 +198,22 @@ def _level_half_units(ctx: Context, record: ConditionalRecord, leg_i: int, moved
     leg, symbol = record.definition.legs[leg_i], record.definition.symbol
     condition, hushed = leg.condition, ctx.hushed(symbol, moved)
     assert condition is not None
-    level_half = triggers.level_half_units(condition, leg.side, ctx.market(symbol)[1], ctx.last_units(symbol))
+    if condition.source is TriggerSource.MARK:
+        return 2 * ctx.mark_units(symbol, record.definition.venues.include)
+    others = _others(ctx, record.definition)
+    level_half = triggers.level_half_units(condition, leg.side, ctx.market(symbol)[1], ctx.last_units(symbol, others))
     if not hushed:
         return level_half
-    last_units = ctx.last_units(symbol, hushed)
+    last_units = ctx.last_units(symbol, hushed | others)
     calm_half = triggers.level_half_units(condition, leg.side, ctx.calm(symbol, moved), last_units)
     return triggers.calmer_half_units(level_half, calm_half, moved)
+
+
+def _others(ctx: Context, definition: Conditional) -> frozenset[str]:
+    """Venues whose trades have no say: of a stop that rests at a venue, all but that one."""
+    if definition.trigger_location is TriggerLocation.ENGINE:
+        return frozenset()
+    return frozenset(ctx.world.universe.venues) - frozenset(definition.venues.include)
 
 
 def _work(ctx: Context, record: ConditionalRecord, pool: Pool) -> None:
@@ -211,12 +221,14 @@ def _work(ctx: Context, record: ConditionalRecord, pool: Pool) -> None:
     if pool.leg_indices[0] == 0 and record.definition.has_entry_order:
         return
     left_units = _left_units(ctx, record, pool)
-    if left_units <= 0:
-        return
-    for i in _ready_legs(record, pool):
-        if _is_in_reach(ctx, record, i) and _paused_until_ns(ctx, record.legs[i]) <= ctx.now_ns:
-            _place(ctx, record, i, left_units)
-            return
+    ready = [
+        i
+        for i in (_ready_legs(record, pool) if left_units > 0 or native.is_standing(ctx, record, pool) else ())
+        if _is_in_reach(ctx, record, i) and _paused_until_ns(ctx, record.legs[i]) <= ctx.now_ns
+    ]
+    native.tend(ctx, record, pool, left_units, is_wanted=bool(ready))
+    if ready and left_units > 0:
+        _place(ctx, record, ready[0], left_units)
 
 
 def _left_units(ctx: Context, record: ConditionalRecord, pool: Pool) -> int:
@@ -249,6 +261,8 @@ def _paused_until_ns(ctx: Context, leg: LegRecord) -> int:
     n_empty, last_ns = 0, 0
     for order_id in reversed(leg.order_ids):
         order = ctx.ledger.parents[order_id]
+        if order.is_stop:
+            continue
         if order.cum_qty_units or order.state is not ParentState.DONE:
             break
         last_ns = last_ns or order.updated_ts_ns
@@ -314,15 +328,17 @@ def _levels(ctx: Context, record: ConditionalRecord) -> Watch:
             if state.is_canceled:
                 continue
             if leg.condition is not None and not state.is_triggered:
-                if leg.condition.kind is ConditionKind.TRAIL or leg.condition.source is TriggerSource.LAST:
-                    wake_ns = 0  # a mark moves with every look; trades wake nobody
+                if _is_covered(ctx, record, pool, i):
+                    continue
+                if leg.condition.kind is ConditionKind.TRAIL or leg.condition.source in triggers.TOLD_SOURCES:
+                    wake_ns = 0  # a mark moves with every look; trades and marks wake nobody
                 mark_half = ctx.memory.marks.get((record.conditional_id, i), state.mark_half_units)
                 stop_half = triggers.stop_half_units(leg.condition, leg.side, mark_half)
                 if stop_half and leg.condition.is_rising(leg.side):
                     rising_half = min(rising_half or stop_half, stop_half)
                 else:
                     falling_half = max(falling_half, stop_half)
-            elif _left_units(ctx, record, pool) > 0:
+            elif _left_units(ctx, record, pool) > 0 or native.is_standing(ctx, record, pool):
                 until_ns = _paused_until_ns(ctx, state)
                 if until_ns > ctx.now_ns or leg.limit_price_units is None:
                     wake_ns = min(wake_ns, until_ns)  # a market leg that could not go looks at every tick

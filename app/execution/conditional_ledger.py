@@ -90,6 +90,7 @@ def _triggered(definitions: Definitions, record: ConditionalRecord, fact: Fact, 
         raise InvariantBroken(conditional_id=record.conditional_id, leg_i=event.leg_i, reason="triggered twice")
     leg.triggered_ts_ns, leg.stop_half_units = fact.ts_ns, event.stop_half_units
     leg.mark_half_units = event.mark_half_units
+    leg.n_refused, leg.refused_ts_ns, leg.refusal_code = 0, 0, ""  # what was refused was a stop at a venue
 
 
 def _ordered(definitions: Definitions, record: ConditionalRecord, fact: Fact, event: ce.LegOrdered) -> None:

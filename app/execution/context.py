@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -26,6 +26,7 @@ from app.domain.ports import Prepared
 from app.domain.posting import Posting
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
+from app.domain.venue_stops import StopOffer
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.hits import Hits
 from app.execution.inputs import Turn
@@ -93,6 +94,18 @@ class Volumes(Protocol):
         ...
 
 
+class Marks(Protocol):
+    """What venues say that their perpetuals are worth."""
+
+    def is_told(self, symbol: str) -> bool:
+        """Whether any venue tells a mark price of `symbol`."""
+        ...
+
+    def marks(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        """Each venue's mark as (price units, when it was heard)."""
+        ...
+
+
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
@@ -144,6 +157,8 @@ class World:
     volumes: Volumes | None = None
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
     posting: Posting | None = None  # None: no child rests anywhere
+    stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
+    marks: Marks | None = None
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
@@ -310,6 +325,13 @@ class Context:
         told = [(ts_ns, units) for venue, (units, ts_ns) in lasts.items() if venue not in apart_from]
         heard_ns, price_units = max(told, default=(0, 0))
         return price_units if self.now_ns - heard_ns <= self.world.timing.max_last_age_ns else 0
+
+    def mark_units(self, symbol: str, venues: Sequence[str] = ()) -> int:
+        """The median of the venues' mark prices (of `venues`, if any are named) that may be believed; 0 for none."""
+        told = self.world.marks.marks(symbol).items() if self.world.marks is not None else ()
+        oldest_ns = self.now_ns - self.world.timing.max_last_age_ns
+        fresh = sorted(u for v, (u, heard_ns) in told if heard_ns >= oldest_ns and (not venues or v in venues))
+        return fresh[(len(fresh) - 1) // 2] if fresh else 0
 
     def next_order_id(self, prefix: str) -> str:
         """Ids of one engine rise: milliseconds, a counter within them, then a hash that hides the sequence."""

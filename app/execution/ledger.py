@@ -71,6 +71,11 @@ class Ledger:
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
 
+    @property
+    def n_to_drain(self) -> int:
+        """Children that a stopping process waits for: a venue holds its stops without us."""
+        return sum(record.child.stop is None for record in self.live_children.values())
+
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
 
@@ -301,7 +306,7 @@ def _cancel_requested(ledger: Ledger, fact: Fact, event: ev.CancelRequested) -> 
             record.is_canceling = True
 
 
-def _slice_posted(ledger: Ledger, fact: Fact, event: pf.SlicePosted) -> None:
+def _rested(ledger: Ledger, fact: Fact, event: pf.SlicePosted | pf.StopRested) -> None:
     parent = _touched(ledger, fact, event.order_id)
     parent.state = next_parent(parent.state, ParentState.WORKING)
     parent.n_waves += 1
@@ -468,7 +473,8 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.LoopSet: _loop_set,
     ev.BeliefChanged: _belief_changed,
     ev.LoopWeighed: _nothing,
-    pf.SlicePosted: _slice_posted,
+    pf.SlicePosted: _rested,
+    pf.StopRested: _rested,
     pf.ChildPulled: _child_pulled,
     ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.conditions import Conditional, Leg
 from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
@@ -42,6 +44,16 @@ def leg_order(definition: Conditional, leg: Leg, qty_units: int, client_order_id
         body_hash=definition.body_hash,
         tags=definition.tags,
     )
+
+
+def at_its_trigger(view: GateView, leg: Leg) -> GateView:
+    """The view as if the market stood where the leg would trade."""
+    price_units = leg.condition.price_units if leg.condition is not None else leg.limit_price_units
+    reference = view.reference
+    if not price_units or not reference.mid_half_units:
+        return view
+    there = replace(reference, mid_half_units=2 * price_units, best_bid_units=price_units, best_ask_units=price_units)
+    return replace(view, reference=there)
 
 
 def next_client_id(ctx: Context, definition: Conditional, conditional_id: str, leg_i: int, order_i: int) -> str:

@@ -92,6 +92,26 @@ def approve_and_plan(ctx: Context, order: ParentOrder, view: GateView) -> Approv
 
 def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | ScheduledApproval) -> OrderAccepted:
     """Writes acceptance, plan and first intents: one turn, one commit."""
+    accepted = write_accepted(ctx, order, mode, approval)
+    state = approval.state if isinstance(approval, ScheduledApproval) else None
+    tell_cost(ctx, approval.order_id, mode, approval.price_cap_units, state)
+    parent = ctx.ledger.parents[approval.order_id]
+    if isinstance(approval, ScheduledApproval):
+        begin(ctx, parent, approval.state)
+        return accepted
+    if approval.planned is None:
+        _send_away(ctx, parent, approval.prepared)
+        return accepted
+    write_wave(ctx, parent, approval.planned)
+    if not parent.children:
+        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
+    return accepted
+
+
+def write_accepted(
+    ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | ScheduledApproval
+) -> OrderAccepted:
+    """The acceptance alone; what is sent is the caller's."""
     reference = ctx.market(order.symbol)[1]
     accepted = OrderAccepted(
         account=order.account,
@@ -107,21 +127,9 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | Sc
         approved_ts_ns=ctx.now_ns,
     )
     ctx.emit(accepted)
-    state = approval.state if isinstance(approval, ScheduledApproval) else None
-    tell_cost(ctx, approval.order_id, mode, approval.price_cap_units, state)
     limits = ctx.ledger.limits[order.account]
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
-    parent = ctx.ledger.parents[approval.order_id]
-    if isinstance(approval, ScheduledApproval):
-        begin(ctx, parent, approval.state)
-        return accepted
-    if approval.planned is None:
-        _send_away(ctx, parent, approval.prepared)
-        return accepted
-    write_wave(ctx, parent, approval.planned)
-    if not parent.children:
-        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
     return accepted
 
 
@@ -205,6 +213,8 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return DoneReason.CANCELED, "cancel_requested"
     if order.time_in_force is TimeInForce.GTD and ctx.now_ns >= order.expire_ts_ns:
         return DoneReason.EXPIRED, "expire_at"
+    if parent.is_stop:
+        return _exhausted(parent, "stop_over")
     if parent.n_waves and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
         return _exhausted(parent, "one_wave")
     if is_held(order) or parent.schedule is not None:

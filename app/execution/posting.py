@@ -258,6 +258,8 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
     child, order, ledger = record.child, parent.accepted.order, ctx.ledger
     if any(target in ledger.kills for target in (*gate.kill_targets(child), (KillScope.SYMBOL, order.symbol))):
         return "kill_switch"
+    if child.stop is not None:
+        return ""  # its definition tends it (execution/native.py)
     if child.venue in ledger.disabled_venues or (child.account, child.venue) in ledger.n_broken:
         return "venue_barred"
     end_ns = min(at_ns for at_ns in (child.rest_until_ns, order.expire_ts_ns) if at_ns)

@@ -36,8 +36,21 @@ def filled_units(ledger: Ledger, record: ConditionalRecord, pool: Pool) -> int:
 
 
 def used_units(ledger: Ledger, record: ConditionalRecord, pool: Pool) -> int:
-    """Filled, or still possible for an open order."""
-    return sum(_claim_units(order) for order in orders_of(ledger, record, pool))
+    """Filled, or still possible for an open order. Of two stops, one on its way into the other's place, one trades."""
+    orders = orders_of(ledger, record, pool)
+    replaced = {
+        c.child.stop.replaces
+        for order in orders
+        if order.state is not ParentState.DONE
+        for c in order.children.values()
+        if c.child.stop is not None
+    }
+    return sum(
+        order.cum_qty_units
+        if any(c.child.client_id in replaced for c in order.children.values())
+        else _claim_units(order)
+        for order in orders
+    )
 
 
 def _claim_units(order: ParentRecord) -> int:

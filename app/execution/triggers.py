@@ -14,8 +14,8 @@ from app.domain.conditions import Condition, ConditionKind, TriggerSource
 from app.domain.enums import Side
 from app.risk.reference import Reference
 
-# `last` is served where a venue tells its trades (conditional.py asks).
-SERVED_SOURCES: Final = frozenset({TriggerSource.LAST, TriggerSource.MID, TriggerSource.CROSS_VENUE})
+# What is not in a book, so that no book wakes anybody for it.
+TOLD_SOURCES: Final = frozenset({TriggerSource.LAST, TriggerSource.MARK})
 
 
 def level_half_units(condition: Condition, side: Side, reference: Reference, last_units: int = 0) -> int:

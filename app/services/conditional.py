@@ -17,6 +17,7 @@ from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Fact
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
+from app.domain.venue_stops import TriggerLocation
 from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick
 from app.execution.leg_orders import first_order
 from app.execution.shares import leg_state
@@ -53,7 +54,10 @@ def definition_hash(definition: Conditional, entry: ParentOrder | None) -> str:
     )
     asked = replace(definition, venues=venues, received_ts_ns=0, body_hash="")
     own = body_hash(replace(entry, client_order_id=definition.client_order_id)) if entry is not None else ""
-    return hashlib.sha256(msgspec.json.encode((1, asked, own))).hexdigest()
+    plain = msgspec.to_builtins(asked)
+    if definition.trigger_location is TriggerLocation.ENGINE:
+        del plain["trigger_location"]  # as it was before there was a choice: an id that was used stays used
+    return hashlib.sha256(msgspec.json.encode((1, plain, own))).hexdigest()
 
 
 class ConditionalService:

@@ -164,7 +164,7 @@ class Engine:
         if not self._is_broken and any(record.child.rests for record in self.ledger.live_children.values()):
             await self.ask(Drain())  # what rests would be left alone
         deadline_s = self._loop.time() + drain_s
-        while self.ledger.live_children and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
+        while self.ledger.n_to_drain and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
             await asyncio.sleep(TICK_S)
         for task in list(self._tasks):
             task.cancel()

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from app.domain.conditional_events import CONDITIONAL_EVENTS
+from app.domain.conditional_events import CONDITIONAL_EVENTS, ConditionalAccepted, ConditionalAmended
 from app.domain.errors import InvariantBroken
 from app.domain.events import (
     EVENT_TYPES,
@@ -55,7 +55,10 @@ _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
     (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
     (OrderAmended.KIND, 1): _amended_undisguised,
-    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0),
+    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0, stop=None),
+    (ChildSending.KIND, 2): lambda plain: plain["child"].update(stop=None),
+    (ConditionalAccepted.KIND, 1): lambda plain: plain["definition"].update(trigger_location="engine"),
+    (ConditionalAmended.KIND, 1): lambda plain: plain["definition"].update(trigger_location="engine"),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

@@ -68,8 +68,8 @@ def test_a_mark_is_due_at_first_each_second_and_at_a_sixteenth() -> None:
     assert triggers.is_mark_due(TRAIL, leg, 1_001, 15, 10)
 
 
-def test_sources_without_a_feed_are_not_served() -> None:
-    assert set(TriggerSource) - triggers.SERVED_SOURCES == {TriggerSource.MARK}
+def test_what_no_book_tells_is_known() -> None:
+    assert set(TriggerSource) - triggers.TOLD_SOURCES == {TriggerSource.MID, TriggerSource.CROSS_VENUE}
 
 
 @pytest.mark.parametrize(
