@@ -26,6 +26,7 @@ from app.domain.records import ParentRecord
 from app.domain.terms import SourceTerms
 from app.domain.units import NANO
 from app.domain.universe import Universe
+from app.domain.venue_stops import StopOffer
 from app.execution.context import AwayPlanner, Believer, Board, Planner, Timing, World
 from app.execution.estimates import Beliefs, Estimator
 from app.execution.inputs import Start
@@ -48,6 +49,7 @@ from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.first_start import seed_first_start
 from app.services.marketdata import MarketData
+from app.services.marks import open_marks
 from app.services.measure import Measurer
 from app.services.pretrade import fit_own, load_pretrade
 from app.services.reads import Reads
@@ -76,6 +78,7 @@ from app.venues.paper import BASIC, make_paper_venues
 from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from app.venues.replay import ReplayVenue
+from app.venues.stop_offers import served_offers
 
 if TYPE_CHECKING:
     from app.venues.group import GroupSpec
@@ -142,6 +145,7 @@ class Process:
             child_cap_nano=child_caps_nano(settings, universe),
             routing=settings.routing,
             posting=make_posting(settings, universe),
+            stops=make_stops(settings, universe),
             costs=CostEstimator(load_pretrade(settings.pretrade_path)) if settings.foretell else None,
         )
         engine = Engine(
@@ -156,6 +160,7 @@ class Process:
         )
         self._engine = engine
         tape = open_tape(engine)
+        open_marks(engine)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -240,6 +245,7 @@ def make_core(
     routing: RoutingSettings = RoutingSettings(),
     posting: Posting | None = None,
     costs: CostEstimator | None = None,
+    stops: Mapping[str, StopOffer] = MappingProxyType({}),
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -256,6 +262,7 @@ def make_core(
         away=away,
         child_cap_nano=child_cap_nano,
         posting=posting,
+        stops=stops,
         may_loop=routing.loop,
         costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,
@@ -269,6 +276,13 @@ def make_posting(settings: Settings, universe: Universe) -> Posting | None:
     if not routing.posting or settings.market != "sim" or settings.simulated.family != BASIC:
         return None
     return Posting(frozenset(universe.venues), routing.post_only, routing.max_reprices)
+
+
+def make_stops(settings: Settings, universe: Universe) -> dict[str, StopOffer]:
+    """Venues that hold stops for us: simulated ones, as stops.toml says."""
+    if settings.market != "sim":
+        return {}
+    return {venue: offer for venue, offer in served_offers().items() if venue in universe.venues}
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:

@@ -19,10 +19,20 @@ from tests.worlds import Desk, make_desk, sent
 AT = VenueFilter(include=("ven_a",))
 
 
-def offer(venue: str = "ven_a", **changes: object) -> StopOffer:
-    """Everything that is used here, by last."""
-    sources = frozenset({StopSource.LAST})
-    base = StopOffer(venue, True, True, False, False, True, sources, "test", "2026-11-26")
+def offer(**changes: object) -> StopOffer:
+    """Everything of ven_a that is used here, by last."""
+    base = StopOffer(
+        venue="ven_a",
+        is_served=True,
+        has_stop=True,
+        has_stop_limit=True,
+        has_trailing=False,
+        has_oco=False,
+        can_replace=True,
+        sources=frozenset({StopSource.LAST}),
+        source="test",
+        as_of="2026-11-26",
+    )
     return replace(base, **changes)  # type: ignore[arg-type]
 
 

@@ -29,6 +29,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.units import decimal_text
 from app.domain.universe import Universe
+from app.domain.venue_stops import TriggerLocation
 
 MAX_TRAIL_PPM: Final = 500_000
 _KINDS: Final = {
@@ -107,6 +108,7 @@ def conditional_order(
         received_ts_ns=now_ns,
         body_hash="",
         tags=tuple(sorted(body.tags.items())),
+        trigger_location=body.trigger.location if body.trigger is not None else TriggerLocation.ENGINE,
     )
     return definition, entry
 

@@ -167,6 +167,12 @@ _OTHERS: Final = (
         "Nothing feeds this trigger",
         "Prices of that source do not reach this service; use mid or cross_venue.",
     ),
+    Kind(
+        "trigger_location_unavailable",
+        422,
+        "The venue does not hold this stop",
+        "Use engine or auto, or another venue; docs/conditional-orders.md says which hold what.",
+    ),
     Kind("account_required", 422, "Which account?", "The operator's key names one with ?account=."),
     Kind("evidence_missing", 422, "Evidence is missing", "Say what proves the outcome: a venue's message or ticket."),
     Kind("over_ceiling", 422, "Limit is above the file's ceiling", "The ceiling in the configuration file wins."),

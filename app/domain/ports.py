@@ -11,12 +11,13 @@ from app.domain.events import Fact
 from app.domain.fills import ExecutionReport
 from app.domain.orders import Approved, ChildOrder
 from app.domain.statement import VenueHealth, VenueStatement
-from app.domain.trade import TradePrint
+from app.domain.trade import MarkPrice, TradePrint
 
 ReportSink = Callable[[ExecutionReport], None]
 BooksSink = Callable[[Sequence[tuple[str, str]]], None]
 BookSink = Callable[[BookSnapshot | BookDelta], None]
 TradesSink = Callable[[Sequence[TradePrint]], None]
+MarksSink = Callable[[Sequence[MarkPrice]], None]
 
 
 class Clock(Protocol):
@@ -91,6 +92,15 @@ class TradeFeed(Protocol):
     @property
     def shows_own_trades(self) -> bool:
         """Whether our own fills are on its tape too, as they are at real venues and not at simulated ones."""
+        ...
+
+
+@runtime_checkable
+class MarkFeed(Protocol):
+    """A venue that also tells what its perpetuals are worth to it."""
+
+    def watch_marks(self, on_marks: MarksSink) -> Sequence[str]:
+        """Before `start`: mark prices will come to `on_marks`. Gives the symbols that they will come for."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A public trade of a venue: what anybody may read on its tape, in the symbol's integer units."""
+"""A public trade of a venue, and its mark price: what anybody may read there, in the symbol's integer units."""
 
 from __future__ import annotations
 
@@ -16,5 +16,16 @@ class TradePrint:
     price_units: int
     qty_units: int
     aggressor: Side | None
+    venue_ts_ns: int
+    received_ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPrice:
+    """What a venue says that a perpetual is worth: the price that its margins, and its stops by mark, go by."""
+
+    venue: str
+    symbol: str
+    price_units: int
     venue_ts_ns: int
     received_ts_ns: int

@@ -46,10 +46,12 @@ class VenueStop:
 @dataclass(frozen=True, slots=True)
 class StopOffer:
     """What one venue offers. `sources`: what may set a stop off. `can_replace`: a stop takes another's place in one
-    step. `has_trailing`, `has_oco`: offered there; nothing here uses them. `source`, `as_of`: who says so, and when.
+    step. `has_trailing`, `has_oco`: offered there; nothing here uses them. `is_served`: whether we use any of it.
+    `source`, `as_of`: who says so, and when.
     """
 
     venue: str
+    is_served: bool
     has_stop: bool
     has_stop_limit: bool
     has_trailing: bool

@@ -66,7 +66,7 @@ def _why_not(ctx: Context, definition: Conditional, leg: Leg) -> str:
     if len(chosen) != 1:
         return "a stop rests at one venue; name it alone in venues.include."
     offer = ctx.world.stops.get(chosen[0])
-    if offer is None or (chosen[0], definition.symbol) not in ctx.world.universe.instruments:
+    if offer is None or not offer.is_served or (chosen[0], definition.symbol) not in ctx.world.universe.instruments:
         return f"{chosen[0]} holds no stops for us."
     is_offered = offer.has_stop if leg.limit_price_units is None else offer.has_stop_limit
     if condition.kind is not ConditionKind.STOP or not is_offered:

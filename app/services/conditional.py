@@ -28,12 +28,13 @@ from app.services.submit import body_hash
 
 @dataclass(frozen=True, slots=True)
 class LegView:
-    """One leg as it stands; `working_units` is what its open orders may still fill."""
+    """One leg as it stands; `working_units` is what its open orders may still fill, `is_at_venue`: as a stop there."""
 
     state: LegState
     cum_qty_units: int
     working_units: int
     orders: Sequence[ParentRecord]
+    is_at_venue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,8 @@ class ConditionalService:
                 if o.state is not ParentState.DONE
             )
             filled_units = sum(o.cum_qty_units for o in orders)
-            legs.append(LegView(leg_state(ledger, record, i), filled_units, working_units, orders))
+            is_at_venue = any(o.is_stop and o.state is not ParentState.DONE for o in orders)
+            legs.append(LegView(leg_state(ledger, record, i), filled_units, working_units, orders, is_at_venue))
         return ConditionalView(record, _status(record, legs), legs)
 
     def of_order(self, order_id: str) -> tuple[ConditionalRecord, str] | None:

@@ -30,6 +30,7 @@ from app.domain.orders import ChildOrder
 from app.domain.plan import RoutePlan
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
 from app.domain.scheduled import ScheduleState
+from app.domain.venue_stops import StopSource, VenueStop
 from app.store.upserts import Row
 
 _accepted_of: Final = msgspec.json.Decoder(OrderAccepted).decode
@@ -183,6 +184,9 @@ def child_row(record: ChildRecord, child_i: int) -> Row:
         child.deadline_ts_ns,
         child.is_post_only,
         child.rest_until_ns,
+        child.stop.price_ticks if child.stop is not None else 0,
+        child.stop.by.value if child.stop is not None else "",
+        child.stop.replaces if child.stop is not None else "",
         record.state.value,
         record.venue_order_id,
         record.cum_qty_units,
@@ -196,6 +200,12 @@ def child_row(record: ChildRecord, child_i: int) -> Row:
         record.last_seq,
         record.mid_half_units,
     )
+
+
+def _stop(row: Fields) -> VenueStop | None:
+    if not row["stop_price_ticks"]:
+        return None
+    return VenueStop(row["stop_price_ticks"], StopSource(row["stop_by"]), row["replaces"])
 
 
 def child_record(row: Fields) -> ChildRecord:
@@ -216,6 +226,7 @@ def child_record(row: Fields) -> ChildRecord:
         deadline_ts_ns=row["deadline_ts_ns"],
         is_post_only=row["is_post_only"],
         rest_until_ns=row["rest_until_ns"],
+        stop=_stop(row),
     )
     return ChildRecord(
         child=child,

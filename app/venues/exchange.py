@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from app import observe
 from app.domain.book import BookSnapshot, Level
@@ -18,37 +18,42 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.statement import VenueStatement
-from app.domain.trade import TradePrint
+from app.domain.trade import MarkPrice, TradePrint
 from app.execution.simulator import Footprint, VenueRefusal, match, refusal
-from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Market, refused_report
-from app.venues.faults import Fate, Faults, fate_of
+from app.venues.exchange_spec import (
+    REFUSAL_TEXT,
+    AnsweringMarket,
+    Attached,
+    ExchangeSpec,
+    Market,
+    refused_report,
+    unfilled,
+    would_take,
+)
+from app.venues.faults import Fate, Faults, fate_of, n_times
 from app.venues.ledger import (
-    AbsentLine,
     AcceptedLine,
     DoneLine,
-    FillLine,
+    How,
     LedgerLine,
     RefusedLine,
+    TriggeredLine,
     VenueLedger,
+    accepted_line,
 )
 from app.venues.paper_account import PaperAccount
-from app.venues.resting import RestingOrders, maker_fill
-from app.venues.retelling import evidence, reports_of
+from app.venues.paper_marks import PaperMarks
+from app.venues.paper_stops import WaitingStops, child_of
+from app.venues.resting import RestingOrders, maker_fill, taker_fill
+from app.venues.retelling import cancel_rejected, not_found, reports_of
 from app.venues.simulated_trades import TradeFlow
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
 _TIMER_NS: Final = 1_000_000  # a loop's timer may end so much early
 _CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
-
-
-@dataclass(slots=True)
-class _Attached:
-    on_report: ReportSink
-    on_book: BookSink
-    on_trades: TradesSink | None
 
 
 @dataclass(slots=True)
@@ -65,7 +70,9 @@ class PaperExchange:
     _account: PaperAccount = field(init=False)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
     _resting: RestingOrders = field(default_factory=RestingOrders)
-    _attached: list[_Attached] = field(default_factory=list)
+    _stops: WaitingStops = field(init=False)
+    marks: PaperMarks = field(init=False)
+    _attached: list[Attached] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
     _due: set[str] = field(default_factory=set)
@@ -73,6 +80,8 @@ class PaperExchange:
     _is_running: bool = False
 
     def __post_init__(self) -> None:
+        self._stops = WaitingStops(self.spec.stops, self.spec.listings)
+        self.marks = PaperMarks(self.venue_id, self.market, self.spec.listings, self.spec.index_venues)
         self.ledger = VenueLedger(self.spec.ledger_path, on_line=self._note_line)
         self._footprints = {
             name: Footprint(self.market.refill_ns(self.venue_id, name), listing.instrument.lot_units)
@@ -95,9 +104,12 @@ class PaperExchange:
         self._account = PaperAccount(self.spec.listings)
         self.ledger.open()
         self._resting.clear()
+        self._stops.clear()
         for order in self.ledger.open_orders():
             if order.time_in_force is TimeInForce.GTC and order.symbol in self.spec.listings:
                 self._rest(order)
+            elif order.symbol in self.spec.listings and self.ledger.is_waiting(order):
+                self._stops.add(order)
             else:
                 self._finish(order, "canceled", "venue_restarted")
         # Sequences of a later life are above those of an earlier one.
@@ -118,15 +130,19 @@ class PaperExchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for order in self.ledger.open_orders():
-            if order.client_id not in self._resting:
+            if order.client_id not in self._resting and order.client_id not in self._stops:
                 self._finish(order, "canceled", "venue_stopped")
         self.ledger.close()
 
     def attach(
-        self, on_report: ReportSink, on_book: BookSink, on_trades: TradesSink | None = None
+        self,
+        on_report: ReportSink,
+        on_book: BookSink,
+        on_trades: TradesSink | None = None,
+        on_marks: MarksSink | None = None,
     ) -> Callable[[], None]:
-        """Tells reports and books, and others' trades, to one more listener; the answer detaches it."""
-        attached = _Attached(on_report, on_book, on_trades)
+        """Tells reports and books, others' trades and mark prices to one more listener; the answer detaches it."""
+        attached = Attached(on_report, on_book, on_trades, on_marks)
         self._attached.append(attached)
 
         def detach() -> None:
@@ -191,7 +207,7 @@ class PaperExchange:
             )
             return
         order = self._accept(child, now_ns, limits_version, decision_seq)
-        await self._work(child, order, fate)
+        await (self._work if child.stop is None else self._take_stop)(child, order, fate)
 
     def _refusal_code(self, child: ChildOrder, now_ns: int) -> str:
         """Why the venue does not take `child`, empty if it does."""
@@ -203,37 +219,52 @@ class PaperExchange:
         why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
         if why is not None:
             return why.value
+        if child.stop is not None:
+            stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
+            return stopped.value if stopped is not None else self.faults.reject_code
         if child.rests and isinstance(self.market, AnsweringMarket):
             return VenueRefusal.TIME_IN_FORCE.value
-        if child.is_post_only and self._would_take(child, now_ns):
+        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
-    def _would_take(self, child: ChildOrder, now_ns: int) -> bool:
-        bids, asks = self.shown(child.symbol, now_ns)
-        far = asks if child.side is Side.BUY else bids
-        return bool(far) and child.side.sign * (far[0][0] - child.price_units) <= 0
-
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
-        order = AcceptedLine(
-            ts_ns=now_ns,
-            client_id=child.client_id,
-            venue_order_id=f"{self.venue_id}-{self.ledger.n_accepted + 1}",
-            child_id=child.child_id,
-            order_id=child.order_id,
-            account=child.account,
-            symbol=child.symbol,
-            side=child.side,
-            time_in_force=child.time_in_force,
-            price_ticks=child.price_ticks,
-            qty_lots=child.qty_lots,
-            deadline_ts_ns=child.deadline_ts_ns,
-            limits_version=limits_version,
-            decision_seq=decision_seq,
-            is_post_only=child.is_post_only,
-        )
-        self.ledger.append([order])
+        """Taken, and in the same write the end of the stop whose place it takes."""
+        venue_order_id = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
+        order = accepted_line(child, venue_order_id, now_ns, (limits_version, decision_seq))
+        lines: list[LedgerLine] = [order]
+        old = next((o for o in self.ledger.open_orders() if child.stop and o.client_id == child.stop.replaces), None)
+        if old is not None:
+            self._stops.drop(old.client_id)
+            lines.append(DoneLine(now_ns, old.client_id, old.venue_order_id, "canceled", 0, "replaced"))
+        self.ledger.append(lines)
         return order
+
+    async def _take_stop(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
+        """It waits from here on; told with the end of the stop whose place it took."""
+        self._stops.add(order)
+        if order.replaces:
+            self._spawn(self._tell(order.replaces, fate, self._reports_of(order.replaces)[-1:]))
+        await self._tell(child.client_id, fate, self._reports_of(child.client_id)[:1])
+
+    def _work_stops(self, symbol: str, now_ns: int, trades: Sequence[TradePrint]) -> None:
+        """Stops that the venue's own price has reached: written, then worked as the orders that they are."""
+        if self.faults.is_holding or not self._stops.has(symbol):
+            return
+        for order, price_units in self._stops.gone_off(symbol, trades, self.marks.units(symbol, now_ns)):
+            self.ledger.append([TriggeredLine(now_ns, order.client_id, order.venue_order_id, price_units)])
+            self._spawn(self._go_off(order))
+
+    async def _go_off(self, order: AcceptedLine) -> None:
+        await self._pass_ns(self.spec.processing_ns)
+        await self._released.wait()
+        if not self.ledger.is_open(order.client_id):
+            return  # canceled meanwhile
+        n_told = len(self._reports_of(order.client_id))
+        self._match(child_of(order, self.spec.listings[order.symbol].instrument), order)
+        self._publish_soon(order.symbol)
+        fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
+        await self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:])
 
     async def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
         """Acknowledges, lets the venue's own time pass, matches, writes, tells."""
@@ -255,47 +286,31 @@ class PaperExchange:
     def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
         """Fills against the book of this instant and the end of the order, in one write."""
         now_ns = self.clock.wall_ns()
-        listing, footprint = (
-            self._tiers.listing_for(child.account, child.symbol, now_ns),
-            self._footprints[child.symbol],
-        )
+        listing = self._tiers.listing_for(child.account, child.symbol, now_ns)
+        footprint = self._footprints[child.symbol]
         bids, asks = self.shown(child.symbol, now_ns)
-        if child.is_post_only and self._would_take(child, now_ns):
+        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
             self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
             return
         levels = self._met(child, now_ns, asks if child.side is Side.BUY else bids)
-        mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
+        mid_half = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
         for fill in match(child, listing, levels):
             lot_units, tick_units = listing.instrument.lot_units, listing.instrument.tick_units
             footprint.take(child.side, fill.price_ticks * tick_units, fill.qty_lots * lot_units, now_ns)
             cum_lots = fill.cum_qty_lots
-            lines.append(
-                FillLine(
-                    ts_ns=now_ns,
-                    client_id=child.client_id,
-                    venue_order_id=order.venue_order_id,
-                    venue_trade_id=f"{self.venue_id}-t{self.ledger.n_fills + len(lines) + 1}",
-                    symbol=child.symbol,
-                    price_ticks=fill.price_ticks,
-                    qty_lots=fill.qty_lots,
-                    cum_qty_lots=fill.cum_qty_lots,
-                    fee_nano=fill.fee_nano,
-                    fee_currency=listing.symbol.money_currency,
-                    mid_half_units=mid_half_units,
-                    gas_nano=fill.gas_nano,
-                )
-            )
-        if cum_lots < child.qty_lots and child.rests:
+            trade_id = f"{self.venue_id}-t{self.ledger.n_fills + len(lines) + 1}"
+            lines.append(taker_fill(fill, order, listing, now_ns, (trade_id, mid_half)))
+        if cum_lots < child.qty_lots and child.rests and child.stop is None:
             if lines:
                 self.ledger.append(lines)
             self._rest(order)
             return
-        how: Literal["filled", "canceled", "expired"] = "filled"
+        how: How = "filled"
         code = ""
         if cum_lots < child.qty_lots:
-            how, code = ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
+            how, code = unfilled(child)
         lines.append(DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code))
         self.ledger.append(lines)
 
@@ -303,11 +318,7 @@ class PaperExchange:
         """At the end of its queue, as it is shown now: also an order of an earlier life, whose place is forgotten."""
         bids, asks = self.shown(order.symbol, self.clock.wall_ns())
         near = bids if order.side is Side.BUY else asks
-        self._resting.add(order, self.spec.listings[order.symbol], self._cum_lots(order), near)
-
-    def _cum_lots(self, order: AcceptedLine) -> int:
-        fills = (line for _, line in self.ledger.lines_of(order.client_id) if isinstance(line, FillLine))
-        return max((fill.cum_qty_lots for fill in fills), default=0)
+        self._resting.add(order, self.spec.listings[order.symbol], self.ledger.cum_lots(order.client_id), near)
 
     def _work_resting(self, symbol: str, now_ns: int, trades: Sequence[TradePrint]) -> None:
         """What others' trades and the book of now fill of the orders that rest: written, then told."""
@@ -346,43 +357,23 @@ class PaperExchange:
             n_told = 0 if self.faults.is_holding else 1  # a held order has not been acknowledged yet
             await self._tell(child.client_id, fate, self._reports_of(child.client_id)[n_told:])
             return
-        code = "already_done" if self.ledger.is_known(child.client_id) else "unknown_order"
-        now_ns = self.clock.wall_ns()
-        report = ExecutionReport(
-            ReportKind.CANCEL_REJECTED, self.venue_id, child.client_id, venue_ts_ns=now_ns, code=code
-        )
+        report = cancel_rejected(self.venue_id, self.ledger, child.client_id, self.clock.wall_ns())
         await self._tell(child.client_id, fate, [report])
 
     async def _query(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)
         if self.faults.is_down or self.faults.is_holding:
             return
-        reports = self._reports_of(child.client_id) or [self._not_found(child)]
+        now_ns = self.clock.wall_ns()
+        reports = self._reports_of(child.client_id) or [not_found(self.venue_id, self.ledger, child, now_ns)]
         await self._pass_ns(self.spec.venue.latency_ns)
         self._emit(reports)
 
-    def _not_found(self, child: ChildOrder) -> ExecutionReport:
-        """After the deadline the venue swears in its ledger that it will never take the id; before, it may still."""
-        now_ns = self.clock.wall_ns()
-        proof, code = "", "may_still_arrive"
-        if now_ns > child.deadline_ts_ns:
-            code = "never_accepted"
-            if not self.ledger.is_absent(child.client_id):
-                offsets = self.ledger.append([AbsentLine(now_ns, child.client_id, child.deadline_ts_ns)])
-                proof = evidence(self.venue_id, offsets[0])
-        return ExecutionReport(
-            ReportKind.NOT_FOUND,
-            self.venue_id,
-            child.client_id,
-            venue_ts_ns=now_ns,
-            code=code,
-            evidence=proof or f"query:{self.venue_id}:{now_ns}",
-        )
-
-    def _finish(self, order: AcceptedLine, how: Literal["canceled", "expired"], code: str) -> None:
+    def _finish(self, order: AcceptedLine, how: How, code: str) -> None:
         """Ends an open order that will not be worked (any more); its fills so far stand."""
         self._resting.drop(order.client_id)
-        cum_lots = self._cum_lots(order)
+        self._stops.drop(order.client_id)
+        cum_lots = self.ledger.cum_lots(order.client_id)
         now_ns = self.clock.wall_ns()
         self.ledger.append([DoneLine(now_ns, order.client_id, order.venue_order_id, how, cum_lots, code)])
 
@@ -396,7 +387,7 @@ class PaperExchange:
         if fate.is_untold:
             await self._tell_lost(client_id)
             return
-        told = [report for report in reports for _ in range(_n_times(report, self.faults))]
+        told = [report for report in reports for _ in range(n_times(report, self.faults))]
         if self.faults.is_shuffling:
             fate.chance.shuffle(told)
         await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
@@ -442,8 +433,10 @@ class PaperExchange:
     def _publish(self, symbol: str) -> None:
         """What rests meets the trades and the book of this instant; then that is on its way to whoever listens."""
         is_told, now_ns = bool(self._attached) and not self.faults.is_down, self.clock.wall_ns()
-        flow = self.flows.get(symbol) if is_told or self._resting.has(symbol) else None
+        is_worked = self._resting.has(symbol) or self._stops.has(symbol)
+        flow = self.flows.get(symbol) if is_told or is_worked else None
         trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns) if flow is not None else []
+        self._work_stops(symbol, now_ns, trades)
         self._work_resting(symbol, now_ns, trades)
         if not is_told:
             return
@@ -452,16 +445,20 @@ class PaperExchange:
         book = (self._book_seq, now_ns, bids, asks)
         loop = asyncio.get_running_loop()
         loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_book, symbol, book)
-        if trades:
-            loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_trades, trades)
+        mark = MarkPrice(self.venue_id, symbol, self.marks.units(symbol, now_ns), now_ns, now_ns)
+        if trades or mark.price_units:
+            loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_prices, trades, mark)
 
-    def _emit_trades(self, trades: Sequence[TradePrint]) -> None:
+    def _emit_prices(self, trades: Sequence[TradePrint], mark: MarkPrice) -> None:
         if not self._is_running:
             return
-        told = [replace(trade, received_ts_ns=self.clock.wall_ns()) for trade in trades]
+        now_ns = self.clock.wall_ns()
+        told = [replace(trade, received_ts_ns=now_ns) for trade in trades]
         for attached in list(self._attached):
-            if attached.on_trades is not None:
+            if attached.on_trades is not None and told:
                 attached.on_trades(told)
+            if attached.on_marks is not None and mark.price_units:
+                attached.on_marks([replace(mark, received_ts_ns=now_ns)])
 
     def _emit_book(self, symbol: str, book: tuple[int, int, tuple[Level, ...], tuple[Level, ...]]) -> None:
         book_seq, venue_ts_ns, bids, asks = book
@@ -494,7 +491,3 @@ class PaperExchange:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             observe.venue_call_failed(self.venue_id, "exchange", error)
-
-
-def _n_times(report: ExecutionReport, faults: Faults) -> int:
-    return 1 + faults.n_extra_fills if report.kind is ReportKind.FILLED else 1

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from app.domain.book import Level
-from app.domain.enums import MarketKind
+from app.domain.enums import MarketKind, Side, TimeInForce
 from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
+from app.domain.ports import BookSink, MarksSink, ReportSink, TradesSink
 from app.domain.venue import Venue
+from app.domain.venue_stops import StopOffer
 from app.execution.simulator import Listing, VenueRefusal
+from app.venues.ledger import How
 from app.venues.retelling import evidence
 from app.venues.simulated_market import Sides
 
@@ -35,9 +38,35 @@ class AnsweringMarket(Protocol):
     def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
 
 
+@dataclass(slots=True)
+class Attached:
+    """One listener of an exchange."""
+
+    on_report: ReportSink
+    on_book: BookSink
+    on_trades: TradesSink | None
+    on_marks: MarksSink | None
+
+
+def would_take(child: ChildOrder, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
+    """Whether a child meets what these sides show."""
+    far = asks if child.side is Side.BUY else bids
+    return bool(far) and child.side.sign * (far[0][0] - child.price_units) <= 0
+
+
+def unfilled(child: ChildOrder) -> tuple[How, str]:
+    """How an immediate order ends that has not filled whole; a stop that has gone off expires, and is not canceled."""
+    if child.stop is not None:
+        return "expired", "stop_remainder"
+    return ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
+
+
 @dataclass(frozen=True, slots=True)
 class ExchangeSpec:
-    """What one exchange is made of. `processing_ns` passes between taking an order and working it."""
+    """What one exchange is made of. `processing_ns` passes between taking an order and working it.
+
+    `stops`: what it holds, None for nothing. `index_venues`: perpetual -> the venues whose mids are its index.
+    """
 
     venue: Venue
     listings: Mapping[str, Listing]
@@ -46,6 +75,8 @@ class ExchangeSpec:
     publish_ns: int
     seed: int
     schedules: Mapping[MarketKind, FeeSchedule] = field(default_factory=dict)
+    stops: StopOffer | None = None
+    index_venues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 REFUSAL_TEXT: Final = {
@@ -58,6 +89,8 @@ REFUSAL_TEXT: Final = {
     VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken, and what says until when it rests.",
     VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
     VenueRefusal.POST_ONLY.value: "It would have taken.",
+    VenueRefusal.STOP_NOT_OFFERED.value: "No such stop is held here.",
+    VenueRefusal.REPLACED_ORDER_DONE.value: "The stop whose place it should take has gone off, or is not here.",
     VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
 }
 

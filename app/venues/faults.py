@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.units import PPM
 
 
@@ -45,3 +46,8 @@ def fate_of(faults: Faults, seed: int, venue: str, client_id: str) -> Fate:
     is_request_lost = chance.randrange(PPM) < faults.lose_request_ppm
     is_untold = chance.randrange(PPM) < faults.lose_reports_ppm
     return Fate(is_request_lost, is_untold, chance)
+
+
+def n_times(report: ExecutionReport, faults: Faults) -> int:
+    """How often a report is told."""
+    return 1 + faults.n_extra_fills if report.kind is ReportKind.FILLED else 1

@@ -18,10 +18,16 @@ import msgspec
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import InvariantBroken, Unavailable
+from app.domain.orders import ChildOrder
+
+How = Literal["filled", "canceled", "expired"]
 
 
 class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted"):
-    """An order the venue took. `limits_version` and `decision_seq` are its approval."""
+    """An order the venue took. `limits_version` and `decision_seq` are its approval.
+
+    `stop_price_ticks` above 0: it waits until the venue's `stop_by` price is there.
+    """
 
     ts_ns: int
     client_id: str
@@ -38,6 +44,18 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
     limits_version: int
     decision_seq: int
     is_post_only: bool = False
+    stop_price_ticks: int = 0
+    stop_by: str = ""
+    replaces: str = ""
+
+
+class TriggeredLine(msgspec.Struct, frozen=True, tag_field="event", tag="triggered"):
+    """A stop has gone off, at that price of its venue; what it trades follows."""
+
+    ts_ns: int
+    client_id: str
+    venue_order_id: str
+    price_units: int
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
@@ -64,7 +82,7 @@ class DoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
     ts_ns: int
     client_id: str
     venue_order_id: str
-    how: Literal["filled", "canceled", "expired"]
+    how: How
     cum_qty_lots: int
     code: str
 
@@ -86,7 +104,33 @@ class AbsentLine(msgspec.Struct, frozen=True, tag_field="event", tag="absent"):
     deadline_ts_ns: int
 
 
-LedgerLine = AcceptedLine | FillLine | DoneLine | RefusedLine | AbsentLine
+LedgerLine = AcceptedLine | TriggeredLine | FillLine | DoneLine | RefusedLine | AbsentLine
+
+
+def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, proof: tuple[int, int]) -> AcceptedLine:
+    """The line of an order that was taken; `proof`: its approval, (limits version, decision's seq)."""
+    stop = child.stop
+    return AcceptedLine(
+        ts_ns=now_ns,
+        client_id=child.client_id,
+        venue_order_id=venue_order_id,
+        child_id=child.child_id,
+        order_id=child.order_id,
+        account=child.account,
+        symbol=child.symbol,
+        side=child.side,
+        time_in_force=child.time_in_force,
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        deadline_ts_ns=child.deadline_ts_ns,
+        limits_version=proof[0],
+        decision_seq=proof[1],
+        is_post_only=child.is_post_only,
+        stop_price_ticks=stop.price_ticks if stop is not None else 0,
+        stop_by=stop.by.value if stop is not None else "",
+        replaces=stop.replaces if stop is not None else "",
+    )
+
 
 _READ_BYTES: Final = 1 << 20
 _N_LATEST: Final = 256
@@ -184,6 +228,16 @@ class VenueLedger:
     def is_open(self, client_id: str) -> bool:
         return client_id in self._open
 
+    def cum_lots(self, client_id: str) -> int:
+        """Lots of all its fills."""
+        fills = (line for _, line in self.lines_of(client_id) if isinstance(line, FillLine))
+        return max((fill.cum_qty_lots for fill in fills), default=0)
+
+    def is_waiting(self, order: AcceptedLine) -> bool:
+        """Whether it is a stop that has not gone off."""
+        is_off = any(isinstance(line, TriggeredLine) for _, line in self.lines_of(order.client_id))
+        return order.stop_price_ticks > 0 and not is_off
+
     def _remember(self, line: LedgerLine, offset: int) -> None:
         latest = self._latest.get(line.client_id)
         if isinstance(line, AcceptedLine) and len(self._places[line.client_id]) == 1:
@@ -208,7 +262,7 @@ class VenueLedger:
                 self.n_fills += 1
             case DoneLine():
                 self._open.pop(line.client_id, None)
-            case RefusedLine():
+            case RefusedLine() | TriggeredLine():
                 pass
 
 

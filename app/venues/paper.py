@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
@@ -22,6 +22,7 @@ from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, ns_of_ms, read_table
 from app.venues.simulated_market import SimulatedMarket, load_market_spec
 from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
+from app.venues.stop_offers import served_offers
 
 
 class PaperVenue(VenueBase):
@@ -34,6 +35,7 @@ class PaperVenue(VenueBase):
         self.exchange = exchange
         self._detach: Callable[[], None] | None = None
         self._on_trades: TradesSink | None = None
+        self._on_marks: MarksSink | None = None
 
     shows_own_trades = False
 
@@ -41,6 +43,11 @@ class PaperVenue(VenueBase):
         """Others' trades of every listing that has a flow, from the next start on."""
         self._on_trades = on_trades
         return tuple(self.exchange.flows)
+
+    def watch_marks(self, on_marks: MarksSink) -> Sequence[str]:
+        """Its own mark of every contract that it lists, from the next start on."""
+        self._on_marks = on_marks
+        return self.exchange.marks.symbols()
 
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """Opens the far side; raises Unavailable where another process holds its ledger."""
@@ -51,7 +58,7 @@ class PaperVenue(VenueBase):
         def passed_on(book: BookSnapshot | BookDelta) -> None:
             on_book(book)
 
-        self._detach = self.exchange.attach(stamped, passed_on, self._on_trades)
+        self._detach = self.exchange.attach(stamped, passed_on, self._on_trades, self._on_marks)
         self.exchange.open()
 
     async def stop(self) -> None:
@@ -162,4 +169,9 @@ def _spec(universe: Universe, row: Mapping[str, Any], directory: Path, seed: int
         processing_ns=ns_of_ms(row["processing_ms"]),
         publish_ns=ns_of_ms(row["publish_ms"]),
         seed=seed,
+        stops=served_offers().get(venue_id),
+        index_venues={
+            symbol: tuple(venue for venue, listed in universe.instruments if listed == symbol)
+            for symbol in universe.symbols
+        },
     )

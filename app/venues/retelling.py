@@ -7,7 +7,17 @@ from typing import Final
 
 from app.domain.enums import Liquidity
 from app.domain.fills import ExecutionReport, ReportKind
-from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
+from app.domain.orders import ChildOrder
+from app.venues.ledger import (
+    AbsentLine,
+    AcceptedLine,
+    DoneLine,
+    FillLine,
+    LedgerLine,
+    RefusedLine,
+    TriggeredLine,
+    VenueLedger,
+)
 
 _HOW: Final = {"canceled": ReportKind.CANCELED, "expired": ReportKind.EXPIRED}
 
@@ -23,7 +33,7 @@ def reports_of(venue_id: str, lines: Sequence[tuple[int, LedgerLine]]) -> list[E
         proof = evidence(venue_id, offset)
         if isinstance(line, RefusedLine):
             first_refused = first_refused or [_of_refused(venue_id, line, proof)]
-        elif not isinstance(line, AbsentLine):
+        elif not isinstance(line, AbsentLine | TriggeredLine):
             reports += _of_line(venue_id, line, proof)
     return reports or first_refused
 
@@ -31,6 +41,30 @@ def reports_of(venue_id: str, lines: Sequence[tuple[int, LedgerLine]]) -> list[E
 def evidence(venue_id: str, offset: int) -> str:
     """The place in the ledger where it stands."""
     return f"ledger:{venue_id}:{offset}"
+
+
+def not_found(venue_id: str, ledger: VenueLedger, child: ChildOrder, now_ns: int) -> ExecutionReport:
+    """After the deadline the venue swears in its ledger that it will never take the id; before, it may still."""
+    proof, code = "", "may_still_arrive"
+    if now_ns > child.deadline_ts_ns:
+        code = "never_accepted"
+        if not ledger.is_absent(child.client_id):
+            offsets = ledger.append([AbsentLine(now_ns, child.client_id, child.deadline_ts_ns)])
+            proof = evidence(venue_id, offsets[0])
+    return ExecutionReport(
+        ReportKind.NOT_FOUND,
+        venue_id,
+        child.client_id,
+        venue_ts_ns=now_ns,
+        code=code,
+        evidence=proof or f"query:{venue_id}:{now_ns}",
+    )
+
+
+def cancel_rejected(venue_id: str, ledger: VenueLedger, client_id: str, now_ns: int) -> ExecutionReport:
+    """There is nothing to cancel: it is over, or was never here."""
+    code = "already_done" if ledger.is_known(client_id) else "unknown_order"
+    return ExecutionReport(ReportKind.CANCEL_REJECTED, venue_id, client_id, venue_ts_ns=now_ns, code=code)
 
 
 def _of_refused(venue_id: str, line: RefusedLine, proof: str) -> ExecutionReport:

@@ -17,7 +17,7 @@ from app.domain.statement import VenueHealth, VenueStatement
 from app.domain.trade import TradePrint
 from app.venues.faults import Faults
 
-WIRE_VERSION: Final = 3
+WIRE_VERSION: Final = 4
 MAX_LINE_BYTES: Final = 1 << 20
 # A reader with a full buffer never waits, so it steps aside after this many lines (about half a millisecond of work).
 YIELD_EVERY: Final = 16

@@ -101,6 +101,7 @@ SPECS: Final = (
             "conditional_done",
             "qty_in_use",
             "trigger_source_unavailable",
+            "trigger_location_unavailable",
         ),
     ),
     Spec(

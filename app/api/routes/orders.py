@@ -325,6 +325,7 @@ SPECS: Final = (
             "client_order_id_conflict",
             "outcome_unknown",
             "trigger_source_unavailable",
+            "trigger_location_unavailable",
         ),
         headers=_REPLAYED,
     ),

@@ -10,6 +10,7 @@ from app.api.schemas.base import Answer, Dec, Page, Time
 from app.api.schemas.order import AccountQuery, Flag, Order, OrdersQuery, OrderVenues
 from app.domain.conditions import AskedType, LegState, OrderClass, OtoTrigger, TriggerSource
 from app.domain.enums import DoneReason, Mode, OrderStatus, RefusalCode, Side
+from app.domain.venue_stops import TriggerLocation
 
 
 class Trigger(Answer):
@@ -30,6 +31,7 @@ class ConditionalLeg(Answer):
     trail_bps: Dec | None
     activation_price: Dec | None
     trigger: Trigger | None
+    held_at: TriggerLocation | None = Field(description="Who watches it now: `venue` while its stop rests there.")
     status: LegState
     cum_qty: Dec
     working_qty: Dec
@@ -41,7 +43,7 @@ class ConditionalLeg(Answer):
 
 
 class ConditionalOrder(Answer):
-    """A definition. `held_at`: where its conditions are watched; a venue's own stops are not used."""
+    """A definition. `trigger_location`: who was asked to watch its stops; each leg says who does."""
 
     conditional_id: str = Field(examples=["cnd_01KAPZK3V9M3QG9Z5W8R7T6Y4X"])
     client_order_id: str
@@ -50,7 +52,8 @@ class ConditionalOrder(Answer):
     order_class: OrderClass
     oto_trigger: OtoTrigger | None
     status: OrderStatus
-    held_at: Literal["engine"]
+    trigger_location: TriggerLocation
+    held_at: Literal["engine", "venue"] = Field(description="`venue` while a stop of it rests at one.")
     legs: list[ConditionalLeg]
     venues: OrderVenues
     max_slippage_bps: Dec | None

@@ -9,6 +9,7 @@ from pydantic import Field
 from app.api.schemas.base import IN_BODY, Body, Dec
 from app.domain.conditions import AskedType, TriggerSource
 from app.domain.enums import Side
+from app.domain.venue_stops import TriggerLocation
 
 
 class TriggerBody(Body):
@@ -17,6 +18,10 @@ class TriggerBody(Body):
     source: TriggerSource = TriggerSource.MID
     venues: Annotated[int, Field(ge=1, le=64), IN_BODY] | None = Field(
         default=None, description="With `cross_venue` only: so many venues' own mids must be beyond at once."
+    )
+    location: TriggerLocation = Field(
+        default=TriggerLocation.ENGINE,
+        description="Who watches stops: `venue` needs one venue that holds them, `auto` uses it where it can.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from app.api.wire.order import DURABILITY, order_json
 from app.api.wire.text import bps_of_ppm, mid_or_none, price_or_none, time_or_none, time_text
@@ -13,9 +13,9 @@ from app.domain.conditions import AskedType, Conditional, ConditionKind, Leg
 from app.domain.enums import OrderStatus
 from app.domain.instrument import Symbol
 from app.domain.units import decimal_text
+from app.domain.venue_stops import TriggerLocation
 from app.services.conditional import ConditionalView, LegView, accepted_legs
 
-HELD_AT: Final = "engine"
 Json = dict[str, Any]
 
 
@@ -91,7 +91,8 @@ def _told(
         "symbol": definition.symbol,
         "order_class": definition.order_class.value,
         "oto_trigger": definition.oto_trigger.value if definition.has_entry else None,
-        "held_at": HELD_AT,
+        "trigger_location": definition.trigger_location.value,
+        "held_at": _held_at([view.is_at_venue for _, view in legs]),
         "legs": [
             _leg_json(leg, record, view, symbol) for leg, (record, view) in zip(definition.legs, legs, strict=True)
         ],
@@ -105,6 +106,10 @@ def _told(
         "tags": dict(definition.tags),
         "mode": fact.mode.value,
     }
+
+
+def _held_at(at_venue: Sequence[bool]) -> str:
+    return (TriggerLocation.VENUE if any(at_venue) else TriggerLocation.ENGINE).value
 
 
 def _leg_json(leg: Leg, record: LegRecord, view: LegView, symbol: Symbol) -> Json:
@@ -124,6 +129,7 @@ def _leg_json(leg: Leg, record: LegRecord, view: LegView, symbol: Symbol) -> Jso
         "trail_bps": bps_of_ppm(trail.offset_ppm) if trail is not None and trail.offset_ppm else None,
         "activation_price": price_or_none(trail.activation_units if trail is not None else 0, scale),
         "trigger": trigger,
+        "held_at": _held_at([view.is_at_venue]) if condition is not None else None,
         "status": view.state.value,
         "cum_qty": decimal_text(view.cum_qty_units, symbol.qty_scale),
         "working_qty": decimal_text(view.working_units, symbol.qty_scale),

@@ -1,0 +1,138 @@
+"""A whole service on simulated venues that hold stops: one goes off, one is moved, one goes off while we are down.
+
+The venue's own ledger is the oracle. Simulated venues, and called so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from app.bootstrap import Process
+from app.domain.conditional_records import ConditionalRecord
+from app.domain.conditions import Conditional, Leg, OrderClass
+from app.domain.enums import DoneReason, Mode
+from app.domain.orders import VenueFilter
+from app.execution.ledger import fold
+from app.services.container import Services
+from app.settings import Settings
+from app.store.journal import JournalReader
+from app.store.statehash import ledger_hash
+from app.venues.clock import SystemClock
+from app.venues.exchange import PaperExchange
+from app.venues.ledger import DoneLine, FillLine, TriggeredLine, ledger_path, read_ledger
+from app.venues.paper import make_exchanges
+from app.venues.registry import load_universe
+from tests.conditionals import limit
+from tests.native_stops import native, stop_leg
+from tests.test_bootstrap import wait_for_books
+from tests.venues.test_resting import MovingBook, trade
+
+VENUE, SYMBOL, QTY = "sim_alpha", "BTC/USDT", 50_000
+
+
+async def place(services: Services, *legs: Leg, kind: OrderClass = OrderClass.SIMPLE) -> ConditionalRecord:
+    asked: Conditional = native(*legs, kind=kind, account="demo", venues=VenueFilter(include=(VENUE,)))
+    taken = await services.conditionals.place(replace(asked, received_ts_ns=services.engine.now_ns()), None, Mode.PAPER)
+    return services.engine.ledger.definitions.all[taken.fact.conditional_id]
+
+
+async def until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:
+    give_up_s = asyncio.get_running_loop().time() + timeout_s
+    while not is_so():
+        assert asyncio.get_running_loop().time() < give_up_s, "it does not come"
+        await asyncio.sleep(0.02)
+
+
+def mid_units(services: Services) -> int:
+    books = services.engine.books(SYMBOL)
+    row = books.venues.index(VENUE)
+    return int(books.price_units[row, 0, 0] + books.price_units[row, 1, 0]) // 2
+
+
+def traded_units(settings: Settings, services: Services, record: ConditionalRecord) -> int:
+    """What the venue itself says that the definition has traded."""
+    lot_units = services.engine.universe.instruments[(VENUE, SYMBOL)].lot_units
+    ours = {
+        c.child.client_id
+        for leg in record.legs
+        for order_id in leg.order_ids
+        for c in services.engine.ledger.parents[order_id].children.values()
+    }
+    lines = read_ledger(ledger_path(settings.venues_path, VENUE))
+    return sum(line.qty_lots * lot_units for line in lines if isinstance(line, FillLine) and line.client_id in ours)
+
+
+async def test_it_goes_off_at_the_venue_and_an_oco_trades_its_quantity_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    try:
+        await wait_for_books(services)
+        mid = mid_units(services)
+        near = stop_leg(mid * 99_995 // 100_000, qty=QTY, name="stop_loss")
+        record = await place(services, limit(mid * 100_005 // 100_000, qty=QTY), near, kind=OrderClass.OCO)
+        view = services.conditionals.view(record)
+        assert view.legs[1].is_at_venue
+        assert view.legs[1].working_units == QTY
+        await until(lambda: record.is_done, 60)
+        assert record.done_reason is DoneReason.FILLED
+        assert traded_units(settings, services, record) == QTY
+        far = await place(services, stop_leg(mid * 9 // 10, qty=QTY))
+        (order_id,) = far.legs[0].order_ids
+        await until(lambda: all(c.acked_ts_ns for c in services.engine.ledger.parents[order_id].children.values()))
+        moved = replace(far.definition, legs=(stop_leg(mid * 11 // 10, qty=QTY),))  # through already
+        await services.conditionals.amend(far, moved, far.version, "test")
+        await until(lambda: far.is_done)
+        assert traded_units(settings, services, far) == QTY
+        lines = read_ledger(ledger_path(settings.venues_path, VENUE))
+        assert any(isinstance(line, DoneLine) and line.code == "replaced" for line in lines)
+        assert any(isinstance(line, TriggeredLine) for line in lines)
+    finally:
+        await process.close()
+    replayed = fold(JournalReader(settings.journal_path).replay())
+    assert ledger_hash(replayed) == ledger_hash(services.engine.ledger)
+
+
+async def test_one_that_goes_off_while_we_are_down_is_found_at_the_next_start(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    await wait_for_books(services)
+    stop = mid_units(services) * 9 // 10
+    record = await place(services, stop_leg(stop, qty=QTY))
+    (order_id,) = record.legs[0].order_ids
+    await until(lambda: all(c.acked_ts_ns for c in services.engine.ledger.parents[order_id].children.values()))
+    began_s = asyncio.get_running_loop().time()
+    await process.close()
+    assert asyncio.get_running_loop().time() - began_s < settings.drain_s  # nobody waits for a stop to go off
+    await crash(settings, stop)
+    again = Process(settings)
+    services = await again.open()
+    try:
+        record = services.engine.ledger.definitions.all[record.conditional_id]
+        await until(lambda: record.is_done)
+        assert record.legs[0].is_triggered
+        assert record.done_reason is DoneReason.FILLED
+        assert record.legs[0].order_ids == [order_id]
+        assert traded_units(settings, services, record) == QTY
+    finally:
+        await again.close()
+
+
+async def crash(settings: Settings, stop_units: int) -> None:
+    """The venue alone, while nobody hears: the market falls through the stop."""
+    universe = load_universe()
+    spec = make_exchanges(universe, SystemClock(), settings.venues_path, settings.seed)[VENUE].spec
+    lot_units = universe.instruments[(VENUE, SYMBOL)].lot_units
+    book = MovingBook(
+        ((stop_units - 100, QTY // lot_units * lot_units),),
+        ((stop_units, QTY // lot_units * lot_units),),
+        (replace(trade(stop_units - 100, 1), venue=VENUE),),
+    )
+    venue = PaperExchange(spec, book, SystemClock(), flows={SYMBOL: book})  # type: ignore[dict-item]
+    venue.open()
+    await until(lambda: venue.ledger.n_fills > 0 and not venue.ledger.open_orders())
+    await venue.close()
