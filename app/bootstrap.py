@@ -51,6 +51,7 @@ from app.services.first_start import seed_first_start
 from app.services.marketdata import MarketData
 from app.services.marks import open_marks
 from app.services.measure import Measurer
+from app.services.outlooks import Outlooks
 from app.services.pretrade import fit_own, load_pretrade
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
@@ -122,6 +123,7 @@ class Process:
     _warming: Warming | None = None
     _reconciler: Reconciler | None = None
     _measurer: Measurer | None = None
+    _outlooks: Outlooks | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -173,6 +175,8 @@ class Process:
         await engine.open(self._journal)
         self._measurer = Measurer(engine, tape.traded)
         await self._measurer.open()
+        self._outlooks = Outlooks(engine, tape)
+        await self._outlooks.open()
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
@@ -202,7 +206,7 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._shadow, self._measurer, self._reconciler):
+        for watcher in (self._shadow, self._measurer, self._outlooks, self._reconciler):
             if watcher is not None:
                 await watcher.close()
         if self._engine is not None:

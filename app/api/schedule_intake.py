@@ -8,14 +8,17 @@ from typing import Final, Protocol
 from app.api.errors import FieldError
 from app.api.schemas.order import OrderBody
 from app.api.schemas.schedule import (
+    ClockedParams,
     ImpactParams,
     PovParams,
     ShortfallParams,
     VwapParams,
 )
+from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.enums import TimeInForce
 from app.domain.instrument import Symbol
-from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk
+from app.domain.schedule import AdaptiveParameters
+from app.domain.scheduled import Schedule, ShortfallAsk
 from app.domain.units import NANO_SCALE
 
 PPM_SCALE: Final = 6
@@ -36,6 +39,9 @@ def contradictions(body: OrderBody) -> list[FieldError]:
             hint = f"{body.strategy.value} takes none; they belong to twap, vwap, pov and is."
             errors.append(FieldError(_AT, "excluded", hint=hint))
         return errors
+    params = body.strategy_params
+    if isinstance(params, ClockedParams) and params.version == 1 and params.max_tilt is not None:
+        errors.append(FieldError(f"{_AT}/max_tilt", "excluded", hint="Only version 2 bends its plan."))
     if body.strategy_params is None:
         errors.append(FieldError(_AT, "missing", hint=f"{body.strategy.value} needs them, end_at at the least."))
     elif body.strategy_params.strategy != body.strategy.value:
@@ -72,9 +78,10 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
         members["volume_base"] = params.volume_base
     else:
         members["disguise"] = params.disguise
+        members["max_tilt_ppm"] = _tilt_ppm(params, exact)
     return Schedule(
         strategy=body.strategy,
-        version=VERSIONS[body.strategy],
+        version=params.version,
         start_ns=params.start_at or 0,
         end_ns=params.end_at,
         slice_ns=slice_ns or 0,
@@ -87,6 +94,12 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
         shortfall=_shortfall(params, symbol) if isinstance(params, ShortfallParams) else None,
         **members,  # type: ignore[arg-type]
     )
+
+
+def _tilt_ppm(params: ClockedParams, exact: Exact) -> int:
+    if params.version == AdaptiveParameters.VERSION and params.max_tilt is None:
+        return DEFAULT_TILT_PPM
+    return exact(f"{_AT}/max_tilt", params.max_tilt, PPM_SCALE, "") or 0
 
 
 def _shortfall(params: ShortfallParams, symbol: Symbol) -> ShortfallAsk:

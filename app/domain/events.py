@@ -132,7 +132,7 @@ class OrderAccepted(Event):
     """
 
     KIND: ClassVar[str] = "order_accepted"
-    V: ClassVar[int] = 4
+    V: ClassVar[int] = 5
     order_id: str
     order: ParentOrder
     mode: Mode

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import ClassVar, Final
 
+from app.domain.bending import Bend
 from app.domain.calibration import Decay
 from app.domain.enums import Side
 from app.domain.errors import BadRequest
@@ -40,18 +41,22 @@ class UrgencyMeaning:
 
     `rest_frac`: part of its slice for which a child may rest in a book before it crosses. `aversion_frac`: multiplies
     a shortfall's risk aversion; four times the aversion halves the half-life of a linear law. `catch_up_ppm`: part of
-    the room between a POV's rate and its cap that may be used to catch up.
+    the room between a POV's rate and its cap that may be used to catch up. `behind_ppm`: part of an adaptive plan's
+    most tilt by which it may fall behind the plain plan; ahead it may always be by all of it.
     """
 
     rest_frac: float
     aversion_frac: float
     catch_up_ppm: int
+    behind_ppm: int
 
 
 MEANING: Final = {
-    ScheduleUrgency.PASSIVE: UrgencyMeaning(rest_frac=1.0, aversion_frac=0.25, catch_up_ppm=0),
-    ScheduleUrgency.NORMAL: UrgencyMeaning(rest_frac=0.5, aversion_frac=1.0, catch_up_ppm=PPM // 2),
-    ScheduleUrgency.URGENT: UrgencyMeaning(rest_frac=0.0, aversion_frac=4.0, catch_up_ppm=PPM),
+    ScheduleUrgency.PASSIVE: UrgencyMeaning(rest_frac=1.0, aversion_frac=0.25, catch_up_ppm=0, behind_ppm=PPM),
+    ScheduleUrgency.NORMAL: UrgencyMeaning(
+        rest_frac=0.5, aversion_frac=1.0, catch_up_ppm=PPM // 2, behind_ppm=PPM // 2
+    ),
+    ScheduleUrgency.URGENT: UrgencyMeaning(rest_frac=0.0, aversion_frac=4.0, catch_up_ppm=PPM, behind_ppm=0),
 }
 
 
@@ -236,7 +241,23 @@ class DisguisedParameters:
         _require(bool(self.sizes_lots) and min(self.sizes_lots) > 0, "disguise", "sizes to hide among are positive")
 
 
-ScheduleParameters = PlainParameters | DisguisedParameters
+@dataclass(frozen=True, slots=True)
+class AdaptiveParameters:
+    """Version 2 of the plain schedule: its curve, bent by what was forecast when the newest slice began.
+
+    `bend`: None before any slice has been bent. It holds for the plan of its own anchor only.
+    """
+
+    VERSION: ClassVar[int] = 2
+    terms: ScheduleTerms
+    plain: PlainParameters
+    bend: Bend | None = None
+
+    def __post_init__(self) -> None:
+        _require(not isinstance(self.plain, PovParameters), "version", "a POV follows volume itself; it has version 1")
+
+
+ScheduleParameters = PlainParameters | DisguisedParameters | AdaptiveParameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class ScheduleBegun(Event):
     """
 
     KIND: ClassVar[str] = "schedule_begun"
-    V: ClassVar[int] = 2
+    V: ClassVar[int] = 3
     order_id: str
     state: ScheduleState
 
@@ -78,7 +78,7 @@ class OrderAmended(Event):
     """
 
     KIND: ClassVar[str] = "order_amended"
-    V: ClassVar[int] = 2
+    V: ClassVar[int] = 3
     order_id: str
     actor: str
     qty_units: int

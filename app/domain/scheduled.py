@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from app.domain.bending import Bend
 from app.domain.calibration import Decay
 from app.domain.enums import Side, Strategy
 from app.domain.errors import InvariantBroken
 from app.domain.schedule import (
+    AdaptiveParameters,
     CostLaw,
     Disguise,
     ImpactBelief,
@@ -29,13 +31,8 @@ from app.domain.schedule import (
 )
 from app.domain.units import NANO, div_half_even, div_up
 
-# What this release writes; a strategy whose members change their meaning gets the next number.
-VERSIONS: Final = {
-    Strategy.TWAP: TwapParameters.VERSION,
-    Strategy.VWAP: VwapParameters.VERSION,
-    Strategy.POV: PovParameters.VERSION,
-    Strategy.SHORTFALL: ShortfallParameters.VERSION,
-}
+# Strategies that have an adaptive version (AdaptiveParameters.VERSION) beside the plain one.
+ADAPTIVE: Final = frozenset({Strategy.TWAP, Strategy.VWAP, Strategy.SHORTFALL})
 # A plan that nobody gave slices for: so many, and none shorter than a second.
 DEFAULT_SLICES: Final = 60
 LEAST_SLICE_NS: Final = NANO
@@ -71,6 +68,8 @@ class Schedule:
     `start_ns` 0: when it is accepted; `slice_ns` 0: `default_slice_ns`. `weights`: a VWAP's volume curve in equal bins
     from start to end; empty: the learned one, which the fact that begins it carries. `cap_ppm`: the participation cap.
     `crowd_units`: sizes of others' trades that a disguised one hides among, as they were when it began.
+    `max_tilt_ppm`: most part of the parent by which an adaptive version bends its plan. `discretion_units`: how far
+    beyond the price at which it would rest a slice may cross; `is_discretion_past_limit`: beyond the limit price, too.
     """
 
     strategy: Strategy
@@ -88,6 +87,18 @@ class Schedule:
     shortfall: ShortfallAsk | None = None
     disguise: Disguise = Disguise.NONE
     crowd_units: tuple[int, ...] = ()
+    max_tilt_ppm: int = 0
+    discretion_units: int = 0
+    is_discretion_past_limit: bool = False
+
+    @property
+    def is_adaptive(self) -> bool:
+        return self.version == AdaptiveParameters.VERSION
+
+    @property
+    def past_limit_units(self) -> int:
+        """How far beyond its limit price the order may trade."""
+        return self.discretion_units if self.is_discretion_past_limit else 0
 
     @property
     def needs_volume(self) -> bool:
@@ -107,13 +118,15 @@ class Schedule:
 class ScheduleState:
     """Where a scheduled order stands: what is asked now, in lots of `lot_units`, and how far it is.
 
-    `mid_half_units` is the arrival's, by which a shortfall's aversion to money becomes one to lots.
+    `mid_half_units` is the arrival's, by which a shortfall's aversion to money becomes one to lots. `bend`: of an
+    adaptive version, as it was decided for the newest slice.
     """
 
     schedule: Schedule
     lot_units: int
     mid_half_units: int
     progress: Progress
+    bend: Bend | None = None
 
 
 @dataclass(frozen=True, slots=True)

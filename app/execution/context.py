@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from app.domain.bending import Outlook
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.events import (
     ChildFilled,
@@ -94,15 +95,11 @@ class Volumes(Protocol):
         ...
 
 
-class Marks(Protocol):
-    """What venues say that their perpetuals are worth."""
+class Outlooks(Protocol):
+    """What is forecast of a market."""
 
-    def is_told(self, symbol: str) -> bool:
-        """Whether any venue tells a mark price of `symbol`."""
-        ...
-
-    def marks(self, symbol: str) -> Mapping[str, tuple[int, int]]:
-        """Each venue's mark as (price units, when it was heard)."""
+    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
+        """Of the next `horizon_ns`, as parts of the usual; as usual where nothing is known."""
         ...
 
 
@@ -160,6 +157,7 @@ class World:
     stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
     marks: Marks | None = None
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
+    outlooks: Outlooks | None = None  # what adaptive schedules are bent by; None: they are refused
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
 

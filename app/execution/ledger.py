@@ -21,6 +21,7 @@ from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.domain.shadow_events import SHADOW_EVENTS
+from app.domain.timing_facts import ScheduleBent
 from app.execution import conditional_ledger, shadow_ledger
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
@@ -334,6 +335,13 @@ def _schedule_moved(ledger: Ledger, fact: Fact, event: _Moved) -> None:
     parent.schedule = replace(parent.schedule, progress=event.progress)
 
 
+def _schedule_bent(ledger: Ledger, fact: Fact, event: ScheduleBent) -> None:
+    parent = _touched(ledger, fact, event.order_id)
+    if parent.schedule is None:
+        raise InvariantBroken(order_id=event.order_id, kind=event.KIND, reason="no schedule")
+    parent.schedule = replace(parent.schedule, bend=event.bend)
+
+
 def _order_amended(ledger: Ledger, fact: Fact, event: ev.OrderAmended) -> None:
     """The order is as it is from now on; its acceptance is kept for its acknowledgement."""
     parent = _touched(ledger, fact, event.order_id)
@@ -476,6 +484,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     pf.SlicePosted: _rested,
     pf.StopRested: _rested,
     pf.ChildPulled: _child_pulled,
+    ScheduleBent: _schedule_bent,
     ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,

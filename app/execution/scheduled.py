@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import Final
 
+from app.domain.bending import MOST_TILT_PPM
 from app.domain.enums import DoneReason, Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned
 from app.domain.records import ParentRecord
-from app.domain.schedule import Disguise, DisguisedParameters, Progress, ScheduleParameters, Seen
-from app.domain.scheduled import Schedule, ScheduleState, default_slice_ns, parameters_of
-from app.domain.units import div_up
+from app.domain.schedule import AdaptiveParameters, Disguise, DisguisedParameters, Progress, ScheduleParameters, Seen
+from app.domain.scheduled import ADAPTIVE, Schedule, ScheduleState, default_slice_ns, parameters_of
+from app.domain.units import PPM, div_up
 from app.execution import slicer
+from app.execution.bending import bent
 from app.execution.closing import finish
 from app.execution.context import Context, side_price
 from app.execution.disguise import seed_of
@@ -90,9 +92,28 @@ def resolved(ctx: Context, symbol: str, schedule: Schedule) -> Schedule:
     if schedule.needs_curve:
         curve = volumes.curve(symbol, start_ns, schedule.end_ns) if volumes is not None else (1,)
         schedule = replace(schedule, weights=curve)
+    if schedule.is_adaptive:
+        _check_adaptive(ctx, schedule)
     if schedule.disguise is Disguise.ON:
         schedule = replace(schedule, crowd_units=_crowd_units(ctx, symbol))
     return schedule
+
+
+def _check_adaptive(ctx: Context, schedule: Schedule) -> None:
+    """Raises BadRequest for what an adaptive version cannot be."""
+    if schedule.strategy not in ADAPTIVE:
+        raise BadRequest(
+            "invalid_request", "A POV has no adaptive version.", pointer="/strategy_params/version", hint="Use 1."
+        )
+    if schedule.disguise is Disguise.ON:
+        detail = "A plan is bent by forecasts, or drawn by chance."
+        raise BadRequest("invalid_request", detail, pointer="/strategy_params/disguise", hint="Use version 1.")
+    if not 0 < schedule.max_tilt_ppm <= MOST_TILT_PPM:
+        detail = f"A tilt is above 0 and at most {MOST_TILT_PPM / PPM}."
+        raise BadRequest("invalid_request", detail, pointer="/strategy_params/max_tilt")
+    if ctx.world.outlooks is None:
+        detail = "Nothing is forecast here."
+        raise BadRequest("invalid_request", detail, pointer="/strategy_params/version", hint="Use version 1.")
 
 
 def _crowd_units(ctx: Context, symbol: str) -> tuple[int, ...]:
@@ -144,9 +165,13 @@ def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:
 
 
 def parameters(ctx: Context, parent: ParentRecord, state: ScheduleState) -> ScheduleParameters:
-    """What the slicer takes, of a schedule that was found good; disguised by a seed of the log's own and the order."""
+    """What the slicer takes, of a schedule that was found good; bent as its facts say, or disguised by a seed of the
+    log's own and the order.
+    """
     side, cap_units = parent.accepted.order.side, parent.accepted.price_cap_units
     plain = parameters_of(state.schedule, side, cap_units, state.lot_units, state.mid_half_units)
+    if state.schedule.is_adaptive:
+        return AdaptiveParameters(plain.terms, plain, state.bend)
     if state.schedule.disguise is Disguise.NONE:
         return plain
     seed_bits = seed_of(ctx.ledger.epoch, parent.order_id)
@@ -195,7 +220,7 @@ def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
 
 def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     """Releases what is due now, or ends the parent where its time is over. No child is alive but unknown ones."""
-    state = settled(ctx, parent)
+    state = bent(ctx, parent, settled(ctx, parent))
     schedule, progress = state.schedule, state.progress
     ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, parent, state)
     is_over = ctx.now_ns >= schedule.end_ns

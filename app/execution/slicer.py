@@ -13,6 +13,7 @@ from typing import Any, Final
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.schedule import (
     MEANING,
+    AdaptiveParameters,
     DisguisedParameters,
     PlainParameters,
     PovParameters,
@@ -130,12 +131,28 @@ def _anchored(progress: Progress, seen: Seen) -> Progress:
 
 
 def _due_lots(parameters: ScheduleParameters, progress: Progress, seen: Seen) -> int:
+    if isinstance(parameters, AdaptiveParameters):
+        return _bent_lots(parameters, progress, seen)
     if not isinstance(parameters, DisguisedParameters):
         return _DUE[type(parameters)](parameters, progress, seen)
     if seen.now_ns >= parameters.terms.end_ns:
         return progress.total_lots
     clips = _clips(parameters, progress.total_lots, progress.anchor_ns, progress.anchor_lots)
     return progress.anchor_lots + due_clip_lots(clips, seen.now_ns)
+
+
+def plain_lots(plain: PlainParameters, progress: Progress, now_ns: int) -> int:
+    """Lots that a plan of the clock wants given out by `now_ns`, whatever else holds it up."""
+    return _DUE[type(plain)](plain, progress, Seen(now_ns))
+
+
+def _bent_lots(parameters: AdaptiveParameters, progress: Progress, seen: Seen) -> int:
+    """The plain plan's lots and the bend of the slice; before the slice that was bent last, the bend it began with."""
+    plain, bend = _DUE[type(parameters.plain)](parameters.plain, progress, seen), parameters.bend
+    if bend is None or bend.anchor_ns != progress.anchor_ns or seen.now_ns >= parameters.terms.end_ns:
+        return plain
+    lead_lots = bend.lead_lots if seen.now_ns >= bend.from_ns else bend.before_lots
+    return min(max(plain + lead_lots, progress.anchor_lots), progress.total_lots)
 
 
 @lru_cache(maxsize=1_024)

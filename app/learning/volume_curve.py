@@ -53,8 +53,11 @@ class VolumeCurve:
 
     def expected_units(self, from_ns: int, to_ns: int) -> float:
         """Volume expected from `from_ns` to `to_ns`, scaled by how today compares with the usual day so far."""
-        usual = sum(self._rate(bin_i) * part_ns / _NS_PER_S for bin_i, part_ns in _parts(from_ns, to_ns))
-        return usual * self.today_frac()
+        return self.usual_units(from_ns, to_ns) * self.today_frac()
+
+    def usual_units(self, from_ns: int, to_ns: int) -> float:
+        """Volume that the usual day has from `from_ns` to `to_ns`."""
+        return sum(self._rate(bin_i) * part_ns / _NS_PER_S for bin_i, part_ns in _parts(from_ns, to_ns))
 
     def today_frac(self) -> float:
         """Today's volume over what the curve expected of the time that was watched; 1 where nothing is known."""

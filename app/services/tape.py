@@ -84,6 +84,14 @@ class Tape:
         """The learned curve from start to end; flat where nothing was seen yet."""
         return self._curves[symbol].weights(start_ns, end_ns, N_CURVE_BINS)
 
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that some venue tells trades of."""
+        return tuple(sorted(self._told))
+
+    def usual_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
+        """By the learned curve alone, whatever today is like; 0 before anything was seen."""
+        return self._curves[symbol].usual_units(start_ns, end_ns)
+
     def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
         """By the learned curve and today's level; 0 before anything was seen."""
         return self._curves[symbol].expected_units(start_ns, end_ns)

@@ -26,10 +26,11 @@ from app.domain.events import (
 )
 from app.domain.placement_facts import PLACEMENT_EVENTS
 from app.domain.shadow_events import SHADOW_EVENTS
+from app.domain.timing_facts import TIMING_EVENTS
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS)
+_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS, *TIMING_EVENTS)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
@@ -40,11 +41,24 @@ def _undisguised(schedule: dict[str, Any] | None) -> None:
     """A schedule of before there was a disguise."""
     if schedule is not None:
         schedule.update(disguise="none", crowd_units=[])
+        _unbent(schedule)
 
 
-def _amended_undisguised(plain: dict[str, Any]) -> None:
-    _undisguised(plain["schedule"])
-    _undisguised(plain["state"] and plain["state"]["schedule"])
+def _unbent(schedule: dict[str, Any] | None) -> None:
+    """A schedule of before there were adaptive versions and discretion."""
+    if schedule is not None:
+        schedule.update(max_tilt_ppm=0, discretion_units=0, is_discretion_past_limit=False)
+
+
+def _grow_state(state: dict[str, Any] | None, grow: Callable[[dict[str, Any] | None], None]) -> None:
+    if state is not None:
+        grow(state["schedule"])
+        state["bend"] = None
+
+
+def _grow_amended(plain: dict[str, Any], grow: Callable[[dict[str, Any] | None], None]) -> None:
+    grow(plain["schedule"])
+    _grow_state(plain["state"], grow)
 
 
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
@@ -53,12 +67,12 @@ _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
     (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
     (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
-    (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
-    (OrderAmended.KIND, 1): _amended_undisguised,
-    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0, stop=None),
-    (ChildSending.KIND, 2): lambda plain: plain["child"].update(stop=None),
-    (ConditionalAccepted.KIND, 1): lambda plain: plain["definition"].update(trigger_location="engine"),
-    (ConditionalAmended.KIND, 1): lambda plain: plain["definition"].update(trigger_location="engine"),
+    (OrderAccepted.KIND, 4): lambda plain: _unbent(plain["order"]["schedule"]),
+    (ScheduleBegun.KIND, 1): lambda plain: _grow_state(plain["state"], _undisguised),
+    (ScheduleBegun.KIND, 2): lambda plain: _grow_state(plain["state"], _unbent),
+    (OrderAmended.KIND, 1): lambda plain: _grow_amended(plain, _undisguised),
+    (OrderAmended.KIND, 2): lambda plain: _grow_amended(plain, _unbent),
+    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

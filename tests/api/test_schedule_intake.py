@@ -9,6 +9,7 @@ from app.api.intake import parent_order
 from app.api.schedule_intake import contradictions, schedule_of
 from app.api.schemas.order import OrderBody
 from app.api.validate import validate
+from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.enums import Remainder, Strategy
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule
@@ -16,6 +17,11 @@ from tests.worlds import BTC_USDT, T0_NS, make_universe
 
 UNIVERSE = make_universe()
 END = "2099-01-01T00:00:00Z"
+SHORTFALL = {
+    "impact": {"law": "linear", "bps": "2", "at_rate": "0.5"},
+    "volatility_bps": "1.5",
+    "risk_aversion": "0.000001",
+}
 
 
 def body_of(strategy: str, params: object = None, **members: object) -> OrderBody:
@@ -93,7 +99,21 @@ def test_decimals_are_strings_and_fit_their_steps() -> None:
     assert culprits("twap", number) == {"/strategy_params/participation_cap": "increment"}
     assert culprits("twap", {"end_at": END, "slice": "0"}) == {"/strategy_params/slice": "zero"}
     assert culprits("twap", {"end_at": "tomorrow"}) == {"/strategy_params/end_at": "time_form"}
-    assert culprits("twap", {"end_at": END, "version": 2}) == {"/strategy_params/version": "unknown_value"}
+    assert culprits("twap", {"end_at": END, "version": 3}) == {"/strategy_params/version": "unknown_value"}
+
+
+def test_version_two_of_a_strategy_of_the_clock_has_a_tilt() -> None:
+    for strategy, more in (("twap", {}), ("vwap", {}), ("is", SHORTFALL)):
+        plain = intake(strategy, {"end_at": END} | more)
+        assert (plain.version, plain.max_tilt_ppm, plain.is_adaptive) == (1, 0, False)
+        bent = intake(strategy, {"end_at": END, "version": 2} | more)
+        assert (bent.version, bent.max_tilt_ppm, bent.is_adaptive) == (2, DEFAULT_TILT_PPM, True)
+    assert intake("twap", {"end_at": END, "version": 2, "max_tilt": "0.25"}).max_tilt_ppm == 250_000
+    assert culprits("twap", {"end_at": END, "max_tilt": "0.25"}) == {"/strategy_params/max_tilt": "excluded"}
+    assert culprits("twap", {"end_at": END, "version": 2, "max_tilt": "0"}) == {"/strategy_params/max_tilt": "zero"}
+    assert culprits("pov", {"end_at": END, "rate": "0.1", "version": 2}) == {
+        "/strategy_params/version": "unknown_value"
+    }
 
 
 def test_what_cannot_stand_with_a_strategy_in_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.domain.enums import Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.schedule import CostLaw, PovParameters, ShortfallParameters, TwapParameters, VwapParameters
-from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk, default_slice_ns, parameters_of
+from app.domain.scheduled import ADAPTIVE, Schedule, ShortfallAsk, default_slice_ns, parameters_of
 
 S = 10**9
 BASE = Schedule(Strategy.TWAP, 1, 0, 600 * S, 10 * S)
@@ -25,7 +25,8 @@ def test_each_strategy_has_its_own_parameters_and_a_version() -> None:
     }
     kinds = [type(parameters_of(s, Side.BUY, 0, 1, 12_000_000)) for s in made.values()]
     assert kinds == [TwapParameters, VwapParameters, PovParameters, ShortfallParameters]
-    assert set(VERSIONS) == set(made) == {s for s in Strategy if s.is_scheduled}
+    assert set(made) == {s for s in Strategy if s.is_scheduled} > ADAPTIVE
+    assert all(not s.is_adaptive and replace(s, version=2).is_adaptive for s in made.values())
 
 
 def test_prices_stay_units_and_clips_become_whole_lots() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -26,6 +27,7 @@ from app.domain.events import (
 )
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
+from app.domain.timing_facts import TIMING_EVENTS
 from app.store.codec import decode, decode_fact, encode, encode_fact, record_of
 from tests.worlds import T0_NS, make_desk, make_order
 
@@ -53,7 +55,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     return simple[hint]
 
 
-@pytest.mark.parametrize("event_type", EVENT_TYPES, ids=lambda event_type: event_type.KIND)
+@pytest.mark.parametrize("event_type", (*EVENT_TYPES, *TIMING_EVENTS), ids=lambda event_type: event_type.KIND)
 def test_every_fact_survives_its_bytes(event_type: type[Event]) -> None:
     @settings(max_examples=60, deadline=None)
     @given(values_of(event_type))
@@ -67,7 +69,7 @@ def test_every_fact_survives_its_bytes(event_type: type[Event]) -> None:
     survives()
 
 
-@pytest.mark.parametrize("event_type", EVENT_TYPES, ids=lambda event_type: event_type.KIND)
+@pytest.mark.parametrize("event_type", (*EVENT_TYPES, *TIMING_EVENTS), ids=lambda event_type: event_type.KIND)
 def test_the_bytes_are_canonical_json_in_declared_order(event_type: type[Event]) -> None:
     @settings(max_examples=20, deadline=None)
     @given(values_of(event_type))
@@ -194,26 +196,46 @@ def test_a_row_of_another_account_is_refused() -> None:
         decode_fact(encoded._replace(account="other"))
 
 
+UNBENT = ("max_tilt_ppm", "discretion_units", "is_discretion_past_limit")
+
+
 def undisguised(plain: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in plain.items() if name not in ("disguise", "crowd_units")}
+    return unbent({name: value for name, value in plain.items() if name not in ("disguise", "crowd_units")})
 
 
-def test_schedules_of_before_the_disguise_read_as_undisguised() -> None:
+def unbent(plain: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name not in UNBENT}
+
+
+def old_state(plain: dict[str, Any], older: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """A schedule's state of before bends, its schedule by `older`."""
+    known = {name: value for name, value in plain.items() if name != "bend"}
+    return known | {"schedule": older(plain["schedule"])}
+
+
+def encoded(plain: dict[str, Any]) -> bytes:
+    return json.dumps(plain, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(("version", "older"), [(1, undisguised), (2, unbent)])
+def test_older_schedules_read_as_undisguised_and_unbent(
+    version: int, older: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
     schedule = Schedule(Strategy.TWAP, 1, 0, 10**18, 10**9)
     state = ScheduleState(schedule, 1, 0, Progress(10, 0, 0, 0, 0, 0))
     begun = ScheduleBegun("desk", "ord_1", state)
     plain = json.loads(encode(begun))
-    plain["state"]["schedule"] = undisguised(plain["state"]["schedule"])
-    assert decode("schedule_begun", 1, json.dumps(plain, separators=(",", ":")).encode()) == begun
+    plain["state"] = old_state(plain["state"], older)
+    assert decode("schedule_begun", version, encoded(plain)) == begun
     for own, of_state in ((schedule, state), (None, None)):
         amended = OrderAmended("desk", "ord_1", "ops", 5, None, 0, 1, own, of_state, 0)
         plain = json.loads(encode(amended))
         if own is not None:
-            plain["schedule"] = undisguised(plain["schedule"])
-            plain["state"]["schedule"] = undisguised(plain["state"]["schedule"])
-        assert decode("order_amended", 1, json.dumps(plain, separators=(",", ":")).encode()) == amended
+            plain["schedule"] = older(plain["schedule"])
+            plain["state"] = old_state(plain["state"], older)
+        assert decode("order_amended", version, encoded(plain)) == amended
     with pytest.raises(InvariantBroken):
-        decode("schedule_begun", 2, json.dumps(plain, separators=(",", ":")).encode())
+        decode("schedule_begun", 3, encoded(plain))
 
 
 def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> None:
@@ -222,5 +244,7 @@ def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> N
     more = {"strategy": Strategy.TWAP, "time_in_force": TimeInForce.GTC, "qty_units": 1_000}
     parent, _ = desk.accepted(make_order(schedule=schedule, **more))
     plain = json.loads(encode(parent.accepted))
-    plain["order"]["schedule"] = undisguised(plain["order"]["schedule"])
-    assert decode("order_accepted", 3, json.dumps(plain, separators=(",", ":")).encode()) == parent.accepted
+    own = plain["order"]["schedule"]
+    for version, older in ((3, undisguised), (4, unbent)):
+        plain["order"]["schedule"] = older(own)
+        assert decode("order_accepted", version, encoded(plain)) == parent.accepted

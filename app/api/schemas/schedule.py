@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, Time
+from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.calibration import Decay
 from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
 
 Version = Annotated[Literal[1], IN_BODY]
+ClockedVersion = Annotated[Literal[1, 2], IN_BODY]
 Weight = Annotated[int, Field(ge=0, le=MAX_WEIGHT), IN_BODY]
 
 
 class ScheduleParams(Body):
     """What every strategy in time takes."""
 
-    version: Version = 1
     start_at: Time | None = Field(default=None, description="Absent: when it is accepted.")
     end_at: Time = Field(description="At this time all is due; POV leaves its rest.")
     slice: Dec | None = Field(default=None, description="Seconds from child to child; absent: a sixtieth of all.")
@@ -32,6 +32,13 @@ class ScheduleParams(Body):
 class ClockedParams(ScheduleParams):
     """What every strategy takes whose plan is the clock's."""
 
+    version: ClockedVersion = Field(
+        default=1, description="2: bent by forecasts of volume, spread and volatility: docs/schedules.md."
+    )
+    max_tilt: Dec | None = Field(
+        default=None,
+        description="version 2: most part of the order ahead or behind of version 1; at most 0.5, 0.1 if absent.",
+    )
     disguise: Disguise = Field(
         default=Disguise.NONE,
         description="`on`: times and sizes like others' trades. It costs tracking: docs/schedules.md.",
@@ -60,6 +67,7 @@ class PovParams(ScheduleParams):
     """A part of the volume."""
 
     strategy: Literal["pov"] = "pov"
+    version: Version = 1
     rate: Dec = Field(description="Part of the volume, above 0 and below 1, in steps of 0.000001.", examples=["0.1"])
     volume_base: VolumeBase = VolumeBase.OF_OTHERS
 
@@ -129,6 +137,8 @@ class ScheduleAnswer(Answer):
     rate: Dec | None
     volume_base: VolumeBase | None
     disguise: Disguise
+    max_tilt: Dec | None = Field(description="version 2 only.")
+    lead_qty: SignedDec | None = Field(description="version 2: how far the newest slice is ahead of version 1's plan.")
     curve: list[int] | None = Field(description="As it is used: null before it has begun with a learned one.")
     impact: ImpactParams | None
     volatility_bps: Dec | None

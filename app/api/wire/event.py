@@ -24,9 +24,9 @@ from app.services.order_views import child_id_of, exec_type_of, order_id_of
 from app.services.streams import StreamItem
 
 Json = dict[str, Any]
-_INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns", "rest_until_ns"})
+_INSTANTS: Final = frozenset({"start_ns", "end_ns", "anchor_ns", "rest_until_ns", "from_ns"})
 _HIDDEN: Final = frozenset({"account", "order_id", "child_id", "key_sha256", "body_hash"})
-_PRICES: Final = frozenset({"price_cap_units", "tick_units", "offset_units", "activation_units"})
+_PRICES: Final = frozenset({"price_cap_units", "tick_units", "offset_units", "activation_units", "discretion_units"})
 
 
 def event_json(item: StreamItem, universe: Universe) -> Json:

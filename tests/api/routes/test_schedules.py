@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from app.api.schemas import order as schema
 from app.api.schemas.route import Preview
 from app.api.wire.text import time_text
-from app.domain.units import NANO
+from app.domain.bending import Outlook
+from app.domain.units import NANO, PPM
 from app.execution.inputs import Tick
 from tests.api.gateway import Gateway, settle
 from tests.worlds import flat_book
@@ -152,3 +154,36 @@ async def test_a_preview_shows_what_is_due_now_and_the_slices_after_it(gateway: 
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/strategy_params/end_at")
     assert not refused.json()["would_be_accepted"]
     assert not gateway.children
+
+
+class Storm:
+    """Nothing trades, spreads are wide: every slice is dear."""
+
+    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
+        return Outlook(PPM // 2, PPM * 3 // 2, PPM * 2, 600)
+
+
+async def test_version_two_is_bent_and_says_how_far(gateway: Gateway) -> None:
+    body = twap(gateway, seconds=10, qty="0.1", params={"version": 2, "urgency": "passive"})
+    async with gateway.client() as client:
+        refused = await client.post("/v1/orders", json=body)
+    assert [e["pointer"] for e in refused.json()["errors"]] == ["/strategy_params/version"]
+    engine = gateway.engine
+    engine.core.world = replace(engine.core.world, outlooks=Storm())
+    ack = await placed(gateway, body)
+    assert (ack["schedule"]["version"], ack["schedule"]["max_tilt"], ack["schedule"]["lead_qty"]) == (2, "0.1", None)
+    await wait(gateway, 2.2)
+    told = await order_of(gateway, ack["order_id"])
+    assert told.schedule is not None
+    assert (str(told.schedule.lead_qty), str(told.cum_qty)) == ("-0.01", "0.02")
+    async with gateway.client() as client:
+        events = (await client.get(f"/v1/orders/{ack['order_id']}/events")).json()["data"]
+        preview = (await client.post("/v1/orders/preview", json=body)).json()
+    bent = [event["data"] for event in events if event["kind"] == "schedule_bent"]
+    assert len(bent) == 3
+    assert bent[0]["outlook"] == {"volume_bps": "5000", "spread_bps": "15000", "sigma_bps": "20000", "watched_s": 600}
+    assert (bent[-1]["weight_bps"], bent[-1]["bend"]["lead_lots"]) == ("5000", -1_000)
+    assert {item["qty"] for item in preview["slices"][:-1]} == {preview["slices"][0]["qty"]}, "version 1's plan"
+    await wait(gateway, 8.0)
+    done = await order_of(gateway, ack["order_id"])
+    assert (done.status, str(done.cum_qty)) == ("filled", "0.1")
