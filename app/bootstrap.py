@@ -45,6 +45,7 @@ from app.services.calibration import calibration_report, load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
 from app.services.container import Services
+from app.services.curves import CurveKeeper
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.first_start import seed_first_start
@@ -124,6 +125,7 @@ class Process:
     _reconciler: Reconciler | None = None
     _measurer: Measurer | None = None
     _outlooks: Outlooks | None = None
+    _curves: CurveKeeper | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -175,8 +177,8 @@ class Process:
         await engine.open(self._journal)
         self._measurer = Measurer(engine, tape.traded)
         await self._measurer.open()
-        self._outlooks = Outlooks(engine, tape)
-        await self._outlooks.open()
+        self._outlooks, self._curves = Outlooks(engine, tape), CurveKeeper(engine, tape)
+        await asyncio.gather(self._outlooks.open(), self._curves.open())
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
@@ -206,7 +208,7 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._shadow, self._measurer, self._outlooks, self._reconciler):
+        for watcher in (self._shadow, self._measurer, self._outlooks, self._curves, self._reconciler):
             if watcher is not None:
                 await watcher.close()
         if self._engine is not None:

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "conditional": ("conditional", "Conditional orders: list, show, cancel."),
     "route": ("route", "Why an order went where it went."),
     "book": ("book", "The consolidated book, raw or all-in."),
+    "curve": ("curve", "The learned volume curve of a symbol."),
     "venues": ("venues", "list; serve simulated venues as their own process."),
     "fees": ("fees", "Fee tier per venue, with source and date."),
     "tca": ("tca", "What a finished order cost, and why."),

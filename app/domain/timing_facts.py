@@ -25,4 +25,24 @@ class ScheduleBent(Event):
     bend: Bend
 
 
-TIMING_EVENTS: Final[tuple[type[Event], ...]] = (ScheduleBent,)
+@quick_init
+@dataclass(frozen=True, slots=True)
+class VolumeBin:
+    """What a five-minute bin of the UTC day has shown so far: what others traded in it, and how long it was watched."""
+
+    bin_i: int
+    seen_qty_units: int
+    watched_ms: int
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class VolumeLearned(Event):
+    """A symbol's learned volume curve as far as it has changed: each bin's newest word stands, so a start goes on."""
+
+    KIND: ClassVar[str] = "volume_learned"
+    symbol: str
+    bins: tuple[VolumeBin, ...]
+
+
+TIMING_EVENTS: Final[tuple[type[Event], ...]] = (ScheduleBent, VolumeLearned)

@@ -19,6 +19,7 @@ from app.domain.ports import SearchJob
 from app.domain.scheduled import Amendment
 from app.domain.shadow import DeskParent, Execution, OwnOutcome
 from app.domain.statement import VenueStatement
+from app.domain.timing_facts import VolumeBin
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,14 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnVolume:
+    """Bins of a symbol's volume curve, as they are now."""
+
+    symbol: str
+    bins: tuple[VolumeBin, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateKey:
     account: str
     prefix: str
@@ -291,6 +300,7 @@ Input = (
     | SetVenue
     | SetLoop
     | Measured
+    | LearnVolume
     | CreateKey
     | RevokeKey
     | SetBalance

@@ -21,7 +21,7 @@ from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.domain.shadow_events import SHADOW_EVENTS
-from app.domain.timing_facts import ScheduleBent
+from app.domain.timing_facts import ScheduleBent, VolumeBin, VolumeLearned
 from app.execution import conditional_ledger, shadow_ledger
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
@@ -30,7 +30,7 @@ from app.execution.machine import ChildStep, next_child, next_parent
 from app.execution.shadow_ledger import Shadows
 
 REFUSALS_KEPT: Final = 1_000
-_Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed
+_Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed | ScheduleBent
 STILL_KEPT: Final = 20_000  # instants; the newest are what fills of today are compared with
 BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
@@ -71,6 +71,7 @@ class Ledger:
     definitions: Definitions = field(default_factory=Definitions)
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
+    volumes: dict[str, dict[int, VolumeBin]] = field(default_factory=dict)  # symbol -> bin -> its newest word
 
     @property
     def n_to_drain(self) -> int:
@@ -332,14 +333,14 @@ def _schedule_moved(ledger: Ledger, fact: Fact, event: _Moved) -> None:
     parent = _touched(ledger, fact, event.order_id)
     if parent.schedule is None:
         raise InvariantBroken(order_id=event.order_id, kind=event.KIND, reason="no schedule")
-    parent.schedule = replace(parent.schedule, progress=event.progress)
+    if isinstance(event, ScheduleBent):
+        parent.schedule = replace(parent.schedule, bend=event.bend)
+    else:
+        parent.schedule = replace(parent.schedule, progress=event.progress)
 
 
-def _schedule_bent(ledger: Ledger, fact: Fact, event: ScheduleBent) -> None:
-    parent = _touched(ledger, fact, event.order_id)
-    if parent.schedule is None:
-        raise InvariantBroken(order_id=event.order_id, kind=event.KIND, reason="no schedule")
-    parent.schedule = replace(parent.schedule, bend=event.bend)
+def _volume_learned(ledger: Ledger, fact: Fact, event: VolumeLearned) -> None:
+    ledger.volumes.setdefault(event.symbol, {}).update({told.bin_i: told for told in event.bins})
 
 
 def _order_amended(ledger: Ledger, fact: Fact, event: ev.OrderAmended) -> None:
@@ -484,7 +485,8 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     pf.SlicePosted: _rested,
     pf.StopRested: _rested,
     pf.ChildPulled: _child_pulled,
-    ScheduleBent: _schedule_bent,
+    ScheduleBent: _schedule_moved,
+    VolumeLearned: _volume_learned,
     ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,

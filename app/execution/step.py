@@ -36,6 +36,7 @@ from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.stakes import gate_view
+from app.execution.volumes import learn_volume
 from app.risk import gate
 from app.risk.exposure import GateView
 
@@ -476,6 +477,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.SetVenue: _set_venue,
     inp.SetLoop: _set_loop,
     inp.Measured: _measured,
+    inp.LearnVolume: learn_volume,
     inp.CreateKey: _create_key,
     inp.RevokeKey: _revoke_key,
     inp.SetBalance: _set_balance,

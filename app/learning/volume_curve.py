@@ -18,6 +18,8 @@ BIN_NS: Final = DAY_NS // N_BINS
 PRIOR_S: Final = 900.0
 # Today's level is believed against the usual one once about this much of a day was watched.
 LEVEL_PRIOR_S: Final = 3_600.0
+# A bin that was watched for longer is scaled down to this, so that old days fade: twenty days of five minutes.
+MAX_WATCHED_S: Final = 6_000.0
 WEIGHT_SCALE: Final = 1_000_000
 
 
@@ -31,6 +33,7 @@ class VolumeCurve:
     _day_i: int = -1
     _today_units: float = 0.0
     _today_expected_units: float = 0.0
+    _changed: set[int] = field(default_factory=set)
 
     def observe(self, now_ns: int, qty_units: int) -> None:
         """`qty_units` were traded since the observation before; the first one only starts the watch.
@@ -46,6 +49,20 @@ class VolumeCurve:
         for bin_i, part_ns in _parts(from_ns, self._last_ns):
             self._note_level(self._last_ns // DAY_NS, bin_i, part_ns / _NS_PER_S, qty_units * part_ns / span_ns)
             self._add(bin_i, part_ns / _NS_PER_S, qty_units * part_ns / span_ns)
+
+    def news(self, *, is_all: bool = False) -> list[tuple[int, int, int]]:
+        """(bin, units seen, milliseconds watched) of the bins that changed since they were last asked for and are over;
+        `is_all`: of the one that is being watched, too.
+        """
+        current_i = _bin(self._last_ns)
+        told = sorted(bin_i for bin_i in self._changed if is_all or bin_i != current_i)
+        self._changed.difference_update(told)
+        return [(i, round(self.seen_units[i]), round(self.watched_s[i] * 1_000)) for i in told]
+
+    def restore(self, bin_i: int, seen_units: int, watched_ms: int) -> None:
+        """A bin as an earlier process had told it, added to what this one has seen of it since."""
+        self.seen_units[bin_i] += seen_units
+        self.watched_s[bin_i] += watched_ms / 1_000
 
     def rate_units_per_s(self, at_ns: int) -> float:
         """Volume a second expected at this time of day; 0 before anything was seen."""
@@ -90,6 +107,10 @@ class VolumeCurve:
     def _add(self, bin_i: int, watched_s: float, units: float) -> None:
         self.watched_s[bin_i] += watched_s
         self.seen_units[bin_i] += units
+        self._changed.add(bin_i)
+        if self.watched_s[bin_i] > MAX_WATCHED_S:
+            self.seen_units[bin_i] *= MAX_WATCHED_S / self.watched_s[bin_i]
+            self.watched_s[bin_i] = MAX_WATCHED_S
 
     def _note_level(self, day_i: int, bin_i: int, watched_s: float, units: float) -> None:
         if day_i != self._day_i:

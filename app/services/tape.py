@@ -1,6 +1,7 @@
 """What the world trades, ourselves left out: the sum of all venues' tapes, and how it is spread over the day.
 
-Volumes of this process only: what was traded while it was away is not known, and a new process learns its curve anew.
+Volumes of this process only: what was traded while it was away is not known. What earlier processes had learned of the
+curve is restored from their facts (services/curves.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from app.domain.events import ChildFilled, Fact
 from app.domain.ports import TradeFeed
+from app.domain.timing_facts import VolumeBin
 from app.domain.trade import TradePrint
 from app.learning.volume_curve import VolumeCurve
 from app.services.engine import Engine
@@ -91,6 +93,15 @@ class Tape:
     def usual_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
         """By the learned curve alone, whatever today is like; 0 before anything was seen."""
         return self._curves[symbol].usual_units(start_ns, end_ns)
+
+    def news(self, symbol: str, *, is_all: bool = False) -> tuple[VolumeBin, ...]:
+        """What the curve has learned since it was last asked, in bins that are over; `is_all`: in that of now, too."""
+        return tuple(VolumeBin(*told) for told in self._curves[symbol].news(is_all=is_all))
+
+    def restore(self, symbol: str, bins: Iterable[VolumeBin]) -> None:
+        """What an earlier process had learned, beside what this one has by now."""
+        for told in bins:
+            self._curves[symbol].restore(told.bin_i, told.seen_qty_units, told.watched_ms)
 
     def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
         """By the learned curve and today's level; 0 before anything was seen."""

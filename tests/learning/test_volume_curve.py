@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.learning.volume_curve import BIN_NS, DAY_NS, N_BINS, PRIOR_S, VolumeCurve
+from app.learning.volume_curve import BIN_NS, DAY_NS, MAX_WATCHED_S, N_BINS, PRIOR_S, VolumeCurve
 
 S = 10**9
 HOUR = 3_600 * S
@@ -66,3 +66,29 @@ def test_a_day_of_twice_the_volume_doubles_what_is_expected_of_its_rest() -> Non
     assert 1.6 < curve.today_frac() < 2.0
     late = DAY_0 + 20 * DAY_NS + 11 * HOUR
     assert curve.expected_units(late, late + HOUR) > 1.5 * usual
+
+
+def test_news_are_bins_that_are_over_and_a_restored_curve_is_the_same() -> None:
+    curve = VolumeCurve()
+    curve.observe(DAY_0, 0)
+    curve.observe(DAY_0 + BIN_NS // 2, 300)
+    assert curve.news() == []
+    curve.observe(DAY_0 + BIN_NS + BIN_NS // 2, 100)
+    assert curve.news() == [(0, 350, 300_000)]
+    assert curve.news() == []
+    assert curve.news(is_all=True) == [(1, 50, 150_000)]
+    again = VolumeCurve()
+    again.restore(0, 350, 300_000)
+    again.restore(1, 50, 150_000)
+    assert again.weights(DAY_0, DAY_0 + HOUR, 4) == curve.weights(DAY_0, DAY_0 + HOUR, 4)
+    assert again.news(is_all=True) == []
+
+
+def test_old_days_fade() -> None:
+    curve = VolumeCurve()
+    for day in range(40):
+        fed(curve, day, 10.0 if day < 20 else 40.0, 8, 9)
+    assert curve.watched_s[8 * 12] == pytest.approx(MAX_WATCHED_S)
+    assert curve.usual_units(DAY_0 + 8 * HOUR, DAY_0 + 9 * HOUR) / 3_600 > 1.1 * 22.4, (
+        "the mean of all days, shrunk alike"
+    )
