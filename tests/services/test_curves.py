@@ -44,8 +44,7 @@ async def test_a_bin_is_told_once_it_is_over_and_a_new_process_begins_with_it() 
         (first,) = fact.bins
         assert (first.bin_i, first.watched_ms) == (0, 300_000)
         assert first.seen_qty_units == 600 + 1_500
-        await keeper.open()
-        await keeper.close()
+        await keeper.tell(is_all=True)
         assert sorted(gateway.engine.ledger.volumes["BTC/USDT"]) == [0, 1]
         later = Tape()
         second = CurveKeeper(gateway.engine, later)
