@@ -50,7 +50,6 @@ def contradictions(body: OrderBody) -> list[FieldError]:
         errors.append(FieldError(f"{_AT}/strategy", "contradiction", limit, actual, hint=hint))
     for pointer, is_there, hint in (
         ("/notional", body.notional is not None, "A strategy in time needs a quantity: use qty."),
-        ("/quote_pool", body.quote_pool is not None, "A strategy in time trades in the symbol's own quote only."),
         ("/require_full_fill", body.require_full_fill, "A strategy in time has many children."),
         ("/remainder", body.remainder is not None, "A strategy in time says itself what waits; leave it out."),
         (

@@ -19,6 +19,7 @@ from app.execution import slicer
 from app.execution.commitments import leaves
 from app.execution.context import Context
 from app.execution.parent import advance
+from app.execution.pooling import with_pool
 from app.execution.posting import pull_all
 from app.execution.scheduled import others_units, settled
 from app.execution.stakes import gate_view
@@ -126,7 +127,7 @@ def _allowed(ctx: Context, parent: ParentRecord, asked: ParentOrder) -> tuple[in
     is_dearer = bool(old_cap_units) and (not cap_units or order.side.sign * (cap_units - old_cap_units) > 0)
     view = _view_of_rest(ctx, parent, asked)
     if asked.qty_units > order.qty_units or is_dearer:
-        gate.approve_amended(view, gate_view(ctx, asked, parent.mode, parent=parent))
+        gate.approve_amended(view, with_pool(ctx, gate_view(ctx, asked, parent.mode, parent=parent), parent))
     else:
         gate.approve_form(gate_view(ctx, asked, parent.mode, parent=parent))
     return cap_units, limits.version if limits is not None else parent.accepted.limits_version
@@ -149,7 +150,7 @@ def _view_of_rest(ctx: Context, parent: ParentRecord, asked: ParentOrder) -> Gat
         open_notional_nano=account.open_notional_nano - held_nano,
         n_open_orders=account.n_open_orders - 1,
     )
-    return replace(view, account=account)
+    return with_pool(ctx, replace(view, account=account), parent)
 
 
 def _asked_schedule(schedule: Schedule | None, change: Amendment) -> Schedule | None:

@@ -208,6 +208,24 @@ def _quotes(ctx: Context, pair: str) -> tuple[RateQuote, ...]:
     return tuple(found)
 
 
+def pooled_touch_units(ctx: Context, view: GateView) -> int:
+    """The best price in the order's quote that a taker of its side would get in the pool's currencies; 0 for none.
+
+    As for the order's own symbol, venues where the desk has just filled the other side are left out.
+    """
+    pool, side = view.pool, view.order.side
+    prices = []
+    for source, listing in pool.instruments.items() if pool is not None else ():
+        assert pool is not None
+        calm = ctx.calm(listing.symbol, Side.SELL if side is Side.BUY else Side.BUY)
+        if venue_of(source) in calm.venue_mids:
+            levels = _own_levels(ctx.market(listing.symbol)[0], venue_of(source))[1 if side is Side.BUY else 0]
+            conversion = pool.conversions[listing.symbol]
+            prices += [conversion.price_units(levels[0][0], view.symbol.price_scale, side)] if levels else []
+    found = [price for price in prices if price > 0]
+    return (min(found) if side is Side.BUY else max(found)) if found else 0
+
+
 def pooled(ctx: Context, request: PlanRequest, view: GateView) -> tuple[PlanRequest, SymbolBooks]:
     """The request and the market that a planner sees: with the listings that the order's quote_pool opens."""
     own_books = ctx.market(request.symbol.name)[0]

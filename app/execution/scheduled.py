@@ -17,6 +17,7 @@ from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned
+from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.schedule import AdaptiveParameters, Disguise, DisguisedParameters, Progress, ScheduleParameters, Seen
 from app.domain.scheduled import ADAPTIVE, Schedule, ScheduleState, default_slice_ns, parameters_of
@@ -26,7 +27,7 @@ from app.execution.bending import bent
 from app.execution.closing import finish
 from app.execution.context import Context, side_price
 from app.execution.disguise import seed_of
-from app.execution.pooling import destination
+from app.execution.pooling import destination, pooled, pooled_touch_units, with_pool
 from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
@@ -137,13 +138,13 @@ def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[
     """
     order, state = view.order, approval.state
     found = parameters_of(state.schedule, order.side, approval.price_cap_units, state.lot_units, state.mid_half_units)
-    price_units = side_price(view.reference, order.side)
+    price_units = _with_pools(ctx, side_price(view.reference, order.side), view)
     _, now_lots = slicer.release(found, state.progress, Seen(ctx.now_ns, 0, price_units or None))
     planned = None
     if now_lots:
         wanted = Wanted(approval.order_id, 1, now_lots * state.lot_units, None)
         request = plan_request(ctx, approval.approved, view, approval.price_cap_units, wanted)
-        planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+        planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if state.schedule.strategy is Strategy.POV:
         return planned, ()
     clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
@@ -202,7 +203,17 @@ def seen_now(ctx: Context, parent: ParentRecord, state: ScheduleState) -> Seen:
 def _touch_units(ctx: Context, parent: ParentRecord) -> int:
     """0 for none. Limit and would-price of a buyer look at asks; our own sells bring those near, not the market."""
     order = parent.accepted.order
-    return side_price(ctx.calm(order.symbol, Side.SELL if order.side is Side.BUY else Side.BUY), order.side)
+    own = side_price(ctx.calm(order.symbol, Side.SELL if order.side is Side.BUY else Side.BUY), order.side)
+    if order.quote_pool is None:
+        return own
+    return _with_pools(ctx, own, with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent))
+
+
+def _with_pools(ctx: Context, own_units: int, view: GateView) -> int:
+    """The better of the own symbol's far touch and the pool's, 0 for none."""
+    other_units = pooled_touch_units(ctx, view)
+    best = min if view.order.side is Side.BUY else max
+    return best(own_units or other_units, other_units or own_units)
 
 
 def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
@@ -312,12 +323,12 @@ def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots:
     """The slice through the router, if that finds a place for any of it; what finds none comes back when it settles."""
     order, state = parent.accepted.order, parent.schedule
     assert state is not None
-    view = gate_view(ctx, order, parent.mode, parent=parent)
-    if view.account.limits is None or not view.eligible:
+    view = with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent)
+    if view.account.limits is None or not (view.eligible or (view.pool is not None and view.pool.instruments)):
         return False
     wanted = Wanted(parent.order_id, parent.n_waves + 1, slice_lots * state.lot_units, None)
     request = plan_request(ctx, gate.readopt(parent), view, parent.accepted.price_cap_units, wanted)
-    planned = ctx.world.planner.plan(request, ctx.market(order.symbol)[0])
+    planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if not _has_a_child(ctx, parent, planned):
         return False
     _release(ctx, parent, after, slice_lots)
@@ -356,5 +367,8 @@ def _end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool) -> Non
 
 def _lot_units(ctx: Context, order: ParentOrder) -> int:
     """The schedule's own lot: every fill of every listing, and the order itself, is a whole number of it."""
-    listings = ctx.world.universe.listings(order.symbol).values()
-    return gcd(order.qty_units or 0, *(listing.lot_units for listing in listings))
+    universe = ctx.world.universe
+    own = universe.symbols[order.symbol]
+    others = (s for s in universe.symbols.values() if may_pool(own.fungible, s.fungible, order.quote_pool))
+    names = (own.name, *(s.name for s in others if s.qty_scale == own.qty_scale))
+    return gcd(order.qty_units or 0, *(x.lot_units for name in names for x in universe.listings(name).values()))

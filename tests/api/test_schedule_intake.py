@@ -128,6 +128,11 @@ def test_what_cannot_stand_with_a_strategy_in_time() -> None:
     assert found == {"/remainder"}
 
 
+def test_a_strategy_in_time_takes_a_quote_pool() -> None:
+    pool = {"currencies": ["USDT", "USDC"], "max_basis_bps": "5", "carrier": "desk"}
+    assert contradictions(body_of("twap", {"end_at": END}, quote_pool=pool)) == []
+
+
 def test_an_order_at_once_has_no_schedule() -> None:
     body = body_of("sor")
     assert contradictions(body) == []
