@@ -37,7 +37,8 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     decision_price_units = scales.positive("/decision_price", body.decision_price, Step(symbol.price_scale, quote))
     venues = venue_filter(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
-    schedule = schedule_of(body, symbol, scales.at)
+    ticks = [listing.tick_units for listing in universe.listings(symbol.name).values()]
+    schedule = schedule_of(body, symbol, scales.at, min(ticks, default=1))
     if scales.errors:
         raise invalid(scales.errors)
     is_resting = schedule is None and body.type is AskedType.LIMIT and body.time_in_force in _RESTING

@@ -42,6 +42,8 @@ def contradictions(body: OrderBody) -> list[FieldError]:
     params = body.strategy_params
     if isinstance(params, ClockedParams) and params.version == 1 and params.max_tilt is not None:
         errors.append(FieldError(f"{_AT}/max_tilt", "excluded", hint="Only version 2 bends its plan."))
+    if params is not None and params.discretion_past_limit and params.discretion_ticks is None:
+        errors.append(FieldError(f"{_AT}/discretion_past_limit", "excluded", hint="Only with discretion_ticks."))
     if body.strategy_params is None:
         errors.append(FieldError(_AT, "missing", hint=f"{body.strategy.value} needs them, end_at at the least."))
     elif body.strategy_params.strategy != body.strategy.value:
@@ -63,8 +65,11 @@ def contradictions(body: OrderBody) -> list[FieldError]:
     return errors
 
 
-def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | None:
-    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`."""
+def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact, tick_units: int = 1) -> Schedule | None:
+    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`.
+
+    `tick_units`: what a tick of discretion is, the finest of the symbol's listings.
+    """
     params = body.strategy_params
     if params is None or not body.strategy.is_scheduled:
         return None
@@ -90,6 +95,8 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
         min_clip_units=clip_units or 0,
         weights=tuple(params.curve or ()) if isinstance(params, VwapParams) else (),
         rate_ppm=exact(f"{_AT}/rate", rate, PPM_SCALE, "") or 0,
+        discretion_units=(params.discretion_ticks or 0) * tick_units,
+        is_discretion_past_limit=params.discretion_past_limit,
         shortfall=_shortfall(params, symbol) if isinstance(params, ShortfallParams) else None,
         **members,  # type: ignore[arg-type]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, child_status, parent_status
+from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, Side, child_status, parent_status
 from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.markouts import IntervalStats, MidPath
 from app.domain.orders import ChildOrder
@@ -109,9 +109,14 @@ class ParentRecord:
         )
 
     @property
-    def is_stop(self) -> bool:
-        """Whether it is a stop that its venue holds: one child, and no plan."""
-        return any(c.child.stop is not None for c in self.children.values())
+    def soft_cap_units(self) -> int:
+        """The price cap without what discretion adds to the limit, 0 for none: what rests is no worse than it, and what
+        crosses without using discretion.
+        """
+        order, cap_units = self.accepted.order, self.accepted.price_cap_units
+        if order.schedule is None or not order.schedule.past_limit_units or order.limit_price_units is None:
+            return cap_units
+        return (min if order.side is Side.BUY else max)(cap_units, order.limit_price_units)
 
     def conversion(self, child: ChildOrder) -> Conversion | None:
         """The rate at which a child in another quote currency counts, that of its wave's plan; None in the own one."""

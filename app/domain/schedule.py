@@ -20,6 +20,7 @@ from app.domain.units import MAX_UNITS, PPM
 MAX_SLICES: Final = 1_000
 MAX_BINS: Final = 1_000
 MAX_WEIGHT: Final = 10**12
+MAX_DISCRETION_TICKS: Final = 10_000
 # A quadratic programme of so many slices takes a few milliseconds.
 MAX_TRANSIENT_SLICES: Final = 200
 # Beyond this a parameter is a mistake of units.

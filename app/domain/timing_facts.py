@@ -45,4 +45,21 @@ class VolumeLearned(Event):
     bins: tuple[VolumeBin, ...]
 
 
-TIMING_EVENTS: Final[tuple[type[Event], ...]] = (ScheduleBent, VolumeLearned)
+@quick_init
+@dataclass(frozen=True, slots=True)
+class DiscretionUsed(Event):
+    """A slice crosses by its discretion, for all of it is shown in reach; its release and plan follow in the same turn.
+
+    `rest_price_units`: where it would have rested. `reach_price_units`: the worst price that its children may trade at.
+    `shown_qty_units`: what the venues that it may use showed up to there.
+    """
+
+    KIND: ClassVar[str] = "discretion_used"
+    order_id: str
+    rest_price_units: int
+    reach_price_units: int
+    shown_qty_units: int
+    slice_qty_units: int
+
+
+TIMING_EVENTS: Final[tuple[type[Event], ...]] = (ScheduleBent, VolumeLearned, DiscretionUsed)

@@ -29,7 +29,7 @@ def bent(ctx: Context, parent: ParentRecord, state: ScheduleState) -> ScheduleSt
     schedule, progress = state.schedule, state.progress
     if not schedule.is_adaptive or progress.is_paused or not schedule.start_ns <= ctx.now_ns < schedule.end_ns:
         return state
-    cap_units = parent.accepted.price_cap_units
+    cap_units = parent.soft_cap_units
     plain = parameters_of(schedule, parent.accepted.order.side, cap_units, state.lot_units, state.mid_half_units)
     from_ns = max(_slice_from_ns(plain.terms, ctx.now_ns), progress.anchor_ns)
     old = state.bend if state.bend is not None and state.bend.anchor_ns == progress.anchor_ns else None

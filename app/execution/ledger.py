@@ -21,7 +21,7 @@ from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.domain.shadow_events import SHADOW_EVENTS
-from app.domain.timing_facts import ScheduleBent, VolumeBin, VolumeLearned
+from app.domain.timing_facts import DiscretionUsed, ScheduleBent, VolumeBin, VolumeLearned
 from app.execution import conditional_ledger, shadow_ledger
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
@@ -487,6 +487,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     pf.ChildPulled: _child_pulled,
     ScheduleBent: _schedule_moved,
     VolumeLearned: _volume_learned,
+    DiscretionUsed: _nothing,
     ev.CostForetold: _cost_foretold,
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,

@@ -159,7 +159,7 @@ def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tupl
 
 def _price_units(ctx: Context, parent: ParentRecord, listing: Instrument, near_units: int, until_ns: int) -> int:
     """The near touch, no further than the price cap allows, further back for each refusal where that is the policy."""
-    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    cap_units, side = parent.soft_cap_units, parent.accepted.order.side
     tick_units = listing.tick_units
     price_units = near_units
     if cap_units and side.sign * (near_units - cap_units) > 0:
@@ -268,7 +268,7 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
         return "draining" if ctx.memory.is_draining else "rest_over"
     if state.progress.is_paused:
         return "paused"
-    cap_units = parent.accepted.price_cap_units
+    cap_units = parent.soft_cap_units
     if cap_units and order.side.sign * (child.price_units - cap_units) > 0:
         return "beyond_limit"
     if _is_at_would_price(ctx, parent, state.schedule):

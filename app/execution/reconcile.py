@@ -7,6 +7,7 @@ from app.domain.events import ChildUnknown, RefusalsAggregated
 from app.domain.records import ChildRecord
 from app.execution.child import ask, lose
 from app.execution.context import Context
+from app.execution.discretion import watch_discretion
 from app.execution.fees import settle_tiers
 from app.execution.parent import advance
 from app.execution.posting import watch
@@ -17,6 +18,7 @@ _NS_PER_S = 1_000_000_000
 def on_tick(ctx: Context) -> None:
     """One pass over everything that waits for time."""
     watch(ctx, list(ctx.ledger.live_children.values()))
+    watch_discretion(ctx)
     _listen_for_silence(ctx)
     replan_ns, now_ns = ctx.memory.next_replan_ns, ctx.now_ns
     for parent in list(ctx.ledger.open_parents.values()):

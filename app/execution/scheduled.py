@@ -26,6 +26,7 @@ from app.execution import slicer
 from app.execution.bending import bent
 from app.execution.closing import finish
 from app.execution.context import Context, side_price
+from app.execution.discretion import Reach, check_discretion, reach_of, rested_units, tell_discretion
 from app.execution.disguise import seed_of
 from app.execution.pooling import destination, pooled, pooled_touch_units, with_pool
 from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
@@ -63,6 +64,8 @@ def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> Sched
     if order.schedule is None or order.qty_units is None:
         raise InvariantBroken(strategy=order.strategy.value, reason="a scheduled order has a schedule and a quantity")
     schedule = resolved(ctx, order.symbol, order.schedule)
+    if schedule.discretion_units:
+        check_discretion(ctx, order, schedule)
     lot_units = _lot_units(ctx, order)
     mid_half_units = view.reference.mid_half_units
     parameters_of(schedule, order.side, cap_units, lot_units, mid_half_units)
@@ -165,12 +168,12 @@ def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:
     work(ctx, parent, has_live=False)
 
 
-def parameters(ctx: Context, parent: ParentRecord, state: ScheduleState) -> ScheduleParameters:
+def parameters(ctx: Context, parent: ParentRecord, state: ScheduleState, cap_units: int = 0) -> ScheduleParameters:
     """What the slicer takes, of a schedule that was found good; bent as its facts say, or disguised by a seed of the
-    log's own and the order.
+    log's own and the order. `cap_units`: another limit than the order's own.
     """
-    side, cap_units = parent.accepted.order.side, parent.accepted.price_cap_units
-    plain = parameters_of(state.schedule, side, cap_units, state.lot_units, state.mid_half_units)
+    side, limit_units = parent.accepted.order.side, cap_units or parent.soft_cap_units
+    plain = parameters_of(state.schedule, side, limit_units, state.lot_units, state.mid_half_units)
     if state.schedule.is_adaptive:
         return AdaptiveParameters(plain.terms, plain, state.bend)
     if state.schedule.disguise is Disguise.NONE:
@@ -251,6 +254,8 @@ def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     after, slice_lots = slicer.release(found, progress, seen)
     if slice_lots and _place_slice(ctx, parent, state, after, seen):
         return
+    if not slice_lots and _cross_past_limit(ctx, parent, state, seen):
+        return
     if is_over and _is_beyond_limit(parent, seen):
         _end(ctx, parent, "beyond_limit", has_live=has_live)
     else:
@@ -261,7 +266,7 @@ def _may_be_due(ctx: Context, parent: ParentRecord, state: ScheduleState) -> boo
     """Whether the market must be looked at: by the clock and others' volume alone something would be due."""
     if state.schedule.would_price_units is not None:
         return state.progress.released_lots < state.progress.total_lots
-    price_units = parent.accepted.price_cap_units or None
+    price_units = parent.soft_cap_units or None
     seen = Seen(ctx.now_ns, others_units(ctx, parent) // state.lot_units, price_units)
     return slicer.target_lots(parameters(ctx, parent, state), state.progress, seen) > state.progress.released_lots
 
@@ -298,9 +303,23 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
     post = find_post(ctx, parent, state, slice_lots)
     if post is None:
         return _send_slice(ctx, parent, after, slice_lots)
+    rest_units = rested_units(parent, post.price_ticks * post.listing.tick_units, post.rest_until_ns)
+    reach = reach_of(ctx, parent, slice_lots * state.lot_units, rest_units)
+    if reach is not None and _send_slice(ctx, parent, after, slice_lots, reach):
+        return True
     _release(ctx, parent, after, slice_lots)
     write_post(ctx, parent, post)
     return True
+
+
+def _cross_past_limit(ctx: Context, parent: ParentRecord, state: ScheduleState, seen: Seen) -> bool:
+    """What is due beyond the limit, where the order's discretion goes past it and all of it is shown within reach."""
+    if not state.schedule.past_limit_units or not _is_beyond_limit(parent, seen):
+        return False
+    found = parameters(ctx, parent, state, parent.accepted.price_cap_units)
+    after, slice_lots = slicer.release(found, state.progress, seen)
+    reach = reach_of(ctx, parent, slice_lots * state.lot_units)
+    return reach is not None and _send_slice(ctx, parent, after, slice_lots, reach)
 
 
 def _release(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> None:
@@ -319,18 +338,26 @@ def _release(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: in
     )
 
 
-def _send_slice(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int) -> bool:
-    """The slice through the router, if that finds a place for any of it; what finds none comes back when it settles."""
+def _send_slice(
+    ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int, reach: Reach | None = None
+) -> bool:
+    """The slice through the router, if that finds a place for any of it; what finds none comes back when it settles.
+
+    `reach`: how far it may go by discretion.
+    """
     order, state = parent.accepted.order, parent.schedule
     assert state is not None
     view = with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent)
     if view.account.limits is None or not (view.eligible or (view.pool is not None and view.pool.instruments)):
         return False
     wanted = Wanted(parent.order_id, parent.n_waves + 1, slice_lots * state.lot_units, None)
-    request = plan_request(ctx, gate.readopt(parent), view, parent.accepted.price_cap_units, wanted)
+    cap_units = reach.price_units if reach is not None else parent.soft_cap_units
+    request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
     planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if not _has_a_child(ctx, parent, planned):
         return False
+    if reach is not None:
+        tell_discretion(ctx, parent, reach, slice_lots * state.lot_units)
     _release(ctx, parent, after, slice_lots)
     write_wave(ctx, parent, planned)
     return True
@@ -345,7 +372,7 @@ def _has_a_child(ctx: Context, parent: ParentRecord, planned: Planned) -> bool:
 
 
 def _is_beyond_limit(parent: ParentRecord, seen: Seen) -> bool:
-    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    cap_units, side = parent.soft_cap_units, parent.accepted.order.side
     return bool(cap_units) and seen.price_ticks is not None and side.sign * (seen.price_ticks - cap_units) > 0
 
 

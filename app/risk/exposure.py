@@ -119,7 +119,8 @@ def order_notional_nano(view: GateView) -> int:
 
 def cap_units_of(order: ParentOrder, limits: Limits | None, mid_half_units: int) -> int:
     """As `price_cap_units`, of an order whose arrival mid was `mid_half_units` (0: none)."""
-    caps = [] if order.limit_price_units is None else [order.limit_price_units]
+    past_units = order.schedule.past_limit_units * order.side.sign if order.schedule is not None else 0
+    caps = [] if order.limit_price_units is None else [order.limit_price_units + past_units]
     slippage_ppm = order.max_slippage_ppm
     if slippage_ppm is None and order.limit_price_units is None and limits is not None:
         slippage_ppm = limits.default_slippage_ppm or None  # a default of 0 is none at all; an order's own 0 is a cap

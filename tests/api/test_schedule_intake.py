@@ -13,7 +13,7 @@ from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.enums import Remainder, Strategy
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule
-from tests.worlds import BTC_USDT, T0_NS, make_universe
+from tests.worlds import BTC_USDT, T0_NS, TICKS, make_universe
 
 UNIVERSE = make_universe()
 END = "2099-01-01T00:00:00Z"
@@ -126,6 +126,21 @@ def test_what_cannot_stand_with_a_strategy_in_time() -> None:
     assert culprits("twap", good, qty=None, notional="100") == {"/notional": "excluded"}
     found = {e.pointer for e in contradictions(body_of("twap", good, remainder="none"))}
     assert found == {"/remainder"}
+
+
+def test_discretion_counts_in_the_finest_tick_of_the_symbols_listings() -> None:
+    params = {"end_at": END, "discretion_ticks": 7}
+    found = intake("twap", params)
+    assert (found.discretion_units, found.past_limit_units) == (7 * min(TICKS.values()), 0)
+    more = {"type": "limit", "limit_price": "60000", "time_in_force": "gtc"}
+    past = intake("twap", params | {"discretion_past_limit": True}, **more)
+    assert past.past_limit_units == 7 * min(TICKS.values())
+    assert culprits("twap", {"end_at": END, "discretion_past_limit": True}) == {
+        "/strategy_params/discretion_past_limit": "excluded"
+    }
+    assert culprits("twap", {"end_at": END, "discretion_ticks": 0}) == {
+        "/strategy_params/discretion_ticks": "too_small"
+    }
 
 
 def test_a_strategy_in_time_takes_a_quote_pool() -> None:

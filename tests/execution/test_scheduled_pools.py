@@ -53,7 +53,8 @@ def placed(desk: PoolDesk, order: ParentOrder, symbols: list[str]) -> str:
 
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
 def test_slices_go_to_the_better_dollar_and_sum_to_the_parent(side: Side) -> None:
-    desk, symbols = pool_desk(), []
+    desk = pool_desk()
+    symbols: list[str] = []
     order_id = placed(desk, in_time(side=side), symbols)
     run(desk, 2_200, symbols)
     desk.core = Core(desk.core.world, fold(desk.facts))
@@ -68,7 +69,8 @@ def test_slices_go_to_the_better_dollar_and_sum_to_the_parent(side: Side) -> Non
 
 
 def test_without_a_pool_nothing_goes_to_the_other_dollar() -> None:
-    desk, symbols = pool_desk(), []
+    desk = pool_desk()
+    symbols: list[str] = []
     placed(desk, in_time(quote_pool=None), symbols)
     run(desk, 4_000, symbols)
     assert set(symbols) == {"BTC/USDT"}
@@ -76,21 +78,24 @@ def test_without_a_pool_nothing_goes_to_the_other_dollar() -> None:
 
 def test_a_limit_that_only_the_other_dollar_meets_is_met_by_it() -> None:
     """Asks: 60,001 in USDT; 59,990.5 in USDC at 1.00000. A limit of 59,995 is met by the second alone."""
-    desk, symbols = pool_desk(), []
+    desk = pool_desk()
+    symbols: list[str] = []
     order = in_time(order_type=OrderType.LIMIT, limit_price_units=5_999_500, qty_units=400)
     order_id = placed(desk, order, symbols)
     run(desk, 4_000, symbols)
     assert set(symbols) == {"BTC/USDC"}
     parent = desk.core.ledger.parents[order_id]
     assert parent.done_reason is DoneReason.FILLED
-    desk, symbols = pool_desk(), []
+    desk = pool_desk()
+    symbols = []
     order_id = placed(desk, in_time(order_type=OrderType.LIMIT, limit_price_units=5_990_000), symbols)
     run(desk, 4_500, symbols)
     assert (symbols, desk.core.ledger.parents[order_id].done_detail) == ([], "beyond_limit")
 
 
 def test_lots_are_those_of_every_listing_that_the_pool_opens() -> None:
-    desk, symbols = pool_desk(), []
+    desk = pool_desk()
+    symbols: list[str] = []
     order_id = placed(desk, in_time(qty_units=4_000), symbols)
     state = desk.core.ledger.parents[order_id].schedule
     assert state is not None
@@ -107,7 +112,8 @@ def test_a_preview_shows_the_first_slice_over_both_dollars_and_changes_nothing()
 
 def test_more_is_asked_for_with_the_pool_in_the_gates_eyes() -> None:
     """What pays for the addition is held in the other dollar alone."""
-    desk, symbols = pool_desk(balances={"USDT": 100}), []
+    desk = pool_desk(balances={"USDT": 100})
+    symbols: list[str] = []
     order_id = placed(desk, in_time(qty_units=1_000), symbols)
     (reply,) = desk.turn(inp.Amend("desk", order_id, "test", Amendment(qty_units=2_000))).replies
     assert isinstance(reply, inp.Done), reply

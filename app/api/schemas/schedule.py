@@ -8,7 +8,15 @@ from pydantic import Field
 
 from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.calibration import Decay
-from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
+from app.domain.schedule import (
+    MAX_BINS,
+    MAX_DISCRETION_TICKS,
+    MAX_WEIGHT,
+    CostLaw,
+    Disguise,
+    ScheduleUrgency,
+    VolumeBase,
+)
 
 Version = Annotated[Literal[1], IN_BODY]
 ClockedVersion = Annotated[Literal[1, 2], IN_BODY]
@@ -26,6 +34,11 @@ class ScheduleParams(Body):
         default=None, description="Most part of what others trade, above 0 and at most 1, in steps of 0.000001."
     )
     would_price: Dec | None = Field(default=None, description="At this price or better all is due at once.")
+    discretion_ticks: Annotated[int, Field(ge=1, le=MAX_DISCRETION_TICKS), IN_BODY] | None = Field(
+        default=None,
+        description="A slice that rests crosses where all of it is shown so near its price: docs/schedules.md.",
+    )
+    discretion_past_limit: Bool = Field(default=False, description="Whether it may do so beyond `limit_price`, too.")
     min_clip: Dec | None = Field(default=None, description="Nothing smaller is given out, but the last of it.")
 
 
@@ -137,6 +150,8 @@ class ScheduleAnswer(Answer):
     rate: Dec | None
     volume_base: VolumeBase | None
     disguise: Disguise
+    discretion: Dec | None = Field(description="In price, not ticks.")
+    discretion_past_limit: bool
     max_tilt: Dec | None = Field(description="version 2 only.")
     lead_qty: SignedDec | None = Field(description="version 2: how far the newest slice is ahead of version 1's plan.")
     curve: list[int] | None = Field(description="As it is used: null before it has begun with a learned one.")

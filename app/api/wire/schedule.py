@@ -39,6 +39,8 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
             "rate": _ppm_or_none(schedule.rate_ppm) if is_pov else None,
             "volume_base": schedule.volume_base.value if is_pov else None,
             "disguise": schedule.disguise.value,
+            "discretion": price_or_none(schedule.discretion_units or None, symbol.price_scale),
+            "discretion_past_limit": schedule.is_discretion_past_limit,
             "max_tilt": _ppm_or_none(schedule.max_tilt_ppm) if schedule.is_adaptive else None,
             "lead_qty": _lead(state, symbol),
             "curve": list(schedule.weights) or None,

@@ -187,3 +187,19 @@ async def test_version_two_is_bent_and_says_how_far(gateway: Gateway) -> None:
     await wait(gateway, 8.0)
     done = await order_of(gateway, ack["order_id"])
     assert (done.status, str(done.cum_qty)) == ("filled", "0.1")
+
+
+async def test_discretion_past_the_limit_over_http(gateway: Gateway) -> None:
+    """The best ask is 60,000.01: two ticks beyond a limit of 59,999.99."""
+    members = {"type": "limit", "limit_price": "59999.99", "qty": "0.003"}
+    none = twap(gateway, seconds=2, params={"discretion_ticks": 2}, **members)
+    body = twap(gateway, seconds=2, params={"discretion_ticks": 2, "discretion_past_limit": True}, **members)
+    async with gateway.client() as client:
+        refused = await client.post("/v1/orders", json=none)
+        assert [e["pointer"] for e in refused.json()["errors"]] == ["/strategy_params/discretion_ticks"]
+    ack = await placed(gateway, body)
+    assert (ack["schedule"]["discretion"], ack["schedule"]["discretion_past_limit"]) == ("0.02", True)
+    async with gateway.client() as client:
+        events = (await client.get(f"/v1/orders/{ack['order_id']}/events")).json()["data"]
+    (used,) = (event["data"] for event in events if event["kind"] == "discretion_used")
+    assert (used["rest_price"], used["reach_price"], used["slice_qty"]) == ("59999.99", "60000.01", "0.0015")
