@@ -277,11 +277,11 @@ def make_core(
 
 
 def make_posting(settings: Settings, universe: Universe) -> Posting | None:
-    """Where children may rest: simulated venues whose books do not answer; None where the setting is off."""
-    routing = settings.routing
-    if not routing.posting or settings.market != "sim" or settings.simulated.family != BASIC:
+    """Where children may rest, by the setting or an order's own word: simulated venues whose books do not answer."""
+    routing, venues = settings.routing, frozenset(universe.venues)
+    if settings.market != "sim" or settings.simulated.family != BASIC:
         return None
-    return Posting(frozenset(universe.venues), routing.post_only, routing.max_reprices)
+    return Posting(venues, routing.post_only, routing.max_reprices, is_on=routing.posting, icebergs=venues)
 
 
 def make_stops(settings: Settings, universe: Universe) -> dict[str, StopOffer]:

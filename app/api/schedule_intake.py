@@ -11,14 +11,15 @@ from app.api.schemas.schedule import (
     ClockedParams,
     ImpactParams,
     PovParams,
+    ScheduleParams,
     ShortfallParams,
     VwapParams,
 )
 from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.enums import TimeInForce
 from app.domain.instrument import Symbol
-from app.domain.schedule import AdaptiveParameters
-from app.domain.scheduled import Schedule, ShortfallAsk
+from app.domain.posting import RestTerms
+from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk
 from app.domain.units import NANO_SCALE
 
 PPM_SCALE: Final = 6
@@ -98,14 +99,16 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact, tick_units: int =
         discretion_units=(params.discretion_ticks or 0) * tick_units,
         is_discretion_past_limit=params.discretion_past_limit,
         shortfall=_shortfall(params, symbol) if isinstance(params, ShortfallParams) else None,
+        resting=_resting(params, symbol, exact),
         **members,  # type: ignore[arg-type]
     )
 
 
-def _tilt_ppm(params: ClockedParams, exact: Exact) -> int:
-    if params.version == AdaptiveParameters.VERSION and params.max_tilt is None:
-        return DEFAULT_TILT_PPM
-    return exact(f"{_AT}/max_tilt", params.max_tilt, PPM_SCALE, "") or 0
+def _resting(params: ScheduleParams, symbol: Symbol, exact: Exact) -> RestTerms | None:
+    """What the order says of children that rest, None where it says nothing. To show nothing at all is refused."""
+    shown_units = exact(f"{_AT}/display_qty", params.display_qty, symbol.qty_scale, symbol.qty_currency)
+    terms = RestTerms(params.posting, params.post_only, params.peg, shown_units or 0)
+    return None if terms == RestTerms() else terms
 
 
 def _shortfall(params: ShortfallParams, symbol: Symbol) -> ShortfallAsk:

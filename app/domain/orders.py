@@ -69,8 +69,8 @@ class ChildOrder:
 
     `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards; what it
     has taken by then stays. `rest_until_ns`: it rests in the book, and the engine cancels it then; 0 for one that rests
-    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `stop`: it waits at the venue for a
-    price, and is what it is only then.
+    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `display_lots`: what it shows of one
+    that rests at a time; 0: all.
     """
 
     child_id: str
@@ -89,7 +89,7 @@ class ChildOrder:
     deadline_ts_ns: int
     is_post_only: bool = False
     rest_until_ns: int = 0
-    stop: VenueStop | None = None
+    display_lots: int = 0
 
     @property
     def rests(self) -> bool:

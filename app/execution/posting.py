@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.enums import ChildState, ContractKind, KillScope, Side, TimeInForce
+from app.domain.errors import BadRequest
 from app.domain.ids import venue_client_id
 from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder
 from app.domain.placement_facts import ChildPulled, SlicePosted
-from app.domain.posting import Posting, PostOnly
+from app.domain.posting import Peg, Posting, PostOnly, RestTerms, Switch
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.schedule import MEANING, Progress, ScheduleParameters, Seen
 from app.domain.scheduled import Schedule, ScheduleState
@@ -46,10 +47,35 @@ class Post:
     behind_ppm: int
     rest_until_ns: int
     n_posts: int
+    display_lots: int = 0
 
     @property
     def rank(self) -> tuple[int, int, str]:
         return self.maker_fee_ppm + self.behind_ppm, self.ahead_qty_units, self.listing.venue
+
+
+def posting_of(ctx: Context, schedule: Schedule) -> Posting | None:
+    """How children of the schedule rest, by the order's own word, else the setting's; None: they do not."""
+    return ctx.world.posting.of(schedule.resting) if ctx.world.posting is not None else None
+
+
+def check_resting(ctx: Context, terms: RestTerms | None) -> None:
+    """Raises BadRequest where an order asks of its resting children what nobody here can give."""
+    if terms is None:
+        return
+    at, posting = "/strategy_params", ctx.world.posting
+    if terms.posting is Switch.ON and (posting is None or not posting.venues):
+        detail = "No venue here takes a child that rests."
+        raise BadRequest("invalid_request", detail, pointer=f"{at}/posting", hint="Leave it out: every slice crosses.")
+    found = posting.of(terms) if posting is not None else None
+    asked = (("post_only", terms.post_only), ("peg", terms.peg is not Peg.NONE), ("display_qty", terms.display_units))
+    for name, is_asked in asked:
+        if is_asked and found is None:
+            detail = "It is of children that rest, and this order has none."
+            raise BadRequest("invalid_request", detail, pointer=f"{at}/{name}", hint="Say posting: on.")
+    if terms.display_units and found is not None and not found.venues:
+        detail = "No venue here can hide a part of a child."
+        raise BadRequest("invalid_request", detail, pointer=f"{at}/display_qty", hint="Leave it out.")
 
 
 def rest_until_ns(ctx: Context, schedule: Schedule) -> int:
@@ -57,7 +83,7 @@ def rest_until_ns(ctx: Context, schedule: Schedule) -> int:
 
     What follows volume only crosses: each release of it uses up room under its cap.
     """
-    posting, rest_frac = ctx.world.posting, MEANING[schedule.urgency].rest_frac
+    posting, rest_frac = posting_of(ctx, schedule), MEANING[schedule.urgency].rest_frac
     if posting is None or not rest_frac or schedule.needs_volume or not schedule.start_ns <= ctx.now_ns:
         return 0
     if ctx.now_ns >= schedule.end_ns:
@@ -85,7 +111,7 @@ def _slice_from_ns(ctx: Context, schedule: Schedule) -> int:
 
 def find_post(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> Post | None:
     """Where `slice_lots` of the schedule may rest now; None: they must cross."""
-    posting, until_ns = ctx.world.posting, rest_until_ns(ctx, state.schedule)
+    posting, until_ns = posting_of(ctx, state.schedule), rest_until_ns(ctx, state.schedule)
     if posting is None or not until_ns or _is_at_would_price(ctx, parent, state.schedule):
         return None
     n_posts = _n_posts(parent, until_ns)
@@ -101,7 +127,8 @@ def find_post(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lo
 
 
 def _n_posts(parent: ParentRecord, until_ns: int) -> int:
-    return sum(c.child.rest_until_ns == until_ns for c in parent.children.values())
+    """How often a slice has been posted: one wave each, however many queues it was split over."""
+    return len({c.child.wave for c in parent.children.values() if c.child.rest_until_ns == until_ns})
 
 
 def _is_at_would_price(ctx: Context, parent: ParentRecord, schedule: Schedule) -> bool:
@@ -116,9 +143,10 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
     qty_units, until_ns, n_posts = asked
     order, listing = parent.accepted.order, view.instruments[venue]
     near, far = _sides(ctx, order.symbol, venue, order.side)
-    if not near or not far:
+    display_lots = _terms(parent).display_units // listing.lot_units
+    if not near or not far or (_terms(parent).display_units and display_lots < max(1, listing.min_qty_lots)):
         return None
-    price_units = _price_units(ctx, parent, listing, near[0][0], until_ns)
+    price_units = _price_units(ctx, parent, listing, (near[0][0], far[0][0]), until_ns)
     if price_units < listing.tick_units:
         return None
     tier = account_fees(ctx, parent.account, view.symbol)[venue]
@@ -140,7 +168,13 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
         behind_ppm=max(0, sign * (best_units - price_units)) * PPM // price_units,
         rest_until_ns=until_ns,
         n_posts=n_posts,
+        display_lots=display_lots if display_lots < lots else 0,
     )
+
+
+def _terms(parent: ParentRecord) -> RestTerms:
+    state = parent.schedule
+    return (state.schedule.resting if state is not None else None) or RestTerms()
 
 
 def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -157,20 +191,31 @@ def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tupl
     return sides[0], sides[1]
 
 
-def _price_units(ctx: Context, parent: ParentRecord, listing: Instrument, near_units: int, until_ns: int) -> int:
-    """The near touch, no further than the price cap allows, further back for each refusal where that is the policy."""
-    cap_units, side = parent.soft_cap_units, parent.accepted.order.side
-    tick_units = listing.tick_units
+def _price_units(
+    ctx: Context, parent: ParentRecord, listing: Instrument, touch_units: tuple[int, int], until_ns: int
+) -> int:
+    """What its peg says of (near, far) touch, no further than the price cap allows; further back for each refusal where
+    that is the policy.
+    """
+    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    tick_units, (near_units, far_units) = listing.tick_units, touch_units
     price_units = near_units
-    if cap_units and side.sign * (near_units - cap_units) > 0:
-        price_units = (cap_units if side is Side.BUY else div_up(cap_units, tick_units) * tick_units) // tick_units
-        price_units *= tick_units
-    posting = ctx.world.posting
+    if _terms(parent).peg is Peg.MID:
+        price_units = _near_side(near_units + far_units, 2 * tick_units, side) * tick_units
+    if cap_units and side.sign * (price_units - cap_units) > 0:
+        price_units = _near_side(cap_units, tick_units, side) * tick_units
+    state = parent.schedule
+    posting = posting_of(ctx, state.schedule) if state is not None else None
     if posting is not None and posting.policy is PostOnly.BACK_OFF:
         refused = (c for c in parent.children.values() if c.child.rest_until_ns == until_ns)
         n_back = sum(c.child.venue == listing.venue and c.code == POST_ONLY_CODE for c in refused)
         price_units -= side.sign * n_back * tick_units
     return price_units
+
+
+def _near_side(value: int, step: int, side: Side) -> int:
+    """Whole steps, rounded to the side's own: down for a buy, up for a sell."""
+    return value // step if side is Side.BUY else div_up(value, step)
 
 
 def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
@@ -185,7 +230,7 @@ def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
 
 def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
     """SlicePosted and its one child, past the last gate."""
-    order, listing, policy = parent.accepted.order, post.listing, _posting(ctx).policy
+    order, listing, policy = parent.accepted.order, post.listing, _posting(ctx, parent).policy
     ctx.emit(
         SlicePosted(
             account=parent.account,
@@ -220,13 +265,16 @@ def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
         deadline_ts_ns=ctx.now_ns + ctx.world.universe.venues[listing.venue].request_deadline_ns,
         is_post_only=policy is not PostOnly.CONVERT,
         rest_until_ns=post.rest_until_ns,
+        display_lots=post.display_lots,
     )
     ctx.turn.commands.append(send_child(ctx, parent, child, ctx.mid_half_units(order.symbol)))
 
 
-def _posting(ctx: Context) -> Posting:
-    assert ctx.world.posting is not None, "a post was found under a posting"
-    return ctx.world.posting
+def _posting(ctx: Context, parent: ParentRecord) -> Posting:
+    state = parent.schedule
+    posting = posting_of(ctx, state.schedule) if state is not None else None
+    assert posting is not None, "a post was found under a posting"
+    return posting
 
 
 def pull(ctx: Context, parent: ParentRecord, record: ChildRecord, reason: str) -> None:
@@ -264,7 +312,8 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
         return "venue_barred"
     end_ns = min(at_ns for at_ns in (child.rest_until_ns, order.expire_ts_ns) if at_ns)
     state = parent.schedule
-    if ctx.memory.is_draining or ctx.now_ns >= end_ns or state is None or ctx.world.posting is None:
+    posting = posting_of(ctx, state.schedule) if state is not None else None
+    if ctx.memory.is_draining or ctx.now_ns >= end_ns or state is None or posting is None:
         return "draining" if ctx.memory.is_draining else "rest_over"
     if state.progress.is_paused:
         return "paused"
@@ -273,11 +322,11 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
         return "beyond_limit"
     if _is_at_would_price(ctx, parent, state.schedule):
         return "would_price"
-    return "reprice" if _is_behind(ctx, parent, record, ctx.world.posting) else ""
+    return "reprice" if _is_off(ctx, parent, record, posting) else ""
 
 
-def _is_behind(ctx: Context, parent: ParentRecord, record: ChildRecord, posting: Posting) -> bool:
-    """Whether the venue's touch has moved away from a child that its venue has taken, and it may still follow."""
+def _is_off(ctx: Context, parent: ParentRecord, record: ChildRecord, posting: Posting) -> bool:
+    """Whether what its price is tied to has moved from a child that its venue has taken, and it may still follow."""
     child = record.child
     if record.state not in (ChildState.ACKED, ChildState.PARTIALLY_FILLED):
         return False
@@ -287,9 +336,10 @@ def _is_behind(ctx: Context, parent: ParentRecord, record: ChildRecord, posting:
         return False
     if _n_posts(parent, child.rest_until_ns) > posting.max_reprices:
         return False
-    near, _ = _sides(ctx, child.symbol, child.venue, child.side)
-    if not near:
+    near, far = _sides(ctx, child.symbol, child.venue, child.side)
+    if not near or not far:
         return False
     listing = ctx.world.universe.instruments[(child.venue, child.symbol)]
-    now_units = _price_units(ctx, parent, listing, near[0][0], child.rest_until_ns)
-    return child.side.sign * (now_units - child.price_units) > 0
+    now_units = _price_units(ctx, parent, listing, (near[0][0], far[0][0]), child.rest_until_ns)
+    moved_units = child.side.sign * (now_units - child.price_units)
+    return moved_units > 0 or (moved_units < 0 and _terms(parent).peg is not Peg.NONE)

@@ -28,8 +28,8 @@ from app.execution.closing import finish
 from app.execution.context import Context, side_price
 from app.execution.discretion import Reach, check_discretion, reach_of, rested_units, tell_discretion
 from app.execution.disguise import seed_of
-from app.execution.pooling import destination, pooled, pooled_touch_units, with_pool
-from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
+from app.execution.pooling import destination
+from app.execution.posting import check_resting, find_post, overdue_lots, rest_until_ns, write_post
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -64,8 +64,7 @@ def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> Sched
     if order.schedule is None or order.qty_units is None:
         raise InvariantBroken(strategy=order.strategy.value, reason="a scheduled order has a schedule and a quantity")
     schedule = resolved(ctx, order.symbol, order.schedule)
-    if schedule.discretion_units:
-        check_discretion(ctx, order, schedule)
+    check_resting(ctx, schedule.resting)
     lot_units = _lot_units(ctx, order)
     mid_half_units = view.reference.mid_half_units
     parameters_of(schedule, order.side, cap_units, lot_units, mid_half_units)

@@ -75,7 +75,11 @@ def _schedule_asked(schedule: Schedule) -> list[object]:
         schedule.volume_base,
         None if schedule.shortfall is None else astuple(schedule.shortfall),
     ]
-    return asked if schedule.disguise is Disguise.NONE else [*asked, schedule.disguise]
+    if schedule.disguise is not Disguise.NONE:
+        asked.append(schedule.disguise)
+    if schedule.resting is not None:
+        asked.append(["resting", *astuple(schedule.resting)])
+    return asked
 
 
 class SubmitService:

@@ -40,25 +40,18 @@ _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
 def _undisguised(schedule: dict[str, Any] | None) -> None:
     """A schedule of before there was a disguise."""
     if schedule is not None:
-        schedule.update(disguise="none", crowd_units=[])
-        _unbent(schedule)
+        schedule.update(disguise="none", crowd_units=[], resting=None)
 
 
-def _unbent(schedule: dict[str, Any] | None) -> None:
-    """A schedule of before there were adaptive versions and discretion."""
+def _unrested(schedule: dict[str, Any] | None) -> None:
+    """A schedule of before an order could say how its children rest."""
     if schedule is not None:
-        schedule.update(max_tilt_ppm=0, discretion_units=0, is_discretion_past_limit=False)
+        schedule.update(resting=None)
 
 
-def _grow_state(state: dict[str, Any] | None, grow: Callable[[dict[str, Any] | None], None]) -> None:
-    if state is not None:
-        grow(state["schedule"])
-        state["bend"] = None
-
-
-def _grow_amended(plain: dict[str, Any], grow: Callable[[dict[str, Any] | None], None]) -> None:
+def _amended(grow: Callable[[dict[str, Any] | None], None], plain: dict[str, Any]) -> None:
     grow(plain["schedule"])
-    _grow_state(plain["state"], grow)
+    grow(plain["state"] and plain["state"]["schedule"])
 
 
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
@@ -67,12 +60,13 @@ _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
     (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
     (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
-    (OrderAccepted.KIND, 4): lambda plain: _unbent(plain["order"]["schedule"]),
-    (ScheduleBegun.KIND, 1): lambda plain: _grow_state(plain["state"], _undisguised),
-    (ScheduleBegun.KIND, 2): lambda plain: _grow_state(plain["state"], _unbent),
-    (OrderAmended.KIND, 1): lambda plain: _grow_amended(plain, _undisguised),
-    (OrderAmended.KIND, 2): lambda plain: _grow_amended(plain, _unbent),
-    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0),
+    (OrderAccepted.KIND, 4): lambda plain: _unrested(plain["order"]["schedule"]),
+    (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
+    (ScheduleBegun.KIND, 2): lambda plain: _unrested(plain["state"]["schedule"]),
+    (OrderAmended.KIND, 1): lambda plain: _amended(_undisguised, plain),
+    (OrderAmended.KIND, 2): lambda plain: _amended(_unrested, plain),
+    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0, display_lots=0),
+    (ChildSending.KIND, 2): lambda plain: plain["child"].update(display_lots=0),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

@@ -184,9 +184,7 @@ def child_row(record: ChildRecord, child_i: int) -> Row:
         child.deadline_ts_ns,
         child.is_post_only,
         child.rest_until_ns,
-        child.stop.price_ticks if child.stop is not None else 0,
-        child.stop.by.value if child.stop is not None else "",
-        child.stop.replaces if child.stop is not None else "",
+        child.display_lots,
         record.state.value,
         record.venue_order_id,
         record.cum_qty_units,
@@ -226,7 +224,7 @@ def child_record(row: Fields) -> ChildRecord:
         deadline_ts_ns=row["deadline_ts_ns"],
         is_post_only=row["is_post_only"],
         rest_until_ns=row["rest_until_ns"],
-        stop=_stop(row),
+        display_lots=row["display_lots"],
     )
     return ChildRecord(
         child=child,

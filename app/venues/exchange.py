@@ -44,10 +44,8 @@ from app.venues.ledger import (
     accepted_line,
 )
 from app.venues.paper_account import PaperAccount
-from app.venues.paper_marks import PaperMarks
-from app.venues.paper_stops import WaitingStops, child_of
-from app.venues.resting import RestingOrders, maker_fill, taker_fill
-from app.venues.retelling import cancel_rejected, not_found, reports_of
+from app.venues.resting import RestingOrders, lines_of
+from app.venues.retelling import evidence, reports_of
 from app.venues.simulated_trades import TradeFlow
 from app.venues.tiers import VenueTiers
 
@@ -229,15 +227,25 @@ class PaperExchange:
         return self.faults.reject_code
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
-        """Taken, and in the same write the end of the stop whose place it takes."""
-        venue_order_id = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
-        order = accepted_line(child, venue_order_id, now_ns, (limits_version, decision_seq))
-        lines: list[LedgerLine] = [order]
-        old = next((o for o in self.ledger.open_orders() if child.stop and o.client_id == child.stop.replaces), None)
-        if old is not None:
-            self._stops.drop(old.client_id)
-            lines.append(DoneLine(now_ns, old.client_id, old.venue_order_id, "canceled", 0, "replaced"))
-        self.ledger.append(lines)
+        order = AcceptedLine(
+            ts_ns=now_ns,
+            client_id=child.client_id,
+            venue_order_id=f"{self.venue_id}-{self.ledger.n_accepted + 1}",
+            child_id=child.child_id,
+            order_id=child.order_id,
+            account=child.account,
+            symbol=child.symbol,
+            side=child.side,
+            time_in_force=child.time_in_force,
+            price_ticks=child.price_ticks,
+            qty_lots=child.qty_lots,
+            deadline_ts_ns=child.deadline_ts_ns,
+            limits_version=limits_version,
+            decision_seq=decision_seq,
+            is_post_only=child.is_post_only,
+            display_lots=child.display_lots,
+        )
+        self.ledger.append([order])
         return order
 
     async def _take_stop(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
@@ -326,17 +334,14 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        for met in self._resting.by_trades(symbol, trades) + self._resting.by_book(symbol, bids, asks):
+        for met in self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks):
             order = met.order
             listing = self._tiers.listing_for(order.account, symbol, now_ns)
             for price_units, qty_units in met.taken:
                 self._footprints[symbol].take(order.side, price_units, qty_units, now_ns)
-            n_told = len(self.ledger.lines_of(order.client_id))
+            n_told = len(self._reports_of(order.client_id))
             trade_id = f"{self.venue_id}-t{self.ledger.n_fills + 1}"
-            lines: list[LedgerLine] = [maker_fill(met, listing, now_ns, trade_id, mid_half_units)]
-            if met.cum_qty_lots == order.qty_lots:
-                lines.append(DoneLine(now_ns, order.client_id, order.venue_order_id, "filled", met.cum_qty_lots, ""))
-            self.ledger.append(lines)
+            self.ledger.append(lines_of(met, listing, now_ns, trade_id, mid_half_units))
             fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
             self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
 

@@ -44,18 +44,7 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
     limits_version: int
     decision_seq: int
     is_post_only: bool = False
-    stop_price_ticks: int = 0
-    stop_by: str = ""
-    replaces: str = ""
-
-
-class TriggeredLine(msgspec.Struct, frozen=True, tag_field="event", tag="triggered"):
-    """A stop has gone off, at that price of its venue; what it trades follows."""
-
-    ts_ns: int
-    client_id: str
-    venue_order_id: str
-    price_units: int
+    display_lots: int = 0
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
@@ -74,6 +63,16 @@ class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
     mid_half_units: int
     gas_nano: int = 0
     is_maker: bool = False
+
+
+class ReplenishedLine(msgspec.Struct, frozen=True, tag_field="event", tag="replenished"):
+    """An iceberg shows its next part, at the end of the queue: `ahead_units` of the symbol are before it then."""
+
+    ts_ns: int
+    client_id: str
+    shown_lots: int
+    cum_qty_lots: int
+    ahead_units: int
 
 
 class DoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
@@ -104,33 +103,7 @@ class AbsentLine(msgspec.Struct, frozen=True, tag_field="event", tag="absent"):
     deadline_ts_ns: int
 
 
-LedgerLine = AcceptedLine | TriggeredLine | FillLine | DoneLine | RefusedLine | AbsentLine
-
-
-def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, proof: tuple[int, int]) -> AcceptedLine:
-    """The line of an order that was taken; `proof`: its approval, (limits version, decision's seq)."""
-    stop = child.stop
-    return AcceptedLine(
-        ts_ns=now_ns,
-        client_id=child.client_id,
-        venue_order_id=venue_order_id,
-        child_id=child.child_id,
-        order_id=child.order_id,
-        account=child.account,
-        symbol=child.symbol,
-        side=child.side,
-        time_in_force=child.time_in_force,
-        price_ticks=child.price_ticks,
-        qty_lots=child.qty_lots,
-        deadline_ts_ns=child.deadline_ts_ns,
-        limits_version=proof[0],
-        decision_seq=proof[1],
-        is_post_only=child.is_post_only,
-        stop_price_ticks=stop.price_ticks if stop is not None else 0,
-        stop_by=stop.by.value if stop is not None else "",
-        replaces=stop.replaces if stop is not None else "",
-    )
-
+LedgerLine = AcceptedLine | FillLine | ReplenishedLine | DoneLine | RefusedLine | AbsentLine
 
 _READ_BYTES: Final = 1 << 20
 _N_LATEST: Final = 256
@@ -262,7 +235,7 @@ class VenueLedger:
                 self.n_fills += 1
             case DoneLine():
                 self._open.pop(line.client_id, None)
-            case RefusedLine() | TriggeredLine():
+            case RefusedLine() | ReplenishedLine():
                 pass
 
 

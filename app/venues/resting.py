@@ -3,7 +3,8 @@
 An order waits behind all that is shown at its price and better when it comes; what cancels before it moves nothing.
 Only trades move it: at its price they eat the queue before it first, beyond its price they meet it at once. A book
 that comes to its price from the other side fills it from what is shown there. It fills at its own price, as a maker.
-It does not show in the book, and nobody trades less because of it.
+It does not show in the book, and nobody trades less because of it. An iceberg fills one shown part at a time: the next
+one waits behind all that is shown at its price and better; a trade beyond its price meets what it hides, too.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from app.domain.book import Level
 from app.domain.enums import Side
 from app.domain.fees import fee_nano
 from app.domain.trade import TradePrint
-from app.execution.simulator import Listing, SimulatedFill
-from app.venues.ledger import AcceptedLine, FillLine
+from app.execution.simulator import Listing
+from app.venues.ledger import AcceptedLine, DoneLine, FillLine, LedgerLine, ReplenishedLine
 
 
 @dataclass(slots=True)
 class Resting:
-    """One order: lots that are left, and symbol units that trade before it. `cum_lots` counts its fills of any kind."""
+    """One order: lots that are left, and symbol units that trade before it. `cum_lots` counts its fills of any kind.
+
+    `shown_lots`: left of the part that an iceberg shows; of any other order all that is left.
+    """
 
     order: AcceptedLine
     listing: Listing
     cum_lots: int
     ahead_units: int
+    shown_lots: int = 0
 
     @property
     def left_lots(self) -> int:
@@ -39,13 +44,17 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Lots of one order that are filled now. `taken`: what of it the shown book's other side gave."""
+    """Lots of one order that are filled now. `taken`: what of it the shown book's other side gave. `next_lots`: what an
+    iceberg shows next, behind `ahead_units`.
+    """
 
     order: AcceptedLine
     listing: Listing
     qty_lots: int
     cum_qty_lots: int
     taken: tuple[Level, ...] = ()
+    next_lots: int = 0
+    ahead_units: int = 0
 
 
 @dataclass(slots=True)
@@ -63,15 +72,21 @@ class RestingOrders:
     def add(self, order: AcceptedLine, listing: Listing, cum_lots: int, near: Sequence[Level]) -> None:
         """`near`: what is shown on its own side, best first."""
         one = Resting(order, listing, cum_lots, 0)
-        sign = order.side.sign
+        self._line_up(one, near)
+        self._orders[order.client_id] = one
+
+    def _line_up(self, one: Resting, near: Sequence[Level]) -> None:
+        """Shows all of it, or the next part of an iceberg, behind what is shown and our own at its price and better."""
+        order, sign = one.order, one.order.side.sign
+        one.shown_lots = min(one.left_lots, order.display_lots or one.left_lots)
         one.ahead_units = sum(qty for price, qty in near if sign * (price - one.price_units) >= 0)
         one.ahead_units += sum(
-            other.left_lots * other.listing.instrument.lot_units
+            other.shown_lots * _lot(other)
             for other in self._orders.values()
-            if (other.order.symbol, other.order.side) == (order.symbol, order.side)
+            if other is not one
+            and (other.order.symbol, other.order.side) == (order.symbol, order.side)
             and sign * (other.price_units - one.price_units) >= 0
         )
-        self._orders[order.client_id] = one
 
     def drop(self, client_id: str) -> None:
         """Forgets an order that is over; dropping twice is dropping once."""
@@ -80,30 +95,40 @@ class RestingOrders:
     def clear(self) -> None:
         self._orders.clear()
 
-    def by_trades(self, symbol: str, trades: Iterable[TradePrint]) -> list[Met]:
-        """What others' `trades` fill. A print meets our orders in their order, best price first, and is used up."""
+    def by_trades(
+        self, symbol: str, trades: Iterable[TradePrint], bids: Sequence[Level] = (), asks: Sequence[Level] = ()
+    ) -> list[Met]:
+        """What others' `trades` fill. A print meets our orders in their order, best price first, and is used up.
+
+        `bids`, `asks`: what is shown now, behind which the next part of an iceberg waits.
+        """
         met = []
         for trade in trades:
             taken = Side.SELL if trade.aggressor is Side.BUY else Side.BUY
-            met += self._one_trade(symbol, taken, trade)
+            met += self._one_trade(symbol, taken, trade, bids if taken is Side.BUY else asks)
         return met
 
-    def _one_trade(self, symbol: str, side: Side, trade: TradePrint) -> list[Met]:
-        left_units, sign, met = trade.qty_units, side.sign, []
+    def _one_trade(self, symbol: str, side: Side, trade: TradePrint, near: Sequence[Level]) -> list[Met]:
+        left_units, sign, met = trade.qty_units, side.sign, list[Met]()
         mine = [o for o in self._orders.values() if (o.order.symbol, o.order.side) == (symbol, side)]
         for one in sorted(mine, key=lambda o: -sign * o.price_units):
             through = sign * (one.price_units - trade.price_units)
             if through < 0:
                 break
             if through > 0:
-                one.ahead_units = 0
+                one.ahead_units, one.shown_lots = 0, one.left_lots
             # Each order keeps its own queue, which holds the shown quantity and our own orders before it.
-            passed_units = min(one.ahead_units, trade.qty_units)
-            one.ahead_units -= passed_units
-            lots = min(one.left_lots, min(left_units, trade.qty_units - passed_units) // _lot(one))
-            if lots > 0:
+            passing_units = trade.qty_units
+            while passing_units > 0 and one.left_lots:
+                passed_units = min(one.ahead_units, passing_units)
+                one.ahead_units -= passed_units
+                passing_units -= passed_units
+                lots = min(one.shown_lots, min(left_units, passing_units) // _lot(one))
+                if lots <= 0:
+                    break
                 left_units -= lots * _lot(one)
-                met.append(self._fill(one, lots))
+                passing_units -= lots * _lot(one)
+                met.append(self._fill(one, lots, near=near))
         return met
 
     def by_book(self, symbol: str, bids: Sequence[Level], asks: Sequence[Level]) -> list[Met]:
@@ -124,35 +149,30 @@ class RestingOrders:
                         taken.append((level[0], some * _lot(one)))
                 if lots:
                     one.ahead_units = 0
-                    met.append(self._fill(one, lots, tuple(taken)))
+                    near = bids if side is Side.BUY else asks
+                    met.append(self._fill(one, lots, tuple(taken), near=near))
         return met
 
-    def _fill(self, one: Resting, lots: int, taken: tuple[Level, ...] = ()) -> Met:
+    def _fill(self, one: Resting, lots: int, taken: tuple[Level, ...] = (), *, near: Sequence[Level]) -> Met:
         one.cum_lots += lots
+        one.shown_lots -= lots
         if not one.left_lots:
             self.drop(one.order.client_id)
+        elif one.shown_lots <= 0:
+            self._line_up(one, near)
+            return Met(one.order, one.listing, lots, one.cum_lots, taken, one.shown_lots, one.ahead_units)
         return Met(one.order, one.listing, lots, one.cum_lots, taken)
 
 
-def taker_fill(
-    fill: SimulatedFill, order: AcceptedLine, listing: Listing, now_ns: int, told: tuple[str, int]
-) -> FillLine:
-    """The ledger's line of a fill as a taker; `told`: (the trade's id, twice the venue's mid)."""
-    trade_id, mid_half_units = told
-    return FillLine(
-        ts_ns=now_ns,
-        client_id=order.client_id,
-        venue_order_id=order.venue_order_id,
-        venue_trade_id=trade_id,
-        symbol=order.symbol,
-        price_ticks=fill.price_ticks,
-        qty_lots=fill.qty_lots,
-        cum_qty_lots=fill.cum_qty_lots,
-        fee_nano=fill.fee_nano,
-        fee_currency=listing.symbol.money_currency,
-        mid_half_units=mid_half_units,
-        gas_nano=fill.gas_nano,
-    )
+def lines_of(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_units: int) -> list[LedgerLine]:
+    """What the ledger holds of a fill as a maker: the fill, what an iceberg shows next, the end of a filled order."""
+    order = met.order
+    lines: list[LedgerLine] = [maker_fill(met, listing, now_ns, trade_id, mid_half_units)]
+    if met.next_lots:
+        lines.append(ReplenishedLine(now_ns, order.client_id, met.next_lots, met.cum_qty_lots, met.ahead_units))
+    if met.cum_qty_lots == order.qty_lots:
+        lines.append(DoneLine(now_ns, order.client_id, order.venue_order_id, "filled", met.cum_qty_lots, ""))
+    return lines
 
 
 def maker_fill(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_units: int) -> FillLine:

@@ -11,6 +11,7 @@ from app.api.schemas.order import OrderBody
 from app.api.validate import validate
 from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.enums import Remainder, Strategy
+from app.domain.posting import Peg, PostOnly, RestTerms, Switch
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule
 from tests.worlds import BTC_USDT, T0_NS, TICKS, make_universe
@@ -60,6 +61,14 @@ def test_every_member_is_exact() -> None:
     assert (found.slice_ns, found.cap_ppm, found.would_price_units) == (2_500_000_000, 125_000, 5_900_050)
     assert (found.min_clip_units, found.urgency) == (100, ScheduleUrgency.URGENT)
     assert found.end_ns - found.start_ns == 3_600 * 10**9
+
+
+def test_what_rests_is_said_by_the_order_or_not_at_all() -> None:
+    said = {"posting": "on", "post_only": "back_off", "peg": "mid", "display_qty": "0.01"}
+    found = intake("pov", {"end_at": END, "rate": "0.1"} | said)
+    assert found.resting == RestTerms(Switch.ON, PostOnly.BACK_OFF, Peg.MID, 1_000)
+    assert intake("twap", {"end_at": END}).resting is None
+    assert culprits("twap", {"end_at": END, "display_qty": "0.000001"}) == {"/strategy_params/display_qty": "increment"}
 
 
 def test_each_strategy_has_its_own_members() -> None:

@@ -10,6 +10,7 @@ import pytest
 from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder, VenueFilter
+from app.domain.posting import RestTerms, Switch
 from app.domain.quote_pool import Carrier, QuotePool
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule, ShortfallAsk
@@ -85,7 +86,7 @@ def test_another_pool_is_another_wish(change: dict[str, object]) -> None:
 def test_every_member_of_a_schedule_is_a_wish(name: str) -> None:
     """`strategy` repeats the order's own, which is in the hash; `crowd_units` nobody asks for, the engine says them."""
     ask = ShortfallAsk(CostLaw.LINEAR, "2", "1000", "0.0000001", "1.5", "0.001")
-    other = {"cap_ppm": 9, "would_price_units": 9, "weights": (9,), "shortfall": ask}
+    other = {"cap_ppm": 9, "would_price_units": 9, "weights": (9,), "shortfall": ask, "resting": RestTerms(Switch.ON)}
     words = {"urgency": ScheduleUrgency.URGENT, "volume_base": VolumeBase.OF_TOTAL, "disguise": Disguise.ON}
     schedule = Schedule(Strategy.TWAP, 1, 0, 10**18, 10**9)
     order = make_order(client_order_id="c", schedule=schedule)

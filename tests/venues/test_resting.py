@@ -20,7 +20,7 @@ from app.venues.clock import VirtualClock
 from app.venues.exchange import PaperExchange
 from app.venues.exchange_spec import ExchangeSpec
 from app.venues.faults import Faults
-from app.venues.ledger import AcceptedLine, DoneLine, FillLine, read_ledger
+from app.venues.ledger import AcceptedLine, DoneLine, FillLine, ReplenishedLine, read_ledger
 from app.venues.resting import RestingOrders, maker_fill
 from app.venues.simulated_market import Sides
 from tests.venues.test_exchange import CHILD, LISTING, SYMBOL, UNIVERSE, VENUE, Stand
@@ -57,6 +57,48 @@ def test_trades_at_its_price_eat_the_queue_before_it_first() -> None:
     (met,) = orders.by_trades(SYMBOL, [trade(BID, 1_000)])
     assert (met.qty_lots, met.cum_qty_lots) == (40, 50)
     assert not orders.has(SYMBOL)
+
+
+def test_an_iceberg_loses_its_place_with_each_part_that_it_shows() -> None:
+    orders = RestingOrders()
+    near = ((BID, 100 * LOT),)
+    orders.add(accepted(display_lots=20), LISTING, 0, near)
+    (met,) = orders.by_trades(SYMBOL, [trade(BID, 120)], near)
+    assert (met.qty_lots, met.next_lots, met.ahead_units) == (20, 20, 100 * LOT)
+    assert orders.by_trades(SYMBOL, [trade(BID, 100)], near) == []
+    met, last = orders.by_trades(SYMBOL, [trade(BID, 130)], near)
+    assert (met.qty_lots, met.next_lots) == (20, 10)  # the last part is what is left
+    assert (last.qty_lots, last.next_lots, last.cum_qty_lots) == (10, 0, 50)
+    assert not orders.has(SYMBOL)
+
+
+def test_a_trade_beyond_its_price_meets_what_an_iceberg_hides() -> None:
+    orders = RestingOrders()
+    orders.add(accepted(display_lots=20), LISTING, 0, ((BID, 100 * LOT),))
+    (met,) = orders.by_trades(SYMBOL, [trade(BID - TICK, 1_000)])
+    assert met.qty_lots == 50
+
+
+def test_only_what_an_iceberg_shows_is_before_who_comes_later() -> None:
+    orders = RestingOrders()
+    orders.add(accepted("a", display_lots=20), LISTING, 0, ())
+    orders.add(accepted("b"), LISTING, 0, ())
+    first, second = orders.by_trades(SYMBOL, [trade(BID, 60)])
+    assert (first.order.client_id, first.qty_lots, first.ahead_units) == ("a", 20, 50 * LOT)
+    assert (second.order.client_id, second.qty_lots) == ("b", 40)
+
+
+@given(st.integers(1, 60), st.lists(st.integers(1, 200), max_size=12))
+def test_an_iceberg_never_fills_more_or_sooner_than_the_whole_shown(display: int, prints: list[int]) -> None:
+    near = ((BID, 100 * LOT),)
+    iceberg, plain = RestingOrders(), RestingOrders()
+    iceberg.add(accepted(display_lots=display), LISTING, 0, near)
+    plain.add(accepted(), LISTING, 0, near)
+    n_hidden = n_shown = 0
+    for lots in prints:
+        n_hidden += sum(met.qty_lots for met in iceberg.by_trades(SYMBOL, [trade(BID, lots)], near))
+        n_shown += sum(met.qty_lots for met in plain.by_trades(SYMBOL, [trade(BID, lots)], near))
+        assert n_hidden <= n_shown <= 50
 
 
 def test_other_trades_do_not_move_it() -> None:
@@ -189,6 +231,28 @@ async def test_it_rests_fills_as_a_maker_and_the_record_precedes_the_word(venue:
     lines = read_ledger(venue.exchange.spec.ledger_path)
     assert [type(line) for line in lines] == [AcceptedLine, FillLine, FillLine, DoneLine]
     assert not await venue.exchange.open_client_ids()
+
+
+async def test_the_record_of_an_iceberg_proves_what_it_showed_and_that_it_lost_its_place(venue: Venue) -> None:
+    venue.exchange.submit(replace(POST, display_lots=20), 1, 1)
+    await venue.settle()
+    venue.book.tape = (trade(BID, 120),)
+    await venue.look()
+    venue.book.tape = (trade(BID, 100),)
+    await venue.look()
+    venue.book.tape = (trade(BID, 20),)
+    await venue.look()
+    assert [r.cum_qty_lots for r in venue.reports if r.kind is ReportKind.FILLED] == [20, 40]
+    lines = read_ledger(venue.exchange.spec.ledger_path)
+    assert [type(line) for line in lines] == [AcceptedLine, FillLine, ReplenishedLine, FillLine, ReplenishedLine]
+    shown = [line for line in lines if isinstance(line, ReplenishedLine)]
+    assert [(line.shown_lots, line.cum_qty_lots, line.ahead_units) for line in shown] == [
+        (20, 20, 100 * LOT),
+        (10, 40, 100 * LOT),
+    ]
+    venue.exchange.query(replace(POST, display_lots=20))
+    await venue.settle()
+    assert told(venue)[-3:] == ["acked", "filled", "filled"]
 
 
 async def test_post_only_that_would_take_is_refused_and_changes_nothing(venue: Venue) -> None:

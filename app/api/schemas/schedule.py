@@ -8,15 +8,8 @@ from pydantic import Field
 
 from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.calibration import Decay
-from app.domain.schedule import (
-    MAX_BINS,
-    MAX_DISCRETION_TICKS,
-    MAX_WEIGHT,
-    CostLaw,
-    Disguise,
-    ScheduleUrgency,
-    VolumeBase,
-)
+from app.domain.posting import Peg, PostOnly, Switch
+from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
 
 Version = Annotated[Literal[1], IN_BODY]
 ClockedVersion = Annotated[Literal[1, 2], IN_BODY]
@@ -40,6 +33,15 @@ class ScheduleParams(Body):
     )
     discretion_past_limit: Bool = Field(default=False, description="Whether it may do so beyond `limit_price`, too.")
     min_clip: Dec | None = Field(default=None, description="Nothing smaller is given out, but the last of it.")
+    posting: Switch | None = Field(
+        default=None, description="Whether slices rest before they cross. Absent: the setting's word (routing.posting)."
+    )
+    post_only: PostOnly | None = Field(
+        default=None,
+        description="Where a child that is to rest would take. Absent: the setting's (routing.post_only).",
+    )
+    peg: Peg = Field(default=Peg.NONE, description="What the price of a resting child follows at its venue.")
+    display_qty: Dec | None = Field(default=None, description="Most of a resting child that its venue shows at a time.")
 
 
 class ClockedParams(ScheduleParams):
@@ -150,10 +152,10 @@ class ScheduleAnswer(Answer):
     rate: Dec | None
     volume_base: VolumeBase | None
     disguise: Disguise
-    discretion: Dec | None = Field(description="In price, not ticks.")
-    discretion_past_limit: bool
-    max_tilt: Dec | None = Field(description="version 2 only.")
-    lead_qty: SignedDec | None = Field(description="version 2: how far the newest slice is ahead of version 1's plan.")
+    posting: Switch | None
+    post_only: PostOnly | None
+    peg: Peg
+    display_qty: Dec | None
     curve: list[int] | None = Field(description="As it is used: null before it has begun with a learned one.")
     impact: ImpactParams | None
     volatility_bps: Dec | None

@@ -10,6 +10,7 @@ from app.domain.calibration import Decay
 from app.domain.enums import Strategy
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
+from app.domain.posting import RestTerms
 from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
 from app.domain.units import NANO_SCALE, decimal_text, parse_decimal
 
@@ -39,10 +40,7 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
             "rate": _ppm_or_none(schedule.rate_ppm) if is_pov else None,
             "volume_base": schedule.volume_base.value if is_pov else None,
             "disguise": schedule.disguise.value,
-            "discretion": price_or_none(schedule.discretion_units or None, symbol.price_scale),
-            "discretion_past_limit": schedule.is_discretion_past_limit,
-            "max_tilt": _ppm_or_none(schedule.max_tilt_ppm) if schedule.is_adaptive else None,
-            "lead_qty": _lead(state, symbol),
+            **_resting(schedule.resting or RestTerms(), symbol),
             "curve": list(schedule.weights) or None,
             "impact": _impact(ask, symbol) if ask is not None else None,
             "volatility_bps": ask.volatility_bps if ask is not None else None,
@@ -53,10 +51,14 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
     }
 
 
-def _lead(state: ScheduleState | None, symbol: Symbol) -> str | None:
-    if state is None or state.bend is None or state.bend.anchor_ns != state.progress.anchor_ns:
-        return None
-    return decimal_text(state.bend.lead_lots * state.lot_units, symbol.qty_scale)
+def _resting(terms: RestTerms, symbol: Symbol) -> Json:
+    shown = decimal_text(terms.display_units, symbol.qty_scale) if terms.display_units else None
+    return {
+        "posting": terms.posting.value if terms.posting is not None else None,
+        "post_only": terms.post_only.value if terms.post_only is not None else None,
+        "peg": terms.peg.value,
+        "display_qty": shown,
+    }
 
 
 class Slice(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from app.api.schemas.schedule import ScheduleAnswer
 from app.api.wire.schedule import schedule_json
 from app.domain.enums import Strategy
+from app.domain.posting import Peg, PostOnly, RestTerms, Switch
 from app.domain.schedule import CostLaw, Progress
 from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
 from tests.worlds import BTC_USDT, T0_NS
@@ -38,6 +39,19 @@ def test_a_shortfall_tells_its_belief_in_base() -> None:
     found = told(replace(ASKED, strategy=Strategy.SHORTFALL, shortfall=ask))
     assert found.impact is not None
     assert (str(found.impact.at_rate), str(found.impact.bps), str(found.risk_aversion)) == ("0.5", "2", "0.000001")
+
+
+def test_what_rests_is_told_as_it_was_said() -> None:
+    plain = schedule_json(ASKED, None, BTC_USDT)["schedule"]
+    assert [plain[name] for name in ("posting", "post_only", "peg", "display_qty")] == [None, None, "none", None]
+    said = replace(ASKED, resting=RestTerms(Switch.OFF, PostOnly.CONVERT, Peg.NEAR, 1_000))
+    plain = schedule_json(said, None, BTC_USDT)["schedule"]
+    assert [plain[name] for name in ("posting", "post_only", "peg", "display_qty")] == [
+        "off",
+        "convert",
+        "near",
+        "0.01",
+    ]
 
 
 def test_an_order_at_once_has_no_such_member() -> None:
