@@ -36,6 +36,7 @@ from app.learning.artifact import calibration_text
 from app.learning.pretrade import CostEstimator
 from app.learning.pretrade_artifact import pretrade_text
 from app.routing.choose import SOLVERS
+from app.routing.placement import place_within
 from app.routing.router import Router
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
@@ -52,7 +53,7 @@ from app.services.first_start import seed_first_start
 from app.services.marketdata import MarketData
 from app.services.marks import open_marks
 from app.services.measure import Measurer
-from app.services.outlooks import Outlooks
+from app.services.outflow import OutflowMeter, open_meter
 from app.services.pretrade import fit_own, load_pretrade
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
@@ -124,8 +125,7 @@ class Process:
     _warming: Warming | None = None
     _reconciler: Reconciler | None = None
     _measurer: Measurer | None = None
-    _outlooks: Outlooks | None = None
-    _curves: CurveKeeper | None = None
+    _meter: OutflowMeter | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -164,7 +164,8 @@ class Process:
         )
         self._engine = engine
         tape = open_tape(engine)
-        open_marks(engine)
+        is_still = settings.market == "sim" and settings.simulated.family == BASIC  # a cancel moves nobody on there
+        self._meter = open_meter(engine, tape, frozenset() if is_still else frozenset(engine.venues))
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -177,8 +178,7 @@ class Process:
         await engine.open(self._journal)
         self._measurer = Measurer(engine, tape.traded)
         await self._measurer.open()
-        self._outlooks, self._curves = Outlooks(engine, tape), CurveKeeper(engine, tape)
-        await asyncio.gather(self._outlooks.open(), self._curves.open())
+        await self._meter.open()
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
@@ -208,7 +208,7 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._shadow, self._measurer, self._outlooks, self._curves, self._reconciler):
+        for watcher in (self._shadow, self._measurer, self._meter, self._reconciler):
             if watcher is not None:
                 await watcher.close()
         if self._engine is not None:
@@ -268,7 +268,7 @@ def make_core(
         away=away,
         child_cap_nano=child_cap_nano,
         posting=posting,
-        stops=stops,
+        place=place_within,
         may_loop=routing.loop,
         costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,

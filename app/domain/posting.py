@@ -33,6 +33,22 @@ class Peg(StrEnum):
 
 
 @unique
+class OneTouch(StrEnum):
+    """Why a slice rests at one touch instead of being split over queues.
+
+    UNMEASURED: of no venue enough was seen. PEGGED, ICEBERG: queues of others say nothing of a price between the
+    touches, or of a child that lines up again and again. AGAIN: it has been posted before, and follows a price.
+    UNSAID: an older fact, of before there were splits.
+    """
+
+    UNMEASURED = "unmeasured"
+    PEGGED = "pegged"
+    ICEBERG = "iceberg"
+    AGAIN = "again"
+    UNSAID = "unsaid"
+
+
+@unique
 class Switch(StrEnum):
     """Whether an order has something, whatever the setting says."""
 

@@ -22,6 +22,7 @@ from app.domain.events import (
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
+from app.domain.placement import Placed, PlacementAsk
 from app.domain.plan import Exclusion, Planned, PlanRequest
 from app.domain.ports import Prepared
 from app.domain.posting import Posting
@@ -95,14 +96,19 @@ class Volumes(Protocol):
         ...
 
 
-class Outlooks(Protocol):
-    """What is forecast of a market."""
+class QueueOutflows(Protocol):
+    """What queues at the touch lose, by what the tape and the books of this process showed."""
 
-    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
-        """Of the next `horizon_ns`, as parts of the usual; as usual where nothing is known."""
+    def quantiles_units(self, venue: str, symbol: str, side: Side, horizon_ns: int) -> tuple[int, ...]:
+        """Lost by the touch of `side` within `horizon_ns`: quantiles at (i + 1/2) / n. Empty: too little was seen."""
+        ...
+
+    def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
+        """Signed flow of the last seconds against who rests on `side`: PPM where all of it took from there."""
         ...
 
 
+Placer = Callable[[PlacementAsk], Placed]
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
@@ -154,8 +160,8 @@ class World:
     volumes: Volumes | None = None
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
     posting: Posting | None = None  # None: no child rests anywhere
-    stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
-    marks: Marks | None = None
+    outflows: QueueOutflows | None = None  # None: no queue is measured
+    place: Placer | None = None  # what splits a slice over queues; None: it rests at one touch
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
     outlooks: Outlooks | None = None  # what adaptive schedules are bent by; None: they are refused
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues

@@ -14,7 +14,7 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain import placement_facts as pf
 from app.domain.belief import BeliefKey
-from app.domain.enums import BreakKind, ChildState, KillScope, ParentState
+from app.domain.enums import BreakKind, ChildState, KillScope, ParentState, Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.limits import Limits
@@ -68,6 +68,7 @@ class Ledger:
     n_broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (account, venue) -> breaks with the venue
     loop: ev.LoopSet | None = None
     beliefs: dict[BeliefKey, ev.BeliefChanged] = field(default_factory=dict)
+    turned_down: set[tuple[str, str, Side]] = field(default_factory=set)  # (venue, symbol, side) where nothing rests
     definitions: Definitions = field(default_factory=Definitions)
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
@@ -308,10 +309,18 @@ def _cancel_requested(ledger: Ledger, fact: Fact, event: ev.CancelRequested) -> 
             record.is_canceling = True
 
 
-def _rested(ledger: Ledger, fact: Fact, event: pf.SlicePosted | pf.StopRested) -> None:
+def _slice_posted(ledger: Ledger, fact: Fact, event: pf.SlicePosted | pf.SliceSplit) -> None:
     parent = _touched(ledger, fact, event.order_id)
     parent.state = next_parent(parent.state, ParentState.WORKING)
     parent.n_waves += 1
+
+
+def _posting_turned(ledger: Ledger, fact: Fact, event: pf.PostingTurned) -> None:
+    place = event.venue, event.symbol, event.side
+    if event.is_down:
+        ledger.turned_down.add(place)
+    else:
+        ledger.turned_down.discard(place)
 
 
 def _child_pulled(ledger: Ledger, fact: Fact, event: pf.ChildPulled) -> None:
@@ -482,8 +491,9 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.LoopSet: _loop_set,
     ev.BeliefChanged: _belief_changed,
     ev.LoopWeighed: _nothing,
-    pf.SlicePosted: _rested,
-    pf.StopRested: _rested,
+    pf.SlicePosted: _slice_posted,
+    pf.SliceSplit: _slice_posted,
+    pf.PostingTurned: _posting_turned,
     pf.ChildPulled: _child_pulled,
     ScheduleBent: _schedule_moved,
     VolumeLearned: _volume_learned,

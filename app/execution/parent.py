@@ -31,6 +31,7 @@ from app.execution.context import Context, Searching, remaining_notional_nano, r
 from app.execution.foretell import tell_cost
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
+from app.execution.queues import post_again
 from app.execution.scheduled import ScheduledApproval, begin, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
@@ -139,6 +140,7 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
         return
     live = [c for c in parent.children.values() if not c.state.is_terminal]
     if any(c.state is not ChildState.UNKNOWN for c in live):
+        post_again(ctx, parent)
         return
     if _is_filled(parent):
         if not live:

@@ -17,7 +17,7 @@ from app.domain.ids import venue_client_id
 from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder
 from app.domain.placement_facts import ChildPulled, SlicePosted
-from app.domain.posting import Peg, Posting, PostOnly, RestTerms, Switch
+from app.domain.posting import OneTouch, Peg, Posting, PostOnly, RestTerms, Switch
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.schedule import MEANING, Progress, ScheduleParameters, Seen
 from app.domain.scheduled import Schedule, ScheduleState
@@ -26,6 +26,7 @@ from app.execution import slicer
 from app.execution.context import Context, side_price
 from app.execution.inputs import CancelChild
 from app.execution.stakes import account_fees, gate_view
+from app.execution.toxicity import Toxic, is_barred, tell, weigh
 from app.execution.wave import send_child
 from app.risk import gate
 from app.risk.exposure import GateView, qty_nano, venue_capacity_nano
@@ -35,7 +36,11 @@ POST_ONLY_CODE = "post_only"  # a venue's refusal of what would have taken
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One child that may rest, as it was decided; prices in symbol units."""
+    """One child that may rest, as it was decided; prices in symbol units.
+
+    `least_lots`: the least that its venue takes at this price. `cross_ppm`: of crossing there instead, against the best
+    far touch of all venues.
+    """
 
     listing: Instrument
     price_ticks: int
@@ -47,11 +52,19 @@ class Post:
     behind_ppm: int
     rest_until_ns: int
     n_posts: int
+    least_lots: int
+    cross_ppm: int
+    toxic: Toxic
     display_lots: int = 0
+    rule: OneTouch = OneTouch.UNMEASURED
+
+    @property
+    def toxic_ppm(self) -> int:
+        return self.toxic.cost_ppm
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        return self.maker_fee_ppm + self.behind_ppm, self.ahead_qty_units, self.listing.venue
+        return self.maker_fee_ppm + self.behind_ppm + self.toxic_ppm, self.ahead_qty_units, self.listing.venue
 
 
 def posting_of(ctx: Context, schedule: Schedule) -> Posting | None:
@@ -110,20 +123,33 @@ def _slice_from_ns(ctx: Context, schedule: Schedule) -> int:
 
 
 def find_post(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> Post | None:
-    """Where `slice_lots` of the schedule may rest now; None: they must cross."""
+    """Where `slice_lots` of the schedule may rest now, at one touch; None: they must cross."""
+    return min(candidates(ctx, parent, state, slice_lots), key=lambda post: post.rank, default=None)
+
+
+def candidates(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> list[Post]:
+    """Each venue's child where `slice_lots` of the schedule may rest now. Writes where nothing may any more."""
+    found = possible(ctx, parent, state, slice_lots)
+    for post in found:
+        tell(ctx, post.toxic)
+    return [post for post in found if not post.toxic.is_barred]
+
+
+def possible(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> list[Post]:
+    """Each venue's child, those that toxic flow bars included. Changes nothing."""
     posting, until_ns = posting_of(ctx, state.schedule), rest_until_ns(ctx, state.schedule)
     if posting is None or not until_ns or _is_at_would_price(ctx, parent, state.schedule):
-        return None
+        return []
     n_posts = _n_posts(parent, until_ns)
     if n_posts > posting.max_reprices:
-        return None
+        return []
     view = gate_view(ctx, parent.accepted.order, parent.mode, parent=parent)
     if view.account.limits is None:
-        return None
+        return []
     venues = [v for v in view.eligible if v in posting.venues and v not in ctx.world.child_cap_nano]
     qty_units = slice_lots * state.lot_units
     found = [_post(ctx, parent, view, v, (qty_units, until_ns, n_posts)) for v in venues]
-    return min((post for post in found if post is not None), key=lambda post: post.rank, default=None)
+    return [post for post in found if post is not None]
 
 
 def _n_posts(parent: ParentRecord, until_ns: int) -> int:
@@ -143,20 +169,24 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
     qty_units, until_ns, n_posts = asked
     order, listing = parent.accepted.order, view.instruments[venue]
     near, far = _sides(ctx, order.symbol, venue, order.side)
-    display_lots = _terms(parent).display_units // listing.lot_units
-    if not near or not far or (_terms(parent).display_units and display_lots < max(1, listing.min_qty_lots)):
+    display_lots = terms_of(parent).display_units // listing.lot_units
+    if not near or not far or (terms_of(parent).display_units and display_lots < max(1, listing.min_qty_lots)):
         return None
     price_units = _price_units(ctx, parent, listing, (near[0][0], far[0][0]), until_ns)
     if price_units < listing.tick_units:
         return None
     tier = account_fees(ctx, parent.account, view.symbol)[venue]
     lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
-    if lots < listing.min_qty_lots:
-        return None
-    if view.symbol.notional_nano(price_units, lots * listing.lot_units) < listing.min_notional_nano:
+    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
+    least_lots = max(1, listing.min_qty_lots, div_up(listing.min_notional_nano, lot_nano))
+    if lots < least_lots:
         return None
     sign, reference = order.side.sign, view.reference
     best_units = reference.best_bid_units if order.side is Side.BUY else reference.best_ask_units
+    behind_ppm = max(0, sign * (best_units - price_units)) * PPM // price_units
+    cross_ppm = tier.taker_fee_ppm + max(0, sign * (far[0][0] - side_price(reference, order.side))) * PPM // price_units
+    spread_ppm = max(0, sign * (far[0][0] - price_units)) * PPM // price_units
+    saved_ppm = spread_ppm + tier.taker_fee_ppm - tier.maker_fee_ppm
     return Post(
         listing=listing,
         price_ticks=price_units // listing.tick_units,
@@ -165,14 +195,18 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
         far_price_units=far[0][0],
         ahead_qty_units=sum(qty for level_units, qty in near if sign * (level_units - price_units) >= 0),
         maker_fee_ppm=tier.maker_fee_ppm,
-        behind_ppm=max(0, sign * (best_units - price_units)) * PPM // price_units,
+        behind_ppm=behind_ppm,
         rest_until_ns=until_ns,
         n_posts=n_posts,
+        least_lots=least_lots,
+        cross_ppm=cross_ppm,
+        toxic=weigh(ctx, parent.order_id, (venue, order.symbol, order.side), saved_ppm),
         display_lots=display_lots if display_lots < lots else 0,
     )
 
 
-def _terms(parent: ParentRecord) -> RestTerms:
+def terms_of(parent: ParentRecord) -> RestTerms:
+    """What the order says of its children that rest."""
     state = parent.schedule
     return (state.schedule.resting if state is not None else None) or RestTerms()
 
@@ -200,7 +234,7 @@ def _price_units(
     cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
     tick_units, (near_units, far_units) = listing.tick_units, touch_units
     price_units = near_units
-    if _terms(parent).peg is Peg.MID:
+    if terms_of(parent).peg is Peg.MID:
         price_units = _near_side(near_units + far_units, 2 * tick_units, side) * tick_units
     if cap_units and side.sign * (price_units - cap_units) > 0:
         price_units = _near_side(cap_units, tick_units, side) * tick_units
@@ -230,7 +264,7 @@ def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
 
 def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
     """SlicePosted and its one child, past the last gate."""
-    order, listing, policy = parent.accepted.order, post.listing, _posting(ctx, parent).policy
+    listing = post.listing
     ctx.emit(
         SlicePosted(
             account=parent.account,
@@ -245,8 +279,16 @@ def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
             behind_ppm=post.behind_ppm,
             rest_until_ns=post.rest_until_ns,
             n_posts=post.n_posts,
+            toxic_ppm=post.toxic_ppm,
+            rule=post.rule,
         )
     )
+    send_post(ctx, parent, post)
+
+
+def send_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
+    """The child of a post whose fact has been written, past the last gate."""
+    order, listing, policy = parent.accepted.order, post.listing, _posting(ctx, parent).policy
     client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
     child = ChildOrder(
         child_id=f"chd_{client_id}",
@@ -322,6 +364,8 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
         return "beyond_limit"
     if _is_at_would_price(ctx, parent, state.schedule):
         return "would_price"
+    if is_barred(ctx, parent.order_id, (child.venue, child.symbol, child.side)):
+        return "toxic"
     return "reprice" if _is_off(ctx, parent, record, posting) else ""
 
 
@@ -342,4 +386,4 @@ def _is_off(ctx: Context, parent: ParentRecord, record: ChildRecord, posting: Po
     listing = ctx.world.universe.instruments[(child.venue, child.symbol)]
     now_units = _price_units(ctx, parent, listing, (near[0][0], far[0][0]), child.rest_until_ns)
     moved_units = child.side.sign * (now_units - child.price_units)
-    return moved_units > 0 or (moved_units < 0 and _terms(parent).peg is not Peg.NONE)
+    return moved_units > 0 or (moved_units < 0 and terms_of(parent).peg is not Peg.NONE)

@@ -30,6 +30,7 @@ from app.execution.discretion import Reach, check_discretion, reach_of, rested_u
 from app.execution.disguise import seed_of
 from app.execution.pooling import destination
 from app.execution.posting import check_resting, find_post, overdue_lots, rest_until_ns, write_post
+from app.execution.queues import Split, find_split, write_split
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -299,6 +300,9 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
     late = replace(after, released_lots=before_lots + late_lots)
     if late_lots > 0 and _send_slice(ctx, parent, late, late_lots):
         return True
+    split = find_split(ctx, parent, state, slice_lots)
+    if isinstance(split, Split):
+        return _send_split(ctx, parent, after, slice_lots, split)
     post = find_post(ctx, parent, state, slice_lots)
     if post is None:
         return _send_slice(ctx, parent, after, slice_lots)
@@ -307,7 +311,21 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
     if reach is not None and _send_slice(ctx, parent, after, slice_lots, reach):
         return True
     _release(ctx, parent, after, slice_lots)
-    write_post(ctx, parent, post)
+    write_post(ctx, parent, replace(post, rule=split))
+    return True
+
+
+def _send_split(ctx: Context, parent: ParentRecord, after: Progress, slice_lots: int, split: Split) -> bool:
+    """What rests first, so that the crossing is planned with what is left to pay it with."""
+    if not split.posts:
+        return _send_slice(ctx, parent, after, slice_lots)
+    assert parent.schedule is not None
+    cross_lots = split.cross_units // parent.schedule.lot_units
+    resting = replace(after, released_lots=after.released_lots - cross_lots)
+    _release(ctx, parent, resting, slice_lots - cross_lots)
+    write_split(ctx, parent, split)
+    if cross_lots:
+        _send_slice(ctx, parent, after, cross_lots)
     return True
 
 

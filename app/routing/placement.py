@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import BadRequest
+from app.domain.placement import Placed, PlacementAsk
 from app.domain.units import MAX_UNITS
 from app.kernels import placement as kernel
 
@@ -81,6 +82,38 @@ def place(problem: PlacementProblem, n_draws: int = N_DRAWS) -> Placement:
     cost = kernel.place_quantity(reaches(problem.queues, n_draws), min(N_FIRST, n_draws), gain, terms, qty, units)
     whole = [round(value) for value in units.tolist()]
     return Placement(whole[-1], tuple(whole[:-1]), cost / qty)
+
+
+def place_within(ask: PlacementAsk) -> Placed:
+    """The best placement that can never fill more than the quantity: limits and crossing sum to it. Exact, no search.
+
+    Without over-filling the cost falls apart into queues. The next unit at a queue is worth the chance that it trades
+    times what it earns and what being short would cost; crossing is worth the same whatever crosses. The dearest parts
+    of all queues are taken first, and what no queue beats crosses. Raises BadRequest for what cannot be meant.
+    """
+    if not 0 < ask.qty_units < MAX_UNITS or ask.short_ppm <= 0.0:
+        raise BadRequest("invalid_request", "a placement has a quantity, and being short costs something")
+    cross_worth_ppm = ask.short_ppm - ask.half_spread_ppm - ask.cross_ppm
+    parts: list[tuple[float, int, int]] = []
+    for i, queue in enumerate(ask.queues):
+        worth_ppm = ask.half_spread_ppm + queue.gain_ppm + ask.short_ppm
+        n, before = len(queue.outflow_units), 0
+        for j, lost in enumerate(queue.outflow_units):
+            reach = max(lost - queue.ahead_units, 0)
+            if reach < before:
+                raise BadRequest("invalid_request", f"{queue.venue}: quantiles rise")
+            parts.append((worth_ppm * (n - j) / n, i, reach - before))
+            before = reach
+    left, limits, saved_ppm = ask.qty_units, [0] * len(ask.queues), 0.0
+    for value_ppm, i, units in sorted(parts, key=lambda part: (-part[0], part[1])):
+        if value_ppm <= cross_worth_ppm or not left:
+            break
+        taken = min(units, left)
+        limits[i] += taken
+        left -= taken
+        saved_ppm += value_ppm * taken
+    saved_ppm += cross_worth_ppm * left
+    return Placed(left, tuple(limits), ask.short_ppm - saved_ppm / ask.qty_units)
 
 
 def reaches(queues: tuple[Queue, ...], n_draws: int) -> Float64Array:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.domain.events import ChildFilled, Fact
-from app.domain.ports import TradeFeed
-from app.domain.timing_facts import VolumeBin
+from app.domain.ports import TradeFeed, TradesSink
 from app.domain.trade import TradePrint
 from app.learning.volume_curve import VolumeCurve
 from app.services.engine import Engine
@@ -36,6 +35,11 @@ class Tape:
     _curves: dict[str, VolumeCurve] = field(default_factory=lambda: defaultdict(VolumeCurve))
     _lasts: dict[str, dict[str, tuple[int, int]]] = field(default_factory=lambda: defaultdict(dict))
     _prints: dict[str, Prints] = field(default_factory=lambda: defaultdict(Prints))
+    _listeners: list[TradesSink] = field(default_factory=list)
+
+    def add_listener(self, listener: TradesSink) -> None:
+        """Tells every print to one more."""
+        self._listeners.append(listener)
 
     def expect(self, venue: str, symbols: Iterable[str], *, shows_own: bool) -> None:
         """`venue` will tell trades of these; `shows_own`: our own fills among them."""
@@ -53,6 +57,8 @@ class Tape:
             self._others_units[trade.symbol] += trade.qty_units
             self._curves[trade.symbol].observe(trade.received_ts_ns, trade.qty_units)
             self._prints[trade.symbol].add(trade, shows_own=trade.venue in self._shows_own)
+        for listener in self._listeners:
+            listener(prints)
 
     def on_facts(self, facts: Sequence[Fact]) -> None:
         """Own fills at venues whose tapes show them are not others'."""

@@ -24,7 +24,7 @@ from app.domain.events import (
     RoutePlanned,
     ScheduleBegun,
 )
-from app.domain.placement_facts import PLACEMENT_EVENTS
+from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import TIMING_EVENTS
 
@@ -67,6 +67,7 @@ _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
     (OrderAmended.KIND, 2): lambda plain: _amended(_unrested, plain),
     (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0, display_lots=0),
     (ChildSending.KIND, 2): lambda plain: plain["child"].update(display_lots=0),
+    (SlicePosted.KIND, 1): lambda plain: plain.update(toxic_ppm=0, rule="unsaid"),
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

@@ -1,10 +1,14 @@
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.domain.errors import BadRequest
-from app.routing.placement import MAX_VENUES, PlacementProblem, Queue, place, reaches
+from app.domain.placement import Placed, PlacementAsk, QueueSeen, filled_frac
+from app.routing.placement import MAX_VENUES, PlacementProblem, Queue, place, place_within, reaches
 from tests.reference import placement as twin
 
 EVEN = (np.arange(1_000) + 0.5) * 2_000.0  # anything up to two million, all as likely
@@ -74,3 +78,77 @@ def test_fewer_draws_are_nearly_the_same_placement():
     assert coarse.cost_ppm == pytest.approx(fine.cost_ppm, rel=0.05)
     assert coarse.limit_units[0] == pytest.approx(fine.limit_units[0], rel=0.2)
     assert coarse != fine
+
+
+def seen(venue: str, ahead: int, gain_ppm: float, *lost: int) -> QueueSeen:
+    return QueueSeen(venue, ahead, gain_ppm, lost)
+
+
+asks = st.builds(
+    PlacementAsk,
+    qty_units=st.integers(1, 12),
+    half_spread_ppm=st.floats(0, 50),
+    cross_ppm=st.floats(0, 300),
+    short_ppm=st.floats(400, 900),
+    queues=st.lists(
+        st.builds(
+            QueueSeen,
+            venue=st.just("v"),
+            ahead_units=st.integers(0, 6),
+            gain_ppm=st.floats(-300, 100),
+            outflow_units=st.lists(st.integers(0, 15), min_size=4, max_size=4).map(lambda x: tuple(sorted(x))),
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+)
+
+
+def expected_cost(ask: PlacementAsk, cross: int, limits: tuple[int, ...]) -> float:
+    """Cont and Kukanov's cost by its definition where nothing can be filled too much."""
+    cost = (ask.half_spread_ppm + ask.cross_ppm) * cross
+    for queue, limit in zip(ask.queues, limits, strict=True):
+        filled = filled_frac(queue, limit) * limit
+        cost += ask.short_ppm * (limit - filled) - (ask.half_spread_ppm + queue.gain_ppm) * filled
+    return cost / ask.qty_units
+
+
+@given(asks)
+@settings(max_examples=150, deadline=None)
+def test_no_placement_within_the_quantity_costs_less(ask: PlacementAsk):
+    found = place_within(ask)
+    assert found.cross_units + sum(found.limit_units) == ask.qty_units
+    assert found.cost_ppm == pytest.approx(expected_cost(ask, found.cross_units, found.limit_units), abs=1e-6)
+    ranges = [range(ask.qty_units + 1)] * len(ask.queues)
+    for limits in product(*ranges):
+        if sum(limits) <= ask.qty_units:
+            assert found.cost_ppm <= expected_cost(ask, ask.qty_units - sum(limits), limits) + 1e-6
+
+
+def test_where_too_much_is_dear_the_search_finds_no_better_one():
+    ask = PlacementAsk(
+        1_000,
+        10.0,
+        300.0,
+        900.0,
+        (seen("a", 100, -100.0, *range(50, 2_050, 125)), seen("b", 400, -50.0, *range(0, 1_600, 100))),
+    )
+    queues = tuple(
+        Queue(q.venue, float(q.ahead_units), q.gain_ppm, np.array(q.outflow_units, dtype=float)) for q in ask.queues
+    )
+    searched = place(PlacementProblem(1_000, 10.0, 300.0, 0.0, 900.0, 1e6, queues), 2_048)
+    assert place_within(ask).cost_ppm <= searched.cost_ppm * 1.01
+
+
+def test_what_cannot_be_meant_is_refused_within_too():
+    for ask in (
+        PlacementAsk(0, 1.0, 1.0, 10.0, ()),
+        PlacementAsk(1, 1.0, 1.0, 0.0, ()),
+        PlacementAsk(1, 1.0, 1.0, 10.0, (seen("a", 0, 0.0, 5, 4),)),
+    ):
+        with pytest.raises(BadRequest):
+            place_within(ask)
+
+
+def test_without_a_queue_all_of_it_crosses():
+    assert place_within(PlacementAsk(7, 1.0, 2.0, 10.0, ())) == Placed(7, (), 3.0)

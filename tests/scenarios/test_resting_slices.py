@@ -9,7 +9,8 @@ from pathlib import Path
 from app.bootstrap import Process
 from app.domain import events as ev
 from app.domain.enums import ChildState, DoneReason, Liquidity, Mode, ParentState, Strategy, TimeInForce
-from app.domain.placement_facts import ChildPulled, SlicePosted
+from app.domain.placement_facts import ChildPulled, SlicePosted, SliceSplit
+from app.domain.posting import OneTouch
 from app.domain.records import ParentRecord
 from app.domain.schedule import ScheduleUrgency
 from app.domain.scheduled import Schedule
@@ -140,3 +141,26 @@ async def test_a_stop_takes_back_what_rests_and_the_next_start_goes_on(tmp_path:
     facts = [fact.event for fact in JournalReader(settings.journal_path).replay()]
     assert sum(isinstance(event, SlicePosted) for event in facts) >= 2
     assert not any(isinstance(event, ev.OverfillRecorded) for event in facts)
+
+
+async def test_once_queues_are_measured_slices_are_split_by_what_they_lose(tmp_path: Path) -> None:
+    settings = on(tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    try:
+        order_id = (await begin(services, seconds=14, slice_s=1)).order_id
+        parent = await until_done(services, order_id, 35)
+        ledger = services.engine.ledger
+    finally:
+        await process.close()
+    facts = [fact.event for fact in JournalReader(settings.journal_path).replay()]
+    rules = [event.rule for event in facts if isinstance(event, SlicePosted)]
+    splits = [event for event in facts if isinstance(event, SliceSplit)]
+    assert rules[0] is OneTouch.UNMEASURED
+    assert splits
+    for split in splits:
+        assert sum(row.limit_qty_units for row in split.queues) + split.cross_qty_units == split.qty_units
+        assert all(row.outflow_units == tuple(sorted(row.outflow_units)) for row in split.queues)
+    assert parent.cum_qty_units == sum(f.fill.qty_units for f in parent.fills)
+    as_the_venues_have_it(settings, parent)
+    assert ledger_hash(fold(JournalReader(settings.journal_path).replay())) == ledger_hash(ledger)
