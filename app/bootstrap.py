@@ -164,8 +164,7 @@ class Process:
         )
         self._engine = engine
         tape = open_tape(engine)
-        is_still = settings.market == "sim" and settings.simulated.family == BASIC  # a cancel moves nobody on there
-        self._meter = open_meter(engine, tape, frozenset() if is_still else frozenset(engine.venues))
+        self._meter = open_meter(engine, tape, moved_by_cancels(settings, universe))
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -284,11 +283,10 @@ def make_posting(settings: Settings, universe: Universe) -> Posting | None:
     return Posting(venues, routing.post_only, routing.max_reprices, is_on=routing.posting, icebergs=venues)
 
 
-def make_stops(settings: Settings, universe: Universe) -> dict[str, StopOffer]:
-    """Venues that hold stops for us: simulated ones, as stops.toml says."""
-    if settings.market != "sim":
-        return {}
-    return {venue: offer for venue, offer in served_offers().items() if venue in universe.venues}
+def moved_by_cancels(settings: Settings, universe: Universe) -> frozenset[str]:
+    """Venues where a cancel before an order moves it on: all but simulated ones whose books do not answer."""
+    is_still = settings.market == "sim" and settings.simulated.family == BASIC
+    return frozenset() if is_still else frozenset(universe.venues)
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:

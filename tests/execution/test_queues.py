@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain import events as ev
-from app.domain.enums import ChildState, OrderType, Side
+from app.domain.enums import ChildState, Mode, OrderType, Side
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.placement_facts import SliceSplit
@@ -23,7 +23,7 @@ from app.routing.placement import place_within
 from app.store.codec import decode, encode
 from tests.execution.test_posting import cancels, posted, sums_hold
 from tests.execution.test_scheduled import scheduled
-from tests.worlds import MS, VENUES, Desk, Mode, make_desk, sent
+from tests.worlds import MS, VENUES, Desk, make_desk, sent
 
 QUANTILES = 16
 
@@ -213,7 +213,7 @@ def test_sums_cap_and_limit_hold_whatever_venues_do(data: st.DataObject) -> None
     desk = split_desk(Seen(lost), max_reprices=data.draw(st.integers(0, 3)))
     terms = passive(peg=data.draw(st.sampled_from([Peg.NONE, Peg.NEAR])))
     limit = {"order_type": OrderType.LIMIT, "limit_price_units": limit_units, "side": side}
-    parent, children = desk.accepted(scheduled(seconds=4, schedule=terms, **limit))
+    parent, children = desk.accepted(scheduled(seconds=4, schedule=terms, **limit))  # type: ignore[arg-type]
     mid_units = 6_000_000
     open_children = {c.client_id: c for c in children}
     for _ in range(data.draw(st.integers(5, 25))):
