@@ -276,11 +276,12 @@ def make_core(
 
 
 def make_posting(settings: Settings, universe: Universe) -> Posting | None:
-    """Where children may rest, by the setting or an order's own word: simulated venues whose books do not answer."""
+    """Where children may rest, by the setting or an order's own word: simulated venues. Families' hide nothing."""
     routing, venues = settings.routing, frozenset(universe.venues)
-    if settings.market != "sim" or settings.simulated.family != BASIC:
+    if settings.market != "sim":
         return None
-    return Posting(venues, routing.post_only, routing.max_reprices, is_on=routing.posting, icebergs=venues)
+    icebergs = venues if settings.simulated.family == BASIC else frozenset[str]()
+    return Posting(venues, routing.post_only, routing.max_reprices, is_on=routing.posting, icebergs=icebergs)
 
 
 def moved_by_cancels(settings: Settings, universe: Universe) -> frozenset[str]:

@@ -22,17 +22,8 @@ from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.statement import VenueStatement
 from app.domain.trade import MarkPrice, TradePrint
 from app.execution.simulator import Footprint, VenueRefusal, match, refusal
-from app.venues.exchange_spec import (
-    REFUSAL_TEXT,
-    AnsweringMarket,
-    Attached,
-    ExchangeSpec,
-    Market,
-    refused_report,
-    unfilled,
-    would_take,
-)
-from app.venues.faults import Fate, Faults, fate_of, n_times
+from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Flow, Market, refused_report
+from app.venues.faults import Fate, Faults, fate_of
 from app.venues.ledger import (
     AcceptedLine,
     DoneLine,
@@ -46,7 +37,6 @@ from app.venues.ledger import (
 from app.venues.paper_account import PaperAccount
 from app.venues.resting import RestingOrders, lines_of
 from app.venues.retelling import evidence, reports_of
-from app.venues.simulated_trades import TradeFlow
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
@@ -62,7 +52,7 @@ class PaperExchange:
     market: Market
     clock: Clock
     faults: Faults = field(default_factory=Faults)
-    flows: Mapping[str, TradeFlow] = field(default_factory=dict)
+    flows: Mapping[str, Flow] = field(default_factory=dict)
     ledger: VenueLedger = field(init=False)
     _tiers: VenueTiers = field(init=False)
     _account: PaperAccount = field(init=False)
@@ -104,7 +94,8 @@ class PaperExchange:
         self._resting.clear()
         self._stops.clear()
         for order in self.ledger.open_orders():
-            if order.time_in_force is TimeInForce.GTC and order.symbol in self.spec.listings:
+            is_of_now = order.symbol in self.spec.listings and not isinstance(self.market, AnsweringMarket)
+            if order.time_in_force is TimeInForce.GTC and is_of_now:  # a market that answers has begun anew
                 self._rest(order)
             elif order.symbol in self.spec.listings and self.ledger.is_waiting(order):
                 self._stops.add(order)
@@ -217,34 +208,13 @@ class PaperExchange:
         why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
         if why is not None:
             return why.value
-        if child.stop is not None:
-            stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
-            return stopped.value if stopped is not None else self.faults.reject_code
-        if child.rests and isinstance(self.market, AnsweringMarket):
-            return VenueRefusal.TIME_IN_FORCE.value
-        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
+        if child.is_post_only and self._would_take(child, now_ns):
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
-        order = AcceptedLine(
-            ts_ns=now_ns,
-            client_id=child.client_id,
-            venue_order_id=f"{self.venue_id}-{self.ledger.n_accepted + 1}",
-            child_id=child.child_id,
-            order_id=child.order_id,
-            account=child.account,
-            symbol=child.symbol,
-            side=child.side,
-            time_in_force=child.time_in_force,
-            price_ticks=child.price_ticks,
-            qty_lots=child.qty_lots,
-            deadline_ts_ns=child.deadline_ts_ns,
-            limits_version=limits_version,
-            decision_seq=decision_seq,
-            is_post_only=child.is_post_only,
-            display_lots=child.display_lots,
-        )
+        number = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
+        order = accepted_line(child, number, now_ns, (limits_version, decision_seq))
         self.ledger.append([order])
         return order
 
@@ -297,11 +267,12 @@ class PaperExchange:
         listing = self._tiers.listing_for(child.account, child.symbol, now_ns)
         footprint = self._footprints[child.symbol]
         bids, asks = self.shown(child.symbol, now_ns)
-        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
+        is_late = child.is_post_only and self._would_take(child, now_ns)
+        levels = None if is_late else self._met(child, now_ns, asks if child.side is Side.BUY else bids)
+        if levels is None:
             self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
             return
-        levels = self._met(child, now_ns, asks if child.side is Side.BUY else bids)
-        mid_half = bids[0][0] + asks[0][0] if bids and asks else 0
+        mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
         for fill in match(child, listing, levels):
@@ -334,7 +305,11 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        for met in self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks):
+        if isinstance(self.market, AnsweringMarket):
+            found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
+        else:
+            found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
+        for met in found:
             order = met.order
             listing = self._tiers.listing_for(order.account, symbol, now_ns)
             for price_units, qty_units in met.taken:
@@ -345,17 +320,21 @@ class PaperExchange:
             fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
             self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
 
-    def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...]:
-        """What there is to trade with: what is shown, or what a market that answers has given already."""
+    def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
+        """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
         if not isinstance(self.market, AnsweringMarket):
             return shown
-        return self.market.trade(child, now_ns)
+        return self.market.rest(child, now_ns) if child.rests else self.market.trade(child, now_ns)
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
+        if isinstance(self.market, AnsweringMarket) and child.client_id in self._resting:
+            now_ns = self.clock.wall_ns()
+            self.market.withdraw(child.client_id, child.symbol, now_ns)
+            self._work_resting(child.symbol, now_ns, ())  # what came before it
         order = next((o for o in self.ledger.open_orders() if o.client_id == child.client_id), None)
         if order is not None:
             self._finish(order, "canceled", "client")

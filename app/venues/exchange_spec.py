@@ -12,7 +12,7 @@ from app.domain.enums import MarketKind, Side, TimeInForce
 from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, MarksSink, ReportSink, TradesSink
+from app.domain.trade import TradePrint
 from app.domain.venue import Venue
 from app.domain.venue_stops import StopOffer
 from app.execution.simulator import Listing, VenueRefusal
@@ -33,9 +33,43 @@ class Market(Protocol):
 
 @runtime_checkable
 class AnsweringMarket(Protocol):
-    """A market that works takers itself, because it answers to them (venues/markets/answering.py)."""
+    """A market that works orders itself, because it answers to them (venues/markets/answering.py)."""
 
     def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
+
+    def rest(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...] | None:
+        """Puts it into the book; gives what it took at once. None: it is not taken, because it would take."""
+        ...
+
+    def withdraw(self, client_id: str, symbol: str, now_ns: int) -> None:
+        """Takes out of the book what is left of it; what traded before it is told by `made` all the same."""
+        ...
+
+    def made(self, venue: str, symbol: str, now_ns: int) -> Sequence[Made]:
+        """What has traded with orders that rest at the venue since the last call, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A trade with an order of ours that rests in a market that answers, in the symbol's units."""
+
+    client_id: str
+    price_units: int
+    qty_units: int
+
+
+@runtime_checkable
+class TellingMarket(Protocol):
+    """A market that tells the trades of each of its books."""
+
+    def prints(self, venue: str, symbol: str, now_ns: int) -> list[TradePrint]: ...
+
+
+class Flow(Protocol):
+    """Others' trades of one symbol at one venue."""
+
+    def since_last(self, sides: Sides, now_ns: int) -> list[TradePrint]: ...
 
 
 @dataclass(slots=True)

@@ -20,8 +20,6 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.orders import ChildOrder
 
-How = Literal["filled", "canceled", "expired"]
-
 
 class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted"):
     """An order the venue took. `limits_version` and `decision_seq` are its approval.
@@ -104,6 +102,29 @@ class AbsentLine(msgspec.Struct, frozen=True, tag_field="event", tag="absent"):
 
 
 LedgerLine = AcceptedLine | FillLine | ReplenishedLine | DoneLine | RefusedLine | AbsentLine
+
+
+def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, approval: tuple[int, int]) -> AcceptedLine:
+    """The line of a child that the venue takes. `approval`: limits version and decision of the gate."""
+    return AcceptedLine(
+        ts_ns=now_ns,
+        client_id=child.client_id,
+        venue_order_id=venue_order_id,
+        child_id=child.child_id,
+        order_id=child.order_id,
+        account=child.account,
+        symbol=child.symbol,
+        side=child.side,
+        time_in_force=child.time_in_force,
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        deadline_ts_ns=child.deadline_ts_ns,
+        limits_version=approval[0],
+        decision_seq=approval[1],
+        is_post_only=child.is_post_only,
+        display_lots=child.display_lots,
+    )
+
 
 _READ_BYTES: Final = 1 << 20
 _N_LATEST: Final = 256

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,15 +12,16 @@ from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
+from app.domain.trade import TradePrint
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
 from app.venues.base import VenueBase
 from app.venues.exchange import PaperExchange
-from app.venues.exchange_spec import ExchangeSpec, Market
+from app.venues.exchange_spec import ExchangeSpec, Flow, Market, TellingMarket
 from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, ns_of_ms, read_table
-from app.venues.simulated_market import SimulatedMarket, load_market_spec
+from app.venues.simulated_market import Sides, SimulatedMarket, load_market_spec
 from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
 from app.venues.stop_offers import served_offers
 
@@ -110,15 +111,36 @@ def make_exchanges(
     """
     shared = market or _simulated(family, universe, seed, clock.wall_ns())
     rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
-    flows = load_flow_specs() if market is None else {}
+    # A family's worlds tell their own trades; a market that never answers has those of the recorded flow beside it.
+    flows = load_flow_specs() if market is None and family == BASIC else {}
     made = {}
     for venue_id in universe.venues:
         spec = _spec(universe, rows[venue_id], directory, seed)
-        made[venue_id] = PaperExchange(spec, shared, clock, _faults(faults, venue_id), _flows(spec, flows, clock))
+        own = _told_flows(shared, spec) or _flows(spec, flows, clock)
+        made[venue_id] = PaperExchange(spec, shared, clock, _faults(faults, venue_id), own)
     return made
 
 
-def _flows(spec: ExchangeSpec, flows: Mapping[tuple[str, str], FlowSpec], clock: Clock) -> Mapping[str, TradeFlow]:
+@dataclass(frozen=True, slots=True)
+class ToldFlow:
+    """The trades that a market tells of one book, ours left out."""
+
+    market: TellingMarket
+    venue: str
+    symbol: str
+
+    def since_last(self, _sides: Sides, now_ns: int) -> list[TradePrint]:
+        """What has traded there since the call before."""
+        return self.market.prints(self.venue, self.symbol, now_ns)
+
+
+def _told_flows(market: Market, spec: ExchangeSpec) -> Mapping[str, Flow]:
+    if not isinstance(market, TellingMarket):
+        return {}
+    return {name: ToldFlow(market, spec.venue.venue_id, name) for name in spec.listings}
+
+
+def _flows(spec: ExchangeSpec, flows: Mapping[tuple[str, str], FlowSpec], clock: Clock) -> Mapping[str, Flow]:
     """The flows of one exchange's listings; none on standing books of tests."""
     venue_id, now_ns = spec.venue.venue_id, clock.wall_ns()
     return {

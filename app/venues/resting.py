@@ -10,13 +10,14 @@ one waits behind all that is shown at its price and better; a trade beyond its p
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.book import Level
 from app.domain.enums import Side
 from app.domain.fees import fee_nano
 from app.domain.trade import TradePrint
 from app.execution.simulator import Listing
+from app.venues.exchange_spec import Made
 from app.venues.ledger import AcceptedLine, DoneLine, FillLine, LedgerLine, ReplenishedLine
 
 
@@ -55,6 +56,12 @@ class Met:
     taken: tuple[Level, ...] = ()
     next_lots: int = 0
     ahead_units: int = 0
+    price_ticks: int = 0
+
+    @property
+    def at_ticks(self) -> int:
+        """Its own price, where none better is said."""
+        return self.price_ticks or self.order.price_ticks
 
 
 @dataclass(slots=True)
@@ -153,6 +160,17 @@ class RestingOrders:
                     met.append(self._fill(one, lots, tuple(taken), near=near))
         return met
 
+    def by_market(self, made: Iterable[Made]) -> list[Met]:
+        """What a market that answers has filled, at its prices; orders that are over are left out."""
+        met = []
+        for one in made:
+            known = self._orders.get(one.client_id)
+            lots = min(known.left_lots, one.qty_units // _lot(known)) if known is not None else 0
+            if known is not None and lots:
+                ticks = one.price_units // known.listing.instrument.tick_units
+                met.append(replace(self._fill(known, lots, near=()), price_ticks=ticks))
+        return met
+
     def _fill(self, one: Resting, lots: int, taken: tuple[Level, ...] = (), *, near: Sequence[Level]) -> Met:
         one.cum_lots += lots
         one.shown_lots -= lots
@@ -178,9 +196,7 @@ def lines_of(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_un
 def maker_fill(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_units: int) -> FillLine:
     """The ledger's line of a fill as a maker, with the fee of `listing`; the fixed cost comes with the first fill."""
     order, instrument = met.order, listing.instrument
-    money_nano = listing.symbol.money_nano(
-        order.price_ticks * instrument.tick_units, met.qty_lots * instrument.lot_units
-    )
+    money_nano = listing.symbol.money_nano(met.at_ticks * instrument.tick_units, met.qty_lots * instrument.lot_units)
     fixed_nano = listing.fee.fixed_nano if met.cum_qty_lots == met.qty_lots else 0
     return FillLine(
         ts_ns=now_ns,
@@ -188,7 +204,7 @@ def maker_fill(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_
         venue_order_id=order.venue_order_id,
         venue_trade_id=trade_id,
         symbol=order.symbol,
-        price_ticks=order.price_ticks,
+        price_ticks=met.at_ticks,
         qty_lots=met.qty_lots,
         cum_qty_lots=met.cum_qty_lots,
         fee_nano=fee_nano(money_nano, listing.fee.maker_fee_ppm) + fixed_nano,
