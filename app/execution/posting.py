@@ -92,12 +92,9 @@ def check_resting(ctx: Context, terms: RestTerms | None) -> None:
 
 
 def rest_until_ns(ctx: Context, schedule: Schedule) -> int:
-    """Until when a child of the slice that has begun may rest; 0 where it may not (any more).
-
-    What follows volume only crosses: each release of it uses up room under its cap.
-    """
+    """Until when a child of the slice that has begun may rest; 0 where it may not (any more)."""
     posting, rest_frac = posting_of(ctx, schedule), MEANING[schedule.urgency].rest_frac
-    if posting is None or not rest_frac or schedule.needs_volume or not schedule.start_ns <= ctx.now_ns:
+    if posting is None or not rest_frac or not schedule.start_ns <= ctx.now_ns:
         return 0
     if ctx.now_ns >= schedule.end_ns:
         return 0

@@ -29,7 +29,7 @@ from app.execution.context import Context, side_price
 from app.execution.discretion import Reach, check_discretion, reach_of, rested_units, tell_discretion
 from app.execution.disguise import seed_of
 from app.execution.pooling import destination
-from app.execution.posting import check_resting, find_post, overdue_lots, rest_until_ns, write_post
+from app.execution.posting import check_resting, find_post, overdue_lots, posting_of, rest_until_ns, write_post
 from app.execution.queues import Split, find_split, write_split
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
@@ -227,6 +227,8 @@ def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
     taken_lots = div_up(parent.cum_qty_units + parent.in_flight_qty_units, state.lot_units)
     progress = slicer.settle(state.progress, taken_lots)
     unfilled_lots = state.progress.released_lots - progress.released_lots
+    if posting_of(ctx, state.schedule) is not None:
+        progress = slicer.regain(parameters(ctx, parent, state), progress, unfilled_lots)
     if unfilled_lots:
         ctx.emit(ScheduleGivenBack(parent.account, parent.order_id, unfilled_lots * state.lot_units, progress))
     return replace(state, progress=progress)
@@ -286,7 +288,9 @@ def _next_look_ns(ctx: Context, parent: ParentRecord, state: ScheduleState) -> i
     if schedule.disguise is Disguise.ON:
         slice_ns = slicer.next_due_ns(parameters(ctx, parent, state), state.progress, ctx.now_ns) or schedule.end_ns
     is_on_grid = schedule.needs_volume and schedule.would_price_units is None and ctx.now_ns < schedule.end_ns
-    return slice_ns if is_on_grid else min(look_ns, slice_ns)
+    # What rested and did not fill crosses when its time is over, not at the next slice.
+    rested_ns = rest_until_ns(ctx, schedule)
+    return min(slice_ns, rested_ns or slice_ns) if is_on_grid else min(look_ns, slice_ns)
 
 
 def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after: Progress, seen: Seen) -> bool:

@@ -100,6 +100,19 @@ def settle(progress: Progress, taken_lots: int) -> Progress:
     return replace(progress, released_lots=min(taken_lots, progress.total_lots))
 
 
+def regain(parameters: ScheduleParameters, progress: Progress, unfilled_lots: int) -> Progress:
+    """The room under the cap comes back that lots took which rested and did not fill: they were no part of the volume.
+
+    The mark goes back by the volume that the cap asks for so many lots, to within a lot: in all, no more is out than
+    the cap's part of what others traded. A POV whose urgency keeps it below its cap gives them out again at that pace.
+    """
+    cap_ppm = parameters.terms.cap_ppm
+    if cap_ppm is None or unfilled_lots <= 0:
+        return progress
+    passed_lots = unfilled_lots * PPM // cap_ppm
+    return replace(progress, mark_others_lots=progress.mark_others_lots - passed_lots)
+
+
 def pause(progress: Progress) -> Progress:
     """Nothing is released until it is resumed; what is out stays out."""
     return replace(progress, is_paused=True)

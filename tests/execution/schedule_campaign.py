@@ -27,8 +27,8 @@ from app.domain.enums import (
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
-from app.domain.placement_facts import ChildPulled
-from app.domain.posting import Posting, PostOnly
+from app.domain.placement_facts import ChildPulled, SliceSplit
+from app.domain.posting import Peg, Posting, PostOnly, RestTerms, Switch
 from app.domain.records import ParentRecord
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Amendment, Schedule, ShortfallAsk
@@ -36,6 +36,7 @@ from app.domain.units import PPM
 from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.execution.step import Core
+from app.routing.placement import place_within
 from tests.worlds import MS, T0_NS, VENUES, Desk, flat_book, make_desk, make_order, report, sent
 
 S = 1_000 * MS
@@ -67,6 +68,19 @@ class Tape:
 
 
 @dataclass
+class Outflows:
+    """What each venue's queue loses, whoever asks."""
+
+    lost: Mapping[str, tuple[int, ...]]
+
+    def quantiles_units(self, venue: str, symbol: str, side: Side, horizon_ns: int) -> tuple[int, ...]:
+        return self.lost[venue]
+
+    def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
+        return 0
+
+
+@dataclass
 class Life:
     """One parent from its acceptance to its end. `others_units`: what others truly traded since it came."""
 
@@ -86,8 +100,14 @@ class Life:
     def __post_init__(self) -> None:
         posting = None
         if self.policy is not None:
-            posting = Posting(frozenset(VENUES), self.policy, 2, 300 * MS, 200 * MS)
-        self.desk.core.world = replace(self.desk.core.world, volumes=self.tape, posting=posting)
+            venues = frozenset(VENUES)
+            posting = Posting(venues, self.policy, 2, 300 * MS, 200 * MS, self.rng.random() < 0.8, venues)
+        world = self.desk.core.world
+        fees = {v: replace(tier, taker_fee_ppm=500, maker_fee_ppm=100) for v, tier in world.universe.fees.items()}
+        if self.rng.random() < 0.6:  # queues that are measured, and makers whom it pays to wait at each of them
+            outflows = Outflows({v: tuple(sorted(self.rng.randint(0, 4_000) for _ in range(8))) for v in VENUES})
+            world = replace(world, universe=replace(world.universe, fees=fees), outflows=outflows, place=place_within)
+        self.desk.core.world = replace(world, volumes=self.tape, posting=posting)
 
     @property
     def parent(self) -> ParentRecord:
@@ -101,6 +121,7 @@ class Life:
         turn = self.desk.turn(*items)
         self.open_children += sent(turn)
         self.happened["posts"] += sum(child.rests for child in sent(turn))
+        self.happened["splits"] += sum(isinstance(fact.event, SliceSplit) for fact in turn.facts)
         self.happened["pulls"] += sum(isinstance(fact.event, ChildPulled) for fact in turn.facts)
         self.truth |= {fact.seq: self.others_units for fact in turn.facts}
         if self.order_id:
@@ -110,7 +131,7 @@ class Life:
         return turn
 
     def begin(self) -> None:
-        reply = self.turn(inp.Submit(any_order(self.rng), Mode.PAPER)).replies[0]
+        reply = self.turn(inp.Submit(any_order(self.rng, may_rest=self.policy is not None), Mode.PAPER)).replies[0]
         assert isinstance(reply, inp.Accepted), reply
         self.order_id = reply.fact.order_id
 
@@ -261,7 +282,7 @@ class Life:
         raise AssertionError(f"{self.order_id} does not end")
 
 
-def any_order(rng: Random) -> ParentOrder:
+def any_order(rng: Random, *, may_rest: bool = False) -> ParentOrder:
     """Any strategy, side, size, window, cap, limit, would-price and least clip."""
     strategy = rng.choice([s for s in Strategy if s.is_scheduled])
     side = rng.choice((Side.BUY, Side.SELL))
@@ -281,6 +302,11 @@ def any_order(rng: Random) -> ParentOrder:
         volume_base=rng.choice(list(VolumeBase)),
         shortfall=_belief(rng) if strategy is Strategy.SHORTFALL else None,
         disguise=Disguise.NONE if strategy is Strategy.POV else rng.choice(list(Disguise)),
+        resting=rng.choice(
+            (None, None, RestTerms(Switch.ON, peg=rng.choice(list(Peg)), display_units=rng.choice((0, 10))))
+        )
+        if may_rest
+        else None,
     )
     if strategy is Strategy.POV and schedule.cap_ppm is not None:
         schedule = replace(schedule, cap_ppm=PPM)
@@ -339,6 +365,8 @@ def _was_left(parent: ParentRecord) -> bool:
 def _check_slices(life: Life) -> None:
     """Walks the facts: every child in its slice, every slice within its cap, every child within the limit of then."""
     state, cap_units, mark_units, true_mark_units, room_units = None, 0, 0, 0, 0
+    filled_units, sent_units = Counter[str](), Counter[str]()
+    late_lots = 0  # fills that came after their lots were given back
     side = life.parent.accepted.order.side
     for fact in life.desk.facts:
         event, true_units = fact.event, life.truth.get(fact.seq, 0)
@@ -358,12 +386,26 @@ def _check_slices(life: Life) -> None:
                 told_units, cap_ppm = event.others_qty_units - mark_units, state.schedule.cap_ppm
                 # What a restart did not see may make the count too small, never too large; whole lots are cut.
                 assert told_units <= true_units - true_mark_units + state.lot_units
-                if cap_ppm is not None:
+                if cap_ppm is not None and life.policy is None:
                     assert room_units <= told_units * cap_ppm // PPM + state.lot_units
+                elif cap_ppm is not None:
+                    # Room that rested and did not fill came back: what counts is all since the plan was made.
+                    passed_lots = event.others_qty_units // state.lot_units - event.progress.anchor_others_lots
+                    out_lots = event.progress.released_lots - event.progress.anchor_lots - late_lots
+                    assert out_lots <= passed_lots * cap_ppm // PPM + 1
                 mark_units, true_mark_units = event.others_qty_units, true_units
                 assert not cap_units or side.sign * (event.price_units - cap_units) <= 0
+            case ev.ScheduleGivenBack():
+                assert state is not None
+                late_lots += max(0, -event.unfilled_qty_units) // state.lot_units
+            case ev.ChildFilled():
+                filled_units[event.child_id] += event.qty_units
+            case ev.ChildCanceled() | ev.ChildRejected() | ev.ChildExpired() if sent_units[event.child_id]:
+                # What rested and is over may rest anew while its siblings stand, without another slice.
+                room_units += max(0, sent_units[event.child_id] - filled_units[event.child_id])
             case ev.ChildSending():
                 room_units -= event.child.qty_units
+                sent_units[event.child.child_id] = event.child.qty_units if event.child.rests else 0
                 assert room_units >= 0
                 assert not cap_units or side.sign * (event.child.price_units - cap_units) <= 0
 

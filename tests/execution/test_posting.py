@@ -16,6 +16,7 @@ from app.domain.enums import (
     OrderType,
     ParentState,
     Side,
+    Strategy,
     TimeInForce,
 )
 from app.domain.fills import ReportKind
@@ -29,7 +30,7 @@ from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.execution.step import Core
 from app.store.codec import decode, encode
-from tests.execution.test_scheduled import S, scheduled
+from tests.execution.test_scheduled import S, Tape, scheduled
 from tests.worlds import MS, T0_NS, VENUES, Desk, make_desk, report, sent
 
 PASSIVE = {"urgency": ScheduleUrgency.PASSIVE}
@@ -323,3 +324,49 @@ def test_a_lost_word_of_a_fill_is_asked_for_before_the_child_is_closed() -> None
     turn = desk.turn(inp.Report(report(child, ReportKind.CANCELED, cum_qty_lots=1)))
     assert not sent(turn)
     assert parent.in_flight_qty_units == 100
+
+
+def following(desk: Desk, **terms: object) -> tuple[ParentRecord, ChildOrder, Tape]:
+    """A child that rests of a parent that follows volume: 1,000 units were traded since it came."""
+    tape = Tape()
+    desk.core.world = replace(desk.core.world, volumes=tape)
+    parent, children = desk.accepted(scheduled(schedule=PASSIVE | terms, **POV))  # type: ignore[arg-type]
+    assert not children
+    tape.units = 1_000
+    desk.now_ns += 1_000 * MS
+    desk.refresh()
+    (child,) = sent(desk.turn(inp.Tick()))
+    return parent, child, tape
+
+
+POV = {"strategy": Strategy.POV}
+
+
+@pytest.mark.parametrize("cap_ppm", [None, 200_000])
+def test_what_follows_volume_rests_too_and_crosses_what_did_not_fill_at_once(cap_ppm: int | None) -> None:
+    desk = posting_desk()
+    terms = {"rate_ppm": 200_000, "cap_ppm": cap_ppm, "urgency": ScheduleUrgency.NORMAL}
+    parent, child, tape = following(desk, **terms)
+    assert (child.rests, child.qty_units) == (True, 200)
+    desk.report(child, ReportKind.ACKED)
+    desk.wait(500)
+    assert desk.core.ledger.child(child.child_id).is_canceling
+    crossing = sent(desk.report(child, ReportKind.CANCELED, cum_qty_lots=0))
+    assert tape.units == 1_000  # nothing more was traded: the room is the one that it had taken
+    assert sum(c.qty_units for c in crossing) == 200
+    assert not any(c.rests for c in crossing)
+    sums_hold(desk, parent)
+
+
+def test_room_under_a_cap_comes_back_once() -> None:
+    desk = posting_desk()
+    terms = {"rate_ppm": 200_000, "cap_ppm": 200_000, "urgency": ScheduleUrgency.NORMAL}
+    parent, child, _ = following(desk, **terms)
+    desk.report(child, ReportKind.ACKED)
+    desk.wait(500)
+    for one in sent(desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)):
+        desk.fill(one)
+    assert parent.cum_qty_units == 200
+    for _ in range(20):
+        assert not sent(desk.wait(100))
+    sums_hold(desk, parent)

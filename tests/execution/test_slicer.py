@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.calibration import Decay
 from app.domain.enums import Side
@@ -274,3 +276,26 @@ def test_a_disguise_keeps_cap_limit_end_and_least_clip():
 def test_volume_has_no_clock_to_be_disguised_along():
     with pytest.raises(BadRequest):
         disguised(PovParameters(LONG, 100_000))
+
+
+@given(st.integers(1, 400), st.integers(1, PPM), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_room_that_rested_unfilled_comes_back_and_the_cap_still_holds(
+    total: int, cap_ppm: int, first_others: int, more_others: int
+) -> None:
+    """Any part of a release may come back: in all no more is out than the cap's part of what others traded."""
+    capped = TwapParameters(ScheduleTerms(Side.BUY, 0, 10, 1, cap_ppm=cap_ppm))
+    progress = slicer.begin(total, Seen(0))
+    progress, lots = slicer.release(capped, progress, Seen(10, first_others))
+    for unfilled in (lots, lots // 2):
+        back = slicer.regain(capped, slicer.settle(progress, lots - unfilled), unfilled)
+        again, more = slicer.release(capped, back, Seen(11, first_others + more_others))
+        out = lots - unfilled + more
+        assert out <= (first_others + more_others) * cap_ppm // PPM
+        assert more >= min(unfilled - 1, total - (lots - unfilled))
+        assert again.released_lots == out
+
+
+def test_without_a_cap_there_is_no_room_to_regain() -> None:
+    free = TwapParameters(ScheduleTerms(Side.BUY, 0, 10, 1))
+    progress, lots = slicer.release(free, slicer.begin(10, Seen(0)), Seen(10, 50))
+    assert slicer.regain(free, progress, lots) == progress
