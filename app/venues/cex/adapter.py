@@ -261,6 +261,7 @@ class CcxtVenue(VenueBase):
         venue_now_ns = self._clock.wall_ns() + offset_ns
         return {
             **profile.time_in_force[child.time_in_force],
+            **(profile.post_only_params if child.is_post_only else {}),
             profile.client_id.param: order.wire_id,
             **deadline_params(self._life, child.deadline_ts_ns + offset_ns, venue_now_ns),
         }
@@ -274,8 +275,10 @@ class CcxtVenue(VenueBase):
             return reason
         if child.time_in_force not in self.profile.time_in_force:
             return f"{child.time_in_force} is not offered"
-        if child.rests:
+        if child.rests and not self.profile.rests:
             return "no child may rest here: post-only and its end have not been shown at this venue"
+        if child.display_lots:
+            return "no child may hide a part here: that has not been shown at this venue"
         if self._clock.wall_ns() >= child.deadline_ts_ns:
             return "deadline passed"
         return ""

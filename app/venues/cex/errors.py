@@ -47,6 +47,8 @@ _MAX_TEXT: Final = 200
 # What the table calls an answer that is no error and holds no order.
 NO_ROWS: Final = "no_rows"
 _MAX_DEPTH: Final = 3
+# Our own word for a refusal of what would have taken, as the engine knows it (execution/posting.py).
+POST_ONLY: Final = "post_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def placement_report(
                 ReportKind.REJECTED,
                 venue,
                 client_id,
-                code=word.code,
+                code=POST_ONLY if profile.is_post_only_refusal(word.code, word.text) else word.code,
                 text=word.text[:_MAX_TEXT],
                 evidence=f"{evidence} code:{word.code}",
             )

@@ -250,6 +250,8 @@ class VenueProfile:
     """Everything the one adapter must know of a venue. Tables by our words; values are ccxt's or the vendor's.
 
     `time_in_force`: create_order parameters of each; what is absent is not offered. `tif_words`: what the wire says.
+    `post_only_params`: what a post-only order adds; empty: no child rests there. `post_only_refusals`: how the venue
+    refuses one that would take; elsewhere it is taken and canceled.
     `query_by`: for QueryRoute.LISTS what the list calls take; None there means that the whole lists are searched.
     `ends`: the vendor's order status words that are final, and what they mean; `open_words`: those that are not.
     `sources`: by group, where its values are from. At every venue a fill is keyed by ccxt's trade id.
@@ -294,6 +296,17 @@ class VenueProfile:
     evidence: Evidence
     sources: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    post_only_params: Mapping[str, object] = field(default_factory=dict)
+    post_only_refusals: tuple[ProofCode, ...] = ()
+
+    @property
+    def rests(self) -> bool:
+        """Whether children may rest there: it is shown what post-only is called and how one that would take ends."""
+        return bool(self.post_only_params)
+
+    def is_post_only_refusal(self, code: str, message: str) -> bool:
+        """Whether a refusal says that a post-only order would have taken."""
+        return any(proof.matches(code, message) for proof in self.post_only_refusals)
 
     @property
     def query_by_client_id(self) -> bool:

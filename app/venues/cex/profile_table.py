@@ -137,6 +137,8 @@ def _profile(venue_id: str, row: Mapping[str, Any]) -> VenueProfile:
         evidence=_made(Evidence, row["evidence"], level=EvidenceLevel),
         sources={str(group): str(source) for group, source in row["sources"].items()},
         notes=_texts(row.get("notes", ())),
+        post_only_params=dict(row.get("post_only_params", {})),
+        post_only_refusals=_each(_proof, row.get("post_only_refusals", ())),
     )
     _check(profile)
     return profile

@@ -77,7 +77,7 @@ def test_the_first_in_the_queue_fills_first(market: FamilyMarket) -> None:
     for name in ("first", "second", "third"):
         assert market.rest(child(name, Side.BUY, price, 20 * LOT), 10 * S) == ()
     order = [name for name, _, _ in run(market, 10, 200)]
-    assert order == ["first", "second", "third"][: len(order)]
+    assert order == ["first", "second", "third"]
 
 
 def test_its_tape_tells_the_worlds_trades_and_leaves_ours_out(market: FamilyMarket) -> None:

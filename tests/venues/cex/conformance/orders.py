@@ -77,6 +77,24 @@ async def a_gtc_order_rests_fills_in_parts_and_is_canceled(desk: Desk) -> None:
     desk.agrees_with_ledger(child)
 
 
+async def a_post_only_order_rests_and_never_takes(desk: Desk) -> None:
+    """One that would take ends without a fill: refused with the engine's word for it, or taken and canceled."""
+    terms = {"tif": TimeInForce.GTC, "is_post_only": True, "rest_until_ns": desk.clock.wall_ns() + 60 * 10**9}
+    child = await desk.sent("100.20", "1", **terms)
+    await desk.until(lambda: R.ACKED in desk.kinds(child))
+    assert [order["state"] for order in desk.theirs(child)] == ["open"]
+    taker = await desk.sent("100.60", "1", **terms)
+    reports = await desk.ended(taker)
+    assert reports[-1].kind in (R.REJECTED, R.CANCELED, R.EXPIRED), reports
+    assert reports[-1].kind is not R.REJECTED or reports[-1].code == "post_only", reports
+    assert desk.filled_lots(taker) == 0
+    assert not [order for order in desk.theirs(taker) if order["state"] == "open"]
+    await desk.venue.cancel(child)
+    assert (await desk.ended(child))[-1].kind is R.CANCELED
+    hidden = await desk.sent("100.20", "1", **terms, display_lots=1)
+    assert [(r.kind, r.code) for r in desk.of(hidden)] == [(R.REJECTED, "not_sent")]
+
+
 async def a_cancel_after_the_fill_is_rejected(desk: Desk) -> None:
     child = await desk.sent("100.50", "1")
     await desk.ended(child)
@@ -187,6 +205,7 @@ CHECKS = (
     a_sell_fills_too,
     an_fok_order_fills_whole_or_not_at_all,
     a_gtc_order_rests_fills_in_parts_and_is_canceled,
+    a_post_only_order_rests_and_never_takes,
     a_cancel_after_the_fill_is_rejected,
     a_cancel_races_a_fill,
     numbers_leave_and_come_back_exactly,
