@@ -36,7 +36,7 @@ from app.learning.artifact import calibration_text
 from app.learning.pretrade import CostEstimator
 from app.learning.pretrade_artifact import pretrade_text
 from app.routing.choose import SOLVERS
-from app.routing.placement import place_within
+from app.routing.dark import allocate
 from app.routing.router import Router
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
@@ -78,7 +78,7 @@ from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
 from app.venues.paper import BASIC, make_paper_venues
-from app.venues.registry import load_universe
+from app.venues.registry import UNLIT, load_universe
 from app.venues.remote import connect_venues
 from app.venues.replay import ReplayVenue
 from app.venues.stop_offers import served_offers
@@ -267,7 +267,7 @@ def make_core(
         away=away,
         child_cap_nano=child_cap_nano,
         posting=posting,
-        place=place_within,
+        split_hidden=allocate,
         may_loop=routing.loop,
         costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,
@@ -280,14 +280,9 @@ def make_posting(settings: Settings, universe: Universe) -> Posting | None:
     routing, venues = settings.routing, frozenset(universe.venues)
     if settings.market != "sim":
         return None
-    icebergs = venues if settings.simulated.family == BASIC else frozenset[str]()
-    return Posting(venues, routing.post_only, routing.max_reprices, is_on=routing.posting, icebergs=icebergs)
-
-
-def moved_by_cancels(settings: Settings, universe: Universe) -> frozenset[str]:
-    """Venues where a cancel before an order moves it on: all but simulated ones whose books do not answer."""
-    is_still = settings.market == "sim" and settings.simulated.family == BASIC
-    return frozenset() if is_still else frozenset(universe.venues)
+    return Posting(
+        frozenset(v for v, venue in universe.venues.items() if venue.is_lit), routing.post_only, routing.max_reprices
+    )
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:
@@ -330,7 +325,9 @@ def make_services(engine: Engine, reader: JournalReader, projection: Projection,
 def make_universe(settings: Settings) -> Universe:
     """What can be traded and where. Raises BadRequest where the settings name a live venue or symbol that is not."""
     if settings.market == "sim":
-        return load_universe(max_book_age_ms=settings.max_book_age_ms)
+        return load_universe(
+            max_book_age_ms=settings.max_book_age_ms, unlit=UNLIT if settings.simulated.unlit else None
+        )
     # What real venues need is loaded where it is used: a service on simulated ones starts without it.
     from app.store.certificates import Certificates
     from app.venues.live_universe import load_live_universe
@@ -412,6 +409,7 @@ def venue_groups(settings: Settings, universe: Universe) -> list[GroupSpec]:
             feeds=live.feeds,
             has_trades=live.trades,
             family=settings.simulated.family,
+            unlit=settings.simulated.unlit,
         )
         for i in range(0, len(venues), each)
     ]

@@ -117,6 +117,9 @@ class SimulatedMarkets(BaseModel):
     family: Literal["basic", "queue_reactive"] = "basic"
     """`basic`: books that move and never answer. Otherwise a family of docs/simulated-markets.md: what we take is gone
     in it, and it answers. `bestex venues serve` has its own --family."""
+    unlit: bool = False
+    """Whether there are simulated dark venues and dealers too; only orders that ask for them meet them
+    (docs/hidden-liquidity.md)."""
 
 
 class LiveMarket(BaseModel):

@@ -35,7 +35,8 @@ async def wait_for_books(services: Services) -> None:
     import asyncio
 
     for _ in range(200):
-        if services.engine.books("BTC/USDT").book_seq.all():
+        books, venues = services.engine.books("BTC/USDT"), services.engine.universe.venues
+        if all(seq or not venues[venue].is_lit for venue, seq in zip(books.venues, books.book_seq, strict=True)):
             return
         await asyncio.sleep(0.02)
     raise TimeoutError("no books")

@@ -11,6 +11,7 @@ from app.api.errors import FieldError, decimal_error
 from app.api.schedule_intake import PPM_SCALE, contradictions, schedule_of
 from app.api.schemas.order import OrderBody
 from app.api.schemas.schedule import AmendBody
+from app.api.sweep_intake import sweep_contradictions, sweep_of
 from app.api.validate import invalid
 from app.domain.conditions import AskedType
 from app.domain.enums import ContractKind, OrderType, Remainder, TimeInForce
@@ -37,8 +38,8 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     decision_price_units = scales.positive("/decision_price", body.decision_price, Step(symbol.price_scale, quote))
     venues = venue_filter(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
-    ticks = [listing.tick_units for listing in universe.listings(symbol.name).values()]
-    schedule = schedule_of(body, symbol, scales.at, min(ticks, default=1))
+    schedule = schedule_of(body, symbol, scales.at)
+    sweep = sweep_of(body, symbol, scales.at, scales.errors)
     if scales.errors:
         raise invalid(scales.errors)
     is_resting = schedule is None and body.type is AskedType.LIMIT and body.time_in_force in _RESTING
@@ -65,6 +66,7 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
         tags=tuple(sorted(body.tags.items())),
         quote_pool=quote_pool,
         schedule=schedule,
+        sweep=sweep,
     )
 
 
@@ -92,7 +94,7 @@ def amendment(body: AmendBody, symbol: Symbol, universe: Universe) -> Amendment:
 
 def _contradictions(body: OrderBody) -> list[FieldError]:
     """Members that cannot stand together."""
-    errors = contradictions(body)
+    errors = contradictions(body) + sweep_contradictions(body)
 
     def add(pointer: str, code: str, hint: str) -> None:
         errors.append(FieldError(pointer, code, hint=hint))

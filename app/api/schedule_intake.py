@@ -15,7 +15,7 @@ from app.api.schemas.schedule import (
     ShortfallParams,
     VwapParams,
 )
-from app.domain.bending import DEFAULT_TILT_PPM
+from app.api.schemas.sweep import SweepBody
 from app.domain.enums import TimeInForce
 from app.domain.instrument import Symbol
 from app.domain.posting import RestTerms
@@ -36,8 +36,9 @@ def contradictions(body: OrderBody) -> list[FieldError]:
     """Members that cannot stand together with a strategy in time, or without one."""
     errors: list[FieldError] = []
     if not body.strategy.is_scheduled:
-        if body.strategy_params is not None:
-            hint = f"{body.strategy.value} takes none; they belong to twap, vwap, pov and is."
+        params = body.strategy_params
+        if params is not None and params.strategy != body.strategy.value:
+            hint = f"They are of {params.strategy}; {body.strategy.value} takes its own."
             errors.append(FieldError(_AT, "excluded", hint=hint))
         return errors
     params = body.strategy_params
@@ -72,7 +73,7 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact, tick_units: int =
     `tick_units`: what a tick of discretion is, the finest of the symbol's listings.
     """
     params = body.strategy_params
-    if params is None or not body.strategy.is_scheduled:
+    if params is None or isinstance(params, SweepBody) or not body.strategy.is_scheduled:
         return None
     fungible = symbol.fungible
     slice_ns = exact(f"{_AT}/slice", params.slice, NANO_SCALE, "s")

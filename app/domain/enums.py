@@ -223,6 +223,7 @@ class ExclusionCode(StrEnum):
     RECONCILIATION_BREAK = "reconciliation_break"  # the venue's own books differ from ours and nothing explains it
     NO_QUOTE_RATE = "no_quote_rate"  # another quote currency, and no fresh book of ours says what it is worth
     QUOTE_BASIS = "quote_basis"  # another quote currency, further from par than the order's quote_pool allows
+    UNLIT = "unlit"  # it shows no book; an order that asks for hidden liquidity asks it apart
     QUOTE_SCALE = "quote_scale"  # another quote currency's symbol, whose quantities are counted in other units
 
 

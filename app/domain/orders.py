@@ -12,7 +12,7 @@ from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.quick import quick_init
 from app.domain.quote_pool import QuotePool
 from app.domain.scheduled import Schedule
-from app.domain.venue_stops import VenueStop
+from app.domain.sweeps import SweepTerms
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -36,6 +36,7 @@ class ParentOrder:
     becomes a price cap at acceptance. `decision_ts_ns` is the client's own decision time, 0 if not given.
     `decision_price_units` likewise. `expire_ts_ns` belongs to gtd, 0 otherwise. `quote_pool`: which other quote
     currencies it may be filled in; None: only the symbol's own. `schedule`: how a scheduled strategy works it in time.
+    `sweep`: what an order at once asks for beyond a plain sweep.
     """
 
     account: str
@@ -60,6 +61,7 @@ class ParentOrder:
     tags: tuple[tuple[str, str], ...] = field(default=())
     quote_pool: QuotePool | None = None
     schedule: Schedule | None = None
+    sweep: SweepTerms | None = None
 
 
 @quick_init
@@ -69,8 +71,8 @@ class ChildOrder:
 
     `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards; what it
     has taken by then stays. `rest_until_ns`: it rests in the book, and the engine cancels it then; 0 for one that rests
-    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `display_lots`: what it shows of one
-    that rests at a time; 0: all.
+    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `min_qty_lots`: the least that may
+    be executed at once, 0 is any; `quote_id`: of the dealer's quote that it accepts.
     """
 
     child_id: str
@@ -89,7 +91,8 @@ class ChildOrder:
     deadline_ts_ns: int
     is_post_only: bool = False
     rest_until_ns: int = 0
-    display_lots: int = 0
+    min_qty_lots: int = 0
+    quote_id: str = ""
 
     @property
     def rests(self) -> bool:

@@ -9,6 +9,15 @@ from app.domain.enums import Mode
 
 
 @unique
+class VenueKind(StrEnum):
+    """What a venue shows. LIT: a book. DARK: nothing; it crosses hidden orders at the mid. DEALER: a quote if asked."""
+
+    LIT = "lit"
+    DARK = "dark"
+    DEALER = "dealer"
+
+
+@unique
 class EvidenceLevel(StrEnum):
     """What proves an adapter. L0: the venue's recorded words parsed. L1: conformance on our local exchange. L2: on the
     venue's own testnet. L3: live round trips reconciled to the venue's statement."""
@@ -50,3 +59,8 @@ class Venue:
     request_deadline_ns: int
     has_native_fok: bool = True
     evidence: Evidence | None = None
+    kind: VenueKind = VenueKind.LIT
+
+    @property
+    def is_lit(self) -> bool:
+        return self.kind is VenueKind.LIT

@@ -7,7 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from app.domain.bending import Outlook
+import numpy as np
+import numpy.typing as npt
+
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.events import (
     ChildFilled,
@@ -64,6 +66,14 @@ class Believer(Protocol):
     """What is believed beside what is known, put into a request before it is planned."""
 
     def informed(self, request: PlanRequest, books: SymbolBooks) -> PlanRequest: ...
+
+
+class HiddenSplit(Protocol):
+    """One quantity over places where what is there is known as worths only (routing/dark.py)."""
+
+    def __call__(self, tail: npt.NDArray[np.float64], volume_units: int, /) -> npt.NDArray[np.int64]:
+        """Units for each place, int64[k], together at most `volume_units`. tail: float64[k, m], 0 to 1, falling."""
+        ...
 
 
 class Board(Protocol):
@@ -163,7 +173,8 @@ class World:
     outflows: QueueOutflows | None = None  # None: no queue is measured
     place: Placer | None = None  # what splits a slice over queues; None: it rests at one touch
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
-    outlooks: Outlooks | None = None  # what adaptive schedules are bent by; None: they are refused
+    split_hidden: HiddenSplit | None = None  # None: nobody is asked for hidden liquidity
+    max_pings: int = 30  # questions to one dark venue in a minute, of all orders together
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues
 
 
@@ -389,7 +400,7 @@ class Context:
             return ExclusionCode.UNREACHABLE
         if (order.account, venue) in self.ledger.n_broken:
             return ExclusionCode.RECONCILIATION_BREAK
-        return None
+        return None if self.world.universe.venues[venue].is_lit else ExclusionCode.UNLIT
 
     def _bar_code_of_pool(self, venue: str, symbol: str) -> ExclusionCode | None:
         """What bars another symbol than the order's own: its kill switch, and a cap that is held against one quote."""

@@ -17,15 +17,16 @@ from app.domain.belief import BeliefKey
 from app.domain.enums import BreakKind, ChildState, KillScope, ParentState, Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
+from app.domain.hidden_facts import HIDDEN_EVENTS, DarkAsked
 from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.domain.shadow_events import SHADOW_EVENTS
-from app.domain.timing_facts import DiscretionUsed, ScheduleBent, VolumeBin, VolumeLearned
-from app.execution import conditional_ledger, shadow_ledger
+from app.execution import conditional_ledger, hidden_record, shadow_ledger
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
 from app.execution.fee_record import FeeRecord
+from app.execution.hidden_record import HiddenRecord
 from app.execution.machine import ChildStep, next_child, next_parent
 from app.execution.shadow_ledger import Shadows
 
@@ -72,12 +73,7 @@ class Ledger:
     definitions: Definitions = field(default_factory=Definitions)
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
-    volumes: dict[str, dict[int, VolumeBin]] = field(default_factory=dict)  # symbol -> bin -> its newest word
-
-    @property
-    def n_to_drain(self) -> int:
-        """Children that a stopping process waits for: a venue holds its stops without us."""
-        return sum(record.child.stop is None for record in self.live_children.values())
+    hidden: HiddenRecord = field(default_factory=HiddenRecord)
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -367,6 +363,7 @@ def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
     parent.state = next_parent(parent.state, ParentState.DONE)
     parent.done_reason, parent.done_detail = event.reason, event.detail
     ledger.open_parents.pop(event.order_id, None)
+    ledger.hidden.n_waves.pop(event.order_id, None)
     ledger.open_by_account[event.account].pop(event.order_id, None)
 
 
@@ -449,6 +446,15 @@ def _shadow(ledger: Ledger, fact: Fact, event: Event) -> None:
     shadow_ledger.apply(ledger.shadows, fact.ts_ns, event)
 
 
+def _hidden(ledger: Ledger, fact: Fact, event: Event) -> None:
+    if isinstance(event, DarkAsked):
+        parent = _touched(ledger, fact, event.order_id)
+        if event.asks:
+            parent.state = next_parent(parent.state, ParentState.WORKING)
+            parent.n_waves += 1
+    hidden_record.apply(ledger.hidden, fact.ts_ns, event)
+
+
 _Handler = Callable[[Ledger, Fact, Any], None]
 _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.ShardOpened: _shard_opened,
@@ -502,4 +508,5 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,
     **dict.fromkeys(SHADOW_EVENTS, _shadow),
+    **dict.fromkeys(HIDDEN_EVENTS, _hidden),
 }

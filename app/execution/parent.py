@@ -29,6 +29,7 @@ from app.domain.units import div_up
 from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.foretell import tell_cost
+from app.execution.hidden import ask_dark, asks_first, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
 from app.execution.queues import post_again
@@ -57,6 +58,8 @@ def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Appr
     An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan. So is one
     with a quote_pool, whose market no other process has.
     """
+    if asks_first(order):
+        return Approval(gate.approve(view, ctx.ledger.seq + 1), None, ctx.next_order_id("ord"), price_cap_units(view))
     away = ctx.world.away
     if away is None or needs_single_venue(order) or order.quote_pool is not None:
         return approve_and_plan(ctx, order, view)
@@ -131,6 +134,19 @@ def write_accepted(
     limits = ctx.ledger.limits[order.account]
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
+    parent = ctx.ledger.parents[approval.order_id]
+    if isinstance(approval, ScheduledApproval):
+        begin(ctx, parent, approval.state)
+        return accepted
+    if asks_first(order):
+        advance(ctx, parent)
+        return accepted
+    if approval.planned is None:
+        _send_away(ctx, parent, approval.prepared)
+        return accepted
+    write_wave(ctx, parent, approval.planned)
+    if not parent.children:
+        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
     return accepted
 
 
@@ -139,8 +155,7 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
     if parent.state is ParentState.DONE:
         return
     live = [c for c in parent.children.values() if not c.state.is_terminal]
-    if any(c.state is not ChildState.UNKNOWN for c in live):
-        post_again(ctx, parent)
+    if any(c.state is not ChildState.UNKNOWN and not is_left_behind(ctx, c) for c in live):
         return
     if _is_filled(parent):
         if not live:
@@ -156,7 +171,7 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
     if parent.schedule is not None:
         work(ctx, parent, has_live=bool(live))
         return
-    if _is_searched(ctx, parent):
+    if _is_searched(ctx, parent) or ask_dark(ctx, parent):
         return
     _next_wave(ctx, parent, has_live=bool(live))
 
@@ -215,9 +230,7 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return DoneReason.CANCELED, "cancel_requested"
     if order.time_in_force is TimeInForce.GTD and ctx.now_ns >= order.expire_ts_ns:
         return DoneReason.EXPIRED, "expire_at"
-    if parent.is_stop:
-        return _exhausted(parent, "stop_over")
-    if parent.n_waves and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
+    if parent.n_waves > n_dark_waves(ctx, parent) and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
         return _exhausted(parent, "one_wave")
     if is_held(order) or parent.schedule is not None:
         return None

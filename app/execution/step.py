@@ -24,6 +24,7 @@ from app.execution.breaks import on_asked, on_projection, on_statement
 from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
+from app.execution.hidden import follow as follow_hidden
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.leg_orders import first_order
@@ -55,6 +56,8 @@ class Core:
         for item in inputs:
             n_before = len(ctx.turn.facts)
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
+            if ctx.ledger.hidden.open:
+                follow_hidden(ctx)
             conditional.follow(ctx, n_before)
         if ctx.memory.loop.touched:
             tell_beliefs(ctx)

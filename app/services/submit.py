@@ -56,6 +56,9 @@ def body_hash(order: ParentOrder) -> str:
         asked.append([sorted(pool.currencies), pool.max_basis_ppm, pool.carrier])
     if order.schedule is not None:
         asked.append(["schedule", *_schedule_asked(order.schedule)])
+    if order.sweep is not None:
+        terms = order.sweep
+        asked.append(["sweep", terms.version, terms.style, terms.min_qty_units, terms.wait_ns, terms.asks_dealers])
     return hashlib.sha256(orjson.dumps(asked)).hexdigest()
 
 

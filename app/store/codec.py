@@ -24,13 +24,14 @@ from app.domain.events import (
     RoutePlanned,
     ScheduleBegun,
 )
-from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
+from app.domain.hidden_facts import HIDDEN_EVENTS
+from app.domain.placement_facts import PLACEMENT_EVENTS
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import TIMING_EVENTS
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS, *TIMING_EVENTS)
+_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS, *HIDDEN_EVENTS)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
@@ -54,20 +55,29 @@ def _amended(grow: Callable[[dict[str, Any] | None], None], plain: dict[str, Any
     grow(plain["state"] and plain["state"]["schedule"])
 
 
+def _accepted_undisguised(order: dict[str, Any]) -> None:
+    _undisguised(order["schedule"])
+    order["sweep"] = None
+
+
+def _unhidden(plain: dict[str, Any]) -> None:
+    """A child of before there were least executions and dealers' quotes."""
+    plain["child"].update(min_qty_lots=0, quote_id="")
+
+
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
 # (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
 _GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
-    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None),
-    (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None),
-    (OrderAccepted.KIND, 3): lambda plain: _undisguised(plain["order"]["schedule"]),
-    (OrderAccepted.KIND, 4): lambda plain: _unrested(plain["order"]["schedule"]),
+    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None, sweep=None),
+    (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None, sweep=None),
+    (OrderAccepted.KIND, 3): lambda plain: _accepted_undisguised(plain["order"]),
+    (OrderAccepted.KIND, 4): lambda plain: plain["order"].update(sweep=None),
     (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
-    (ScheduleBegun.KIND, 2): lambda plain: _unrested(plain["state"]["schedule"]),
-    (OrderAmended.KIND, 1): lambda plain: _amended(_undisguised, plain),
-    (OrderAmended.KIND, 2): lambda plain: _amended(_unrested, plain),
-    (ChildSending.KIND, 1): lambda plain: plain["child"].update(is_post_only=False, rest_until_ns=0, display_lots=0),
-    (ChildSending.KIND, 2): lambda plain: plain["child"].update(display_lots=0),
-    (SlicePosted.KIND, 1): lambda plain: plain.update(toxic_ppm=0, rule="unsaid"),
+    (OrderAmended.KIND, 1): _amended_undisguised,
+    (ChildSending.KIND, 1): lambda plain: plain["child"].update(
+        is_post_only=False, rest_until_ns=0, min_qty_lots=0, quote_id=""
+    ),
+    (ChildSending.KIND, 2): _unhidden,
     (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
         certificate=plain["plan"]["certificate"]
         | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},

@@ -36,7 +36,7 @@ from app.domain.recorded import (
     SentChild,
 )
 from app.domain.universe import Universe
-from app.domain.venue import Evidence, EvidenceLevel, Venue
+from app.domain.venue import Evidence, EvidenceLevel, Venue, VenueKind
 from app.store.recording_l2 import L2Set
 
 FORMAT: Final = "bestex-recording"
@@ -339,7 +339,15 @@ def _plain_fields(value: Any) -> dict[str, Any]:
 
 def _universe_of(plain: dict[str, Any]) -> Universe:
     venues = [
-        Venue(**{**v, "mode": Mode(v["mode"]), "evidence": _evidence_of(v.get("evidence"))}) for v in plain["venues"]
+        Venue(
+            **{
+                **v,
+                "mode": Mode(v["mode"]),
+                "kind": VenueKind(v.get("kind", "lit")),
+                "evidence": _evidence_of(v.get("evidence")),
+            }
+        )
+        for v in plain["venues"]
     ]
     symbols = [Symbol(**{**s, "fungible": _fungible_of(s["fungible"])}) for s in plain["symbols"]]
     instruments = [Instrument(**{**i, "fungible": _fungible_of(i["fungible"])}) for i in plain["instruments"]]

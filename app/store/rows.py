@@ -184,7 +184,8 @@ def child_row(record: ChildRecord, child_i: int) -> Row:
         child.deadline_ts_ns,
         child.is_post_only,
         child.rest_until_ns,
-        child.display_lots,
+        child.min_qty_lots,
+        child.quote_id,
         record.state.value,
         record.venue_order_id,
         record.cum_qty_units,
@@ -224,7 +225,8 @@ def child_record(row: Fields) -> ChildRecord:
         deadline_ts_ns=row["deadline_ts_ns"],
         is_post_only=row["is_post_only"],
         rest_until_ns=row["rest_until_ns"],
-        display_lots=row["display_lots"],
+        min_qty_lots=row["min_qty_lots"],
+        quote_id=row["quote_id"],
     )
     return ChildRecord(
         child=child,

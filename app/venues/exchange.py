@@ -213,8 +213,8 @@ class PaperExchange:
         return self.faults.reject_code
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
-        number = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
-        order = accepted_line(child, number, now_ns, (limits_version, decision_seq))
+        venue_order_id = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
+        order = accepted_line(child, venue_order_id, now_ns, (limits_version, decision_seq))
         self.ledger.append([order])
         return order
 
@@ -416,9 +416,9 @@ class PaperExchange:
 
     def _publish(self, symbol: str) -> None:
         """What rests meets the trades and the book of this instant; then that is on its way to whoever listens."""
-        is_told, now_ns = bool(self._attached) and not self.faults.is_down, self.clock.wall_ns()
-        is_worked = self._resting.has(symbol) or self._stops.has(symbol)
-        flow = self.flows.get(symbol) if is_told or is_worked else None
+        is_told = bool(self._attached) and not self.faults.is_down and self.spec.venue.is_lit
+        now_ns = self.clock.wall_ns()
+        flow = self.flows.get(symbol) if is_told or self._resting.has(symbol) else None
         trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns) if flow is not None else []
         self._work_stops(symbol, now_ns, trades)
         self._work_resting(symbol, now_ns, trades)

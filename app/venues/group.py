@@ -28,7 +28,7 @@ from app.venues.ledger import ledger_path
 from app.venues.live_paper import LivePaperVenue
 from app.venues.live_universe import ListingFacts, load_live_universe, pace_of, read_live
 from app.venues.paper import PaperVenue, make_paper_venues
-from app.venues.registry import load_universe, ns_of_ms
+from app.venues.registry import UNLIT, load_universe, ns_of_ms
 
 if TYPE_CHECKING:
     from app.venues.cex.direct.feed import Rows
@@ -73,12 +73,13 @@ class GroupSpec(msgspec.Struct, frozen=True):
     family: str = "basic"
     may_fail: bool = False
     has_trades: bool = False
+    unlit: bool = False
 
 
 def universe_of(spec: GroupSpec) -> Universe:
     """The reference data that both sides of the link read; of live venues only the group's own."""
     if spec.kind is GroupKind.SIMULATED:
-        return load_universe(max_book_age_ms=spec.max_book_age_ms)
+        return load_universe(max_book_age_ms=spec.max_book_age_ms, unlit=UNLIT if spec.unlit else None)
     mode = Mode.LIVE if spec.kind is GroupKind.LIVE else Mode.PAPER
     return load_live_universe(
         spec.venues, spec.symbols, mode, facts=spec.facts, max_book_age_ms=spec.max_book_age_ms, paces=spec.paces

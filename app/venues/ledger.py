@@ -42,7 +42,8 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
     limits_version: int
     decision_seq: int
     is_post_only: bool = False
-    display_lots: int = 0
+    min_qty_lots: int = 0
+    quote_id: str = ""
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
@@ -130,6 +131,30 @@ _READ_BYTES: Final = 1 << 20
 _N_LATEST: Final = 256
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[LedgerLine] = msgspec.json.Decoder(LedgerLine)
+
+
+def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, approval: tuple[int, int]) -> AcceptedLine:
+    """What a venue writes of a child that it takes; `approval`: limits version and decision."""
+    limits_version, decision_seq = approval
+    return AcceptedLine(
+        ts_ns=now_ns,
+        client_id=child.client_id,
+        venue_order_id=venue_order_id,
+        child_id=child.child_id,
+        order_id=child.order_id,
+        account=child.account,
+        symbol=child.symbol,
+        side=child.side,
+        time_in_force=child.time_in_force,
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        deadline_ts_ns=child.deadline_ts_ns,
+        limits_version=limits_version,
+        decision_seq=decision_seq,
+        is_post_only=child.is_post_only,
+        min_qty_lots=child.min_qty_lots,
+        quote_id=child.quote_id,
+    )
 
 
 def read_ledger(path: Path) -> list[LedgerLine]:

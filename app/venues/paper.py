@@ -16,12 +16,13 @@ from app.domain.trade import TradePrint
 from app.domain.universe import Universe
 from app.execution.simulator import Listing
 from app.venues.base import VenueBase
+from app.venues.dark.make import unlit_market
 from app.venues.exchange import PaperExchange
 from app.venues.exchange_spec import ExchangeSpec, Flow, Market, TellingMarket
 from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
-from app.venues.registry import SIMULATED, ns_of_ms, read_table
-from app.venues.simulated_market import Sides, SimulatedMarket, load_market_spec
+from app.venues.registry import SIMULATED, UNLIT, ns_of_ms, read_table
+from app.venues.simulated_market import SimulatedMarket, load_market_spec
 from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
 from app.venues.stop_offers import served_offers
 
@@ -110,14 +111,14 @@ def make_exchanges(
     the simulated one in tests. Nothing runs before each is opened.
     """
     shared = market or _simulated(family, universe, seed, clock.wall_ns())
-    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
-    # A family's worlds tell their own trades; a market that never answers has those of the recorded flow beside it.
-    flows = load_flow_specs() if market is None and family == BASIC else {}
+    tables = (read_table(SIMULATED), read_table(UNLIT))
+    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for table in tables for row in table["venues"]}
+    flows = load_flow_specs() if market is None else {}
     made = {}
     for venue_id in universe.venues:
         spec = _spec(universe, rows[venue_id], directory, seed)
-        own = _told_flows(shared, spec) or _flows(spec, flows, clock)
-        made[venue_id] = PaperExchange(spec, shared, clock, _faults(faults, venue_id), own)
+        behind = shared if spec.venue.is_lit else unlit_market(universe, rows[venue_id], shared, seed)
+        made[venue_id] = PaperExchange(spec, behind, clock, _faults(faults, venue_id), _flows(spec, flows, clock))
     return made
 
 

@@ -27,7 +27,7 @@ from app.domain.trade import TradePrint
 from app.venues.clock import SystemClock
 from app.venues.exchange import PaperExchange
 from app.venues.paper import BASIC, make_exchanges
-from app.venues.registry import load_universe
+from app.venues.registry import UNLIT, load_universe
 from app.venues.wire import (
     MAX_LINE_BYTES,
     WIRE_VERSION,
@@ -76,7 +76,9 @@ async def serve(options: ServeOptions, on_ready: Callable[[int], None]) -> None:
     Raises Unavailable where another process holds the ledgers, OSError where the port is taken.
     """
     clock = SystemClock()
-    exchanges = make_exchanges(load_universe(), clock, options.directory, options.seed, family=options.family)
+    exchanges = make_exchanges(
+        load_universe(unlit=UNLIT), clock, options.directory, options.seed, family=options.family
+    )
     try:
         for exchange in exchanges.values():
             exchange.open()

@@ -14,15 +14,17 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.units import NANO_SCALE, parse_decimal, units_exact
 from app.domain.universe import Universe
-from app.domain.venue import Venue
+from app.domain.venue import Venue, VenueKind
 from app.venues.fee_tables import Schedules, load_schedules
 
 SIMULATED: Final = Path(__file__).with_name("simulated.toml")
+UNLIT: Final = Path(__file__).with_name("simulated_unlit.toml")
 _NS_PER_MS: Final = 1_000_000
 
 
-def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0) -> Universe:
+def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0, unlit: Path | None = None) -> Universe:
     """Venues, symbols, listings and fees of `path`. `max_book_age_ms` above 0 caps every venue's own book age limit.
+    `unlit`: a second file of venues without books (UNLIT), which list symbols of the first.
 
     Beside `path` may lie its tiers (`fees_` before its name): their first tier is the fee that `path` states.
 
@@ -31,7 +33,7 @@ def load_universe(path: Path = SIMULATED, *, max_book_age_ms: int = 0) -> Univer
     """
     table = read_table(path)
     symbols = {row["name"]: _symbol(row, table["quote"]) for row in table["symbols"]}
-    rows: list[dict[str, Any]] = table["venues"]
+    rows: list[dict[str, Any]] = table["venues"] + (read_table(unlit)["venues"] if unlit is not None else [])
     fees = {row["venue_id"]: _fee_tier(row, table["source"], table["as_of"]) for row in rows}
     return Universe(
         venues={row["venue_id"]: _venue(row, max_book_age_ms) for row in rows},
@@ -85,6 +87,7 @@ def _venue(row: dict[str, Any], max_book_age_ms: int) -> Venue:
         max_book_age_ns=ns_of_ms(min(own_age_ms, max_book_age_ms or own_age_ms)),
         request_deadline_ns=ns_of_ms(row["request_deadline_ms"]),
         has_native_fok=True,
+        kind=VenueKind(row.get("kind", "lit")),
     )
 
 

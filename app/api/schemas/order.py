@@ -12,6 +12,7 @@ from app.api.schemas.legs import LegBody, StopLossBody, TakeProfitBody, TriggerB
 from app.api.schemas.problem import Problem
 from app.api.schemas.route import Route
 from app.api.schemas.schedule import ScheduleAnswer, StrategyParams
+from app.api.schemas.sweep import SweepAnswer
 from app.domain.conditions import AskedType, LegState, OrderClass, OtoTrigger
 from app.domain.enums import (
     DoneReason,
@@ -101,7 +102,9 @@ class OrderBody(Body):
         default=None, description="`held` waits inside the engine: the default of gtc and gtd limit orders."
     )
     strategy: Strategy = Strategy.SOR
-    strategy_params: StrategyParams | None = Field(default=None, description="With twap, vwap, pov and is only.")
+    strategy_params: StrategyParams | None = Field(
+        default=None, description="By strategy; needed by twap, vwap, pov and is."
+    )
     venues: VenueChoice | None = None
     max_slippage_bps: Dec | None = Field(default=None, description="Against the arrival mid, in 0.01 steps.")
     require_full_fill: Bool = False
@@ -132,7 +135,7 @@ class OrderBody(Body):
         params = members.get("strategy_params") if isinstance(members, dict) else None
         if not isinstance(params, dict) or "strategy" in params:
             return members
-        return members | {"strategy_params": params | {"strategy": members.get("strategy")}}
+        return members | {"strategy_params": params | {"strategy": members.get("strategy", Strategy.SOR.value)}}
 
 
 class OrderVenues(Answer):
@@ -210,6 +213,7 @@ class Order(Answer):
     require_full_fill: bool
     quote_pool: OrderPool | None = Field(default=None, description="Only where the order has one.")
     schedule: ScheduleAnswer | None = Field(default=None, description="Only where the order is worked in time.")
+    sweep: SweepAnswer | None = Field(default=None, description="Only where the order asks for more than lit books.")
     conditional: OfConditional | None = Field(default=None, description="Only of an order that a leg has placed.")
     decision_at: Time | None
     decision_price: Dec | None

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, SignedDec, Time
+from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, Time
+from app.api.schemas.sweep import SorParams, SweepParams
 from app.domain.calibration import Decay
 from app.domain.posting import Peg, PostOnly, Switch
 from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
@@ -111,8 +112,8 @@ class ShortfallParams(ClockedParams):
 
 
 StrategyParams = Annotated[
-    TwapParams | VwapParams | PovParams | ShortfallParams,
-    Field(discriminator="strategy", description="With twap, vwap, pov and is; `strategy` repeats the order's own."),
+    SorParams | SweepParams | TwapParams | VwapParams | PovParams | ShortfallParams,
+    Field(discriminator="strategy", description="One shape a strategy; `strategy` repeats the order's own."),
 ]
 
 

@@ -47,6 +47,7 @@ _DETAILS = {
     ExclusionCode.PENDING_UNKNOWN: "a child there has an unknown outcome",
     ExclusionCode.NO_QUOTE_RATE: "no fresh book of ours says what its quote currency is worth",
     ExclusionCode.QUOTE_SCALE: "its symbol counts quantities in other units than the order's",
+    ExclusionCode.UNLIT: "it shows no book; see docs/hidden-liquidity.md",
     ExclusionCode.UNREACHABLE: "does not answer, or just rejected a child of this order",
 }
 

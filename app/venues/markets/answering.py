@@ -290,7 +290,7 @@ def _recorded(table: Mapping[str, Any], symbol: str) -> _Recorded:
 
 
 def _world(family: Family, universe: Universe, symbol: Symbol, recorded: _Recorded, seed: int) -> _World:
-    listings = universe.listings(symbol.name)
+    listings = {v: one for v, one in universe.listings(symbol.name).items() if universe.venues[v].is_lit}
     table = read_world(family.path)
     lit = [row for row in table["venues"] if row.get("kind", "lit") == "lit"]
     rows = [{**lit[i % len(lit)], **_VENUES_OWN, "venue": venue} for i, venue in enumerate(listings)]

@@ -1,0 +1,109 @@
+"""A whole service on simulated venues: orders ask dark venues first, what is left goes lit, through a new start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from app.bootstrap import Process
+from app.domain.enums import DoneReason, Mode, Strategy, TimeInForce
+from app.domain.hidden_facts import DarkAnswered, DarkAsked
+from app.domain.orders import ParentOrder
+from app.domain.records import ParentRecord
+from app.domain.sweeps import SweepStyle, SweepTerms
+from app.execution.ledger import fold
+from app.services.container import Services
+from app.settings import Settings, SimulatedMarkets
+from app.store.journal import JournalReader
+from app.store.statehash import ledger_hash
+from app.venues.ledger import AcceptedLine, FillLine, LedgerLine, ledger_path, read_ledger
+from tests.scenarios.test_resting_slices import until_done
+from tests.test_bootstrap import wait_for_books
+from tests.worlds import make_order
+
+DARK = ("sim_golf", "sim_hotel")
+
+
+def with_unlit(home: Path) -> Settings:
+    return Settings(home=home, simulated=SimulatedMarkets(unlit=True))
+
+
+def dark_order(i: int, now_ns: int, **changes: object) -> ParentOrder:
+    base = make_order(
+        account="demo",
+        client_order_id=f"dark-{i}",
+        qty_units=100_000 + i,
+        strategy=Strategy.SOR,
+        time_in_force=TimeInForce.IOC,
+        sweep=SweepTerms(SweepStyle.DARK_THEN_LIT),
+        received_ts_ns=now_ns,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+async def placed(services: Services, n: int, first_i: int = 0) -> list[ParentRecord]:
+    done = []
+    for i in range(first_i, first_i + n):
+        accepted = await services.submit.place(dark_order(i, services.engine.now_ns()), Mode.PAPER)
+        done.append(await until_done(services, accepted.fact.order_id, 20))
+    return done
+
+
+def lines_of(settings: Settings, venues: Iterable[str]) -> list[LedgerLine]:
+    return [line for venue in venues for line in read_ledger(ledger_path(settings.venues_path, venue))]
+
+
+def as_the_dark_venues_have_it(settings: Settings, parents: Iterable[ParentRecord]) -> int:
+    """Every dark fill is theirs and ours alike, and none is below its order's least execution; how many there were."""
+    lines = lines_of(settings, DARK)
+    orders = {line.client_id: line for line in lines if isinstance(line, AcceptedLine)}
+    theirs = {line.venue_trade_id: line for line in lines if isinstance(line, FillLine)}
+    ours = {f.fill.venue_trade_id: f.fill for parent in parents for f in parent.fills if f.fill.venue in DARK}
+    assert ours.keys() == theirs.keys()
+    for trade_id, line in theirs.items():
+        assert (line.qty_lots, line.fee_nano) == (ours[trade_id].qty_lots, ours[trade_id].fee_nano)
+        assert line.qty_lots >= orders[line.client_id].min_qty_lots > 0
+    return len(ours)
+
+
+async def test_dark_first_then_lit_and_what_was_learned_outlives_the_process(tmp_path: Path) -> None:
+    settings = with_unlit(tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    try:
+        await wait_for_books(services)
+        parents = await placed(services, 6)
+        plain = await services.submit.place(dark_order(90, services.engine.now_ns(), sweep=None), Mode.PAPER)
+        lit_only = await until_done(services, plain.fact.order_id, 20)
+        learned = services.engine.ledger.hidden
+    finally:
+        await process.close()
+    facts = list(JournalReader(settings.journal_path).replay())
+    asked = [f.event for f in facts if isinstance(f.event, DarkAsked)]
+    answered = [f.event for f in facts if isinstance(f.event, DarkAnswered)]
+    assert [len(a.asks) for a in asked] == [2] * 6, asked
+    assert len(answered) == 12
+    assert as_the_dark_venues_have_it(settings, parents)
+    for parent in parents:
+        assert parent.done_reason is DoneReason.FILLED or parent.cum_qty_units >= 100_000  # a rest below a lot
+        first_lit = min((c.sent_ts_ns for c in parent.children.values() if c.child.venue not in DARK), default=0)
+        assert not first_lit or all(
+            c.updated_ts_ns <= first_lit for c in parent.children.values() if c.child.venue in DARK
+        )
+    assert not {c.child.venue for c in lit_only.children.values()} & set(DARK)
+    assert not learned.open
+    replayed = fold(facts)
+    assert replayed.hidden == learned
+    assert ledger_hash(replayed) == ledger_hash(services.engine.ledger)
+
+    second = Process(settings)
+    services = await second.open()
+    try:
+        await wait_for_books(services)
+        assert services.engine.ledger.hidden.answers == learned.answers
+        (again,) = await placed(services, 1, first_i=50)
+        assert sum(len(a) for a in services.engine.ledger.hidden.answers.values()) == 14
+    finally:
+        await second.close()
+    as_the_dark_venues_have_it(settings, [*parents, again])
