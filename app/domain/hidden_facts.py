@@ -72,4 +72,66 @@ class DarkAnswered(Event):
     moved_ppm: int
 
 
-HIDDEN_EVENTS: Final[tuple[type[Event], ...]] = (DarkAsked, DarkAnswered)
+@quick_init
+@dataclass(frozen=True, slots=True)
+class QuotesAsked(Event):
+    """Dealers are asked for firm quotes: (venue, request id, quantity in symbol units). Empty: nobody was asked.
+
+    `left_out`: (venue, why). `wait_until_ns`: then the route is planned with the quotes that are there.
+    """
+
+    KIND: ClassVar[str] = "quotes_asked"
+    order_id: str
+    symbol: str
+    side: Side
+    asks: tuple[tuple[str, str, int], ...]
+    left_out: tuple[tuple[str, str], ...]
+    wait_until_ns: int
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class DealerQuoted(Event):
+    """A dealer's answer: a firm quote up to a quantity until a moment of our clock, or why there is none.
+
+    `mid_half_units`: twice the class mid when it came. `hold_ns`: of his last look.
+    """
+
+    KIND: ClassVar[str] = "dealer_quoted"
+    order_id: str
+    venue: str
+    request_id: str
+    quote_id: str
+    price_units: int
+    qty_units: int
+    valid_until_ns: int
+    hold_ns: int
+    mid_half_units: int
+    code: str
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class DealerAnswered(Event):
+    """What became of an accepted quote; `outcome`: `filled`, `declined`, or `nothing` where it was never looked at.
+
+    `moved_ppm`: by how much the class mid went against us since it was quoted."""
+
+    KIND: ClassVar[str] = "dealer_answered"
+    order_id: str
+    child_id: str
+    venue: str
+    symbol: str
+    side: Side
+    outcome: str
+    moved_ppm: int
+    hold_ns: int
+
+
+HIDDEN_EVENTS: Final[tuple[type[Event], ...]] = (
+    DarkAsked,
+    DarkAnswered,
+    QuotesAsked,
+    DealerQuoted,
+    DealerAnswered,
+)

@@ -10,6 +10,7 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.events import Fact
 from app.domain.fills import ExecutionReport
 from app.domain.orders import Approved, ChildOrder
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueStatement
 from app.domain.trade import MarkPrice, TradePrint
 
@@ -96,11 +97,11 @@ class TradeFeed(Protocol):
 
 
 @runtime_checkable
-class MarkFeed(Protocol):
-    """A venue that also tells what its perpetuals are worth to it."""
+class DealerPort(Protocol):
+    """A venue that quotes when it is asked."""
 
-    def watch_marks(self, on_marks: MarksSink) -> Sequence[str]:
-        """Before `start`: mark prices will come to `on_marks`. Gives the symbols that they will come for."""
+    async def quote(self, request: QuoteRequest) -> Quote:
+        """The dealer's answer; raises Unavailable when he does not answer. Asked once, never again."""
         ...
 
 

@@ -40,6 +40,11 @@ def asks_first(order: ParentOrder) -> bool:
     return order.sweep is not None and order.sweep.style is SweepStyle.DARK_THEN_LIT
 
 
+def asks_hidden(order: ParentOrder) -> bool:
+    """Whether anybody is asked before the first lit wave: then that is not planned with the acceptance."""
+    return asks_first(order) or (order.sweep is not None and order.sweep.asks_dealers)
+
+
 def n_dark_waves(ctx: Context, parent: ParentRecord) -> int:
     """Waves of the parent that went to dark venues: none or one."""
     return ctx.ledger.hidden.n_waves.get(parent.order_id, 0)

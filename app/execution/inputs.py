@@ -16,6 +16,7 @@ from app.domain.limits import Limits
 from app.domain.markouts import Measurement
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.scheduled import Amendment
 from app.domain.shadow import DeskParent, Execution, OwnOutcome
 from app.domain.statement import VenueStatement
@@ -279,6 +280,14 @@ class TellIncumbent:
     fills: tuple[Execution, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a dealer answered to an `AskQuote`."""
+
+    order_id: str
+    quote: Quote
+
+
 Input = (
     Start
     | Submit
@@ -309,6 +318,7 @@ Input = (
     | StatementTaken
     | ProjectionCompared
     | MarketMeasured
+    | Quoted
     | TellShadow
     | TellMet
     | TellIncumbent
@@ -340,7 +350,15 @@ class SearchAway:
     job: SearchJob
 
 
-Command = SendChild | CancelChild | QueryChild | SearchAway
+@dataclass(frozen=True, slots=True)
+class AskQuote:
+    """Asks a dealer once; whatever comes of it is a `Quoted`."""
+
+    order_id: str
+    request: QuoteRequest
+
+
+Command = SendChild | CancelChild | QueryChild | SearchAway | AskQuote
 
 
 @dataclass(frozen=True, slots=True)

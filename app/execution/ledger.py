@@ -218,6 +218,7 @@ def _child_sending(ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:
     ledger.child_parent[child.child_id] = child.order_id
     ledger.by_venue_client_id[child.client_id] = child.child_id
     ledger.live_children[child.child_id] = record
+    ledger.hidden.note_child(child)
 
 
 def _touched_child(ledger: Ledger, fact: Fact, order_id: str, child_id: str, step: ChildStep) -> ChildRecord:
@@ -363,7 +364,7 @@ def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
     parent.state = next_parent(parent.state, ParentState.DONE)
     parent.done_reason, parent.done_detail = event.reason, event.detail
     ledger.open_parents.pop(event.order_id, None)
-    ledger.hidden.n_waves.pop(event.order_id, None)
+    ledger.hidden.forget(event.order_id)
     ledger.open_by_account[event.account].pop(event.order_id, None)
 
 
@@ -447,11 +448,10 @@ def _shadow(ledger: Ledger, fact: Fact, event: Event) -> None:
 
 
 def _hidden(ledger: Ledger, fact: Fact, event: Event) -> None:
-    if isinstance(event, DarkAsked):
-        parent = _touched(ledger, fact, event.order_id)
-        if event.asks:
-            parent.state = next_parent(parent.state, ParentState.WORKING)
-            parent.n_waves += 1
+    parent = _touched(ledger, fact, event.order_id)  # type: ignore[attr-defined]
+    if isinstance(event, DarkAsked) and event.asks:
+        parent.state = next_parent(parent.state, ParentState.WORKING)
+        parent.n_waves += 1
     hidden_record.apply(ledger.hidden, fact.ts_ns, event)
 
 

@@ -131,9 +131,13 @@ class LoopMemory:
         self._stood_still(list(ledger.still)[-MAX_STILL:])
 
     def _ended(self, record: ChildRecord, ts_ns: int) -> None:
-        """A child that meets what was planned has no fade; FOK says all or nothing, a dark question nothing."""
+        """A child that meets what was planned has no fade; FOK says all or nothing, hidden liquidity nothing."""
         child = record.child
-        if child.time_in_force is TimeInForce.IOC and child.qty_units > 0 and not child.min_qty_lots:
+        if (
+            child.time_in_force is TimeInForce.IOC
+            and child.qty_units > 0
+            and not (child.min_qty_lots or child.quote_id)
+        ):
             self._take(record, Measure.FADE, max(1.0 - record.cum_qty_units / child.qty_units, 0.0), ts_ns)
 
     def _acked(self, record: ChildRecord) -> None:

@@ -28,8 +28,9 @@ from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
+from app.execution.dealers import ask_dealers, awaits_quotes, with_quotes
 from app.execution.foretell import tell_cost
-from app.execution.hidden import ask_dark, asks_first, is_left_behind, n_dark_waves
+from app.execution.hidden import ask_dark, asks_hidden, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
 from app.execution.queues import post_again
@@ -58,7 +59,7 @@ def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Appr
     An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan. So is one
     with a quote_pool, whose market no other process has.
     """
-    if asks_first(order):
+    if asks_hidden(order):
         return Approval(gate.approve(view, ctx.ledger.seq + 1), None, ctx.next_order_id("ord"), price_cap_units(view))
     away = ctx.world.away
     if away is None or needs_single_venue(order) or order.quote_pool is not None:
@@ -138,7 +139,7 @@ def write_accepted(
     if isinstance(approval, ScheduledApproval):
         begin(ctx, parent, approval.state)
         return accepted
-    if asks_first(order):
+    if asks_hidden(order):
         advance(ctx, parent)
         return accepted
     if approval.planned is None:
@@ -172,6 +173,8 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
         work(ctx, parent, has_live=bool(live))
         return
     if _is_searched(ctx, parent) or ask_dark(ctx, parent):
+        return
+    if ask_dealers(ctx, parent) or awaits_quotes(ctx, parent):
         return
     _next_wave(ctx, parent, has_live=bool(live))
 
@@ -273,7 +276,7 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
         return
     wanted = Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano)
     request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
-    planned = ctx.world.planner.plan(*pooled(ctx, request, view))
+    planned = ctx.world.planner.plan(*with_quotes(ctx, parent, view, *pooled(ctx, request, view)))
     if not planned.plan.allocations:
         _wait_or_end(ctx, parent, planned.plan.unallocated_code or "", has_live=has_live)
         return

@@ -24,7 +24,6 @@ from app.execution.breaks import on_asked, on_projection, on_statement
 from app.execution.child import on_report
 from app.execution.context import Context, Memory, World
 from app.execution.fees import on_balance
-from app.execution.hidden import follow as follow_hidden
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.leg_orders import first_order
@@ -33,6 +32,7 @@ from app.execution.parent import Approval, accept, advance, approve_or_prepare, 
 from app.execution.pooling import with_pool
 from app.execution.posting import watch
 from app.execution.preview import Preview, preview
+from app.execution.quoted import follow_hidden, on_quoted
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
@@ -56,7 +56,7 @@ class Core:
         for item in inputs:
             n_before = len(ctx.turn.facts)
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
-            if ctx.ledger.hidden.open:
+            if ctx.ledger.hidden.is_waiting:
                 follow_hidden(ctx)
             conditional.follow(ctx, n_before)
         if ctx.memory.loop.touched:
@@ -489,6 +489,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.StatementTaken: _statement_taken,
     inp.ProjectionCompared: _projection_compared,
     inp.MarketMeasured: _market_measured,
+    inp.Quoted: on_quoted,
     inp.TellShadow: tell_shadow,
     inp.TellMet: tell_met,
     inp.TellIncumbent: tell_incumbent,

@@ -118,6 +118,7 @@ def _child(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Desti
         tick_units=listing.tick_units,
         lot_units=listing.lot_units,
         deadline_ts_ns=ctx.now_ns + venue.request_deadline_ns,
+        quote_id=ctx.ledger.hidden.quote_id(parent.order_id, listing.venue),
     )
 
 

@@ -31,6 +31,7 @@ from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
     Accepted,
+    AskQuote,
     BookReached,
     CancelChild,
     Command,
@@ -39,6 +40,7 @@ from app.execution.inputs import (
     Failed,
     Found,
     Input,
+    Quoted,
     Reply,
     Report,
     SearchAway,
@@ -58,6 +60,7 @@ from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
 from app.services.health import EngineHealth
 from app.services.marketdata import MarketData
+from app.services.quotes import quote_of
 from app.shm.books import SymbolBooks
 
 FactListener = Callable[[Sequence[Fact]], None]
@@ -387,6 +390,8 @@ class Engine:
             self._send_soon(command)
         elif isinstance(command, CancelChild):
             self._spawn(self._ask_venue(command.child, "cancel"))
+        elif isinstance(command, AskQuote):
+            self._spawn(self._ask_quote(command))
         elif isinstance(command, SearchAway):
             job = command.job
             if self.queue is None or not self.queue.offer(job):
@@ -429,6 +434,10 @@ class Engine:
             await (venue.cancel(child) if what == "cancel" else venue.query(child))
         except Exception as error:  # noqa: BLE001 - a process rim: what is unproven or unanswered is asked again
             observe.venue_call_failed(child.venue, what, error)
+
+    async def _ask_quote(self, command: AskQuote) -> None:
+        venue = self.venues[command.request.venue]
+        self._put(Quoted(command.order_id, await quote_of(venue, command.request)), None)
 
     def _spawn(self, work: object) -> None:
         assert self._loop is not None

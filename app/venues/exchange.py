@@ -18,11 +18,12 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueStatement
 from app.domain.trade import MarkPrice, TradePrint
 from app.execution.simulator import Footprint, VenueRefusal, match, refusal
-from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Flow, Market, refused_report
+from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Market, QuotingMarket, refused_report
 from app.venues.faults import Fate, Faults, fate_of
 from app.venues.ledger import (
     AcceptedLine,
@@ -175,6 +176,17 @@ class PaperExchange:
         if self.faults.is_down or not self._is_running:
             raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
         return self._account.statement(self.venue_id, account, self.clock.wall_ns(), self.ledger.open_orders())
+
+    async def quote(self, request: QuoteRequest) -> Quote:
+        """What a dealer's venue quotes, once the way there and back has passed; raises Unavailable when it is down."""
+        await self._pass_ns(self.spec.venue.latency_ns)
+        if self.faults.is_down or self.faults.is_holding or not self._is_running:
+            raise Unavailable("venue_unavailable", f"{self.venue_id} does not answer.")
+        if not isinstance(self.market, QuotingMarket):
+            raise Unavailable("no_dealer", f"{self.venue_id} quotes nothing.")
+        quote = self.market.quote(request, self.clock.wall_ns())
+        await self._pass_ns(self.spec.venue.latency_ns)
+        return quote
 
     @property
     def is_running(self) -> bool:

@@ -12,7 +12,7 @@ from app.domain.enums import MarketKind, Side, TimeInForce
 from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.trade import TradePrint
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.venue import Venue
 from app.domain.venue_stops import StopOffer
 from app.execution.simulator import Listing, VenueRefusal
@@ -93,6 +93,13 @@ def unfilled(child: ChildOrder) -> tuple[How, str]:
     if child.stop is not None:
         return "expired", "stop_remainder"
     return ("expired", "fok") if child.time_in_force is TimeInForce.FOK else ("canceled", "ioc_remainder")
+
+
+@runtime_checkable
+class QuotingMarket(Protocol):
+    """A dealer's: he quotes when he is asked (venues/dark/dealer.py)."""
+
+    def quote(self, request: QuoteRequest, now_ns: int) -> Quote: ...
 
 
 @dataclass(frozen=True, slots=True)

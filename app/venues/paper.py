@@ -10,7 +10,8 @@ from typing import Any, Final
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.trade import TradePrint
 from app.domain.universe import Universe
@@ -83,6 +84,9 @@ class PaperVenue(VenueBase):
 
     async def statement(self, account: str) -> VenueStatement:
         return await self.exchange.statement(account)
+
+    async def quote(self, request: QuoteRequest) -> Quote:
+        return await self.exchange.quote(request)
 
     def health(self) -> VenueHealth:
         """Up between start and stop: what was made to go wrong shows only in what the venue does."""

@@ -19,6 +19,7 @@ from app.domain.ids import hash80
 from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder
 from app.domain.units import div_up
+from app.venues.dark.mids import lit_mid
 from app.venues.exchange_spec import Market
 from app.venues.simulated_market import Sides
 
@@ -78,16 +79,9 @@ class DarkCross:
 
     def _cross_units(self, child: ChildOrder, listing: Instrument, now_ns: int) -> int:
         """The lit mid in whole ticks, rounded against the child; 0 where no lit venue has both sides."""
-        mids = []
-        for venue in self.lit_venues[child.symbol]:
-            sides = self.lit.sides(venue, child.symbol, now_ns)
-            if sides.bids and sides.asks and sides.bids[0][0] < sides.asks[0][0]:
-                mids.append(sides.bids[0][0] + sides.asks[0][0])
-        if not mids:
-            return 0
-        parts = 2 * len(mids) * listing.tick_units
-        ticks = div_up(sum(mids), parts) if child.side is Side.BUY else sum(mids) // parts
-        return ticks * listing.tick_units
+        mid = lit_mid(self.lit, self.lit_venues[child.symbol], child.symbol, now_ns)
+        parts = 2 * listing.tick_units
+        return (div_up(mid, parts) if child.side is Side.BUY else mid // parts) * listing.tick_units
 
     def _left_units(self, key: tuple[str, Side], now_ns: int) -> int:
         law = self.laws[key[0]]
