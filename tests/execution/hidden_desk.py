@@ -1,4 +1,4 @@
-"""A desk with two dark venues beside its three lit ones."""
+"""A desk with two dark venues and two dealers beside its three lit venues."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.domain.fees import FeeTier
 from app.domain.hidden_facts import DarkAnswered, DarkAsked
 from app.domain.instrument import Instrument
 from app.domain.orders import ParentOrder
+from app.domain.quotes import Quote
 from app.domain.sweeps import SweepStyle, SweepTerms
 from app.domain.units import NANO
 from app.domain.universe import Universe
@@ -22,17 +23,19 @@ from app.shm.books import BookBoard
 from tests.worlds import BTC_USDT, LIMITS, MS, VENUES, Desk, flat_book, make_core, make_order, make_universe
 
 DARK = ("dark_x", "dark_y")
-LEAST = {"dark_x": 20, "dark_y": 50}  # lots of ten units
+LEAST = {"dark_x": 20, "dark_y": 50, "deal_a": 10, "deal_b": 10}  # lots of ten units
+DEALERS = ("deal_a", "deal_b")
+KINDS = {**dict.fromkeys(DARK, VenueKind.DARK), **dict.fromkeys(DEALERS, VenueKind.DEALER)}
 
 
 def hidden_universe(fee_ppm: int = 100) -> Universe:
     lit = make_universe()
-    venues = {v: Venue(v, v, Mode.PAPER, True, 5 * MS, 2_000 * MS, 1_000 * MS, kind=VenueKind.DARK) for v in DARK}
+    venues = {v: Venue(v, v, Mode.PAPER, True, 5 * MS, 2_000 * MS, 1_000 * MS, kind=KINDS[v]) for v in KINDS}
     listings = {
         (v, "BTC/USDT"): Instrument(v, "BTC/USDT", "BTCUSDT", BTC_USDT.fungible, 1, 10, min_qty_lots=LEAST[v])
-        for v in DARK
+        for v in KINDS
     }
-    fees = {v: FeeTier(v, "base", fee_ppm, fee_ppm, 0, "test", "2026-11-01") for v in DARK}
+    fees = {v: FeeTier(v, "base", fee_ppm, fee_ppm, 0, "test", "2026-11-01") for v in KINDS}
     return Universe(
         {**lit.venues, **venues}, lit.symbols, {**lit.instruments, **listings}, {**lit.fees, **fees}, lit.schedules
     )
@@ -83,3 +86,25 @@ def dark_order(**changes: object) -> ParentOrder:
 
 def venues_of(children: Sequence[object]) -> list[str]:
     return [child.venue for child in children]  # type: ignore[attr-defined]
+
+
+def rfq_order(**changes: object) -> ParentOrder:
+    """A buy of 0.1 BTC, dealers asked."""
+    return dark_order(**({"sweep": {"style": SweepStyle.SWEEP, "asks_dealers": True}} | changes))
+
+
+def requests(turn: inp.Turn) -> list[inp.AskQuote]:
+    return [c for c in turn.commands if isinstance(c, inp.AskQuote)]
+
+
+def quoted(desk: HiddenDesk, ask: inp.AskQuote, price_ticks: int, **more: object) -> inp.Quoted:
+    """A sound answer of the dealer to `ask`, for all of it, for a second."""
+    request = ask.request
+    values: dict[str, object] = {
+        "quote_id": f"q-{request.request_id}",
+        "price_ticks": price_ticks,
+        "qty_lots": request.qty_lots,
+        "valid_until_ns": desk.now_ns + 1_000 * MS,
+        "hold_ns": 50 * MS,
+    }
+    return inp.Quoted(ask.order_id, Quote(request.request_id, request.venue, **(values | more)))  # type: ignore[arg-type]

@@ -7,9 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.enums import Side
-from app.domain.hidden_facts import DarkAnswered
+from app.domain.hidden_facts import DarkAnswered, DealerAnswered
 from app.learning.dark import HopeLaw
-from app.learning.hidden import MAX_LEAK_PPM, PRIOR_LEAK_PPM, HiddenBelief, believe, expected_units, leak_ppm, worth
+from app.learning.hidden import (
+    MAX_LEAK_PPM,
+    PRIOR_LEAK_PPM,
+    HiddenBelief,
+    believe,
+    believe_look,
+    expected_units,
+    leak_ppm,
+    worth,
+)
 from app.routing.dark import allocate
 
 
@@ -79,3 +88,29 @@ def test_a_leaking_venue_gets_less() -> None:
 
 def test_expected_units_add_up_the_chances() -> None:
     assert expected_units(HiddenBelief(np.array([0.5, 0.25]), 0, 0), 2, 100) == 75
+
+
+def look(outcome: str, moved_ppm: int = 0) -> DealerAnswered:
+    return DealerAnswered("desk", "o", "c", "deal", "BTC/USDT", Side.BUY, outcome, moved_ppm, 10**8)
+
+
+def test_a_look_costs_its_chance_times_its_move() -> None:
+    unknown = believe_look([], 0.0, 10**8)
+    assert (unknown.hit_frac, unknown.move_ppm, unknown.cost_ppm, unknown.n_looks) == (0.8, 10.0, 2, 0)
+    honest = believe_look([look("filled")] * 200, 0.0, 10**8)
+    nasty = believe_look([look("declined", 200)] * 200, 0.0, 10**8)
+    assert honest.hit_frac > 0.97
+    assert nasty.hit_frac < 0.1
+    assert honest.cost_ppm <= unknown.cost_ppm < 100 < nasty.cost_ppm
+    for belief in (unknown, honest, nasty):
+        assert belief.low_ppm <= belief.cost_ppm <= belief.high_ppm
+    assert believe_look([look("declined", -500)] * 200, 0.0, 10**8).move_ppm < 5  # what helps is no cost, and no gain
+
+
+def test_a_longer_hold_in_a_livelier_market_costs_more() -> None:
+    costs = [believe_look([], sigma, hold).cost_ppm for sigma, hold in ((1.0, 10**7), (1.0, 10**9), (3.0, 10**9))]
+    assert costs[0] < costs[1] < costs[2]
+
+
+def test_a_dealer_who_has_bettered_himself_is_believed() -> None:
+    assert believe_look([look("declined", 100)] * 100 + [look("filled")] * 150, 0.0, 10**8).hit_frac > 0.9

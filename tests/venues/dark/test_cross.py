@@ -13,25 +13,10 @@ from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder
 from app.venues.dark.cross import DarkCross, HiddenLaw
 from app.venues.simulated_market import Sides
+from tests.venues.dark.lit import Lit
 from tests.worlds import BTC_USDT, MS, T0_NS
 
 LISTING = Instrument("dark", "BTC/USDT", "BTCUSDT", BTC_USDT.fungible, 10, 10, min_qty_lots=20)
-
-
-class Lit:
-    """Two books: mids 60_000.50 and 60_001.00."""
-
-    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides:
-        if venue == "empty":
-            return Sides(1, (), ())
-        away = 100 if venue == "b" else 0
-        return Sides(1, ((6_000_000 + away, 10),), ((6_000_100 + away, 10),))
-
-    def refill_ns(self, venue: str, symbol: str) -> int:
-        return 0
-
-    def next_move_ns(self, venue: str, now_ns: int) -> int:
-        return 0
 
 
 def cross(*, seed: int = 7, lit: tuple[str, ...] = ("a", "b"), **law: object) -> DarkCross:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.venue import VenueKind
 from app.venues.dark.cross import DarkCross
+from app.venues.dark.dealer import Dealer
 from app.venues.dark.make import unlit_market
 from app.venues.registry import UNLIT, load_universe, read_table
 from app.venues.simulated_market import SimulatedMarket, load_market_spec
@@ -17,12 +18,15 @@ def test_every_unlit_venue_has_a_market_around_the_lit_mids() -> None:
         venue = universe.venues[row["venue_id"]]
         assert not venue.is_lit
         assert venue.is_simulated
+        market = unlit_market(universe, row, lit, 7)
         if venue.kind is VenueKind.DARK:
-            market = unlit_market(universe, row, lit, 7)
             assert isinstance(market, DarkCross)
             assert set(market.laws) == set(market.listings) == set(universe.symbols)
-            for venues in market.lit_venues.values():
-                assert sorted(venues) == sorted(load_universe().venues)
+        else:
+            assert isinstance(market, Dealer)
+            assert set(market.laws) == set(market.listings) == set(universe.symbols)
+        for venues in market.lit_venues.values():
+            assert sorted(venues) == sorted(load_universe().venues)
 
 
 def test_without_the_second_file_there_is_none() -> None:
