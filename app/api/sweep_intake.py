@@ -8,13 +8,14 @@ from app.api.errors import FieldError
 from app.api.schedule_intake import Exact
 from app.api.schemas.order import OrderBody
 from app.api.schemas.sweep import SweepBody
-from app.domain.conditions import OrderClass
-from app.domain.enums import TimeInForce
+from app.domain.conditions import AskedType, OrderClass
+from app.domain.enums import Remainder, TimeInForce
 from app.domain.instrument import Symbol
 from app.domain.sweeps import DEFAULT_WAIT_NS, MAX_WAIT_NS, SweepStyle, SweepTerms
 from app.domain.units import NANO_SCALE, decimal_text
 
 _AT: Final = "/strategy_params"
+_RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
 
 
 def sweep_contradictions(body: OrderBody) -> list[FieldError]:
@@ -23,6 +24,7 @@ def sweep_contradictions(body: OrderBody) -> list[FieldError]:
     if not isinstance(params, SweepBody) or not _is_more(params):
         return errors
     is_dark = params.sweep_style is SweepStyle.DARK_THEN_LIT
+    is_post = params.sweep_style is SweepStyle.SWEEP_POST
     for pointer, is_there, hint in (
         ("/order_class", body.order_class is not OrderClass.SIMPLE, "Hidden liquidity is asked for by simple orders."),
         ("/quote_pool", body.quote_pool is not None, "Hidden liquidity is asked for in the symbol's own quote only."),
@@ -30,6 +32,9 @@ def sweep_contradictions(body: OrderBody) -> list[FieldError]:
         ("/time_in_force", body.time_in_force is TimeInForce.FOK, "Nobody knows what is hidden; use ioc, gtc or gtd."),
         ("/notional", body.notional is not None, "Hidden liquidity is asked for by quantity: use qty."),
         (f"{_AT}/min_qty", params.min_qty is not None and not is_dark, "It belongs to dark_then_lit."),
+        ("/type", is_post and body.type is not AskedType.LIMIT, "What rests needs a limit_price; use type limit."),
+        ("/time_in_force", is_post and body.time_in_force not in _RESTING, "What rests lives on; use gtc or gtd."),
+        ("/remainder", is_post and body.remainder is Remainder.NONE, "What is left rests; leave it out."),
     ):
         if is_there:
             errors.append(FieldError(pointer, "excluded", hint=hint))

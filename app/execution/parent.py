@@ -36,6 +36,7 @@ from app.execution.pooling import destination, pooled, with_pool
 from app.execution.queues import post_again
 from app.execution.scheduled import ScheduledApproval, begin, work
 from app.execution.stakes import gate_view, lookalike_key
+from app.execution.swept import post_rest, posts_rest, require_posting
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
 from app.risk import gate
 from app.risk.exposure import GateView, price_cap_units
@@ -59,6 +60,7 @@ def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Appr
     An order that one venue must fill whole is always planned here: whether it is refused hangs on the plan. So is one
     with a quote_pool, whose market no other process has.
     """
+    require_posting(ctx, order)
     if asks_hidden(order):
         return Approval(gate.approve(view, ctx.ledger.seq + 1), None, ctx.next_order_id("ord"), price_cap_units(view))
     away = ctx.world.away
@@ -233,7 +235,8 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return DoneReason.CANCELED, "cancel_requested"
     if order.time_in_force is TimeInForce.GTD and ctx.now_ns >= order.expire_ts_ns:
         return DoneReason.EXPIRED, "expire_at"
-    if parent.n_waves > n_dark_waves(ctx, parent) and (order.strategy is Strategy.SWEEP or needs_single_venue(order)):
+    is_one_wave = order.strategy is Strategy.SWEEP and not posts_rest(order)
+    if parent.n_waves > n_dark_waves(ctx, parent) and (is_one_wave or needs_single_venue(order)):
         return _exhausted(parent, "one_wave")
     if is_held(order) or parent.schedule is not None:
         return None
@@ -300,6 +303,8 @@ def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool
     `why`: an UnallocatedCode or a word of ours, empty where the plan gave no reason.
     """
     order = parent.accepted.order
+    if why != "kill_switch" and post_rest(ctx, parent):
+        return
     waits = is_held(order) or (order.order_type is OrderType.MARKET and order.time_in_force is TimeInForce.GTC)
     is_dust = why in (UnallocatedCode.BELOW_LOT, UnallocatedCode.BELOW_MINIMUM)
     if is_dust and waits:

@@ -10,7 +10,7 @@ from app.execution.context import Context
 from app.execution.discretion import watch_discretion
 from app.execution.fees import settle_tiers
 from app.execution.parent import advance
-from app.execution.posting import watch
+from app.execution.swept import watch
 
 _NS_PER_S = 1_000_000_000
 

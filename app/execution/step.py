@@ -30,14 +30,13 @@ from app.execution.leg_orders import first_order
 from app.execution.loop import begin_loop, take_measured, tell_beliefs
 from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
-from app.execution.posting import watch
 from app.execution.preview import Preview, preview
 from app.execution.quoted import follow_hidden, on_quoted
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.stakes import gate_view
-from app.execution.volumes import learn_volume
+from app.execution.swept import watch
 from app.risk import gate
 from app.risk.exposure import GateView
 

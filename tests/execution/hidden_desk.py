@@ -48,6 +48,12 @@ class HiddenDesk(Desk):
         for venue in VENUES:
             self.board.write_snapshot(flat_book(venue, mid_units, self.now_ns, book_seq=next(self.book_seqs)))
 
+    def turn_at(self, mid_units: int, ms: int = 1) -> inp.Turn:
+        """Time passes, the books are around `mid_units`, and the engine ticks."""
+        self.now_ns += ms * MS
+        self.refresh(mid_units)
+        return self.turn(inp.Tick())
+
     def told(self, kind: type) -> list:  # type: ignore[type-arg]
         return [f.event for f in self.facts if isinstance(f.event, kind)]
 

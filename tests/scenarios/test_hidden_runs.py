@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from app.bootstrap import Process
-from app.domain.enums import DoneReason, Mode, Strategy, TimeInForce
+from app.domain.enums import ChildState, DoneReason, Mode, OrderType, Remainder, Strategy, TimeInForce
 from app.domain.hidden_facts import DarkAnswered, DarkAsked, DealerAnswered, DealerQuoted
 from app.domain.orders import ParentOrder
-from app.domain.records import ParentRecord
+from app.domain.records import ChildRecord, ParentRecord
 from app.domain.sweeps import SweepStyle, SweepTerms
+from app.execution.inputs import Cancel
 from app.execution.ledger import fold
 from app.services.container import Services
-from app.settings import Settings, SimulatedMarkets
+from app.settings import RoutingSettings, Settings, SimulatedMarkets
 from app.store.journal import JournalReader
 from app.store.statehash import ledger_hash
-from app.venues.ledger import AcceptedLine, FillLine, LedgerLine, ledger_path, read_ledger
+from app.venues.ledger import AcceptedLine, DoneLine, FillLine, LedgerLine, ledger_path, read_ledger
 from tests.scenarios.test_resting_slices import until_done
 from tests.test_bootstrap import wait_for_books
 from tests.worlds import make_order
@@ -148,6 +150,55 @@ async def test_dealers_compete_with_lit_books_and_decline_some(tmp_path: Path) -
             used = {a.venue for a in route.plan.allocations} & set(DEALERS)
             estimated = dict(route.plan.certificate.estimated_terms)
             assert bool(used) == ("last_look" in estimated)
-    print(len(looks), [look.outcome for look in looks], [p.cum_qty_units for p in parents])
     assert ledger_hash(fold(facts)) == ledger_hash(services.engine.ledger)
     assert fold(facts).hidden == services.engine.ledger.hidden
+
+
+async def test_what_a_sweep_leaves_rests_through_a_new_start_until_it_is_canceled(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", routing=RoutingSettings(posting=True))
+    process = Process(settings)
+    services = await process.open()
+    try:
+        await wait_for_books(services)
+        reference = services.engine.books("BTC/USDT")
+        best = max(int(reference.price_units[row, 0, 0]) for row in range(len(reference.venues)))
+        order = dark_order(
+            0,
+            services.engine.now_ns(),
+            order_type=OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC,
+            remainder=Remainder.HELD,
+            limit_price_units=best * 995 // 1000,  # half a per cent away: nothing is within it
+            sweep=SweepTerms(SweepStyle.SWEEP_POST),
+        )
+        order_id = (await services.submit.place(order, Mode.PAPER)).fact.order_id
+        await rests(services, order_id)
+    finally:
+        await process.close()
+    second = Process(settings)
+    services = await second.open()
+    try:
+        await wait_for_books(services)
+        child = await rests(services, order_id)
+        assert child.child.price_units <= order.limit_price_units  # type: ignore[operator]
+        await services.engine.ask(Cancel("demo", order_id, "desk"))
+        parent = await until_done(services, order_id, 20)
+    finally:
+        await second.close()
+    assert parent.done_reason is DoneReason.CANCELED
+    lines = lines_of(settings, services.engine.universe.venues)
+    accepted = {line.client_id for line in lines if isinstance(line, AcceptedLine)}
+    assert accepted == {line.client_id for line in lines if isinstance(line, DoneLine)}
+    assert len(accepted) == 2  # one before the stop, one after the start
+    assert ledger_hash(fold(JournalReader(settings.journal_path).replay())) == ledger_hash(services.engine.ledger)
+
+
+async def rests(services: Services, order_id: str) -> ChildRecord:
+    """The one child that its venue has taken to rest."""
+    for _ in range(400):
+        children = services.engine.ledger.parents[order_id].children.values()
+        found = [record for record in children if record.child.rests and record.state is ChildState.ACKED]
+        if found:
+            return found[-1]
+        await asyncio.sleep(0.02)
+    raise TimeoutError("nothing rests")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,16 +20,9 @@ from tests.worlds import BTC_USDT, MS, T0_NS
 LISTING = Instrument("dark", "BTC/USDT", "BTCUSDT", BTC_USDT.fungible, 10, 10, min_qty_lots=20)
 
 
-def cross(*, seed: int = 7, lit: tuple[str, ...] = ("a", "b"), **law: object) -> DarkCross:
+def cross(*, seed: int = 7, lit: tuple[str, ...] = ("a", "b"), **law: Any) -> DarkCross:
     laws = HiddenLaw(step_units=100, empty_frac=0.0, tail=1.0, max_steps=50, renew_ns=500 * MS)
-    return DarkCross(
-        "dark",
-        Lit(),
-        {"BTC/USDT": lit},
-        {"BTC/USDT": LISTING},
-        {"BTC/USDT": replace(laws, **law)},
-        seed,  # type: ignore[arg-type]
-    )
+    return DarkCross("dark", Lit(), {"BTC/USDT": lit}, {"BTC/USDT": LISTING}, {"BTC/USDT": replace(laws, **law)}, seed)
 
 
 def child(side: Side = Side.BUY, *, qty_lots: int = 10_000, least: int = 0, price_ticks: int = 0) -> ChildOrder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ LISTING = Instrument("deal", "BTC/USDT", "BTCUSDT", BTC_USDT.fungible, 10, 10, m
 LAW = DealerLaw(100, 20, 100_000, 500 * MS, 50 * MS, 30, 0.0)
 
 
-def dealer(lit: Lit | None = None, **law: object) -> Dealer:
-    laws = {"BTC/USDT": replace(LAW, **law)}  # type: ignore[arg-type]
+def dealer(lit: Lit | None = None, **law: Any) -> Dealer:
+    laws = {"BTC/USDT": replace(LAW, **law)}
     return Dealer("deal", lit or Lit(), {"BTC/USDT": ("a", "b")}, {"BTC/USDT": LISTING}, laws, 7)
 
 
@@ -28,7 +29,7 @@ def request(side: Side = Side.BUY, *, qty_lots: int = 1_000, number: int = 1) ->
     return QuoteRequest(f"rfq_{number}", "deal", "desk", "BTC/USDT", side, qty_lots)
 
 
-def accepting(quote: Quote, side: Side = Side.BUY, **changes: object) -> ChildOrder:
+def accepting(quote: Quote, side: Side = Side.BUY, **changes: Any) -> ChildOrder:
     child = ChildOrder(
         "chd_1",
         "1",
@@ -45,7 +46,7 @@ def accepting(quote: Quote, side: Side = Side.BUY, **changes: object) -> ChildOr
         10,
         0,
     )
-    return replace(child, quote_id=quote.quote_id, **changes)  # type: ignore[arg-type]
+    return replace(child, quote_id=quote.quote_id, **changes)
 
 
 def test_a_quote_is_away_from_the_mid_his_way_and_more_for_size() -> None:
@@ -88,7 +89,7 @@ def test_he_declines_what_went_against_him_and_keeps_what_went_his_way() -> None
 def test_late_foreign_or_larger_acceptances_are_declined() -> None:
     for changed, after_ms in (({}, 551), ({"account": "x"}, 60), ({"qty_lots": 1_001}, 60), ({"side": Side.SELL}, 60)):
         desk = dealer()
-        assert not desk.trade(accepting(desk.quote(request(), T0_NS), **changed), T0_NS + after_ms * MS)  # type: ignore[arg-type]
+        assert not desk.trade(accepting(desk.quote(request(), T0_NS), **changed), T0_NS + after_ms * MS)
     desk = dealer()
     quote = desk.quote(request(), T0_NS)
     assert not desk.trade(accepting(quote, price_ticks=quote.price_ticks - 1), T0_NS + 60 * MS)
