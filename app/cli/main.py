@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "fees": ("fees", "Fee tier per venue, with source and date."),
     "tca": ("tca", "What a finished order cost, and why."),
     "loop": ("loop", "What is believed of venues: show, on, off."),
+    "hidden": ("hidden", "What is believed of dark venues and dealers."),
     "kill": ("kill", "The kill switch: on, off, show."),
     "keys": ("keys", "API keys: create, list, revoke; venue: keys of venues."),
     "journal": ("journal", "verify: finds any changed, removed or lost record."),

@@ -40,7 +40,7 @@ def require_posting(ctx: Context, order: ParentOrder) -> None:
     if posts_rest(order) and ctx.world.posting is None:
         hint = "Set routing.posting in bestex.toml, on simulated venues of the basic market."
         pointer = "/strategy_params/sweep_style"
-        raise BadRequest("not_offered", "No venue takes children that rest.", pointer=pointer, hint=hint)
+        raise BadRequest("invalid_request", "No venue takes children that rest.", pointer=pointer, hint=hint)
 
 
 def post_rest(ctx: Context, parent: ParentRecord) -> bool:

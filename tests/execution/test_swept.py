@@ -20,6 +20,7 @@ from app.domain.enums import (
     Strategy,
     TimeInForce,
 )
+from app.domain.errors import BadRequest
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.placement_facts import ChildPulled, SlicePosted
@@ -191,7 +192,8 @@ def test_a_book_that_runs_away_is_not_hammered(desk: HiddenDesk) -> None:
 def test_where_nothing_may_rest_the_order_is_refused() -> None:
     reply, children = hidden_desk().submit(swept_order())
     assert isinstance(reply, inp.Failed)
-    assert reply.error.code == "not_offered"
+    assert isinstance(reply.error, BadRequest)
+    assert reply.error.pointer == "/strategy_params/sweep_style"
     assert not children
 
 

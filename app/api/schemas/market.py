@@ -10,7 +10,7 @@ from pydantic import Field
 from app.api.schemas.base import IN_QUERY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.domain.enums import ContractKind, ExclusionCode, Mode
 from app.domain.statement import VenueState
-from app.domain.venue import EvidenceLevel
+from app.domain.venue import EvidenceLevel, VenueKind
 
 
 class Listing(Answer):
@@ -95,6 +95,7 @@ class VenueInfo(Answer):
     venue: str
     title: str
     mode: Mode
+    kind: VenueKind = Field(description="`lit` shows a book; `dark` and `dealer` are met by orders that ask for them.")
     is_simulated: bool
     is_enabled: bool
     is_killed: bool

@@ -290,6 +290,8 @@ class ChildOrder(Answer):
     price: Dec
     qty: Dec
     status: OrderStatus
+    min_qty: Dec | None = Field(default=None, description="Least execution of a question in the dark.")
+    quote_id: str | None = Field(default=None, description="Of the dealer's quote that it accepts.")
     cum_qty: Dec
     leaves_qty: Dec
     avg_price: Dec | None

@@ -56,6 +56,7 @@ def venue_json(state: VenueView) -> Json:
         "venue": venue.venue_id,
         "title": venue.title,
         "mode": venue.mode.value,
+        "kind": venue.kind.value,
         "is_simulated": venue.is_simulated,
         "is_enabled": state.is_enabled,
         "is_killed": state.is_killed,

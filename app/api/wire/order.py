@@ -84,7 +84,7 @@ def order_json(record: ParentRecord, symbol: Symbol) -> Json:
 
 def child_json(record: ChildRecord, symbol: Symbol) -> Json:
     """One order to one venue; `symbol` is the child's own."""
-    child = record.child
+    child, least_units = record.child, record.child.min_qty_lots * record.child.lot_units
     return {
         "child_id": child.child_id,
         "order_id": child.order_id,
@@ -97,6 +97,8 @@ def child_json(record: ChildRecord, symbol: Symbol) -> Json:
         "time_in_force": child.time_in_force.value,
         "price": decimal_text(child.price_units, symbol.price_scale),
         "qty": decimal_text(child.qty_units, symbol.qty_scale),
+        "min_qty": decimal_text(least_units, symbol.qty_scale) if least_units else None,
+        "quote_id": child.quote_id or None,
         "status": record.status.value,
         "cum_qty": decimal_text(record.cum_qty_units, symbol.qty_scale),
         "leaves_qty": decimal_text(record.leaves_qty_units, symbol.qty_scale),
