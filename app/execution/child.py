@@ -161,6 +161,8 @@ def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: Exe
     if excess_units > 0:
         ctx.emit(OverfillRecorded(parent.account, parent.order_id, child.child_id, excess_units))
         _halt(ctx, child, "overfill")
+    if report.qty_lots < child.min_qty_lots:
+        _halt(ctx, child, "below_least")
     if child.side.sign * (report.price_ticks - child.price_ticks) > 0:
         _halt(ctx, child, "price_beyond_limit")
     if parent.state is ParentState.DONE:

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from app.domain.errors import InvariantBroken
+from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.orders import Approved, ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink
+from app.domain.ports import BookSink, Clock, DealerPort, ReportSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueStatement
 
 # After its deadline a venue refuses the id anyway; a minute more covers clocks that disagree.
@@ -70,6 +71,16 @@ class VenueBase(ABC):
 
     @abstractmethod
     def health(self) -> VenueHealth: ...
+
+
+async def quote_at(port: object, request: QuoteRequest) -> Quote | None:
+    """What a venue quotes, for whoever stands at its far side; None where it does not answer or is no dealer."""
+    if not isinstance(port, DealerPort):
+        return None
+    try:
+        return await port.quote(request)
+    except Unavailable:
+        return None
 
 
 def checked_child(approved: object, venue_id: str) -> ChildOrder:

@@ -15,6 +15,7 @@ from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.ports import Clock, ReportSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueStatement
 from app.venues.faults import Faults
 from app.venues.wire import (
@@ -22,6 +23,8 @@ from app.venues.wire import (
     OpenAnswer,
     OpenAsk,
     QueryChild,
+    QuoteAnswer,
+    QuoteAsk,
     Request,
     SendChild,
     SetFaults,
@@ -33,6 +36,8 @@ _ANSWER_TIMEOUT_S: Final = 1.0
 # A statement is several requests to a real venue, one after the other, behind its rate limit.
 _STATEMENT_TIMEOUT_S: Final = 9.0
 _ENDS: Final = frozenset({ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED, ReportKind.NOT_FOUND})
+
+NumberedAnswer = OpenAnswer | StatementAnswer | QuoteAnswer
 
 
 class Line(Protocol):
@@ -52,7 +57,7 @@ class Dialogue:
         self._clock = clock
         self._line = line
         self._in_flight: dict[str, int] = {}  # client id -> lots of the whole order
-        self._asks: dict[int, asyncio.Future[OpenAnswer | StatementAnswer]] = {}
+        self._asks: dict[int, asyncio.Future[NumberedAnswer]] = {}
         self._n_asks = 0
         self.on_report: ReportSink | None = None
 
@@ -97,6 +102,13 @@ class Dialogue:
             raise Unavailable("venue_unavailable", f"{self._venue_id} does not answer.")
         return answer.statement
 
+    async def quote(self, request: QuoteRequest) -> Quote:
+        """Raises Unavailable where the venue does not answer within a second, or is no dealer."""
+        answer = await self._asked(QuoteAsk(self._next_ask(), request))
+        if not isinstance(answer, QuoteAnswer) or answer.quote is None:
+            raise Unavailable("venue_unavailable", f"{self._venue_id} does not quote.")
+        return answer.quote
+
     def set_faults(self, faults: Faults) -> None:
         """Switches faults at a far side that allows it; raises Unavailable without a line."""
         self._write(SetFaults(faults))
@@ -106,10 +118,10 @@ class Dialogue:
         return self._n_asks
 
     async def _asked(
-        self, ask: OpenAsk | StatementAsk, timeout_s: float = _ANSWER_TIMEOUT_S
-    ) -> OpenAnswer | StatementAnswer:
+        self, ask: OpenAsk | StatementAsk | QuoteAsk, timeout_s: float = _ANSWER_TIMEOUT_S
+    ) -> NumberedAnswer:
         self._write(ask)
-        answer: asyncio.Future[OpenAnswer | StatementAnswer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[NumberedAnswer] = asyncio.get_running_loop().create_future()
         self._asks[ask.ask_n] = answer
         try:
             return await asyncio.wait_for(answer, timeout_s)
@@ -132,7 +144,7 @@ class Dialogue:
             self._in_flight.pop(report.client_id, None)
         self.report(report)
 
-    def take_answer(self, answer: OpenAnswer | StatementAnswer) -> None:
+    def take_answer(self, answer: NumberedAnswer) -> None:
         """The answer to a numbered question; one that nobody waits for any more is dropped."""
         waiting = self._asks.get(answer.ask_n)
         if waiting is not None and not waiting.done():

@@ -13,6 +13,7 @@ from app import observe
 from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.shm.pipe import Pipe
 from app.venues.base import VenueBase
@@ -22,6 +23,7 @@ from app.venues.wire import (
     Answer,
     OpenAnswer,
     Problem,
+    QuoteAnswer,
     ReportMessage,
     Request,
     StatementAnswer,
@@ -94,6 +96,9 @@ class LinkedVenue(VenueBase):
     async def statement(self, account: str) -> VenueStatement:
         return await self._dialogue.statement(account)
 
+    async def quote(self, request: QuoteRequest) -> Quote:
+        return await self._dialogue.quote(request)
+
     def set_faults(self, faults: Faults) -> None:
         """Switches faults at a simulated venue of a process that allows it."""
         self._dialogue.set_faults(faults)
@@ -136,7 +141,7 @@ class LinkedVenue(VenueBase):
                 self._dialogue.take_report(answer.report)
             case TradesMessage():
                 self._on_trades(answer.trades)
-            case OpenAnswer() | StatementAnswer():
+            case OpenAnswer() | StatementAnswer() | QuoteAnswer():
                 self._dialogue.take_answer(answer)
             case Problem():
                 # Our bug, on either side. The child it was about stays silent, hence unknown, hence asked about.

@@ -24,6 +24,7 @@ from app.domain.book import BookDelta, BookSnapshot
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport
 from app.domain.trade import TradePrint
+from app.venues.base import quote_at
 from app.venues.clock import SystemClock
 from app.venues.exchange import PaperExchange
 from app.venues.paper import BASIC, make_exchanges
@@ -40,6 +41,8 @@ from app.venues.wire import (
     OpenAsk,
     Problem,
     QueryChild,
+    QuoteAnswer,
+    QuoteAsk,
     ReportMessage,
     Request,
     SendChild,
@@ -182,6 +185,8 @@ class _Connection:
                 self._spawn(self._answer_open(request.ask_n))
             case StatementAsk():
                 self._spawn(self._answer_statement(request.ask_n, request.account))
+            case QuoteAsk():
+                self._spawn(self._answer_quote(request))
             case SetFaults() if self._may_fail:
                 self._exchange.set_faults(request.faults)
             case _:
@@ -210,6 +215,9 @@ class _Connection:
             self.say(StatementAnswer(ask_n, None))
             return
         self.say(StatementAnswer(ask_n, statement))
+
+    async def _answer_quote(self, ask: QuoteAsk) -> None:
+        self.say(QuoteAnswer(ask.ask_n, await quote_at(self._exchange, ask.request)))
 
     async def _answer_open(self, ask_n: int) -> None:
         try:

@@ -16,6 +16,7 @@ from app.domain.book import BookSnapshot
 from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.universe import Universe
 from app.venues.base import VenueBase
@@ -30,6 +31,7 @@ from app.venues.wire import (
     Hello,
     OpenAnswer,
     Problem,
+    QuoteAnswer,
     ReportMessage,
     Request,
     StatementAnswer,
@@ -102,6 +104,9 @@ class RemoteVenue(VenueBase):
 
     async def statement(self, account: str) -> VenueStatement:
         return await self._dialogue.statement(account)
+
+    async def quote(self, request: QuoteRequest) -> Quote:
+        return await self._dialogue.quote(request)
 
     async def set_faults(self, faults: Faults) -> None:
         self._dialogue.set_faults(faults)
@@ -195,7 +200,7 @@ class RemoteVenue(VenueBase):
                 self._on_trades([replace(trade, received_ts_ns=now_ns) for trade in answer.trades])
             case ReportMessage():
                 self._dialogue.take_report(answer.report)
-            case OpenAnswer() | StatementAnswer():
+            case OpenAnswer() | StatementAnswer() | QuoteAnswer():
                 self._dialogue.take_answer(answer)
             case Welcome():
                 self._since_ns = self._clock.wall_ns()

@@ -1,7 +1,7 @@
 """Words between a gateway and venues in their own process: one JSON object a line, both ways, over loopback.
 
 A connection speaks of one venue, named by the first line. Requests have no answer of their own: what the venue has to
-say comes as reports. Only `open_ask` and `statement_ask` are answered, by their numbers.
+say comes as reports. Only `open_ask`, `statement_ask` and `quote_ask` are answered, by their numbers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 from app.domain.book import Level
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
+from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueStatement
 from app.domain.trade import TradePrint
 from app.venues.faults import Faults
@@ -52,6 +53,11 @@ class OpenAsk(msgspec.Struct, frozen=True, tag="open_ask"):
 class StatementAsk(msgspec.Struct, frozen=True, tag="statement_ask"):
     ask_n: int
     account: str
+
+
+class QuoteAsk(msgspec.Struct, frozen=True, tag="quote_ask"):
+    ask_n: int
+    request: QuoteRequest
 
 
 class SetFaults(msgspec.Struct, frozen=True, tag="set_faults"):
@@ -102,6 +108,14 @@ class StatementAnswer(msgspec.Struct, frozen=True, tag="statement"):
     venue: str = ""
 
 
+class QuoteAnswer(msgspec.Struct, frozen=True, tag="quote"):
+    """`quote` None: the venue does not answer, or is no dealer."""
+
+    ask_n: int
+    quote: Quote | None
+    venue: str = ""
+
+
 class HealthMessage(msgspec.Struct, frozen=True, tag="health"):
     """How every venue of a process is, several times a second: also the process's sign of life."""
 
@@ -114,8 +128,18 @@ class Problem(msgspec.Struct, frozen=True, tag="problem"):
     text: str
 
 
-Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | StatementAsk | SetFaults
-Answer = Welcome | ReportMessage | BookMessage | TradesMessage | OpenAnswer | StatementAnswer | HealthMessage | Problem
+Request = Hello | SendChild | CancelChild | QueryChild | OpenAsk | StatementAsk | QuoteAsk | SetFaults
+Answer = (
+    Welcome
+    | ReportMessage
+    | BookMessage
+    | TradesMessage
+    | OpenAnswer
+    | StatementAnswer
+    | QuoteAnswer
+    | HealthMessage
+    | Problem
+)
 
 
 class Addressed(msgspec.Struct, frozen=True, tag="to"):

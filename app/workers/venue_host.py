@@ -35,7 +35,15 @@ from app.shm.rings import Bell
 from app.shm.segment import Segment
 from app.venues.group import GroupSpec
 from app.venues.linked import LinkedVenue, PipeLine
-from app.venues.wire import HealthMessage, OpenAnswer, ReportMessage, StatementAnswer, TradesMessage, decode_answer
+from app.venues.wire import (
+    HealthMessage,
+    OpenAnswer,
+    QuoteAnswer,
+    ReportMessage,
+    StatementAnswer,
+    TradesMessage,
+    decode_answer,
+)
 from app.workers.live_desk import LiveDesk
 from app.workers.venue_worker import WorkerSpec
 
@@ -285,7 +293,7 @@ class VenueProcesses:
                     self._take_health(group, answer)
                 case ReportMessage():
                     self._hand(group, answer.report.venue, answer)
-                case OpenAnswer() | StatementAnswer() | TradesMessage():
+                case OpenAnswer() | StatementAnswer() | QuoteAnswer() | TradesMessage():
                     self._hand(group, answer.venue, answer)
                 case _:
                     self._hand(group, group.spec.venues[0], answer)

@@ -32,7 +32,7 @@ from app.shm.layout import Kind
 from app.shm.link import Link, LinkBells, open_link
 from app.shm.rings import Bell
 from app.shm.segment import attach
-from app.venues.base import VenueBase
+from app.venues.base import VenueBase, quote_at
 from app.venues.cex.direct.feed import Rows
 from app.venues.clock import SystemClock
 from app.venues.group import GroupSpec, VenueGroup, exchange_behind, make_group, universe_of
@@ -45,6 +45,8 @@ from app.venues.wire import (
     OpenAsk,
     Problem,
     QueryChild,
+    QuoteAnswer,
+    QuoteAsk,
     ReportMessage,
     SendChild,
     SetFaults,
@@ -243,6 +245,8 @@ class Worker:
                 self._spawn(venue_id, self._answer_open(port, request.ask_n))
             case StatementAsk():
                 self._spawn(venue_id, self._answer_statement(port, request))
+            case QuoteAsk():
+                self._spawn(venue_id, self._answer_quote(port, request))
             case SetFaults() if self._may_fail and (paper := exchange_behind(port)) is not None:
                 paper.exchange.set_faults(request.faults)
             case _:
@@ -281,6 +285,10 @@ class Worker:
             self._say(StatementAnswer(ask.ask_n, None, port.venue_id))
             return
         self._say(StatementAnswer(ask.ask_n, statement, port.venue_id))
+
+    async def _answer_quote(self, port: VenueBase, ask: QuoteAsk) -> None:
+        quote = await quote_at(port, ask.request)
+        self._say(QuoteAnswer(ask.ask_n, quote, port.venue_id))
 
 
 def main(read_line: Callable[[], str] = sys.stdin.readline) -> int:

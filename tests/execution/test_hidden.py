@@ -206,3 +206,11 @@ def test_laws_of_every_split(orders: list[tuple[int, bool, int]], min_qty_units:
     pings = [ask.venue for asked in desk.asked for ask in asked.asks]
     assert all(pings.count(venue) <= max_pings for venue in DARK)
     assert fold(desk.facts) == desk.core.ledger
+
+
+def test_a_venue_that_executes_below_the_least_is_halted(desk: HiddenDesk) -> None:
+    _, children = desk.accepted(dark_order())
+    desk.fill(children[0], lots=children[0].min_qty_lots)
+    assert not desk.core.ledger.kills
+    desk.fill(children[1], lots=children[1].min_qty_lots - 1)
+    assert list(desk.core.ledger.kills) == [(KillScope.VENUE, children[1].venue)]

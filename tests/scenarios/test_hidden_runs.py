@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from app.bootstrap import Process
 from app.domain.enums import ChildState, DoneReason, Mode, OrderType, Remainder, Strategy, TimeInForce
 from app.domain.hidden_facts import DarkAnswered, DarkAsked, DealerAnswered, DealerQuoted
-from app.domain.orders import ParentOrder
+from app.domain.orders import ParentOrder, VenueFilter
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.sweeps import SweepStyle, SweepTerms
 from app.execution.inputs import Cancel
 from app.execution.ledger import fold
+from app.main import _hosting
 from app.services.container import Services
 from app.settings import RoutingSettings, Settings, SimulatedMarkets
 from app.store.journal import JournalReader
 from app.store.statehash import ledger_hash
+from app.venues.faults import Faults
 from app.venues.ledger import AcceptedLine, DoneLine, FillLine, LedgerLine, ledger_path, read_ledger
+from app.venues.paper import PaperVenue
+from app.venues.process import ServeOptions, serve
 from tests.scenarios.test_resting_slices import until_done
 from tests.test_bootstrap import wait_for_books
 from tests.worlds import make_order
@@ -202,3 +210,78 @@ async def rests(services: Services, order_id: str) -> ChildRecord:
             return found[-1]
         await asyncio.sleep(0.02)
     raise TimeoutError("nothing rests")
+
+
+@pytest.mark.parametrize("how", ["served", "process"])
+async def test_venues_in_processes_of_their_own_are_asked_the_same_way(tmp_path: Path, how: str) -> None:
+    async with far_side(tmp_path, how) as (settings, hosting):
+        process = Process(settings, hosting=hosting)
+        services = await process.open()
+        try:
+            await wait_for_books(services)
+            terms = SweepTerms(SweepStyle.DARK_THEN_LIT, wait_ns=1_000_000_000, asks_dealers=True)
+            order = dark_order(0, services.engine.now_ns(), qty_units=400_000, sweep=terms)
+            accepted = await services.submit.place(order, Mode.PAPER)
+            parent = await until_done(services, accepted.fact.order_id, 20)
+        finally:
+            await process.close()
+    assert parent.children
+    as_the_dark_venues_have_it(settings, [parent])
+    facts = [f.event for f in JournalReader(settings.journal_path).replay()]
+    (asked,) = [event for event in facts if isinstance(event, DarkAsked)]
+    assert asked.asks
+    quotes = [event for event in facts if isinstance(event, DealerQuoted)]
+    assert {(quote.venue, bool(quote.quote_id)) for quote in quotes} == {(venue, True) for venue in DEALERS}
+
+
+@asynccontextmanager
+async def far_side(folder: Path, how: str) -> AsyncIterator[tuple[Settings, Any]]:
+    """Simulated venues behind a socket of this loop, or in a process of their own."""
+    settings = with_unlit(folder / "home")
+    if how == "process":
+        settings = settings.model_copy(update={"venues": "process", "shard": "test-hidden"})
+        yield settings, _hosting(settings)
+        return
+    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(ServeOptions(settings.venues_path, 0, 7), ready.set_result))
+    yield settings.model_copy(update={"venues": f"tcp://127.0.0.1:{await ready}"}), None
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_dark_venue_that_never_answers_keeps_its_exposure_and_the_rest_goes_lit(tmp_path: Path) -> None:
+    settings = with_unlit(tmp_path / "home")
+    process = Process(settings)
+    services = await process.open()
+    try:
+        await wait_for_books(services)
+        silent = services.engine.venues["sim_golf"]
+        assert isinstance(silent, PaperVenue)
+        silent.exchange.set_faults(Faults(lose_request_ppm=1_000_000, is_silent=True))
+        order = dark_order(0, services.engine.now_ns(), venues=VenueFilter(exclude=("sim_hotel",)))
+        order_id = (await services.submit.place(order, Mode.PAPER)).fact.order_id
+        parent = services.engine.ledger.parents[order_id]
+        (asked,) = [c for c in parent.children.values() if c.child.venue == "sim_golf"]
+        await until(lambda: parent.cum_qty_units == 100_000 - asked.child.qty_units)  # the rest, lit, and no more
+        assert not asked.state.is_terminal
+        assert parent.in_flight_qty_units == asked.child.qty_units
+        await until(lambda: asked.state is ChildState.UNKNOWN)
+        assert parent.in_flight_qty_units == asked.child.qty_units
+        silent.exchange.set_faults(Faults())
+        parent = await until_done(services, order_id, 20)  # the venue swears that it never had it
+    finally:
+        await process.close()
+    assert asked.state is ChildState.REJECTED
+    assert parent.cum_qty_units == 100_000
+    facts = list(JournalReader(settings.journal_path).replay())
+    (answer,) = [f.event for f in facts if isinstance(f.event, DarkAnswered)]
+    assert answer.asked_units == 0  # nothing was seen, nothing is learned
+    assert ledger_hash(fold(facts)) == ledger_hash(services.engine.ledger)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError
