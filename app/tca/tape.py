@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from math import isqrt
@@ -38,6 +39,10 @@ class Tape:
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEPT))
     _coarse: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=COARSE_KEPT))
     _sums: Mark = NO_MARK
+    # Of samples with a mid: (when, sum of squared moves until then), so that an interval is one difference.
+    _moves: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _last_half_units: int = 0
+    _told: tuple[int, int, int] = (0, 0, 0)  # the last answer: (asked for when, newest move then, what was said)
 
     def add(self, sample: Sample) -> None:
         """Takes the newest sample; one that is not newer than the last is left."""
@@ -46,6 +51,7 @@ class Tape:
         area, held_ns, n_samples = self.mark(sample.ts_ns)
         self._sums = Mark(area, held_ns, n_samples + (sample.mid_half_units > 0))
         self.samples.append(sample)
+        self._note_move(sample)
         if sample.mid_half_units and (not self._coarse or sample.ts_ns - self._coarse[-1][0] >= COARSE_NS):
             self._coarse.append((sample.ts_ns, sample.mid_half_units))
 
@@ -58,17 +64,25 @@ class Tape:
 
     def move_ubps(self, ts_ns: int) -> int:
         """Root of the sum of squared moves of the class mid in the CALM_NS before `ts_ns`, in 1e-6 bps."""
-        squares = 0
-        later = 0
-        for sample in reversed(self.samples):
-            if sample.ts_ns > ts_ns or not sample.mid_half_units:
-                continue
-            if sample.ts_ns < ts_ns - CALM_NS:
-                break
-            if later:
-                squares += ((later - sample.mid_half_units) * _UBPS // sample.mid_half_units) ** 2
-            later = sample.mid_half_units
-        return isqrt(squares)
+        moves = self._moves
+        if not moves:
+            return 0
+        newest_ns = moves[-1][0]
+        if self._told[:2] == (ts_ns, newest_ns):  # the children of one turn ask for one instant
+            return self._told[2]
+        last_i = len(moves) - 1 if newest_ns <= ts_ns else bisect_left(moves, (ts_ns + 1, 0)) - 1
+        first_i = bisect_left(moves, (ts_ns - CALM_NS, 0))
+        found = isqrt(moves[last_i][1] - moves[first_i][1]) if first_i < last_i else 0
+        self._told = ts_ns, newest_ns, found
+        return found
+
+    def _note_move(self, sample: Sample) -> None:
+        before, now = self._last_half_units, sample.mid_half_units
+        if not now:
+            return
+        self._last_half_units = now
+        square = ((now - before) * _UBPS // before) ** 2 if before else 0
+        self._moves.append((sample.ts_ns, square + (self._moves[-1][1] if self._moves else 0)))
 
     def mark(self, ts_ns: int) -> Mark:
         """The running sums at `ts_ns`, which is not before the newest sample; its mid holds until then."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import isqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.tca.composite import Sample
-from app.tca.tape import KEPT, MAX_STALE_NS, MAX_STRIP_POINTS, NO_MARK, Tape, mean_half_units
+from app.tca.tape import CALM_NS, KEPT, MAX_STALE_NS, MAX_STRIP_POINTS, NO_MARK, Tape, mean_half_units
 
 SECOND = 10**9
 
@@ -56,6 +57,27 @@ def test_volatility_is_the_root_of_summed_squares() -> None:
     assert tape.move_ubps(3 * SECOND) == pytest.approx(5_000_000, rel=1e-3)
     assert tape.move_ubps(SECOND) == 0
     assert tape.move_ubps(60 * SECOND) == 0
+
+
+def walked_ubps(points: list[tuple[int, int]], ts_ns: int) -> int:
+    """The slow twin: every known mid within the look back, one after the other."""
+    near = [mid for at_ns, mid in points if mid and ts_ns - CALM_NS <= at_ns <= ts_ns]
+    return isqrt(sum(((now - before) * 10**10 // before) ** 2 for before, now in pairwise(near)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4 * SECOND), st.integers(0, 10**9)), min_size=1, max_size=40),
+    st.lists(st.integers(-SECOND, 170 * SECOND), min_size=1, max_size=12),
+)
+def test_volatility_is_the_same_as_walked_sample_by_sample(steps, asked_ns) -> None:
+    tape, points, ts_ns = Tape(), [], 0
+    for gap_ns, mid in steps:
+        ts_ns += gap_ns
+        points.append((ts_ns, mid))
+        tape.add(Sample(ts_ns, mid, 0, 0, {}))
+        assert tape.move_ubps(ts_ns) == walked_ubps(points, ts_ns)
+    for at_ns in (*asked_ns, *asked_ns):
+        assert tape.move_ubps(at_ns) == walked_ubps(points, at_ns)
 
 
 def test_memory_is_bounded_and_the_strip_is_thin() -> None:
