@@ -110,18 +110,18 @@ class Desk:
         return float(np.median(mids)) if mids else 0.0
 
     def levels(self, venues: Sequence[int], sign: int) -> Levels:
-        """The far side of the venues' books as received, fees beside each level."""
-        price, lots, fee, place = [], [], [], []
-        for v in venues:
-            view = self.market.view(v)
-            if view.is_halted or not view.bids or not view.asks:
-                continue
-            for tick, qty in view.asks if sign > 0 else view.bids:
-                price.append(float(tick))
-                lots.append(float(qty))
-                fee.append(float(self.market.specs[v].taker_fee_ppm))
-                place.append(v)
-        return Levels(np.array(price), np.array(lots), np.array(fee), np.array(place, dtype=np.int64))
+        """The far side of the venues' books as received, with their fees."""
+        views = [self.market.view(v) for v in venues]
+        row, far = (1 if sign > 0 else 0), [view.asks if sign > 0 else view.bids for view in views]
+        shape = (len(views), 2, max((len(side) for side in far), default=0) or 1)
+        price, qty, counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape[:2], np.int64)
+        for v, side in enumerate(far):
+            counts[v, row] = len(side)
+            for i, (tick, lots) in enumerate(side):
+                price[v, row, i], qty[v, row, i] = tick, lots
+        fees = np.array([float(self.market.specs[v].taker_fee_ppm) for v in venues])
+        is_open = np.array([not view.is_halted and bool(view.bids) and bool(view.asks) for view in views])
+        return Levels(price, qty, counts, fees, is_open)
 
     def sigma_bps(self) -> float:
         """Of a root second, by overlapping moves of MOVE_S over what is remembered."""
@@ -201,6 +201,7 @@ def ask_of(desk: Desk, wish: Wish, venues: Sequence[int], found: ScheduleParamet
     """What the service would know before it takes the parent."""
     plan = planned_lots(found, wish, now_ns)
     seen = look(desk.levels(venues, wish.sign), wish.sign, desk.mid_ticks(desk.lit), float(wish.lots), len(plan))
+    assert seen is not None, "a wish is made where something is displayed"
     span_s = plan[-1][0] if wish.span_ns else 0.0
     return CostAsk(
         strategy=wish.strategy,
@@ -265,10 +266,11 @@ def _wish(desk: Desk, names: Sequence[str], rng: np.random.Generator, *, is_swee
     strategy = Strategy.SWEEP if is_sweep else IN_TIME[int(rng.integers(len(IN_TIME)))]
     span_ns = 0 if is_sweep else int(rng.choice(SPANS_S)) * S
     levels = desk.levels(desk.lit if venue == MANY else (desk.lit[names.index(venue)],), sign)
-    if not levels.qty.size:
+    seen = look(levels, sign, desk.mid_ticks(desk.lit), 1.0, 1)
+    if seen is None:
         return None
     if is_sweep:
-        lots = _between(SWEEP_OF_SHOWN, size) * look(levels, sign, desk.mid_ticks(desk.lit), 1.0, 1).shown_units
+        lots = _between(SWEEP_OF_SHOWN, size) * seen.shown_units
     else:
         lots = _between(SCHEDULE_OF_VOLUME, size) * desk.lots_per_s() * span_ns / S
     return Wish(strategy, sign, max(1, round(lots)), venue, span_ns)

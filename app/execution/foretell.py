@@ -5,6 +5,7 @@ Says nothing where the law does not hold: without a price, beyond the limit, in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,7 +21,7 @@ from app.domain.scheduled import ScheduleState, parameters_of
 from app.domain.units import NANO, PPM
 from app.execution import slicer
 from app.execution.context import Context
-from app.execution.stakes import account_fees
+from app.execution.stakes import account_fees, open_venues
 from app.learning.pretrade import Levels, held_s, look
 
 # A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
@@ -46,6 +47,9 @@ class _Plan:
     duration_s: float
 
 
+_AT_ONCE: Final = _Plan(1, 0.0, 0.0)
+
+
 def foretell(
     ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
 ) -> Foretold:
@@ -58,14 +62,13 @@ def foretell(
     symbol = ctx.world.universe.symbols[order.symbol]
     if order.quote_pool is not None or symbol.fungible.is_inverse:
         return Foretold(why="Quote pools and inverse contracts are not estimated.")
-    barred = ctx.barred(order, mode)
-    venues = [venue for venue in ctx.world.universe.listings(order.symbol) if venue not in barred]
+    venues = open_venues(ctx, order, mode)
     cap_units = price_cap_units if state is None else 0
-    levels, qty_units = _levels(ctx, order, venues, cap_units), _qty_units(order, symbol, mid_half_units)
-    if not levels.qty.size or qty_units <= 0:
+    qty_units, plan = _qty_units(order, symbol, mid_half_units), _planned(ctx, order, state)
+    levels, sign = _levels(ctx, order, venues), order.side.sign
+    seen = look(levels, sign, mid_half_units / 2, float(qty_units), plan.n_slices, cap_units) if qty_units > 0 else None
+    if seen is None:
         return Foretold(why="Nothing is displayed within its limit.")
-    plan = _planned(ctx, order, state)
-    seen = look(levels, order.side.sign, mid_half_units / 2, float(qty_units), plan.n_slices)
     if seen.is_short and cap_units:
         return Foretold(why="Less is displayed within its limit than it asks for; the rest would wait or stay.")
     ask = CostAsk(
@@ -101,33 +104,22 @@ def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
     return units
 
 
-def _levels(ctx: Context, order: ParentOrder, venues: list[str], price_cap_units: int) -> Levels:
-    """The far side of the books that the order may use, within its cap (0: none)."""
+def _levels(ctx: Context, order: ParentOrder, venues: Sequence[str]) -> Levels:
+    """The books of the order's symbol, those that it may use open, with the account's fees."""
     books = ctx.market(order.symbol)[0]
     fees = account_fees(ctx, order.account, ctx.world.universe.symbols[order.symbol])
-    row, sign = (1 if order.side is Side.BUY else 0), order.side.sign
-    price, qty, fee, place = [], [], [], []
-    allowed = set(venues)
-    for i, venue in enumerate(books.venues):
-        n = int(books.n_levels[i, row])
-        if venue in allowed and n:
-            price.append(books.price_units[i, row, :n])
-            qty.append(books.qty_units[i, row, :n])
-            fee.append(np.full(n, fees[venue].taker_fee_ppm, dtype=np.float64))
-            place.append(np.full(n, i, dtype=np.int64))
-    if not price:
-        nothing = np.empty(0)
-        return Levels(nothing, nothing, nothing, np.empty(0, dtype=np.int64))
-    prices = np.concatenate(price).astype(np.float64)
-    kept = sign * (prices - price_cap_units) <= 0 if price_cap_units else np.ones(prices.size, dtype=bool)
-    amounts = np.concatenate(qty).astype(np.float64)
-    return Levels(prices[kept], amounts[kept], np.concatenate(fee)[kept], np.concatenate(place)[kept])
+    price, qty, counts = books.price_units, books.qty_units, books.n_levels
+    if not books.is_plain:
+        price, qty, counts = (np.require(array, np.int64, ["C", "W"]) for array in (price, qty, counts))
+    is_open = [venue in venues for venue in books.venues]
+    fee_ppm = [float(fees[v].taker_fee_ppm) if is_in else 0.0 for v, is_in in zip(books.venues, is_open, strict=True)]
+    return Levels(price, qty, counts, np.array(fee_ppm), np.array(is_open))
 
 
 def _planned(ctx: Context, order: ParentOrder, state: ScheduleState | None) -> _Plan:
     """The clock's plan as if no cap, limit or would-price held it up, looked at N_LOOKS times."""
     if state is None:
-        return _Plan(1, 0.0, 0.0)
+        return _AT_ONCE
     clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
     found = parameters_of(clock, order.side, 0, state.lot_units, state.mid_half_units)
     total_lots = state.progress.total_lots

@@ -124,6 +124,11 @@ def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, Fee
     return _standing(ctx, account, symbol).fees
 
 
+def open_venues(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[str, ...]:
+    """The venues that nothing bars for `order` now, before its first wave."""
+    return _barred(ctx, order, mode, None, _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol]))[1]
+
+
 def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str = "") -> AccountView:
     """The account as the gate sees it in `symbol`: open orders, and what definitions other than `conditional_id`
     hold back."""

@@ -10,15 +10,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from math import isfinite, log1p
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.pretrade import ANY, N_LEVELS, UBPS, CostAsk, CostCell, CostEstimate, CostLaw, Pace, PretradeLaw
+from app.kernels import status, walk
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 # What counts as displayed, as in the replay's reach.
 SHOWN_BPS: Final = 5.0
@@ -30,18 +33,21 @@ N_SCALE: Final = 4
 MOST_BPS: Final = 5_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """The far side of several books, in any order: float64[n] prices, quantities, taker fees; int64[n] venues."""
+class Levels(NamedTuple):
+    """Several books at one instant, as on the board: side 0 bids, 1 asks, best level first.
 
-    price: Float64Array
-    qty: Float64Array
-    fee_ppm: Float64Array
-    venue: Int64Array
+    price_units, qty_units: int64[n, 2, depth], n_levels: int64[n, 2], all contiguous. taker_fee_ppm: float64[n].
+    is_open: bool[n], which of them count.
+    """
+
+    price_units: Int64Array
+    qty_units: Int64Array
+    n_levels: Int64Array
+    taker_fee_ppm: Float64Array
+    is_open: BoolArray
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What books say of a quantity.
 
     `shown_units`: displayed within SHOWN_BPS of the mid; `is_short`: less than a slice in all.
@@ -54,24 +60,21 @@ class Look:
     is_short: bool
 
 
-def look(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int) -> Look:
+def look(
+    levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int, cap_units: int = 0
+) -> Look | None:
     """All-in cost of one of `n_slices` equal slices against `mid_units`; beyond what is there at the last price.
 
-    sign: +1 buys. At least one level; never cheaper for more.
+    sign: +1 buys. cap_units: no level beyond it counts, 0: all do. Never cheaper for more. None: no level counts.
     """
-    all_in = levels.price * (1.0 + sign * levels.fee_ppm * 1e-6)
-    order = np.argsort(sign * all_in, kind="stable")
-    all_in, amount = all_in[order], levels.qty[order]
-    slice_qty = qty_units / max(n_slices, 1)
-    before = np.cumsum(amount) - amount
-    taken = np.clip(slice_qty - before, 0.0, amount)
-    left = max(slice_qty - float(taken.sum()), 0.0)
-    paid = (float(taken @ all_in) + left * float(all_in[-1])) / slice_qty
-    near = sign * (levels.price / mid_units - 1.0) * 1e4 <= SHOWN_BPS
-    shown = max(float(levels.qty[near].sum()), float(amount[0]))
+    out = np.empty(walk.N_OUT)
+    slice_units = qty_units / max(n_slices, 1)
+    if walk.walk_far(*levels, sign, cap_units, mid_units, slice_units, SHOWN_BPS, out) != status.OK:
+        return None
+    paid, touch, shown, left = out.tolist()
     return Look(
         walk_bps=sign * (paid / mid_units - 1.0) * 1e4,
-        touch_bps=sign * (float(all_in[0]) / mid_units - 1.0) * 1e4,
+        touch_bps=sign * (touch / mid_units - 1.0) * 1e4,
         used_frac=qty_units / shown,
         shown_units=shown,
         is_short=left > 0.0,
@@ -90,7 +93,7 @@ def held_s(plan: Sequence[tuple[float, float]], qty_units: float) -> float:
 def mean_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
     """What the mean adds to the walk, none falling with size: N_MEAN values in bps."""
     used = ask.used_frac
-    return sigma_bps * used**0.5, sigma_bps * float(np.log1p(used)), max(ask.walk_bps - ask.touch_bps, 0.0)
+    return sigma_bps * used**0.5, sigma_bps * log1p(used), max(ask.walk_bps - ask.touch_bps, 0.0)
 
 
 def scale_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
@@ -104,52 +107,67 @@ def bucket(edges: Sequence[float], value: float) -> int:
     return bisect_right(edges, value)
 
 
+class _Laid(NamedTuple):
+    """One pace's law, its pairs as tables."""
+
+    law: CostLaw
+    intercepts: dict[str, float]
+    offsets: dict[str, float]
+    spreads: dict[str, float]
+
+
 @dataclass(slots=True)
 class CostEstimator:
     """A law laid out for asking. Never mutated."""
 
     law: PretradeLaw
-    _laws: dict[Pace, CostLaw] = field(init=False)
+    _name: str = field(init=False)
+    _laws: dict[Pace, _Laid] = field(init=False)
     _cells: dict[tuple[Pace, str, int, int], CostCell] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._laws = {law.pace: law for law in self.law.laws}
+        self._name = self.law.name
+        self._laws = {
+            law.pace: _Laid(law, dict(law.intercepts), dict(law.offsets), dict(law.spreads)) for law in self.law.laws
+        }
         self._cells = {
             (law.pace, cell.venue, cell.size_i, cell.sigma_i): cell for law in self.law.laws for cell in law.cells
         }
 
     def moments(self, ask: CostAsk) -> tuple[float, float, CostCell] | None:
         """(mean, scale, cell) in bps; None where the law has no such pace."""
-        law = self._laws.get(ask.pace)
-        if law is None:
+        pace = ask.pace
+        laid = self._laws.get(pace)
+        if laid is None:
             return None
+        law = laid.law
         sigma = ask.sigma_bps_sqrt_s or law.sigma_bps_sqrt_s
-        mean = ask.walk_bps + dict(law.intercepts).get(ask.strategy.value, 0.0) + dict(law.offsets).get(ask.venue, 0.0)
+        mean = ask.walk_bps + laid.intercepts.get(ask.strategy.value, 0.0) + laid.offsets.get(ask.venue, 0.0)
         mean += sum(c * x for c, x in zip(law.mean_coefs, mean_features(ask, sigma), strict=True))
         scale = sum(c * x for c, x in zip(law.scale_coefs, scale_features(ask, sigma), strict=True))
-        scale *= dict(law.spreads).get(ask.strategy.value, 1.0)
+        scale *= laid.spreads.get(ask.strategy.value, 1.0)
         place = bucket(law.size_edges, ask.used_frac), bucket(law.sigma_edges, sigma)
-        cell = self._cells.get((ask.pace, ask.venue, *place)) or self._cells[(ask.pace, ANY, *place)]
+        cell = self._cells.get((pace, ask.venue, *place)) or self._cells[(pace, ANY, *place)]
         return mean, scale, cell
 
     def estimate(self, ask: CostAsk, participation_ppm: int = 0, *, is_short: bool = False) -> CostEstimate | None:
         """The distribution; None where the law has no such pace or an input is no number."""
         found = self.moments(ask)
-        if found is None or not np.isfinite(found[0] + found[1]):
+        if found is None or not isfinite(found[0] + found[1]):
             return None
         mean, scale, cell = found
         quantiles = [_ubps(mean + scale * error) for error in cell.errors]
         p05, p25, p50, p75, p95 = quantiles
-        law = self._laws[ask.pace]
+        pace = ask.pace
         return CostEstimate(
             expected_ubps=_ubps(mean),
             quantiles_ubps=(p05, p25, p50, p75, p95),
             participation_ppm=participation_ppm,
             duration_ms=round(ask.duration_s * 1000),
             basis=self.law.basis,
-            artifact=self.law.name,
-            cell=f"{ask.pace.value}/{cell.venue}/{cell.size_i}/{cell.sigma_i}",
-            is_extrapolated=is_short or ask.used_frac > law.most_used_frac,
+            artifact=self._name,
+            cell=f"{pace.value}/{cell.venue}/{cell.size_i}/{cell.sigma_i}",
+            is_extrapolated=is_short or ask.used_frac > self._laws[pace].law.most_used_frac,
         )
 
 

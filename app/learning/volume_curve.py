@@ -33,7 +33,10 @@ class VolumeCurve:
     _day_i: int = -1
     _today_units: float = 0.0
     _today_expected_units: float = 0.0
-    _changed: set[int] = field(default_factory=set)
+    _sums: tuple[float, float] = field(init=False)  # of seen_units and watched_s: every trade asks for their ratio
+
+    def __post_init__(self) -> None:
+        self._sums = sum(self.seen_units), sum(self.watched_s)
 
     def observe(self, now_ns: int, qty_units: int) -> None:
         """`qty_units` were traded since the observation before; the first one only starts the watch.
@@ -101,10 +104,11 @@ class VolumeCurve:
         return (self.seen_units[bin_i] + PRIOR_S * self._mean_rate()) / (self.watched_s[bin_i] + PRIOR_S)
 
     def _mean_rate(self) -> float:
-        watched_s = sum(self.watched_s)
-        return sum(self.seen_units) / watched_s if watched_s > 0.0 else 0.0
+        seen_units, watched_s = self._sums
+        return seen_units / watched_s if watched_s > 0.0 else 0.0
 
     def _add(self, bin_i: int, watched_s: float, units: float) -> None:
+        self._sums = self._sums[0] + units, self._sums[1] + watched_s
         self.watched_s[bin_i] += watched_s
         self.seen_units[bin_i] += units
         self._changed.add(bin_i)

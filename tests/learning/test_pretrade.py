@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.enums import Strategy
 from app.domain.pretrade import Basis
-from app.learning.pretrade import CostEstimator, Levels, bucket, held_s, look, mean_features, quantiles_bps
+from app.learning.pretrade import CostEstimator, Levels, Look, bucket, held_s, look, mean_features, quantiles_bps
 from app.services.pretrade import load_pretrade
 from tests.learning.costs import made_ask, made_law
 
@@ -17,28 +17,46 @@ LAWS = [CostEstimator(made_law()), CostEstimator(load_pretrade())]
 STRATEGIES = st.sampled_from([s for s in Strategy if s is not Strategy.SOR])
 
 
-def book(prices: list[float], lots: list[float], fee_ppm: float = 0.0) -> Levels:
-    n = len(prices)
-    return Levels(np.array(prices), np.array(lots), np.full(n, fee_ppm), np.zeros(n, dtype=np.int64))
+def books(*sides: tuple[list[int], list[int], float]) -> Levels:
+    """Books that display the same on both sides: prices, quantities and the fee of each."""
+    depth = max(len(prices) for prices, _, _ in sides)
+    price, qty = np.zeros((len(sides), 2, depth), np.int64), np.zeros((len(sides), 2, depth), np.int64)
+    for v, (prices, lots, _) in enumerate(sides):
+        price[v, :, : len(prices)], qty[v, :, : len(lots)] = prices, lots
+    counts = np.array([[len(prices)] * 2 for prices, _, _ in sides])
+    return Levels(price, qty, counts, np.array([fee for _, _, fee in sides]), np.ones(len(sides), bool))
+
+
+def seen_of(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int, cap_units: int = 0) -> Look:
+    seen = look(levels, sign, mid_units, qty_units, n_slices, cap_units)
+    assert seen is not None
+    return seen
 
 
 def test_a_walk_is_the_mean_slice_s_price_with_its_fee():
-    seen = look(book([101.0, 102.0], [1.0, 9.0], 100.0), 1, 100.0, 4.0, 2)
+    seen = seen_of(books(([101, 102], [1, 9], 100.0)), 1, 100.0, 4.0, 2)
     assert seen.walk_bps == pytest.approx((101.5 * 1.0001 / 100 - 1) * 1e4)
     assert seen.touch_bps == pytest.approx((101 * 1.0001 / 100 - 1) * 1e4)
     assert not seen.is_short
 
 
 def test_cheaper_with_its_fee_is_taken_first():
-    levels = Levels(np.array([100.0, 100.01]), np.ones(2), np.array([300.0, 0.0]), np.arange(2))
-    assert look(levels, 1, 100.0, 1.0, 1).walk_bps == pytest.approx(1.0)
-    assert look(levels, -1, 100.01, 1.0, 1).walk_bps == pytest.approx(0.0, abs=1e-9)
+    levels = books(([10_000], [1], 300.0), ([10_001], [1], 0.0))
+    assert seen_of(levels, 1, 10_000.0, 1.0, 1).walk_bps == pytest.approx(1.0)
+    assert seen_of(levels, -1, 10_001.0, 1.0, 1).walk_bps == pytest.approx(0.0, abs=1e-9)
 
 
 def test_beyond_what_is_displayed_the_last_price_counts_and_is_named():
-    seen = look(book([101.0], [1.0]), 1, 100.0, 3.0, 1)
+    seen = seen_of(books(([101], [1], 0.0)), 1, 100.0, 3.0, 1)
     assert seen.is_short
     assert seen.walk_bps == pytest.approx(100.0)
+
+
+def test_beyond_a_cap_nothing_counts():
+    levels = books(([101, 102], [1, 1], 0.0))
+    assert seen_of(levels, 1, 100.0, 2.0, 1, cap_units=101).is_short
+    assert not seen_of(levels, 1, 100.0, 2.0, 1, cap_units=102).is_short
+    assert look(levels, 1, 100.0, 2.0, 1, cap_units=100) is None
 
 
 def test_an_even_plan_holds_a_third_of_its_time():

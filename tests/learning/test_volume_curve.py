@@ -27,10 +27,8 @@ def test_nothing_seen_is_flat() -> None:
 
 def test_a_bin_that_was_watched_as_long_as_the_prior_is_believed_half() -> None:
     """Two bins, one at 30 units a second and one at 10, each watched for the prior: 25 and 15 about a mean of 20."""
-    curve = VolumeCurve()
-    for bin_i, rate in ((0, 30.0), (1, 10.0)):
-        curve.seen_units[bin_i] = rate * PRIOR_S
-        curve.watched_s[bin_i] = PRIOR_S
+    nothing = [0.0] * (N_BINS - 2)
+    curve = VolumeCurve([30.0 * PRIOR_S, 10.0 * PRIOR_S, *nothing], [PRIOR_S, PRIOR_S, *nothing])
     assert curve.rate_units_per_s(DAY_0) == pytest.approx(25.0)
     assert curve.rate_units_per_s(DAY_0 + BIN_NS) == pytest.approx(15.0)
     assert curve.rate_units_per_s(DAY_0 + 5 * BIN_NS) == pytest.approx(20.0)
