@@ -191,12 +191,14 @@ class Process:
 
     def _open_journal(self, engine: Engine) -> None:
         path = self.settings.journal_path
-        replica = LocalFileReplica(path, self.settings.replica_path) if self.settings.replica_path else None
+        settings = self.settings
+        replica = LocalFileReplica(path, settings.replica_path) if settings.replica_path else None
+        options = JournalOptions(settings.journal_queue, read_back_every=settings.journal_read_back, replica=replica)
         self._journal = SqliteJournal(
             path,
             on_durable=engine.on_durable_from_thread,
             on_fatal=_die,
-            options=JournalOptions(max_queued_facts=self.settings.journal_queue, replica=replica),
+            options=options,
         )
         self._reader = JournalReader(path)
         engine.core.ledger = recover(self._reader.replay())

@@ -179,6 +179,8 @@ class Settings(BaseSettings):
     replica_path: Path | None = None
     """A second journal file, on another disk or host mount; every commit is copied there."""
     journal_queue: int = Field(default=65_536, ge=64)
+    journal_read_back: int = Field(default=16, ge=1)
+    """One in so many of an order's common facts is read back before it is written; 1: each one."""
     drain_s: float = Field(default=3.0, ge=0)
     reconcile_s: float = Field(default=60.0, gt=0)
     """How often every venue is asked what it holds for each account, beside the start and after a reconnect."""

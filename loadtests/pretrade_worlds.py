@@ -123,6 +123,13 @@ class Desk:
         is_open = np.array([not view.is_halted and bool(view.bids) and bool(view.asks) for view in views])
         return Levels(price, qty, counts, fees, is_open)
 
+    def _far(self, venues: Sequence[int], sign: int) -> list[tuple[int, int, int]]:
+        """(venue, tick, lots) of each level displayed on the far side; of halted and one-sided books none."""
+        views = [(v, self.market.view(v)) for v in venues]
+        sides = [(v, seen.asks if sign > 0 else seen.bids) for v, seen in views if not seen.is_halted]
+        whole = {v for v, seen in views if seen.bids and seen.asks}
+        return [(v, tick, lots) for v, side in sides if v in whole for tick, lots in side]
+
     def sigma_bps(self) -> float:
         """Of a root second, by overlapping moves of MOVE_S over what is remembered."""
         mids = np.array(self.mids_bps)
@@ -134,18 +141,20 @@ class Desk:
 
     def cross(self, venues: Sequence[int], sign: int, wanted_lots: int) -> None:
         """Shares `wanted_lots` over the venues by price with fee, each an IOC far beyond the touch."""
-        levels = self.levels(venues, sign)
-        if not levels.qty.size:
+        rows = sorted(
+            (sign * tick * (1.0 + sign * self.market.specs[v].taker_fee_ppm * 1e-6), v, tick, lots)
+            for v, tick, lots in self._far(venues, sign)
+        )
+        if not rows:
             return
-        order = np.argsort(sign * levels.price * (1.0 + sign * levels.fee_ppm * 1e-6), kind="stable")
         left, shares = wanted_lots, dict.fromkeys(venues, 0)
-        for i in order.tolist():
-            take = min(left, int(levels.qty[i]))
-            shares[int(levels.venue[i])] += take
+        for _, v, _, displayed in rows:
+            take = min(left, displayed)
+            shares[v] += take
             left -= take
-        best = int(levels.venue[order[0]])
+        _, best, touch, _ = rows[0]
         shares[best] += left
-        limit = round(float(levels.price[order[0]]) * (1.0 + sign * FAR_FRAC))
+        limit = round(touch * (1.0 + sign * FAR_FRAC))
         for v, lots in shares.items():
             if lots:
                 self.flying[self.market.send(Order(v, sign, limit, lots, Force.IOC))] = lots

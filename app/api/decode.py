@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NoReturn
 
 from app.domain.errors import BadRequest
+from app.services.at_once import Begun, result_of
 
 MAX_BODY_BYTES: Final = 65_536
 MAX_DEPTH: Final = 16
@@ -58,8 +59,13 @@ async def read_body(headers: list[tuple[bytes, bytes]], receive: Callable[[], Aw
     """
     _check_headers(headers)
     try:
+        return result_of(_read(receive))  # it came with its head: nothing to wait for, no timer
+    except Begun as begun:
+        rest = begun.rest()
+    try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _read(receive)
+            body: bytes = await rest
+            return body
     except TimeoutError:
         raise BadRequest("body_timeout", f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.") from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from app.api.errors import FieldError, decimal_error
 from app.api.schedule_intake import PPM_SCALE, contradictions, schedule_of
@@ -29,13 +30,12 @@ _RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
 
 def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: str, now_ns: int) -> ParentOrder:
     """The order as the engine takes it, without its body hash. Raises InvalidRequest with every culprit at once."""
-    scales = Scales(symbol, universe, _contradictions(body))
-    quote = symbol.fungible.quote
-    qty_units = scales.positive("/qty", body.qty, Step(symbol.qty_scale, symbol.qty_currency, "lot_units"))
-    notional_nano = scales.positive("/notional", body.notional, Step(NANO_SCALE, quote))
-    limit_price_units = scales.positive("/limit_price", body.limit_price, Step(symbol.price_scale, quote, "tick_units"))
-    max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, Step(BPS_SCALE, "bps"))
-    decision_price_units = scales.positive("/decision_price", body.decision_price, Step(symbol.price_scale, quote))
+    scales, steps = Scales(symbol, universe, _contradictions(body)), _steps(symbol)
+    qty_units = scales.positive("/qty", body.qty, steps.qty)
+    notional_nano = scales.positive("/notional", body.notional, steps.notional)
+    limit_price_units = scales.positive("/limit_price", body.limit_price, steps.limit_price)
+    max_slippage_ppm = scales.exact("/max_slippage_bps", body.max_slippage_bps, _BPS)
+    decision_price_units = scales.positive("/decision_price", body.decision_price, steps.decision_price)
     venues = venue_filter(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
     schedule = schedule_of(body, symbol, scales.at)
@@ -130,6 +130,29 @@ class Step:
     scale: int
     unit: str
     listing_step: Literal["lot_units", "tick_units", ""] = ""
+
+
+_BPS: Final = Step(BPS_SCALE, "bps")
+
+
+class _Steps(NamedTuple):
+    """The steps of an order's fields in one symbol."""
+
+    qty: Step
+    notional: Step
+    limit_price: Step
+    decision_price: Step
+
+
+@lru_cache(maxsize=1_024)
+def _steps(symbol: Symbol) -> _Steps:
+    quote = symbol.fungible.quote
+    return _Steps(
+        qty=Step(symbol.qty_scale, symbol.qty_currency, "lot_units"),
+        notional=Step(NANO_SCALE, quote),
+        limit_price=Step(symbol.price_scale, quote, "tick_units"),
+        decision_price=Step(symbol.price_scale, quote),
+    )
 
 
 @dataclass(frozen=True, slots=True)

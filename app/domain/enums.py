@@ -8,13 +8,13 @@ from typing import Final
 
 @unique
 class Side(StrEnum):
+    """`sign`: +1 for a buy, -1 for a sell, the side as arithmetic."""
+
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell: the side as arithmetic."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "buy" else -1
 
 
 @unique

@@ -122,6 +122,7 @@ class VenueSet(Event):
     actor: str
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class OrderAccepted(Event):
     """The acknowledgement is a pure function of this fact.
@@ -171,6 +172,7 @@ class RefusalsAggregated(Event):
     to_ts_ns: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class RoutePlanned(Event):
     KIND: ClassVar[str] = "route_planned"
@@ -179,6 +181,7 @@ class RoutePlanned(Event):
     plan: RoutePlan
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildSending(Event):
     """Intent before effect: durable before the child leaves."""
@@ -190,6 +193,7 @@ class ChildSending(Event):
     mid_half_units: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildAcked(Event):
     KIND: ClassVar[str] = "child_acked"
@@ -319,6 +323,7 @@ class OverfillRecorded(Event):
     excess_qty_units: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class OrderDone(Event):
     KIND: ClassVar[str] = "order_done"
@@ -327,6 +332,7 @@ class OrderDone(Event):
     detail: str
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TcaReported(Event):
     """Cost of a done parent by the declared waterfall, in nano of the symbol's money; positive is a cost.
@@ -392,6 +398,7 @@ class BreakClosed(Event):
     age_ns: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A fact in its place: `seq` is gapless per shard, `account_seq` gapless per account (0 for shard-wide facts)."""

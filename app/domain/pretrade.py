@@ -11,6 +11,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from app.domain.enums import Strategy
+from app.domain.quick import quick_init
 
 LEVELS_PPM: Final = (50_000, 250_000, 500_000, 750_000, 950_000)
 N_LEVELS: Final = len(LEVELS_PPM)
@@ -36,6 +37,7 @@ class Pace(StrEnum):
     IN_TIME = "in_time"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CostAsk:
     """What is known of a parent before it is taken.
@@ -60,6 +62,7 @@ class CostAsk:
         return Pace.IN_TIME if self.strategy.is_scheduled else Pace.AT_ONCE
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class AskedUnits:
     """A CostAsk as a fact carries it: integers, so that a desk's own law can be fitted to its own log."""
@@ -101,6 +104,7 @@ class AskedUnits:
         )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
     """A distribution of all-in cost in millionths of a basis point, quantiles at LEVELS_PPM, and where it came from.

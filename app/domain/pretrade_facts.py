@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from app.domain.event import Event
 from app.domain.pretrade import AskedUnits, CostEstimate
+from app.domain.quick import quick_init
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CostForetold(Event):
     """What was said of an order's cost before any child left, and from what; its outcome is judged against this."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from app.domain.enums import Mode, Side, Strategy
+from app.domain.enums import Mode, Strategy
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.pretrade import MANY, AskedUnits, CostAsk, CostEstimate
@@ -65,8 +65,8 @@ def foretell(
     venues = open_venues(ctx, order, mode)
     cap_units = price_cap_units if state is None else 0
     qty_units, plan = _qty_units(order, symbol, mid_half_units), _planned(ctx, order, state)
-    levels, sign = _levels(ctx, order, venues), order.side.sign
-    seen = look(levels, sign, mid_half_units / 2, float(qty_units), plan.n_slices, cap_units) if qty_units > 0 else None
+    levels, sign = _levels(ctx, order, venues, cap_units), order.side.sign
+    seen = look(levels, sign, mid_half_units / 2, float(qty_units), plan.n_slices) if qty_units > 0 else None
     if seen is None:
         return Foretold(why="Nothing is displayed within its limit.")
     if seen.is_short and cap_units:
@@ -104,7 +104,7 @@ def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
     return units
 
 
-def _levels(ctx: Context, order: ParentOrder, venues: Sequence[str]) -> Levels:
+def _levels(ctx: Context, order: ParentOrder, venues: Sequence[str], cap_units: int) -> Levels:
     """The books of the order's symbol, those that it may use open, with the account's fees."""
     books = ctx.market(order.symbol)[0]
     fees = account_fees(ctx, order.account, ctx.world.universe.symbols[order.symbol])
@@ -113,7 +113,7 @@ def _levels(ctx: Context, order: ParentOrder, venues: Sequence[str]) -> Levels:
         price, qty, counts = (np.require(array, np.int64, ["C", "W"]) for array in (price, qty, counts))
     is_open = [venue in venues for venue in books.venues]
     fee_ppm = [float(fees[v].taker_fee_ppm) if is_in else 0.0 for v, is_in in zip(books.venues, is_open, strict=True)]
-    return Levels(price, qty, counts, np.array(fee_ppm), np.array(is_open))
+    return Levels(price, qty, counts, np.array(fee_ppm), np.array(is_open), cap_units)
 
 
 def _planned(ctx: Context, order: ParentOrder, state: ScheduleState | None) -> _Plan:

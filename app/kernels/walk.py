@@ -20,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
-# Of `out`: all-in price of the quantity and of its first lot, what is displayed near the mid, what is not there at all.
+# Of `out_found`: all-in price of the quantity and of its first lot, what is displayed near the mid, what is not there at all.
 PAID: Final = 0
 TOUCH: Final = 1
 SHOWN: Final = 2
@@ -44,13 +44,13 @@ def walk_far(
     mid_units: float,
     wanted_units: float,
     near_bps: float,
-    out: Float64,
+    out_found: Float64,
 ) -> int:
     """Average all-in price of `wanted_units` over the open books, the cheapest with its fee first.
 
     price_units, qty_units: int64[n, 2, depth]. n_levels: int64[n, 2]. fee_ppm: float64[n]. is_open: bool[n].
     sign: +1 buys. cap_units: no level beyond it counts, 0: all do. What is not there pays the last price.
-    out: float64[N_OUT], written; displayed is what lies within `near_bps` of the mid, the first level at least.
+    out_found: float64[N_OUT], written; displayed is what lies within `near_bps` of the mid, the first level at least.
     Returns OK, or BAD_LEVELS where no level counts. Source: docs/kernels.md#walk.
     """
     n, row = fee_ppm.size, 1 if sign > 0 else 0
@@ -61,13 +61,13 @@ def walk_far(
             continue
         for i in range(n_levels[v, row]):
             price = price_units[v, row, i]
-            if cap_units and sign * (price - cap_units) > 0 or sign * (price / mid_units - 1.0) * 1e4 > near_bps:
+            if (cap_units and sign * (price - cap_units) > 0) or sign * (price / mid_units - 1.0) * 1e4 > near_bps:
                 break
             shown += qty_units[v, row, i]
         if n_levels[v, row] and not (cap_units and sign * (price_units[v, row, 0] - cap_units) > 0):
             key[v] = sign * price_units[v, row, 0] * (1.0 + sign * fee_ppm[v] * 1e-6)
     left, paid, last, first_qty = wanted_units, 0.0, math.inf, 0.0
-    out[TOUCH] = math.inf
+    out_found[TOUCH] = math.inf
     while left > 0.0:
         best = 0
         for v in range(1, n):
@@ -76,8 +76,8 @@ def walk_far(
         if n == 0 or key[best] == math.inf:
             break
         last, i = key[best], head[best]
-        if out[TOUCH] == math.inf:
-            out[TOUCH], first_qty = sign * last, float(qty_units[best, row, i])
+        if out_found[TOUCH] == math.inf:
+            out_found[TOUCH], first_qty = sign * last, float(qty_units[best, row, i])
         take = min(left, float(qty_units[best, row, i]))
         paid += take * last
         left -= take
@@ -88,7 +88,7 @@ def walk_far(
     if last == math.inf:
         return BAD_LEVELS
     left = max(left, 0.0)
-    out[PAID] = sign * (paid + left * last) / wanted_units
-    out[SHOWN] = max(shown, first_qty)
-    out[LEFT] = left
+    out_found[PAID] = sign * (paid + left * last) / wanted_units
+    out_found[SHOWN] = max(shown, first_qty)
+    out_found[LEFT] = left
     return OK

@@ -37,7 +37,7 @@ class Levels(NamedTuple):
     """Several books at one instant, as on the board: side 0 bids, 1 asks, best level first.
 
     price_units, qty_units: int64[n, 2, depth], n_levels: int64[n, 2], all contiguous. taker_fee_ppm: float64[n].
-    is_open: bool[n], which of them count.
+    is_open: bool[n], which of them count. cap_units: no level beyond it counts, 0: all do.
     """
 
     price_units: Int64Array
@@ -45,6 +45,7 @@ class Levels(NamedTuple):
     n_levels: Int64Array
     taker_fee_ppm: Float64Array
     is_open: BoolArray
+    cap_units: int = 0
 
 
 class Look(NamedTuple):
@@ -60,16 +61,14 @@ class Look(NamedTuple):
     is_short: bool
 
 
-def look(
-    levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int, cap_units: int = 0
-) -> Look | None:
+def look(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int) -> Look | None:
     """All-in cost of one of `n_slices` equal slices against `mid_units`; beyond what is there at the last price.
 
-    sign: +1 buys. cap_units: no level beyond it counts, 0: all do. Never cheaper for more. None: no level counts.
+    sign: +1 buys. Never cheaper for more. None: no level counts.
     """
-    out = np.empty(walk.N_OUT)
-    slice_units = qty_units / max(n_slices, 1)
-    if walk.walk_far(*levels, sign, cap_units, mid_units, slice_units, SHOWN_BPS, out) != status.OK:
+    out, slice_units = np.empty(walk.N_OUT), qty_units / max(n_slices, 1)
+    books, cap_units = levels[:5], levels.cap_units
+    if walk.walk_far(*books, sign, cap_units, mid_units, slice_units, SHOWN_BPS, out) != status.OK:
         return None
     paid, touch, shown, left = out.tolist()
     return Look(

@@ -21,7 +21,7 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import Fact
 from app.domain.ports import JournalReplica, SealedFact
 from app.store.chain import GENESIS, link
-from app.store.codec import EncodedFact, decode_fact, encode_fact, record_of
+from app.store.codec import EncodedFact, Encoder, decode_fact, record_of
 from app.store.head import HeadFile, head_path, read_head
 from app.store.journal_schema import (
     COLUMNS,
@@ -55,12 +55,14 @@ class JournalOptions:
     """`head_copy`: a second place for the head (another disk). `replica`: a second copy of the log.
 
     `prompt_commit_s`: how quick a commit must be for `append` to make it by itself; 0: the writer makes them all.
+    `read_back_every`: one in so many of an order's common facts is read back before it is written; 1: each one.
     """
 
     max_queued_facts: int = MAX_QUEUED_FACTS
     checkpoint_every_s: float = CHECKPOINT_EVERY_S
     max_wal_pages: int = MAX_WAL_PAGES
     prompt_commit_s: float = PROMPT_COMMIT_S
+    read_back_every: int = 1
     head_copy: Path | None = None
     replica: JournalReplica | None = field(default=None, compare=False)
 
@@ -86,6 +88,7 @@ class SqliteJournal:
         or ends before its own exported head.
         """
         self._options = options or JournalOptions()
+        self._encode = Encoder(self._options.read_back_every).encode
         self._on_durable = on_durable
         self._on_fatal = on_fatal
         self._lock = WriterLock(path.with_suffix(".lock"))
@@ -137,7 +140,7 @@ class SqliteJournal:
         if not facts:
             placed(facts, receipts)
             return
-        encoded = [encode_fact(fact) for fact in facts]
+        encoded = [self._encode(fact) for fact in facts]
         for seq, fact in enumerate(encoded, self._appended_seq + 1):
             if fact.seq != seq:
                 raise InvariantBroken(reason="a gap in the log", expected_seq=seq, seq=fact.seq)

@@ -39,7 +39,9 @@ def test_the_walk_agrees_with_the_twin(seed, n, sign, is_capped, is_large):
     cap = mid + sign * rng.randint(0, mid // 2_000) if is_capped else 0
     wanted = rng.randint(1, 3 * 10**7 if is_large else 10**6)
     out = np.full(walk.N_OUT, np.nan)
-    code = walk.walk_far(*books, np.array(fees, float), np.array(is_open), sign, cap, float(mid), float(wanted), 5.0, out)
+    code = walk.walk_far(
+        *books, np.array(fees, float), np.array(is_open), sign, cap, float(mid), float(wanted), 5.0, out
+    )
     levels = [
         Level(price, qty, fees[v])
         for v in range(n)

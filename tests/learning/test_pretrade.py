@@ -27,8 +27,8 @@ def books(*sides: tuple[list[int], list[int], float]) -> Levels:
     return Levels(price, qty, counts, np.array([fee for _, _, fee in sides]), np.ones(len(sides), bool))
 
 
-def seen_of(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int, cap_units: int = 0) -> Look:
-    seen = look(levels, sign, mid_units, qty_units, n_slices, cap_units)
+def seen_of(levels: Levels, sign: int, mid_units: float, qty_units: float, n_slices: int) -> Look:
+    seen = look(levels, sign, mid_units, qty_units, n_slices)
     assert seen is not None
     return seen
 
@@ -54,9 +54,9 @@ def test_beyond_what_is_displayed_the_last_price_counts_and_is_named():
 
 def test_beyond_a_cap_nothing_counts():
     levels = books(([101, 102], [1, 1], 0.0))
-    assert seen_of(levels, 1, 100.0, 2.0, 1, cap_units=101).is_short
-    assert not seen_of(levels, 1, 100.0, 2.0, 1, cap_units=102).is_short
-    assert look(levels, 1, 100.0, 2.0, 1, cap_units=100) is None
+    assert seen_of(levels._replace(cap_units=101), 1, 100.0, 2.0, 1).is_short
+    assert not seen_of(levels._replace(cap_units=102), 1, 100.0, 2.0, 1).is_short
+    assert look(levels._replace(cap_units=100), 1, 100.0, 2.0, 1) is None
 
 
 def test_an_even_plan_holds_a_third_of_its_time():

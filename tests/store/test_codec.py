@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,8 +28,7 @@ from app.domain.events import (
 )
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
-from app.domain.timing_facts import TIMING_EVENTS
-from app.store.codec import decode, decode_fact, encode, encode_fact, record_of
+from app.store.codec import FIRST_READ_BACK, Encoder, decode, decode_fact, encode, encode_fact, record_of
 from tests.worlds import T0_NS, make_desk, make_order
 
 INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**30), 10**30))
@@ -244,7 +244,40 @@ def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> N
     more = {"strategy": Strategy.TWAP, "time_in_force": TimeInForce.GTC, "qty_units": 1_000}
     parent, _ = desk.accepted(make_order(schedule=schedule, **more))
     plain = json.loads(encode(parent.accepted))
-    own = plain["order"]["schedule"]
-    for version, older in ((3, undisguised), (4, unbent)):
-        plain["order"]["schedule"] = older(own)
-        assert decode("order_accepted", version, encoded(plain)) == parent.accepted
+    plain["order"]["schedule"] = undisguised(plain["order"]["schedule"])
+    assert decode("order_accepted", 3, json.dumps(plain, separators=(",", ":")).encode()) == parent.accepted
+
+
+def filled_with(**changes: Any) -> Fact:
+    return Fact(1, T0_NS, 1, replace(FILL, **changes))
+
+
+def test_a_common_fact_is_read_back_at_first_and_one_in_so_many_later() -> None:
+    """A price that is no integer gets by between two looks, and never at one."""
+    encoder, wrong, n_refused = Encoder(4), filled_with(price_units=1.5), []
+    for n in range(1, FIRST_READ_BACK + 13):
+        try:
+            encoder.encode(wrong)
+        except InvariantBroken:
+            n_refused.append(n)
+    assert n_refused == [*range(1, FIRST_READ_BACK + 1), *(FIRST_READ_BACK + 4 * k for k in (1, 2, 3))]
+
+
+def test_each_fact_is_read_back_where_the_desk_wants_it_or_its_kind_is_rare() -> None:
+    every, some = Encoder(1), Encoder(1_000)
+    rare = Fact(1, T0_NS, 0, EngineStarted("", "release", Mode.PAPER, 1.5))  # type: ignore[arg-type]
+    for _ in range(FIRST_READ_BACK + 2):
+        with pytest.raises(InvariantBroken):
+            every.encode(filled_with(price_units=1.5))
+        with pytest.raises(InvariantBroken):
+            some.encode(rare)
+
+
+def test_what_has_no_form_or_a_lone_surrogate_is_refused_unread_too() -> None:
+    encoder = Encoder(1_000)
+    for _ in range(FIRST_READ_BACK):
+        encoder.encode(filled_with())
+    assert encoder.encode(filled_with()) == encode_fact(filled_with())
+    for change in ({"price_units": np.int64(3)}, {"venue": "\ud800"}):
+        with pytest.raises(InvariantBroken):
+            encoder.encode(filled_with(**change))
