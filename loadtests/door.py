@@ -4,8 +4,9 @@ The application, its engine, its simulated venues and its journal file are the p
 requests are ASGI calls. Venues are held shut while orders are placed, so that what an answer costs (parse, prove who
 asks, gate, plan, facts, group commit, answer) is told apart from what follows it (venues, acks, fills, the order's
 end, its cost report). CPU is that of the whole process, the journal's writer thread included; what the simulated
-markets and timers take meanwhile is measured and taken off. Beside it, in the same rounds and the same way, runs the
-idiomatic route of loadtests/idiomatic.py, which parses the same body and answers, and does nothing else.
+markets and timers take meanwhile is measured and taken off. Beside it, in the same rounds and the same way, run two
+yardsticks: the idiomatic route of loadtests/idiomatic.py, which parses the same body and answers, and does nothing
+else; and that of loadtests/idiomatic_whole.py, which also proves who asks, checks, splits and stores before it answers.
 
     python -m loadtests.door
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import statistics
 import tempfile
@@ -22,6 +24,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,7 @@ from app.domain.ports import VenuePort
 from app.main import create_app
 from app.services.engine import Engine
 from app.settings import Settings
-from loadtests import idiomatic
+from loadtests import idiomatic, idiomatic_whole
 from loadtests.http import Bodies
 
 Row = dict[str, object]
@@ -40,6 +43,7 @@ CONCURRENCY = (1, 8, 32)
 N_ORDERS = 160
 N_ROUNDS = 3
 SETTLE_S = 10.0
+SYMBOL = "BTC/USDT"
 
 
 @dataclass(slots=True)
@@ -111,10 +115,34 @@ class Door:
                 raise RuntimeError(f"an order was not placed: {status} {answer.decode()[:300]}")
 
     async def settle(self) -> None:
-        """Until no order is open; raises TimeoutError."""
+        """Until no order is open and every fact is durable and told to its listeners; raises TimeoutError."""
         async with asyncio.timeout(SETTLE_S):
             while self.engine.ledger.open_parents:  # noqa: ASYNC110 - a bounded wait of a bench
                 await asyncio.sleep(0.002)
+            await self.engine.durable()
+            await asyncio.sleep(0)
+
+    def show_market(self) -> None:
+        """Gives the whole yardstick the books of this instant."""
+        books, symbol = self.engine.books(SYMBOL), self.engine.universe.symbols[SYMBOL]
+        price, qty = Decimal(1).scaleb(-symbol.price_scale), Decimal(1).scaleb(-symbol.qty_scale)
+        for i, name in enumerate(books.venues):
+            sides = [
+                [
+                    (p * price, q * qty)
+                    for p, q in zip(
+                        books.price_units[i, side, : books.n_levels[i, side]].tolist(),
+                        books.qty_units[i, side, : books.n_levels[i, side]].tolist(),
+                        strict=True,
+                    )
+                ]
+                for side in (0, 1)
+            ]
+            listing, fee = self.engine.universe.instruments[name, SYMBOL], self.engine.universe.fees[name]
+            rich = Decimal(10**9)
+            idiomatic_whole.app.state.desk.venues[name] = idiomatic_whole.Venue(
+                *sides, Decimal(fee.taker_fee_ppm), listing.lot_units * qty, rich, rich
+            )
 
 
 @asynccontextmanager
@@ -132,6 +160,9 @@ async def open_door(home: Path) -> AsyncIterator[Door]:
             (b"content-type", b"application/json"),
         ]
         door = Door(app, engine, list(held.values()), head)
+        keys = {hashlib.sha256(key.encode()).hexdigest(): "demo"}
+        database = idiomatic_whole.open_database(home / "idiomatic.db")
+        idiomatic_whole.app.state.desk = idiomatic_whole.Desk(database, keys)
         while not _has_books(engine):  # noqa: ASYNC110 - the first books are on their way
             await asyncio.sleep(0.01)
         try:
@@ -139,10 +170,11 @@ async def open_door(home: Path) -> AsyncIterator[Door]:
         finally:
             for venue in door.venues:
                 await venue.release()
+            database.close()
 
 
 def _has_books(engine: Engine) -> bool:
-    return all(sequence > 0 for sequence in engine.books("BTC/USDT").book_seq.tolist())
+    return all(sequence > 0 for sequence in engine.books(SYMBOL).book_seq.tolist())
 
 
 async def idle_share(seconds: float = 1.0) -> float:
@@ -169,12 +201,13 @@ class Cpu:
 
 @dataclass(slots=True)
 class Batch:
-    """CPU us per order of one batch: until answered (`plan_us` of it in the planner), afterwards, and the yardstick."""
+    """CPU us per order of one batch: until answered (`plan_us` of it in the planner), afterwards, and the yardsticks."""
 
     door_us: float
     plan_us: float
     after_us: float
     idiomatic_us: float
+    whole_us: float
     n_groups: float
 
 
@@ -184,7 +217,7 @@ async def measure_batches(door: Door, n_at_once: int, n_orders: int, idle: float
     planner, journal = timed_planner(door), CountedJournal(door)
     batches = []
     for _ in range(n_orders // n_at_once):
-        placing, after, twin = Cpu(idle), Cpu(idle), Cpu(idle)
+        placing, after, twin, whole = Cpu(idle), Cpu(idle), Cpu(idle), Cpu(idle)
         planner.ns = journal.n_groups = 0
         for venue in door.venues:
             venue.is_held = True
@@ -198,9 +231,12 @@ async def measure_batches(door: Door, n_at_once: int, n_orders: int, idle: float
             await door.settle()
         with twin():
             await door.place(idiomatic.app, bodies, n_at_once)
-        door_us, after_us, idiomatic_us = (1e6 * cpu.total_s / n_at_once for cpu in (placing, after, twin))
+        door.show_market()
+        with whole():
+            await door.place(idiomatic_whole.app, bodies, n_at_once)
+        door_us, after_us, *twins_us = (1e6 * cpu.total_s / n_at_once for cpu in (placing, after, twin, whole))
         plan_us = planner.ns / n_at_once / 1e3
-        batches.append(Batch(door_us, plan_us, after_us, idiomatic_us, journal.n_groups / n_at_once))
+        batches.append(Batch(door_us, plan_us, after_us, *twins_us, journal.n_groups / n_at_once))
     journal.leave()
     return batches
 
@@ -235,6 +271,8 @@ def row_of(n_at_once: int, batches: Sequence[Batch]) -> Row:
         "door_without_plan_us": low(lambda each: each.door_us - each.plan_us),
         "after_us": low(lambda each: each.after_us),
         "idiomatic_us": low(lambda each: each.idiomatic_us),
+        "whole_us": low(lambda each: each.whole_us),
+        "door_over_whole": median(lambda each: each.door_us / each.whole_us),
         "door_over_idiomatic": median(lambda each: each.door_us / each.idiomatic_us),
         "without_plan_over_idiomatic": median(lambda each: (each.door_us - each.plan_us) / each.idiomatic_us),
         "commits_per_order": median(lambda each: each.n_groups),

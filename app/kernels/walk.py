@@ -20,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
-# Of `out_found`: all-in price of the quantity and of its first lot, what is displayed near the mid, what is not there at all.
+# Of `out_found`: all-in price of the quantity and of its first lot, what is displayed near the mid, what is not there.
 PAID: Final = 0
 TOUCH: Final = 1
 SHOWN: Final = 2
