@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import os
 import socket
@@ -50,6 +49,7 @@ from app.services.curves import CurveKeeper
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
 from app.services.first_start import seed_first_start
+from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
 from app.services.marks import open_marks
 from app.services.measure import Measurer
@@ -91,8 +91,6 @@ if TYPE_CHECKING:
 
 # What one child may be worth, in dollars, at a venue that nothing but our own exchange and recordings vouch for.
 UNCERTIFIED_CHILD_NANO: Final = 1_000 * NANO
-# Facts and records are trees, freed by counting; with the usual 700 the collector walks live orders for each new one.
-GC_THRESHOLD: Final = (20_000, 20, 20)
 
 
 class Hosted(VenueHost, Protocol):
@@ -125,7 +123,7 @@ class Process:
     _warming: Warming | None = None
     _reconciler: Reconciler | None = None
     _measurer: Measurer | None = None
-    _meter: OutflowMeter | None = None
+    _garbage: Garbage | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -187,6 +185,8 @@ class Process:
         rows = self._projection if settings.database_url else None
         self._reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s)
         await self._reconciler.open()
+        self._garbage = Garbage(engine)
+        await self._garbage.open()
         return services
 
     def _open_journal(self, engine: Engine) -> None:
@@ -202,14 +202,10 @@ class Process:
         )
         self._reader = JournalReader(path)
         engine.core.ledger = recover(self._reader.replay())
-        # What a replay leaves behind lives as long as the process: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLD)
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._shadow, self._measurer, self._meter, self._reconciler):
+        for watcher in (self._garbage, self._shadow, self._measurer, self._reconciler):
             if watcher is not None:
                 await watcher.close()
         if self._engine is not None:
