@@ -145,8 +145,9 @@ def possible(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lot
         return []
     venues = [v for v in view.eligible if v in posting.venues and v not in ctx.world.child_cap_nano]
     qty_units = slice_lots * state.lot_units
-    found = [_post(ctx, parent, view, v, (qty_units, until_ns, n_posts)) for v in venues]
-    return [post for post in found if post is not None]
+    left_units = (state.progress.total_lots - state.progress.released_lots) * state.lot_units
+    found = [_post(ctx, parent, view, v, (qty_units, left_units, until_ns, n_posts)) for v in venues]
+    return min((post for post in found if post is not None), key=lambda post: post.rank, default=None)
 
 
 def _n_posts(parent: ParentRecord, until_ns: int) -> int:
@@ -161,9 +162,13 @@ def _is_at_would_price(ctx: Context, parent: ParentRecord, schedule: Schedule) -
     return bool(would_units and price_units) and order.side.sign * (price_units - (would_units or 0)) <= 0
 
 
-def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked: tuple[int, int, int]) -> Post | None:
-    """The child that `venue` would get of (quantity, until when, posts before), None where it takes none so small."""
-    qty_units, until_ns, n_posts = asked
+def _post(
+    ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked: tuple[int, int, int, int]
+) -> Post | None:
+    """The child that `venue` would get of (quantity, all that is left, until when, posts before), None where it takes
+    none so small.
+    """
+    qty_units, left_units, until_ns, n_posts = asked
     order, listing = parent.accepted.order, view.instruments[venue]
     near, far = _sides(ctx, order.symbol, venue, order.side)
     display_lots = terms_of(parent).display_units // listing.lot_units
@@ -174,9 +179,10 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
         return None
     tier = account_fees(ctx, parent.account, view.symbol)[venue]
     lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
-    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
-    least_lots = max(1, listing.min_qty_lots, div_up(listing.min_notional_nano, lot_nano))
-    if lots < least_lots:
+    lots -= div_up(_short_units(view, price_units, left_units - lots * listing.lot_units), listing.lot_units)
+    if lots < listing.min_qty_lots:
+        return None
+    if view.symbol.notional_nano(price_units, lots * listing.lot_units) < listing.min_notional_nano:
         return None
     sign, reference = order.side.sign, view.reference
     best_units = reference.best_bid_units if order.side is Side.BUY else reference.best_ask_units
@@ -202,10 +208,19 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
     )
 
 
-def terms_of(parent: ParentRecord) -> RestTerms:
-    """What the order says of its children that rest."""
-    state = parent.schedule
-    return (state.schedule.resting if state is not None else None) or RestTerms()
+def _short_units(view: GateView, price_units: int, left_units: int) -> int:
+    """What a post must leave the parent's rest, or no venue takes it and the parent ends with it unfilled; 0 where it
+    leaves none, or enough. Twice what the venues ask for: the price may fall.
+    """
+    needs = (
+        max(
+            each.min_qty_lots,
+            div_up(each.min_notional_nano, max(1, view.symbol.notional_nano(price_units, each.lot_units))),
+        )
+        * each.lot_units
+        for each in (view.instruments[venue] for venue in view.eligible)
+    )
+    return max(0, 2 * min(needs, default=0) - left_units) if left_units > 0 else 0
 
 
 def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

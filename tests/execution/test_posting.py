@@ -82,6 +82,19 @@ def test_a_slice_rests_at_the_near_touch_of_the_cheapest_venue_until_its_time(si
     sums_hold(desk, parent)
 
 
+def test_a_post_leaves_no_rest_that_no_venue_takes() -> None:
+    """ven_c takes whole 100s: after 300 of 305 the last five, worth 3 USDT, could go nowhere."""
+    desk = posting_desk()
+    parent, child = begun(desk, qty_units=305, seconds=1)
+    assert (child.venue, child.qty_units) == ("ven_c", 200)
+    desk.report(child, ReportKind.ACKED)
+    desk.fill(child)
+    for crossing in sent(desk.wait(1_000)):
+        desk.fill(crossing)
+    assert parent.done_reason is DoneReason.FILLED
+    sums_hold(desk, parent)
+
+
 def test_an_urgent_schedule_and_one_without_posting_cross_at_once() -> None:
     for desk, urgency in ((posting_desk(), ScheduleUrgency.URGENT), (make_desk(), ScheduleUrgency.PASSIVE)):
         _, children = desk.accepted(scheduled(schedule={"urgency": urgency}))
