@@ -115,9 +115,9 @@ def make_exchanges(
     the simulated one in tests. Nothing runs before each is opened.
     """
     shared = market or _simulated(family, universe, seed, clock.wall_ns())
-    tables = (read_table(SIMULATED), read_table(UNLIT))
-    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for table in tables for row in table["venues"]}
-    flows = load_flow_specs() if market is None else {}
+    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
+    # The flow is the basic market's: a family's books know nothing of it, and its own trades are told to nobody yet.
+    flows = load_flow_specs() if market is None and family == BASIC else {}
     made = {}
     for venue_id in universe.venues:
         spec = _spec(universe, rows[venue_id], directory, seed)

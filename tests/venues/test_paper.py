@@ -47,3 +47,9 @@ def test_exchanges_take_delays_and_fees_from_the_universe(tmp_path: Path) -> Non
     assert foxtrot.venue.latency_ns == 40_000_000
     assert foxtrot.listings["BTC/USDT"].fee.fixed_nano == 2_500_000_000
     assert all(exchange.spec.publish_ns >= 50_000_000 for exchange in exchanges.values())  # at most 20 books a second
+
+
+@pytest.mark.parametrize(("family", "tells"), [("basic", True), ("queue_reactive", False)])
+def test_trades_are_told_of_the_market_that_they_belong_to_only(tmp_path: Path, family: str, tells: bool) -> None:
+    venues = make_paper_venues(load_universe(), SystemClock(), tmp_path, 7, family=family)
+    assert {bool(venue.watch_trades(lambda _: None)) for venue in venues.values()} == {tells}
