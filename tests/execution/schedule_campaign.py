@@ -1,5 +1,7 @@
 """Random lives of scheduled parents through the engine's own core: amended, paused, restarted, and treated badly.
 
+Plain, disguised and adaptive, with and without discretion; three quarters of them may rest before they cross.
+
 What is checked is worked out here, from the facts and from what the test itself did to the market, never from the
 core's own sums: children and fills add up, nothing leaves beyond the order's size, its cap or its limit, and the facts
 alone give the same state.
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from app.domain import events as ev
+from app.domain.bending import Outlook
 from app.domain.enums import (
     DoneReason,
     KillAction,
@@ -31,7 +34,8 @@ from app.domain.placement_facts import ChildPulled, SliceSplit
 from app.domain.posting import Peg, Posting, PostOnly, RestTerms, Switch
 from app.domain.records import ParentRecord
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
-from app.domain.scheduled import Amendment, Schedule, ShortfallAsk
+from app.domain.scheduled import ADAPTIVE, Amendment, Schedule, ScheduleState, ShortfallAsk
+from app.domain.timing_facts import DiscretionUsed, ScheduleBent
 from app.domain.units import PPM
 from app.execution import inputs as inp
 from app.execution.ledger import fold
@@ -68,16 +72,14 @@ class Tape:
 
 
 @dataclass
-class Outflows:
-    """What each venue's queue loses, whoever asks."""
+class Sky:
+    """Forecasts of anything at all."""
 
-    lost: Mapping[str, tuple[int, ...]]
+    rng: Random
 
-    def quantiles_units(self, venue: str, symbol: str, side: Side, horizon_ns: int) -> tuple[int, ...]:
-        return self.lost[venue]
-
-    def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
-        return 0
+    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
+        parts = [self.rng.choice((PPM // 10, PPM // 2, PPM, PPM * 3 // 2, PPM * 5)) for _ in range(3)]
+        return Outlook(*parts, watched_s=self.rng.choice((0, 60, 3_600)))
 
 
 @dataclass
@@ -100,14 +102,9 @@ class Life:
     def __post_init__(self) -> None:
         posting = None
         if self.policy is not None:
-            venues = frozenset(VENUES)
-            posting = Posting(venues, self.policy, 2, 300 * MS, 200 * MS, self.rng.random() < 0.8, venues)
-        world = self.desk.core.world
-        fees = {v: replace(tier, taker_fee_ppm=500, maker_fee_ppm=100) for v, tier in world.universe.fees.items()}
-        if self.rng.random() < 0.6:  # queues that are measured, and makers whom it pays to wait at each of them
-            outflows = Outflows({v: tuple(sorted(self.rng.randint(0, 4_000) for _ in range(8))) for v in VENUES})
-            world = replace(world, universe=replace(world.universe, fees=fees), outflows=outflows, place=place_within)
-        self.desk.core.world = replace(world, volumes=self.tape, posting=posting)
+            posting = Posting(frozenset(VENUES), self.policy, 2, 300 * MS, 200 * MS)
+        sky = Sky(self.rng)
+        self.desk.core.world = replace(self.desk.core.world, volumes=self.tape, posting=posting, outlooks=sky)
 
     @property
     def parent(self) -> ParentRecord:
@@ -123,6 +120,10 @@ class Life:
         self.happened["posts"] += sum(child.rests for child in sent(turn))
         self.happened["splits"] += sum(isinstance(fact.event, SliceSplit) for fact in turn.facts)
         self.happened["pulls"] += sum(isinstance(fact.event, ChildPulled) for fact in turn.facts)
+        self.happened["bends"] += sum(
+            isinstance(fact.event, ScheduleBent) and bool(fact.event.bend.lead_lots) for fact in turn.facts
+        )
+        self.happened["discretion"] += sum(isinstance(fact.event, DiscretionUsed) for fact in turn.facts)
         self.truth |= {fact.seq: self.others_units for fact in turn.facts}
         if self.order_id:
             order = self.parent.accepted.order
@@ -131,7 +132,7 @@ class Life:
         return turn
 
     def begin(self) -> None:
-        reply = self.turn(inp.Submit(any_order(self.rng, may_rest=self.policy is not None), Mode.PAPER)).replies[0]
+        reply = self.turn(inp.Submit(any_order(self.rng, self.policy is not None), Mode.PAPER)).replies[0]
         assert isinstance(reply, inp.Accepted), reply
         self.order_id = reply.fact.order_id
 
@@ -282,8 +283,8 @@ class Life:
         raise AssertionError(f"{self.order_id} does not end")
 
 
-def any_order(rng: Random, *, may_rest: bool = False) -> ParentOrder:
-    """Any strategy, side, size, window, cap, limit, would-price and least clip."""
+def any_order(rng: Random, is_posting: bool) -> ParentOrder:
+    """Any strategy, version, side, size, window, cap, limit, would-price, least clip, disguise and discretion."""
     strategy = rng.choice([s for s in Strategy if s.is_scheduled])
     side = rng.choice((Side.BUY, Side.SELL))
     end_ns = T0_NS + rng.randint(2, 15) * S
@@ -310,7 +311,14 @@ def any_order(rng: Random, *, may_rest: bool = False) -> ParentOrder:
     )
     if strategy is Strategy.POV and schedule.cap_ppm is not None:
         schedule = replace(schedule, cap_ppm=PPM)
-    limit_units = rng.choice((None, None, MID_UNITS + side.sign * 10_000))
+    if strategy in ADAPTIVE and rng.random() < 0.4:
+        tilt_ppm = rng.choice((20_000, 100_000, PPM // 2))
+        schedule = replace(schedule, version=2, max_tilt_ppm=tilt_ppm, disguise=Disguise.NONE)
+    limit_units = rng.choice((None, None, None, *[MID_UNITS + side.sign * units for units in (10_000, 10_000, -500)]))
+    is_past_limit = limit_units is not None and rng.random() < 0.5
+    if is_past_limit or is_posting:
+        units = rng.choice((0, 0, 0, 0, 3, 60, 1_000, 4_000))
+        schedule = replace(schedule, discretion_units=units, is_discretion_past_limit=is_past_limit and units > 0)
     return make_order(
         side=side,
         order_type=OrderType.MARKET if limit_units is None else OrderType.LIMIT,
@@ -364,19 +372,29 @@ def _was_left(parent: ParentRecord) -> bool:
 
 def _check_slices(life: Life) -> None:
     """Walks the facts: every child in its slice, every slice within its cap, every child within the limit of then."""
-    state, cap_units, mark_units, true_mark_units, room_units = None, 0, 0, 0, 0
-    filled_units, sent_units = Counter[str](), Counter[str]()
-    late_lots = 0  # fills that came after their lots were given back
+    state: ScheduleState | None = None
+    cap_units = mark_units = true_mark_units = room_units = hard_units = reach_units = bound_units = 0
     side = life.parent.accepted.order.side
     for fact in life.desk.facts:
         event, true_units = fact.event, life.truth.get(fact.seq, 0)
         match event:
             case ev.OrderAccepted():
-                cap_units = event.price_cap_units
+                hard_units = event.price_cap_units
+                cap_units = _soft_units(event.order.schedule, side, event.order.limit_price_units, hard_units)
             case ev.ScheduleBegun():
                 state, mark_units, true_mark_units = event.state, 0, true_units
+            case ScheduleBent():
+                _check_bend(state, event)
+            case DiscretionUsed():
+                assert event.shown_qty_units >= event.slice_qty_units
+                assert not hard_units or side.sign * (event.reach_price_units - hard_units) <= 0
+                assert state is not None
+                beyond_units = side.sign * (event.reach_price_units - event.rest_price_units)
+                assert beyond_units <= state.schedule.discretion_units
+                reach_units = event.reach_price_units
             case ev.OrderAmended():
-                state, cap_units = event.state, event.price_cap_units
+                state, hard_units = event.state, event.price_cap_units
+                cap_units = _soft_units(event.schedule, side, event.limit_price_units, hard_units)
                 mark_units, true_mark_units = event.others_qty_units, true_units
             case ev.ScheduleResumed():
                 mark_units, true_mark_units = event.others_qty_units, true_units
@@ -394,20 +412,28 @@ def _check_slices(life: Life) -> None:
                     out_lots = event.progress.released_lots - event.progress.anchor_lots - late_lots
                     assert out_lots <= passed_lots * cap_ppm // PPM + 1
                 mark_units, true_mark_units = event.others_qty_units, true_units
-                assert not cap_units or side.sign * (event.price_units - cap_units) <= 0
-            case ev.ScheduleGivenBack():
-                assert state is not None
-                late_lots += max(0, -event.unfilled_qty_units) // state.lot_units
-            case ev.ChildFilled():
-                filled_units[event.child_id] += event.qty_units
-            case ev.ChildCanceled() | ev.ChildRejected() | ev.ChildExpired() if sent_units[event.child_id]:
-                # What rested and is over may rest anew while its siblings stand, without another slice.
-                room_units += max(0, sent_units[event.child_id] - filled_units[event.child_id])
+                bound_units, reach_units = reach_units or cap_units, 0
+                assert not bound_units or side.sign * (event.price_units - bound_units) <= 0
             case ev.ChildSending():
                 room_units -= event.child.qty_units
                 sent_units[event.child.child_id] = event.child.qty_units if event.child.rests else 0
                 assert room_units >= 0
-                assert not cap_units or side.sign * (event.child.price_units - cap_units) <= 0
+                assert not bound_units or side.sign * (event.child.price_units - bound_units) <= 0
+
+
+def _soft_units(schedule: Schedule | None, side: Side, limit_units: int | None, hard_units: int) -> int:
+    """The limit without discretion, 0 for none: the tighter of it and whatever else caps the price."""
+    if schedule is None or not schedule.is_discretion_past_limit or limit_units is None:
+        return hard_units
+    return min(limit_units, hard_units) if side is Side.BUY else max(limit_units, hard_units)
+
+
+def _check_bend(state: ScheduleState | None, event: ScheduleBent) -> None:
+    """Never further from the plain plan than the order says, behind it only as far as its urgency does."""
+    assert state is not None
+    most_lots = state.progress.total_lots * state.schedule.max_tilt_ppm // PPM
+    behind = {ScheduleUrgency.PASSIVE: 1.0, ScheduleUrgency.NORMAL: 0.5, ScheduleUrgency.URGENT: 0.0}
+    assert -behind[state.schedule.urgency] * most_lots <= event.bend.lead_lots <= most_lots
 
 
 def run(n_lives: int, seed: int) -> Counter[str]:
