@@ -1,7 +1,8 @@
 """What one symbol's market is about to do, against what is usual: volume, spread and volatility of the next slice.
 
 The polite shell of kernels/forecast.py. Looks come every second or so; a gap starts the watch of moves anew. Loadings
-were fitted by least squares on simulated worlds of seeds that no result uses (`python -m loadtests.forecasts --fit`);
+were fitted by least squares, none negative, on simulated worlds of seeds that no result uses (`python -m
+loadtests.adaptive --fit`);
 what they are worth, and where they lose, is on docs/results/adaptive.md.
 """
 
@@ -23,7 +24,7 @@ HALF_LIFE_S: Final = np.array((10.0, 60.0, 600.0, 3_600.0))
 VOLUME, SPREAD, VARIANCE = 0, 1, 2
 N_SERIES: Final = 3
 # How far a span's deviation from the usual is believed, by series.
-LOADING_FRAC: Final = np.array(((0.15, 0.25, 0.3, 0.0), (0.3, 0.3, 0.3, 0.0), (0.1, 0.3, 0.3, 0.0)))
+LOADING_FRAC: Final = np.array(((0.521, 0.0, 0.0, 0.0), (0.098, 0.045, 0.0, 0.0), (0.07, 0.095, 0.072, 0.0)))
 # So long a market must have been watched before anything is forecast of it.
 LEAST_WATCHED_S: Final = 60.0
 # A longer pause between two looks is a gap: what happened in it is not known.
