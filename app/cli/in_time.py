@@ -18,6 +18,12 @@ Urgency = Annotated[str | None, typer.Option(help="passive, normal or urgent")]
 Cap = Annotated[str | None, typer.Option("--cap", help="most part of what others trade, as in 0.1")]
 Rate = Annotated[str | None, typer.Option(help="pov: part of the volume, as in 0.1")]
 WouldPrice = Annotated[str | None, typer.Option("--would-price", help="at this price or better all is due")]
+MaxTilt = Annotated[
+    str | None, typer.Option("--max-tilt", help="adaptive (version 2): most part of it, as in 0.1")
+]
+Discretion = Annotated[
+    int | None, typer.Option("--discretion", help="ticks beyond its rest price that a slice may cross")
+]
 Params = Annotated[str | None, typer.Option(help="strategy_params as JSON, for all that has no option here")]
 
 _NAMES = {"slice_s": "slice", "urgency": "urgency", "cap": "participation_cap", "rate": "rate"}
@@ -28,7 +34,10 @@ def with_schedule(client: Client, body: dict[str, Any], options: dict[str, Any])
     minutes, params_text = options.pop("minutes", None), options.pop("params", None)
     given = {wire: options.pop(name, None) for name, wire in _NAMES.items()}
     given["would_price"] = options.pop("would_price", None)
+    given["max_tilt"], given["discretion_ticks"] = options.pop("max_tilt", None), options.pop("discretion", None)
     params = {wire: value for wire, value in given.items() if value is not None}
+    if "max_tilt" in params:
+        params["version"] = 2  # whoever names a tilt wants the version that has one
     if params_text is not None:
         params |= _object(params_text)
     if minutes is not None:

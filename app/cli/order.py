@@ -9,7 +9,18 @@ import typer
 
 from app.cli.client import Client, connect, segment
 from app.cli.exits import CommandError, Exit
-from app.cli.in_time import Cap, Minutes, Params, Rate, Slice, Urgency, WouldPrice, with_schedule
+from app.cli.in_time import (
+    Cap,
+    Discretion,
+    MaxTilt,
+    Minutes,
+    Params,
+    Rate,
+    Slice,
+    Urgency,
+    WouldPrice,
+    with_schedule,
+)
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_fields, show_json, show_rows
 
@@ -117,6 +128,8 @@ def preview(
     cap: Cap = None,
     rate: Rate = None,
     would_price: WouldPrice = None,
+    max_tilt: MaxTilt = None,
+    discretion: Discretion = None,
     params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -186,6 +199,8 @@ def buy(
     cap: Cap = None,
     rate: Rate = None,
     would_price: WouldPrice = None,
+    max_tilt: MaxTilt = None,
+    discretion: Discretion = None,
     params: Params = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -220,6 +235,8 @@ def sell(
     cap: Cap = None,
     rate: Rate = None,
     would_price: WouldPrice = None,
+    max_tilt: MaxTilt = None,
+    discretion: Discretion = None,
     params: Params = None,
     include: Include = None,
     exclude: Exclude = None,

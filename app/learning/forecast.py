@@ -1,9 +1,8 @@
 """What one symbol's market is about to do, against what is usual: volume, spread and volatility of the next slice.
 
 The polite shell of kernels/forecast.py. Looks come every second or so; a gap starts the watch of moves anew. Loadings
-were fitted by least squares, none negative, on simulated worlds of seeds that no result uses (`python -m
-loadtests.adaptive --fit`);
-what they are worth, and where they lose, is on docs/results/adaptive.md.
+were fitted by least squares, none negative, on simulated worlds of seeds that no result uses, by
+`python -m loadtests.adaptive --fit`; what they are worth, and where they lose, is on docs/results/adaptive.md.
 """
 
 from __future__ import annotations

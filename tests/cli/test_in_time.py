@@ -40,6 +40,19 @@ def test_a_preview_takes_the_same_options(service, bestex):
     assert params == {"rate": "0.1", "volume_base": "of_total", "end_at": "2026-01-31T12:01:00.000000Z"}
 
 
+def test_a_tilt_asks_for_the_version_that_has_one_and_discretion_counts_ticks(service, bestex):
+    service.says("GET", "/v1/time", NOW)
+    service.says("POST", "/v1/orders", ORDER, 201)
+    options = "--strategy twap --minutes 10 --max-tilt 0.2 --discretion 3"
+    assert bestex(order, "sell", "BTC/USDT", "2", *options.split()).exit_code == 0
+    assert service.asked[-1].body["strategy_params"] == {
+        "max_tilt": "0.2",
+        "discretion_ticks": 3,
+        "version": 2,
+        "end_at": "2026-01-31T12:10:00.000000Z",
+    }
+
+
 def test_without_such_options_the_body_is_as_it_was():
     assert with_schedule(None, {"a": 1}, {}) == {"a": 1}
 
