@@ -63,6 +63,18 @@ class Post:
         return self.toxic.cost_ppm
 
     @property
+    def venue(self) -> str:
+        return self.listing.venue
+
+    @property
+    def price_units(self) -> int:
+        return self.price_ticks * self.listing.tick_units
+
+    @property
+    def qty_units(self) -> int:
+        return self.qty_lots * self.listing.lot_units
+
+    @property
     def rank(self) -> tuple[int, int, str]:
         return self.maker_fee_ppm + self.behind_ppm + self.toxic_ppm, self.ahead_qty_units, self.listing.venue
 

@@ -15,6 +15,7 @@ from app.execution.context import Context
 from app.execution.foretell import Foretold, foretell
 from app.execution.parent import approve_and_plan
 from app.execution.pooling import with_pool
+from app.execution.posting import Post
 from app.execution.scheduled import Foreseen, approve_scheduled, foresee
 from app.execution.stakes import gate_view
 from app.risk import gate
@@ -34,6 +35,7 @@ class Preview:
     schedule: ScheduleState | None = None
     slices: tuple[Foreseen, ...] = ()
     foretold: Foretold = REFUSED
+    resting: tuple[Post, ...] = ()
 
 
 def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
@@ -49,10 +51,10 @@ def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
         return Preview(view.symbol, checks, None, 0, mid_half_units)
     if order.schedule is not None:
         foreseen = approve_scheduled(ctx, order, view)
-        planned, slices = foresee(ctx, view, foreseen)
-        cap_units, state = foreseen.price_cap_units, foreseen.state
+        found, cap_units, state = foresee(ctx, view, foreseen), foreseen.price_cap_units, foreseen.state
         told = foretell(ctx, order, mode, cap_units, state)
-        return Preview(view.symbol, checks, planned, cap_units, mid_half_units, state, slices, told)
+        about = (view.symbol, checks, found.planned, cap_units, mid_half_units)
+        return Preview(*about, state, found.slices, told, found.resting)
     try:
         approval = approve_and_plan(ctx, order, view)
         planned, cap_units = approval.planned, approval.price_cap_units

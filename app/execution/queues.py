@@ -17,7 +17,7 @@ from app.domain.records import ParentRecord
 from app.domain.scheduled import ScheduleState
 from app.domain.units import PPM
 from app.execution.context import Context
-from app.execution.posting import Post, candidates, find_post, rest_until_ns, send_post, terms_of, write_post
+from app.execution.posting import Post, candidates, find_post, possible, rest_until_ns, send_post, terms_of, write_post
 from app.risk import gate
 
 # What a unit that has not traded in time costs beyond crossing at once: the loop's own price of a child that must be
@@ -36,10 +36,23 @@ class Split:
 
 def find_split(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> Split | OneTouch:
     """How `slice_lots` of the schedule are spread, or why they rest at one touch."""
+    return _spread(ctx, parent, slice_lots * state.lot_units, candidates(ctx, parent, state, slice_lots))
+
+
+def foresee_rest(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> tuple[Post, ...]:
+    """Where `slice_lots` of the schedule would rest now; none where they would cross. Changes nothing."""
+    posts = [post for post in possible(ctx, parent, state, slice_lots) if not post.toxic.is_barred]
+    found = _spread(ctx, parent, slice_lots * state.lot_units, posts)
+    if isinstance(found, Split):
+        return found.posts
+    return (min(posts, key=lambda post: post.rank),) if posts else ()
+
+
+def _spread(ctx: Context, parent: ParentRecord, slice_units: int, posts: list[Post]) -> Split | OneTouch:
     terms = terms_of(parent)
     if terms.peg is Peg.MID or terms.display_units:
         return OneTouch.ICEBERG if terms.display_units else OneTouch.PEGGED
-    outflows, place, posts = ctx.world.outflows, ctx.world.place, candidates(ctx, parent, state, slice_lots)
+    outflows, place = ctx.world.outflows, ctx.world.place
     if outflows is None or place is None or not posts:
         return OneTouch.UNMEASURED
     if posts[0].n_posts:
@@ -49,7 +62,7 @@ def find_split(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_l
     pairs = [(post, quantiles) for post, quantiles in zip(posts, seen, strict=True) if quantiles]
     if not pairs:
         return OneTouch.UNMEASURED
-    ask = _ask(ctx, parent, slice_lots * state.lot_units, pairs)
+    ask = _ask(ctx, parent, slice_units, pairs)
     return _split(parent, ask, place(ask), pairs, tuple(p.listing.venue for p in posts))
 
 

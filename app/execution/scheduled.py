@@ -14,7 +14,7 @@ from typing import Final
 from app.domain.bending import MOST_TILT_PPM
 from app.domain.enums import DoneReason, Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
-from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
+from app.domain.events import Fact, OrderAccepted, ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned
 from app.domain.quote_pool import may_pool
@@ -28,9 +28,10 @@ from app.execution.closing import finish
 from app.execution.context import Context, side_price
 from app.execution.discretion import Reach, check_discretion, reach_of, rested_units, tell_discretion
 from app.execution.disguise import seed_of
+from app.execution.ledger import fold
 from app.execution.pooling import destination
-from app.execution.posting import check_resting, find_post, overdue_lots, posting_of, rest_until_ns, write_post
-from app.execution.queues import Split, find_split, write_split
+from app.execution.posting import Post, check_resting, find_post, overdue_lots, posting_of, rest_until_ns, write_post
+from app.execution.queues import Split, find_split, foresee_rest, write_split
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -134,8 +135,19 @@ def _crowd_units(ctx: Context, symbol: str) -> tuple[int, ...]:
     return sizes_units
 
 
-def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[Planned | None, tuple[Foreseen, ...]]:
-    """(where a slice that is due now would go, what the clock's plan gives out and when); changes nothing.
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """Of an order in time: where a slice that is due now would go if it crossed, where it would rest before (nowhere:
+    it crosses at once), and what the clock's plan gives out and when.
+    """
+
+    planned: Planned | None
+    resting: tuple[Post, ...]
+    slices: tuple[Foreseen, ...]
+
+
+def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> Foresight:
+    """What the order would do; changes nothing.
 
     The plan as if no cap, limit or would-price held it up; empty for a POV, whose plan is the market's to make.
     """
@@ -143,13 +155,14 @@ def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[
     found = parameters_of(state.schedule, order.side, approval.price_cap_units, state.lot_units, state.mid_half_units)
     price_units = _with_pools(ctx, side_price(view.reference, order.side), view)
     _, now_lots = slicer.release(found, state.progress, Seen(ctx.now_ns, 0, price_units or None))
-    planned = None
+    planned, resting = None, tuple[Post, ...]()
     if now_lots:
+        resting = foresee_rest(ctx, _as_accepted(ctx, view, approval), state, now_lots)
         wanted = Wanted(approval.order_id, 1, now_lots * state.lot_units, None)
         request = plan_request(ctx, approval.approved, view, approval.price_cap_units, wanted)
         planned = ctx.world.planner.plan(*pooled(ctx, request, view))
     if state.schedule.strategy is Strategy.POV:
-        return planned, ()
+        return Foresight(planned, resting, ())
     clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
     free = parameters_of(clock, order.side, 0, state.lot_units, state.mid_half_units)
     slices, progress = [], state.progress
@@ -158,7 +171,28 @@ def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> tuple[
         progress, lots = slicer.release(free, progress, Seen(max(at_ns, ctx.now_ns)))
         if lots:
             slices.append(Foreseen(at_ns, lots * state.lot_units))
-    return planned, tuple(slices)
+    return Foresight(planned, resting, tuple(slices))
+
+
+def _as_accepted(ctx: Context, view: GateView, approval: ScheduledApproval) -> ParentRecord:
+    """The parent that the order would be; it stands in no ledger."""
+    order, reference = view.order, view.reference
+    accepted = OrderAccepted(
+        account=order.account,
+        order_id=approval.order_id,
+        order=order,
+        mode=view.mode,
+        limits_version=approval.approved.limits_version,
+        price_cap_units=approval.price_cap_units,
+        arrival_bid_units=reference.best_bid_units,
+        arrival_ask_units=reference.best_ask_units,
+        received_mid_half_units=reference.mid_half_units,
+        approved_mid_half_units=reference.mid_half_units,
+        approved_ts_ns=ctx.now_ns,
+    )
+    parent = fold([Fact(1, ctx.now_ns, 1, accepted)]).parents[approval.order_id]
+    parent.schedule = approval.state
+    return parent
 
 
 def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:

@@ -130,7 +130,7 @@ async def preview_order(call: Call, body: OrderBody) -> Json:
         "warnings": _warnings(route),
         "estimate": estimate_json(preview.foretold.estimate),
         "estimate_missing": preview.foretold.why,
-    } | foreseen_json(order, preview.schedule, preview.slices, symbol)
+    } | foreseen_json(order, preview.schedule, (preview.slices, preview.resting), symbol)
 
 
 async def list_orders(call: Call, query: Annotated[OrdersQuery, Query()]) -> Json:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Dec, SignedDec, Time
 from app.api.schemas.pretrade import CostEstimateAnswer
-from app.api.schemas.schedule import ScheduleAnswer, SliceAnswer
+from app.api.schemas.schedule import RestAnswer, ScheduleAnswer, SliceAnswer
 from app.domain.enums import ExclusionCode, RefusalCode, Side, SolveStatus, UnallocatedCode
 
 
@@ -210,3 +210,6 @@ class Preview(Answer):
     estimate_missing: str = Field(description="Why there is no estimate; empty where there is one.")
     schedule: ScheduleAnswer | None = Field(default=None, description="Only of an order in time.")
     slices: list[SliceAnswer] | None = Field(default=None, description="Only of an order in time; empty for pov.")
+    resting: list[RestAnswer] | None = Field(
+        default=None, description="Of an order in time: where the slice due now would rest; `route`: if it crossed."
+    )

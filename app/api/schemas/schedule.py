@@ -138,6 +138,16 @@ class SliceAnswer(Answer):
     qty: Dec
 
 
+class RestAnswer(Answer):
+    """Where a part of the slice that is due now would rest before it crosses."""
+
+    venue: str
+    price: Dec
+    qty: Dec
+    ahead_qty: Dec = Field(description="Shown at its price and better, before us.")
+    until: Time = Field(description="Then what has not filled is canceled, and crosses.")
+
+
 class ScheduleAnswer(Answer):
     """How a scheduled order is worked, and where it stands."""
 

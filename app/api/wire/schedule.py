@@ -71,13 +71,46 @@ class Slice(Protocol):
     def qty_units(self) -> int: ...
 
 
-def foreseen_json(order: ParentOrder, state: ScheduleState | None, slices: Sequence[Slice], symbol: Symbol) -> Json:
+class Rests(Protocol):
+    """A child as it would rest."""
+
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def price_units(self) -> int: ...
+
+    @property
+    def qty_units(self) -> int: ...
+
+    @property
+    def ahead_qty_units(self) -> int: ...
+
+    @property
+    def rest_until_ns(self) -> int: ...
+
+
+Foreseen = tuple[Sequence[Slice], Sequence[Rests]]
+
+
+def foreseen_json(order: ParentOrder, state: ScheduleState | None, found: Foreseen, symbol: Symbol) -> Json:
     """The members of a preview of an order in time; nothing for others."""
     told = schedule_json(order.schedule, state, symbol)
     if not told:
         return {}
+    slices, resting = found
     plan = [{"at": time_text(item.at_ts_ns), "qty": decimal_text(item.qty_units, symbol.qty_scale)} for item in slices]
-    return told | {"slices": plan}
+    rests = [
+        {
+            "venue": item.venue,
+            "price": decimal_text(item.price_units, symbol.price_scale),
+            "qty": decimal_text(item.qty_units, symbol.qty_scale),
+            "ahead_qty": decimal_text(item.ahead_qty_units, symbol.qty_scale),
+            "until": time_text(item.rest_until_ns),
+        }
+        for item in resting
+    ]
+    return told | {"slices": plan, "resting": rests}
 
 
 def _ppm_or_none(value_ppm: int | None) -> str | None:

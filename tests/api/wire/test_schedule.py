@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from app.api.schemas.schedule import ScheduleAnswer
-from app.api.wire.schedule import schedule_json
+from app.api.schemas.schedule import RestAnswer, ScheduleAnswer
+from app.api.wire.schedule import foreseen_json, schedule_json
 from app.domain.enums import Strategy
 from app.domain.posting import Peg, PostOnly, RestTerms, Switch
 from app.domain.schedule import CostLaw, Progress
 from app.domain.scheduled import Schedule, ScheduleState, ShortfallAsk
-from tests.worlds import BTC_USDT, T0_NS
+from tests.worlds import BTC_USDT, T0_NS, make_order
 
 S = 10**9
 ASKED = Schedule(Strategy.POV, 1, 0, T0_NS + 60 * S, 10 * S, cap_ppm=250_000, min_clip_units=100, rate_ppm=100_000)
@@ -56,3 +56,20 @@ def test_what_rests_is_told_as_it_was_said() -> None:
 
 def test_an_order_at_once_has_no_such_member() -> None:
     assert schedule_json(None, None, BTC_USDT) == {}
+
+
+@dataclass(frozen=True)
+class Child:
+    venue: str = "ven_a"
+    price_units: int = 6_000_050
+    qty_units: int = 250
+    ahead_qty_units: int = 1_000
+    rest_until_ns: int = T0_NS
+
+
+def test_what_would_rest_is_told_in_decimals_and_only_of_orders_in_time() -> None:
+    order = make_order(schedule=ASKED)
+    (rests,) = foreseen_json(order, None, ((), (Child(),)), BTC_USDT)["resting"]
+    told_rest = RestAnswer.model_validate(rests)
+    assert (str(told_rest.price), str(told_rest.qty), str(told_rest.ahead_qty)) == ("60000.5", "0.0025", "0.01")
+    assert foreseen_json(make_order(), None, ((), ()), BTC_USDT) == {}
