@@ -56,7 +56,14 @@ class Placement:
     terms: ChildTerms
 
 
-def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeInForce) -> Placement:
+def post_only_placements() -> list[Placement]:
+    """What ccxt would have signed for children that must not take, at every venue where such a child may rest."""
+    return [captured(market, side, TimeInForce.GTC, is_post_only=True) for market in MARKETS for side in Side]
+
+
+def captured(
+    market: tuple[str, ContractKind, str, str], side: Side, tif: TimeInForce, *, is_post_only: bool = False
+) -> Placement:
     """What ccxt would have signed for 0.012 BTC (or 3 contracts) at 60,000.5."""
     ccxt_id, kind, symbol, venue_symbol = market
     amount = 0.012 if kind is SPOT else 3
@@ -74,6 +81,9 @@ def captured(market: tuple[str, ContractKind, str, str], side: Side, tif: TimeIn
     exchange.fetch2 = fetch2
     profile = profile_of(ccxt_id)
     params = {**client_id_params(profile.client_id, CLIENT_ID), **profile.time_in_force[tif]}
+    if is_post_only:
+        assert profile.rests, ccxt_id
+        params |= profile.post_only_params
     with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
     path, api, method, given = asked[-1]

@@ -21,7 +21,16 @@ from app.venues.cex.endpoints import SIGNS_PATH, load_rules
 from app.venues.cex.permit import Role, Use, check_login, check_placement, endpoint_of, use_of
 from app.venues.cex.signing import SignRequest
 
-from .placements import ACCOUNT, MARKETS, TIFS, all_placements, captured, table_placements, with_params
+from .placements import (
+    ACCOUNT,
+    MARKETS,
+    TIFS,
+    all_placements,
+    captured,
+    post_only_placements,
+    table_placements,
+    with_params,
+)
 
 RULES = load_rules()
 PLACEMENTS = all_placements()
@@ -48,6 +57,21 @@ def read(venue: str, api: str, method: str, path: str, params: Any = None) -> Si
 )
 def test_what_ccxt_builds_for_a_child_is_allowed_for_that_child(placement):
     check_placement(RULES[placement.request.venue], placement.request, placement.terms)
+
+
+@pytest.mark.parametrize(
+    "placement", post_only_placements(), ids=lambda p: f"{p.request.venue}-{p.terms.kind}-{p.terms.side}"
+)
+def test_a_post_only_order_is_signed_for_a_child_that_may_rest_and_for_no_other(placement):
+    terms = placement.terms
+    plain = captured(next(m for m in MARKETS if (m[0], m[1]) == (terms.venue, terms.kind)), terms.side, TimeInForce.GTC)
+    assert placement.request.params != plain.request.params, "ccxt says nothing of post-only"
+    check_placement(RULES[placement.request.venue], placement.request, terms)
+    assert not [
+        tif
+        for tif in TIFS
+        if tif is not TimeInForce.GTC and allowed(placement.request, replace(terms, time_in_force=tif))
+    ]
 
 
 def test_a_placement_of_another_child_is_refused_field_by_field():
