@@ -77,8 +77,9 @@ from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
-from app.venues.paper import BASIC, make_paper_venues
-from app.venues.registry import UNLIT, load_universe
+from app.venues.paper import make_paper_venues
+from app.venues.places import Places, live_places, simulated_places
+from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from app.venues.replay import ReplayVenue
 from app.venues.stop_offers import served_offers
@@ -162,7 +163,7 @@ class Process:
         )
         self._engine = engine
         tape = open_tape(engine)
-        self._meter = open_meter(engine, tape, moved_by_cancels(settings, universe))
+        self._meter = open_meter(engine, tape, places_of(settings, universe).moved_by_cancels)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -274,13 +275,20 @@ def make_core(
 
 
 def make_posting(settings: Settings, universe: Universe) -> Posting | None:
-    """Where children may rest, by the setting or an order's own word: simulated venues. Families' hide nothing."""
-    routing, venues = settings.routing, frozenset(universe.venues)
-    if settings.market != "sim":
+    """Where children may rest, by the setting or an order's own word; None: nowhere."""
+    routing, places = settings.routing, places_of(settings, universe)
+    if not places.rest:
         return None
-    return Posting(
-        frozenset(v for v, venue in universe.venues.items() if venue.is_lit), routing.post_only, routing.max_reprices
-    )
+    about = {"is_on": routing.posting, "icebergs": places.icebergs, "shows_own": places.shows_own}
+    return Posting(places.rest, routing.post_only, routing.max_reprices, **about)  # type: ignore[arg-type]
+
+
+def places_of(settings: Settings, universe: Universe) -> Places:
+    """What is known of the venues' queues; real ones take a child that rests in live mode, where that is allowed."""
+    venues = frozenset(universe.venues)
+    if settings.market == "sim":
+        return simulated_places(venues, settings.simulated.family)
+    return live_places(venues, may_rest=settings.mode == "live" and settings.routing.posting_live)
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:

@@ -75,7 +75,10 @@ class RoutingSettings(BaseModel):
     longer than this."""
     posting: bool = False
     """Whether a slice of an order in time rests at the touch for its urgency's part before it crosses, where the venues
-    can (simulated ones of the basic market); off, every slice crosses."""
+    can (simulated ones; real ones with `posting_live`); off, every slice crosses. An order's own word counts first."""
+    posting_live: bool = False
+    """Whether a child may rest at a real venue at all, where an order or `posting` says so: only where post-only has
+    been shown on our local exchange, and never at a venue whose children are capped."""
     post_only: PostOnly = PostOnly.REJECT
     """What happens where a posted child would take: reject, back_off or convert (docs/schedules.md)."""
     max_reprices: int = Field(default=4, ge=0, le=100)

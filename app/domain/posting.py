@@ -71,9 +71,10 @@ class RestTerms:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """`venues`: where children may rest, `icebergs`: those of them that can hide a part. `is_on`: where an order does
-    not say. `max_reprices`: how often one slice may be posted anew, because the price it is tied to has moved or a
-    venue has refused; no sooner than `min_reprice_ns` after it was sent. `least_rest_ns`: for less it is not posted.
+    """`venues`: where children may rest, `icebergs`: those of them that can hide a part, `shows_own`: those whose books
+    show ours too. `is_on`: where an order does not say. `max_reprices`: how often one slice may be posted anew, because
+    the price it is tied to has moved or a venue has refused; no sooner than `min_reprice_ns` after it was sent.
+    `least_rest_ns`: for less it is not posted.
     """
 
     venues: frozenset[str]
@@ -83,6 +84,7 @@ class Posting:
     least_rest_ns: int = 500_000_000
     is_on: bool = True
     icebergs: frozenset[str] = frozenset()
+    shows_own: frozenset[str] = frozenset()
 
     def of(self, terms: RestTerms | None) -> Posting | None:
         """What holds for an order that says `terms`; None where its children never rest."""

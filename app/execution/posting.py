@@ -8,6 +8,7 @@ it keeps its exposure until its venue has spoken, and what it fills meanwhile co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -236,7 +237,10 @@ def _short_units(view: GateView, price_units: int, left_units: int) -> int:
 
 
 def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The venue's own levels on `side`'s side and across, best first; none where its book may not be believed."""
+    """The venue's own levels on `side`'s side and across, best first; none where its book may not be believed.
+
+    What is ours of the own side is left out: nobody follows himself, or lines up behind himself.
+    """
     books, reference = ctx.market(symbol)
     if venue in reference.barred or venue not in books.venues:
         return [], []
@@ -246,7 +250,16 @@ def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tupl
         n = int(books.n_levels[row, side_i])
         prices, qtys = books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist()
         sides.append(list(zip(prices, qtys, strict=True)))
-    return sides[0], sides[1]
+    posting = ctx.world.posting
+    if posting is None or venue not in posting.shows_own:
+        return sides[0], sides[1]
+    own = Counter[int]()
+    for record in ctx.ledger.live_children.values():
+        child = record.child
+        is_shown = child.rests and record.acked_ts_ns > 0
+        if is_shown and (child.venue, child.symbol, child.side) == (venue, symbol, side):
+            own[child.price_units] += record.leaves_qty_units
+    return [(price, qty - own[price]) for price, qty in sides[0] if qty > own[price]], sides[1]
 
 
 def _price_units(

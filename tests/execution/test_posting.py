@@ -22,7 +22,7 @@ from app.domain.enums import (
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.placement_facts import ChildPulled, SlicePosted
-from app.domain.posting import Posting, PostOnly
+from app.domain.posting import Peg, Posting, PostOnly, RestTerms
 from app.domain.records import ParentRecord
 from app.domain.schedule import ScheduleUrgency
 from app.domain.scheduled import Amendment
@@ -31,7 +31,7 @@ from app.execution.ledger import fold
 from app.execution.step import Core
 from app.store.codec import decode, encode
 from tests.execution.test_scheduled import S, Tape, scheduled
-from tests.worlds import MS, T0_NS, VENUES, Desk, make_desk, report, sent
+from tests.worlds import MS, T0_NS, VENUES, Desk, flat_book, make_desk, report, sent
 
 PASSIVE = {"urgency": ScheduleUrgency.PASSIVE}
 
@@ -382,4 +382,23 @@ def test_room_under_a_cap_comes_back_once() -> None:
     assert parent.cum_qty_units == 200
     for _ in range(20):
         assert not sent(desk.wait(100))
+    sums_hold(desk, parent)
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_where_the_book_shows_ours_nobody_follows_himself(is_shown: bool) -> None:
+    desk = posting_desk()
+    posting = desk.core.world.posting
+    assert posting is not None
+    desk.core.world = replace(
+        desk.core.world, posting=replace(posting, shows_own=frozenset(VENUES) if is_shown else frozenset())
+    )
+    parent, child = begun(desk, schedule=PASSIVE | {"resting": RestTerms(peg=Peg.NEAR)})
+    desk.report(child, ReportKind.ACKED)
+    desk.now_ns += 300 * MS
+    desk.refresh()
+    book = flat_book(child.venue, 6_000_000, desk.now_ns, book_seq=next(desk.book_seqs))
+    # Others have gone; at the top there is only what is ours.
+    desk.board.write_snapshot(replace(book, bids=((child.price_units, child.qty_units), *book.bids[2:])))
+    assert cancels(desk.turn(inp.Tick())) == ([child] if is_shown else [])
     sums_hold(desk, parent)
