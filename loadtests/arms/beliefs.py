@@ -5,8 +5,10 @@ Whoever evaluates draws other hidden parameters, so these are beliefs about a fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,13 @@ from app.venues.markets.families import family_of
 from app.venues.markets.port import Force, Order
 from app.venues.markets.spec import read_world
 from app.venues.markets.world import Markets
-from loadtests.arms.desk import Desk, Means, plan
+from loadtests.arms.desk import Desk, Means, Paid, fair_ticks, follow, plan
 from loadtests.arms.protocol import NS, Protocol
 
 Floats = npt.NDArray[np.float64]
 PLENTY_LOTS = 1 << 30
+LOOK_NS = 50_000_000
+MARKOUT_NS = NS
 
 
 @dataclass(frozen=True)
@@ -64,30 +68,50 @@ class Beliefs:
         }
 
 
-def world_of(family: str, seed: int) -> Markets:
-    """A world of the family's committed file: hidden parameters and noise by one seed."""
+def world_of(family: str, seed: int, tier: Mapping[str, float] | None = None) -> Markets:
+    """A world of the family's committed file: hidden parameters and noise by one seed. A `tier` of fees multiplies what
+    takers (`taker`) and makers (`maker`) pay, and what is paid to makers (`rebate`).
+    """
     chosen = family_of(family)
-    return chosen.make(read_world(chosen.path), seed, seed)
+    table = _table(chosen.path)
+    return chosen.make(table if tier is None else _with_fees(table, tier), seed, seed)
+
+
+def _with_fees(table: Mapping[str, Any], tier: Mapping[str, float]) -> dict[str, Any]:
+    def priced(row: Mapping[str, Any]) -> dict[str, Any]:
+        told = dict(row)
+        for name, of in (("taker_fee_ppm", "taker"), ("maker_fee_ppm", "maker")):
+            if name in told:
+                told[name] = round(told[name] * tier["rebate" if told[name] < 0 else of])
+        return told
+
+    return {**table, "venue": priced(table["venue"]), "venues": [priced(row) for row in table["venues"]]}
+
+
+@cache
+def _table(path: Path) -> dict[str, Any]:
+    return read_world(path)
 
 
 def learn(family: str, protocol: Protocol) -> Beliefs:
-    """Beliefs from the protocol's tuning worlds, by posting, taking and watching there."""
+    """Beliefs from the family's tuning worlds."""
+    return learn_in(partial(world_of, family), protocol)
+
+
+def learn_in(make: Callable[[int], Markets], protocol: Protocol) -> Beliefs:
+    """Beliefs from the worlds that `make` gives for the tuning seeds, by posting, taking and watching there."""
     first, n = protocol.worlds["first_tuning_seed"], protocol.worlds["n_tuning"]
-    watched = [_watch(world_of(family, first + i), protocol) for i in range(n)]
-    tried = [_try(world_of(family, first + i), sign, protocol) for i in range(n) for sign in (1, -1)]
+    watched = [_watch(make(first + i), protocol) for i in range(n)]
+    tried = [_try(make(first + i), sign, protocol) for i in range(n) for sign in (1, -1)]
     seconds = float(n * protocol.worlds["tuning_s"])
     sizes = np.concatenate([one["sizes"] for one in watched])
     part = max(protocol.parents["participation"].values())
     slice_lots = part * sizes.sum() / seconds * protocol.parents["slice_s"]
-    posted = [
-        _post(world_of(family, first + i), sign, round(slice_lots), protocol) for i in range(n) for sign in (1, -1)
-    ]
+    posted = [_post(make(first + i), sign, round(slice_lots), protocol) for i in range(n) for sign in (1, -1)]
     levels = (np.arange(protocol.beliefs["n_quantiles"]) + 0.5) / protocol.beliefs["n_quantiles"]
     n_venues = posted[0]["outflow"].shape[1]
     outflow = np.concatenate([one["outflow"] for one in posted])
-    filled = np.concatenate([one["filled"] for one in posted])
-    moved = np.concatenate([one["against_ppm"] for one in posted])
-    known = filled.sum(axis=0)
+    hoped, kept, known = (np.sum([one[name] for one in posted], axis=0) for name in ("hoped", "kept", "filled"))
     return Beliefs(
         volume_lots_per_s=float(sizes.sum()) / seconds,
         trades_per_s=sizes.size / seconds,
@@ -95,7 +119,7 @@ def learn(family: str, protocol: Protocol) -> Beliefs:
         sigma_ppm_sqrt_s=float(np.sqrt(np.mean(np.concatenate([one["moves_ppm"] for one in watched]) ** 2))),
         cross_ppm=float(np.mean([one["cross_ppm"] for one in tried])),
         outflow_lots=np.stack([np.nanquantile(outflow[:, v], levels) for v in range(n_venues)]),
-        adverse_ppm=(filled * moved).sum(axis=0) / np.maximum(known, 1.0),
+        adverse_ppm=(hoped - kept) / np.maximum(known, 1.0),
         fade_frac=1.0 - np.sum([one["got"] for one in tried], axis=0) / np.sum([one["asked"] for one in tried], axis=0),
     )
 
@@ -115,31 +139,50 @@ def _watch(market: Markets, protocol: Protocol) -> dict[str, Any]:
 
 
 def _post(market: Markets, sign: int, slice_lots: int, protocol: Protocol) -> dict[str, Any]:
-    """A large slice shared over every venue's touch, slice after slice: what traded, and where the mid went."""
+    """A large slice shared over every venue's touch and moved with it: what traded, what a fill kept of its edge."""
     desk = Desk(market, sign, PLENTY_LOTS)
     desk.wait(protocol.warm_ns)
     n = len(desk.lit)
-    rows: dict[str, list[Floats]] = {"outflow": [], "filled": [], "against_ppm": []}
+    edge_ticks, look_ns = float(protocol.beliefs["fair_edge_ticks"]), int(protocol.beliefs["look_s"] * NS)
+    rows: dict[str, list[Floats]] = {"outflow": []}
+    hoped, kept, filled_all = np.zeros(n), np.zeros(n), np.zeros(n)
+    waiting: list[Paid] = []
     for _ in range(int(protocol.worlds["tuning_s"] // protocol.parents["slice_s"])):
-        mid, began = desk.mid_half_ticks(), len(desk.fills)
-        ahead, sent = np.full(n, np.nan), {}
+        end_ns, began = market.now_ns + protocol.slice_ns, len(desk.fills)
+        ahead, edge = np.full(n, np.nan), np.zeros(n)
         for v in desk.lit:
             touch = desk.touch(v)
             if touch is not None:
                 ahead[v] = touch[1]
-                sent[v] = desk.send(Order(v, sign, touch[0], max(1, slice_lots // n), Force.POST_ONLY))
-        desk.wait(market.now_ns + protocol.slice_ns)
+                price = fair_ticks(desk, touch[0], edge_ticks)
+                edge[v] = _edge_ppm(desk, price)
+                desk.send(Order(v, sign, price, max(1, slice_lots // n), Force.POST_ONLY))
+        heard = began
+        while market.now_ns < end_ns:
+            desk.wait(min(end_ns, market.now_ns + LOOK_NS))
+            if (market.now_ns - end_ns) % look_ns == 0 and market.now_ns < end_ns:
+                follow(desk, edge_ticks, is_following=True)
+                for sent in desk.open.values():
+                    edge[sent.venue_i] = _edge_ppm(desk, sent.price_ticks)
+            waiting += desk.fills[heard:]
+            heard = len(desk.fills)
+            while waiting and waiting[0].ts_ns + MARKOUT_NS <= market.now_ns:
+                paid = waiting.pop(0)
+                hoped[paid.venue_i] += paid.lots * edge[paid.venue_i]
+                kept[paid.venue_i] += paid.lots * _edge_ppm(desk, paid.price_half_ticks / 2)
+                filled_all[paid.venue_i] += paid.lots
         filled = np.zeros(n)
         for paid in desk.fills[began:]:
             filled[paid.venue_i] += paid.lots
-        after = desk.mid_half_ticks()
-        against = -sign * (after - mid) / mid * 1e6 if mid and after else 0.0
         # Nothing filled: the queue lost less than was ahead, taken as half of it.
         rows["outflow"].append(np.where(filled > 0, ahead + filled, 0.5 * ahead))
-        rows["filled"].append(filled)
-        rows["against_ppm"].append(np.full(n, against))
         desk.clear()
-    return {name: np.array(values) for name, values in rows.items()}
+    return {"outflow": np.array(rows["outflow"]), "hoped": hoped, "kept": kept, "filled": filled_all}
+
+
+def _edge_ppm(desk: Desk, price_ticks: float) -> float:
+    mid = desk.mid_half_ticks() / 2
+    return desk.sign * (mid - price_ticks) / mid * 1e6 if mid else 0.0
 
 
 def _try(market: Markets, sign: int, protocol: Protocol) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.venues.markets.port import VenueKind
 from loadtests.arms.beliefs import Beliefs, world_of
+from loadtests.arms.control import control_bps
 from loadtests.arms.desk import Desk
 from loadtests.arms.hindsight import Pool
 from loadtests.arms.protocol import NS, Protocol
@@ -17,18 +18,23 @@ from loadtests.arms.takers import take_parent
 TAKER, SCHEDULE = "taker", "schedule"
 BOUND = {TAKER: "A6", SCHEDULE: "B4"}
 OWN = {TAKER: "A5", SCHEDULE: "B3"}
+LIT_OWN = "A5L"
+BARE = {TAKER: "A3", SCHEDULE: "B2"}
+BASE = "base"
 TAKER_LOOK_NS = 20_000_000
 TAKER_LIFE_NS = NS // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parent of one arm. `arm` is "A5 - dark" for an ablation; `maker_frac` of its lots; `world_sha256` of what the
-    arm saw at arrival: the same for all arms of a world, or they were not in the same world.
+    """One parent of one arm. `arm` is "A5 - dark" for an ablation; `tier` of the fees; `control_bps` as in control.py;
+    `maker_frac` of its lots; `world_sha256` of what the arm saw at arrival: the same for all arms of a world, or they
+    were not in the same world.
     """
 
     family: str
     seed: int
+    tier: str
     kind: str
     size: str
     sign: int
@@ -36,9 +42,32 @@ class Row:
     lots: int
     filled_lots: int
     cost_bps: float
+    control_bps: float
     maker_frac: float
     n_fills: int
     world_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of the campaign is run in a world: `only` these arms, all where empty."""
+
+    kind: str
+    tier: str = BASE
+    with_terms: bool = True
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Who is to trade what, where."""
+
+    family: str
+    seed: int
+    tier: str
+    kind: str
+    size: str
+    sign: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +76,55 @@ class Excluded:
 
     family: str
     seed: int
+    tier: str
     kind: str
     size: str
     sign: int
     why: str
 
 
-def arms_of(kind: str, protocol: Protocol) -> list[tuple[str, str, str]]:
-    """(printed name, arm, term that is off) of every arm that trades."""
-    named = [(arm, arm, "") for arm in protocol.arms[kind] if arm != BOUND[kind]]
-    own = OWN[kind]
-    return named + [(f"{own} - {off}", own, off) for off in protocol.ablations[own]]
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """An arm that trades: its printed name, whose code it runs, and the terms that it uses."""
+
+    name: str
+    code: str
+    terms: frozenset[str]
 
 
-def run_world(
-    family: str, seed: int, protocol: Protocol, beliefs: Beliefs, kinds: Sequence[str] = (TAKER, SCHEDULE)
-) -> Iterator[Row | Excluded]:
-    """All kinds, sizes, sides and arms of one world."""
-    for kind in kinds:
-        for size in protocol.parents["participation"]:
-            for sign in protocol.parents["sides"]:
-                yield from _run_parent(family, seed, kind, size, sign, protocol, beliefs)
+def own_terms(family: str, kind: str, size: str, protocol: Protocol) -> frozenset[str]:
+    """The terms that the protocol gives to the own arm there: those that its tuning worlds said pay."""
+    return frozenset(protocol.uses[OWN[kind]][family][size])
+
+
+def arms_of(kind: str, family: str, size: str, protocol: Protocol, *, with_terms: bool = True) -> list[Arm]:
+    """Every arm that trades. `with_terms`: also the own arm with each term the other way ("B3 - dark", or "B3 + dark"
+    where it is not used), and the arm that has none of them with each one ("B2 + dark").
+    """
+    used = own_terms(family, kind, size, protocol)
+    own, bare = OWN[kind], BARE[kind]
+    fixed = {"A4": frozenset(protocol.arms["a4_terms"]), LIT_OWN: used - {"dark", "dealer"}}
+    found = [
+        Arm(name, name, used if name == own else fixed.get(name, frozenset()))
+        for name in protocol.arms[kind]
+        if name != BOUND[kind]
+    ]
+    if with_terms:
+        every = protocol.terms[own]
+        found += [Arm(f"{own} {'-' if one in used else '+'} {one}", own, used ^ {one}) for one in every]
+        found += [Arm(f"{bare} + {one}", bare, frozenset({one})) for one in every]
+    return found
+
+
+def run_world(family: str, seed: int, protocol: Protocol, beliefs: Beliefs, part: Part) -> Iterator[Row | Excluded]:
+    """All sizes, sides and arms of one part of the campaign in one world."""
+    for size in protocol.parents["participation"]:
+        arms = arms_of(part.kind, family, size, protocol, with_terms=part.with_terms)
+        if part.only:
+            arms = [arm for arm in arms if arm.name in part.only]
+        for sign in protocol.parents["sides"]:
+            parent = Parent(family, seed, part.tier, part.kind, size, sign)
+            yield from run_parent(parent, arms, protocol, beliefs)
 
 
 def lots_of(kind: str, size: str, protocol: Protocol, beliefs: Beliefs) -> int:
@@ -77,39 +134,40 @@ def lots_of(kind: str, size: str, protocol: Protocol, beliefs: Beliefs) -> int:
     return max(1, round(part * beliefs.volume_lots_per_s * float(seconds)))
 
 
-def _run_parent(
-    family: str, seed: int, kind: str, size: str, sign: int, protocol: Protocol, beliefs: Beliefs
-) -> Iterator[Row | Excluded]:
-    lots = lots_of(kind, size, protocol, beliefs)
-    watching = _arrive(family, seed, sign, lots, protocol)
-    mid_half = watching.mid_half_ticks()
+def run_parent(parent: Parent, arms: Sequence[Arm], protocol: Protocol, beliefs: Beliefs) -> Iterator[Row | Excluded]:
+    """One parent in every arm, each in its own copy of the world, and the bound over all of them."""
+    told = (parent.family, parent.seed, parent.tier, parent.kind, parent.size, parent.sign)
+    lots = lots_of(parent.kind, parent.size, protocol, beliefs)
+    watching = _arrive(parent, lots, protocol)
+    mid_half, start_ns = watching.mid_half_ticks(), watching.market.now_ns
     if not mid_half:
-        yield Excluded(family, seed, kind, size, sign, "no mid at arrival")
+        yield Excluded(*told, "no mid at arrival")
         return
-    pool = _looked(watching, kind, protocol)
+    pool = _looked(watching, parent.kind, protocol)
     rows = []
-    for name, arm, off in arms_of(kind, protocol):
-        desk = _arrive(family, seed, sign, lots, protocol)
+    for arm in arms:
+        desk = _arrive(parent, lots, protocol)
         seen = _digest(desk)
-        if kind == TAKER:
-            take_parent(desk, arm, off, beliefs, protocol)
+        if parent.kind == TAKER:
+            take_parent(desk, arm.code, arm.terms, beliefs, protocol)
         else:
-            work_parent(desk, arm, off, beliefs, protocol, seed)
+            work_parent(desk, arm.code, arm.terms, beliefs, protocol, parent.seed)
         if desk.left_lots:
-            yield Excluded(family, seed, kind, size, sign, f"{name} is not complete: {desk.left_lots} of {lots} lots")
+            yield Excluded(*told, f"{arm.name} is not complete: {desk.left_lots} of {lots} lots")
             return
         pool.add(desk.fills)
         made = sum(paid.lots for paid in desk.fills if paid.is_maker) / lots
+        luck = control_bps(parent.family, parent.seed, parent.sign, start_ns, desk.fills, mid_half)
         cost, n = desk.cost_bps(mid_half), len(desk.fills)
-        rows.append(Row(family, seed, kind, size, sign, name, lots, desk.filled_lots, cost, made, n, seen))
+        rows.append(Row(*told, arm.name, lots, desk.filled_lots, cost, luck, made, n, seen))
     yield from rows
-    bound = pool.bound_bps(sign, lots, mid_half)
-    yield Row(family, seed, kind, size, sign, BOUND[kind], lots, lots, bound, 0.0, 0, rows[0].world_sha256)
+    bound = pool.bound_bps(parent.sign, lots, mid_half)
+    yield Row(*told, BOUND[parent.kind], lots, lots, bound, 0.0, 0.0, 0, rows[0].world_sha256)
 
 
-def _arrive(family: str, seed: int, sign: int, lots: int, protocol: Protocol) -> Desk:
+def _arrive(parent: Parent, lots: int, protocol: Protocol) -> Desk:
     """A fresh copy of the world, warmed up to the parent's arrival."""
-    desk = Desk(world_of(family, seed), sign, lots)
+    desk = Desk(world_of(parent.family, parent.seed, protocol.tiers[parent.tier]), parent.sign, lots)
     desk.wait(protocol.warm_ns)
     return desk
 

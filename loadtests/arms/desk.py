@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import ceil, floor
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,6 @@ from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.orders import Approved, ParentOrder, VenueFilter
 from app.domain.plan import PlanRequest, VenueEstimate
 from app.domain.units import NANO
-from app.execution.spray import delays_ns
 from app.routing.router import Router
 from app.shm.books import SymbolBooks
 from app.venues.markets.port import Force, Order, Told, VenueKind
@@ -29,10 +29,9 @@ SYMBOL: Final = Symbol(
     "BTC/USDT", FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT), price_scale=2, qty_scale=3
 )
 DEPTH: Final = 50
-WAIT_NS: Final = 100_000_000
 # No order of ours is under way for longer than the slowest venue's two ways and its jitter.
 PATIENCE_NS: Final = 3_000_000_000
-_END: Final = {Told.CANCELED, Told.REJECTED}
+_END: Final = {Told.CANCELED, Told.REJECTED, Told.DECLINED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,7 @@ class Paid:
     lots: int
     is_maker: bool
     fee_utick_lots: int
+    is_pushing: bool = False  # a resting or dark fill: after it a toxic venue's push comes
 
 
 @dataclass(slots=True)
@@ -67,6 +67,8 @@ class Means:
     shown_frac: Mapping[int, float] = field(default_factory=dict)
     spray_most_ns: int = 0
     is_dark_first: bool = False
+    is_dealer_asked: bool = False
+    leak_ppm: float = 0.0
     cap_bps: int = 300
 
 
@@ -78,6 +80,7 @@ class Desk:
     sign: int
     total_lots: int
     open: dict[int, Sent] = field(default_factory=dict)
+    quotes: dict[int, int | None] = field(default_factory=dict)  # half ticks by number; None: refused
     fills: list[Paid] = field(default_factory=list)
     filled_lots: int = 0
 
@@ -113,16 +116,28 @@ class Desk:
                         report.lots,
                         report.is_maker,
                         report.fee_utick_lots,
+                        report.is_maker or self.market.specs[report.venue_i].kind is VenueKind.DARK,
                     )
                 )
                 self.filled_lots += report.lots
                 sent.left_lots -= report.lots
                 if sent.left_lots == 0:
                     del self.open[report.number]
+            elif report.told is Told.QUOTE:
+                self.quotes[report.number] = report.price_half_ticks
             elif report.told in _END:
+                self.quotes[report.number] = None
                 self.open.pop(report.number, None)
             elif report.told is Told.ACCEPTED and sent is not None:
                 sent.ahead_lots = report.ahead_lots
+
+    def accept(self, number: int, venue_i: int, lots: int) -> None:
+        """Takes a dealer's quote; under the same bound as `send`."""
+        out_lots = sum(sent.left_lots for sent in self.open.values())
+        if out_lots + lots > self.left_lots:
+            raise InvariantBroken(reason="more is out than is left", out_lots=out_lots, left_lots=self.left_lots)
+        self.market.accept_quote(number)
+        self.open[number] = Sent(venue_i, 0, lots)
 
     def wait(self, until_ns: int) -> None:
         """Lets time pass and hears what comes."""
@@ -147,9 +162,32 @@ class Desk:
 
     def mid_half_ticks(self, *, is_true: bool = False) -> float:
         """Median bid + ask of lit venues that show both, as received (or of this instant); 0 where there is none."""
-        views = [self.market.true_view(v) if is_true else self.market.view(v) for v in self.lit]
-        mids = [view.bids[0][0] + view.asks[0][0] for view in views if view.bids and view.asks and not view.is_halted]
-        return float(np.median(mids)) if mids else 0.0
+        if is_true:
+            views = [self.market.true_view(v) for v in self.lit]
+            sums = [one.bids[0][0] + one.asks[0][0] for one in views if one.bids and one.asks and not one.is_halted]
+        else:
+            sums = [sum(best) for best in self._bests()]
+        return float(np.median(sums)) if sums else 0.0
+
+    def worst_mid_ticks(self) -> float | None:
+        """Of the lit venues' mids as received, the one that is worst for an order of ours that rests."""
+        mids = [sum(best) / 2 for best in self._bests()]
+        return (min(mids) if self.sign > 0 else max(mids)) if mids else None
+
+    def _bests(self) -> list[tuple[int, int]]:
+        return [best for best in (self.market.best(v) for v in self.lit) if best is not None]
+
+    def crowd_touch_ticks(self, venue_i: int) -> int | None:
+        """Best price on our own side at which others show something, as received."""
+        view = self.market.view(venue_i)
+        if view.is_halted:
+            return None
+        own: dict[int, int] = {}
+        for sent in self.open.values():
+            if sent.venue_i == venue_i:
+                own[sent.price_ticks] = own.get(sent.price_ticks, 0) + sent.left_lots
+        levels = view.bids if self.sign > 0 else view.asks
+        return next((price for price, lots in levels if lots > own.get(price, 0)), None)
 
     def touch(self, venue_i: int) -> tuple[int, int] | None:
         """Price and lots on our own side, as received; None where nothing is shown."""
@@ -161,7 +199,22 @@ class Desk:
         """All-in cost of everything filled against a mid, positive is a cost. Only for a whole parent."""
         if self.left_lots:
             raise InvariantBroken(reason="a parent that is not whole", left_lots=self.left_lots)
-        return cost_bps(self.fills, self.sign, mid_half_ticks)
+        toxic = {v: spec.toxic_ppm for v, spec in enumerate(self.market.specs) if spec.toxic_ppm > 0}
+        return cost_bps(self.fills, self.sign, mid_half_ticks) + toxic_bps(self.fills, toxic)
+
+
+def toxic_bps(fills: Sequence[Paid], toxic_ppm: Mapping[int, float]) -> float:
+    """What planted pushes are charged, bps of all that was filled.
+
+    A venue that is toxic moves the price against us after each resting or dark fill of ours: what we then still trade
+    is cheaper for us by our own doing. So that no arm gains by it, a push is charged to its fill and to all that fills
+    at that time or later, in full and whether it came in time or not.
+    """
+    lots, charged = sum(paid.lots for paid in fills), 0.0
+    pushes = {(paid.ts_ns, paid.venue_i) for paid in fills if paid.is_pushing and paid.venue_i in toxic_ppm}
+    for ts_ns, venue_i in pushes:
+        charged += toxic_ppm[venue_i] * sum(paid.lots for paid in fills if paid.ts_ns >= ts_ns)
+    return charged / lots / 100
 
 
 def cost_bps(fills: Sequence[Paid], sign: int, mid_half_ticks: float) -> float:
@@ -264,46 +317,33 @@ def plan(desk: Desk, means: Means, lots: int) -> tuple[list[Order], float]:
     return orders, (spent_nano - desk.sign * at_mid_nano) / at_mid_nano * 1e6
 
 
-def cross(desk: Desk, means: Means, lots: int, waves: int) -> None:
-    """Takes `lots` in at most so many waves: plan on what is seen, send, hear, plan the rest by the same rule."""
-    target_lots = desk.filled_lots + lots
-    if means.is_dark_first:
-        _ask_dark(desk, lots)
-    for _ in range(waves):
-        left_lots = target_lots - desk.filled_lots
-        if left_lots <= 0:
-            return
-        orders, _ = plan(desk, means, left_lots)
-        if not orders:
-            desk.wait(desk.market.now_ns + WAIT_NS)
+def fair_ticks(desk: Desk, price_ticks: int, edge_ticks: float) -> int:
+    """The price, or what is so far behind the venues' worst mid if that is further back: who moves first is right."""
+    worst = desk.worst_mid_ticks()
+    if worst is None:
+        return price_ticks
+    if desk.sign > 0:
+        return min(price_ticks, floor(worst - edge_ticks))
+    return max(price_ticks, ceil(worst + edge_ticks))
+
+
+def follow(desk: Desk, edge_ticks: float | None, *, is_following: bool) -> None:
+    """Moves posts at lit venues: after the touch that has left them, where following; with an edge, back behind the
+    fair price and to where the crowd still stands, so that none is left alone at a price that others have given up.
+    """
+    for number, sent in list(desk.open.items()):
+        if desk.market.specs[sent.venue_i].kind is not VenueKind.LIT:
             continue
-        desk.settle(_spray(desk, means, orders))
-
-
-def complete(desk: Desk, means: Means, until_ns: int) -> None:
-    """Forced completion: waves until the parent is whole or the time is over."""
-    desk.clear()
-    while desk.left_lots and desk.market.now_ns < until_ns:
-        cross(desk, means, desk.left_lots, 1)
-
-
-def _spray(desk: Desk, means: Means, orders: Sequence[Order]) -> list[int]:
-    """Sends a wave, the longest way first where it is to arrive together."""
-    specs = desk.market.specs
-    one_way_ns = {specs[order.venue_i].venue: round(specs[order.venue_i].latency_in_s * 1e9) for order in orders}
-    waits_ns = delays_ns(one_way_ns, list(one_way_ns), means.spray_most_ns)
-    start_ns, numbers = desk.market.now_ns, []
-    for order in sorted(orders, key=lambda order: waits_ns[specs[order.venue_i].venue]):
-        desk.wait(start_ns + waits_ns[specs[order.venue_i].venue])
-        numbers.append(desk.send(order))
-    return numbers
-
-
-def _ask_dark(desk: Desk, lots: int) -> None:
-    """An immediate order at the mid to each dark venue that takes such a size, one after the other."""
-    target_lots = desk.filled_lots + lots
-    for v, spec in enumerate(desk.market.specs):
-        left_lots, mid = target_lots - desk.filled_lots, desk.mid_half_ticks() / 2
-        if spec.kind is VenueKind.DARK and left_lots >= spec.min_lots and mid:
-            limit = int(mid) + (1 if desk.sign > 0 else 0) + desk.sign
-            desk.settle([desk.send(Order(v, desk.sign, limit, left_lots, Force.IOC, least_lots=spec.min_lots))])
+        touch = desk.touch(sent.venue_i)
+        price = touch[0] if touch is not None else None
+        if edge_ticks is not None:
+            price = desk.crowd_touch_ticks(sent.venue_i)
+            price = fair_ticks(desk, price, edge_ticks) if price is not None else None
+        if price is None:
+            continue
+        nearer = desk.sign * (price - sent.price_ticks)
+        if (nearer > 0 and is_following) or (nearer < 0 and edge_ticks is not None):
+            desk.market.cancel(number)
+            desk.settle([number])
+            if sent.left_lots > 0:
+                desk.send(Order(sent.venue_i, desk.sign, price, sent.left_lots, Force.POST_ONLY))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, t
 
-from loadtests.arms.campaign import Row
+from loadtests.arms.campaign import BASE, SCHEDULE, Row
 from loadtests.arms.protocol import Protocol
 
 Floats = npt.NDArray[np.float64]
@@ -47,20 +47,26 @@ class Spread:
     cvar95: float
 
 
-def costs_of(rows: Sequence[Row]) -> dict[tuple[str, str, str], dict[tuple[int, int], float]]:
-    """(family, size, arm) -> costs by (seed, sign)."""
+def costs_of(
+    rows: Sequence[Row], tier: str = BASE, weight: Mapping[str, float] | None = None
+) -> dict[tuple[str, str, str], dict[tuple[int, int], float]]:
+    """(family, size, arm) -> costs by (seed, sign) of one fee tier. With the `weight` of each family: schedules' less
+    so much of the control (control.py); only differences of these are meant.
+    """
     found: dict[tuple[str, str, str], dict[tuple[int, int], float]] = defaultdict(dict)
     for row in rows:
-        found[row.family, row.size, row.arm][row.seed, row.sign] = row.cost_bps
+        if row.tier == tier:
+            luck = weight[row.family] * row.control_bps if weight is not None and row.kind == SCHEDULE else 0.0
+            found[row.family, row.size, row.arm][row.seed, row.sign] = row.cost_bps - luck
     return dict(found)
 
 
 def by_world(rival: Costs, own: Costs, signs: Sequence[int]) -> Floats:
-    """Each world's mean difference over the sides that both arms have there."""
+    """Each world's mean difference over these sides; only worlds in which both arms have every one of them."""
     worlds: dict[int, list[float]] = defaultdict(list)
-    for (seed, sign), cost in own.items():
-        if sign in signs:
-            worlds[seed].append(rival[seed, sign] - cost)
+    for seed, sign in own:
+        if sign == signs[0] and all((seed, one) in own and (seed, one) in rival for one in signs):
+            worlds[seed] = [rival[seed, one] - own[seed, one] for one in signs]
     return np.array([np.mean(gaps) for _, gaps in sorted(worlds.items())])
 
 
@@ -99,8 +105,9 @@ def spread(costs: Costs) -> Spread:
 
 def share(rival: Costs, own: Costs, bound: Costs) -> float:
     """Part of what hindsight saves on the rival that the arm saved: a ratio of means; nan where there was nothing."""
-    had = float(np.mean([rival[key] - bound[key] for key in own]))
-    saved = float(np.mean([rival[key] - cost for key, cost in own.items()]))
+    both = [key for key in own if key in rival and key in bound]
+    had = float(np.mean([rival[key] - bound[key] for key in both]))
+    saved = float(np.mean([rival[key] - own[key] for key in both]))
     return saved / had if had > 1e-9 else float("nan")
 
 

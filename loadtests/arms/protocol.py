@@ -23,7 +23,11 @@ class Protocol:
     parents: Mapping[str, Any]
     beliefs: Mapping[str, Any]
     arms: Mapping[str, Any]
-    ablations: Mapping[str, list[str]]
+    terms: Mapping[str, list[str]]
+    start: Mapping[str, list[str]]
+    uses: Mapping[str, Mapping[str, Mapping[str, list[str]]]]
+    tiers: Mapping[str, Mapping[str, float]]
+    control: Mapping[str, float]
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -46,5 +50,5 @@ def load_protocol(path: Path = PROTOCOL) -> Protocol:
     """The protocol of `path`; raises KeyError for a file that lacks a table."""
     content = path.read_bytes()
     plain = tomllib.loads(content.decode())
-    names = ("metric", "worlds", "parents", "beliefs", "arms", "ablations")
+    names = ("metric", "worlds", "parents", "beliefs", "arms", "terms", "start", "uses", "tiers", "control")
     return Protocol(hashlib.sha256(content).hexdigest(), *(plain[name] for name in names))

@@ -1,6 +1,7 @@
-"""Arms that work a parent over a horizon: B0 to B3, and B3 with one term off. B4 is in hindsight.py.
+"""Arms that work a parent over a horizon: B0 to B3, and terms of B3 on and off. B4 is in hindsight.py.
 
-Slices begin on one grid in every arm and are complete at their ends: what did not fill by posting is crossed there.
+Slices begin on one grid in every arm. What did not fill by posting is crossed at a slice's end, or carried to the last
+slice's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from app.execution.schedules.shortfall import planned_shares
 from app.routing.placement import PlacementProblem, Queue, place
 from app.venues.markets.port import Force, Order
 from loadtests.arms.beliefs import Beliefs
-from loadtests.arms.desk import Desk, Means, complete, cross, plan
+from loadtests.arms.crossing import complete, cross, rest_dark
+from loadtests.arms.desk import Desk, Means, fair_ticks, follow, plan
 from loadtests.arms.protocol import NS, Protocol
 from loadtests.arms.takers import router_of
 
@@ -37,15 +39,18 @@ MOST_PPM = 100_000.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an arm works its slices. `home`: the one venue of arms that know one."""
+    """How an arm works its slices. `home`: the one venue of arms that know one. `terms`: those of B3 that it uses:
+
+    placement: a slice rests over all venues, not at home only. reprice: a post follows the touch away from us. fair: a
+    post stands no nearer than `fair_edge_ticks` to the worst mid of all venues, nor before the crowd's touch. carry:
+    what did not fill, up to `carry_frac` of the parent, rests on in the next slice. schedule: shortfall. disguise: of
+    what is due. rest_dark: a part rests in a dark venue. estimates, dark, dealer: how it crosses.
+    """
 
     means: Means
     home: int
+    terms: frozenset[str] = frozenset()
     is_posting: bool = True
-    is_placing: bool = False
-    is_repricing: bool = False
-    is_shortfall: bool = False
-    is_disguised: bool = False
 
 
 @dataclass(slots=True)
@@ -58,54 +63,60 @@ class Work:
     protocol: Protocol
     seed: int
     start_ns: int = field(init=False)
+    main: int = field(init=False)  # where most of the slice rests
 
     def __post_init__(self) -> None:
         self.start_ns = self.desk.market.now_ns
+        self.main = self.way.home
 
 
-def way_of(arm: str, off: str, desk: Desk, beliefs: Beliefs, protocol: Protocol) -> Way:
-    """The way of an arm; `off` names the term that an ablation of B3 leaves out."""
+def way_of(arm: str, terms: frozenset[str], desk: Desk, beliefs: Beliefs, protocol: Protocol) -> Way:
+    """The way of an arm; `terms` count for B2 and B3, which differ in nothing else."""
     belief, cap = protocol.beliefs, int(protocol.beliefs["cap_bps"])
     home = next(v for v, spec in enumerate(desk.market.specs) if spec.venue == belief["home"])
     if arm in {"B0", "B1"}:
         means = Means(router_of("A3"), (home,), cap_bps=cap)
         return Way(means, home, is_posting=arm == "B1")
-    if arm == "B2":
-        return Way(Means(router_of("A5"), desk.lit, cap_bps=cap), home)
-    estimates = beliefs.estimates(desk.market, desk.sign, int(belief["refill_ppm"])) if off != "estimates" else {}
-    means = Means(router_of("A5"), desk.lit, estimates, is_dark_first=off != "dark", cap_bps=cap)
-    return Way(
-        means,
-        home,
-        is_placing=off != "placement",
-        is_repricing=off != "reprice",
-        is_shortfall=off != "schedule",
-        is_disguised=off != "disguise",
+    means = Means(
+        router_of("A5"),
+        desk.lit,
+        beliefs.estimates(desk.market, desk.sign, int(belief["refill_ppm"])) if "estimates" in terms else {},
+        is_dark_first="dark" in terms,
+        is_dealer_asked="dealer" in terms,
+        leak_ppm=float(belief["leak_ppm"]),
+        cap_bps=cap,
     )
+    return Way(means, home, terms)
 
 
-def work_parent(desk: Desk, arm: str, off: str, beliefs: Beliefs, protocol: Protocol, seed: int) -> None:
+def work_parent(desk: Desk, arm: str, terms: frozenset[str], beliefs: Beliefs, protocol: Protocol, seed: int) -> None:
     """Works the desk's parent from now over the horizon, then completes it by force."""
-    work = Work(desk, way_of(arm, off, desk, beliefs, protocol), beliefs, protocol, seed)
+    work = Work(desk, way_of(arm, terms, desk, beliefs, protocol), beliefs, protocol, seed)
     due = _due_by_slice(work)
     for k, due_now in enumerate(due):
         end_ns = work.start_ns + (k + 1) * protocol.slice_ns
         desk.wait(work.start_ns + k * protocol.slice_ns)
         need = due_now - desk.filled_lots
         if need > 0:
-            _work_slice(work, need, end_ns)
+            _work_slice(work, need, end_ns, is_last=k == len(due) - 1)
     complete(desk, work.way.means, desk.market.now_ns + int(protocol.worlds["complete_s"] * NS))
 
 
-def _work_slice(work: Work, need: int, end_ns: int) -> None:
+def _work_slice(work: Work, need: int, end_ns: int, *, is_last: bool) -> None:
     desk, way = work.desk, work.way
     target = desk.filled_lots + need
     if way.is_posting:
-        crossing = _post(work, need)
-        if crossing:
-            cross(desk, way.means, crossing, 1)
-        _watch(work, end_ns - CANCEL_NS)
+        resting = 0
+        if "rest_dark" in way.terms:
+            resting = rest_dark(desk, round(need * work.protocol.beliefs["rest_dark_frac"]))
+        if need > resting:
+            crossing = _post(work, need - resting)
+            if crossing:
+                cross(desk, way.means, crossing, 1)
+        _watch(work, end_ns - CANCEL_NS, target)
         desk.clear()
+    if not is_last and "carry" in way.terms:
+        target -= int(work.protocol.beliefs["carry_frac"] * desk.total_lots)
     if target > desk.filled_lots:
         cross(desk, way.means, target - desk.filled_lots, int(work.protocol.parents["taker_waves"]))
 
@@ -116,7 +127,7 @@ def _due_by_slice(work: Work) -> list[int]:
     parameters = _parameters(work)
     n = parameters.terms.n_slices
     begins = [work.start_ns + k * protocol.slice_ns for k in range(n)]
-    if not work.way.is_disguised:
+    if "disguise" not in work.way.terms:
         progress, due = slicer.begin(desk.total_lots, Seen(work.start_ns)), []
         for at_ns in begins:
             progress, _ = slicer.release(parameters, progress, Seen(at_ns))
@@ -138,7 +149,7 @@ def _parameters(work: Work) -> ScheduleParameters:
     side = Side.BUY if desk.sign > 0 else Side.SELL
     end_ns = work.start_ns + protocol.horizon_ns
     terms = ScheduleTerms(side, work.start_ns, end_ns, protocol.slice_ns)
-    if not work.way.is_shortfall:
+    if "schedule" not in work.way.terms:
         return TwapParameters(terms)
     impact = ImpactBelief(CostLaw.SQUARE_ROOT, protocol.beliefs["impact_ppm"], beliefs.volume_lots_per_s)
     spent = protocol.beliefs["risk_frac"] * beliefs.cross_ppm
@@ -147,12 +158,9 @@ def _parameters(work: Work) -> ScheduleParameters:
 
 
 def _post(work: Work, need: int) -> int:
-    """Posts a slice at the touch; returns lots that are to be crossed at once."""
-    desk, way = work.desk, work.way
-    if not way.is_placing:
-        touch = desk.touch(way.home)
-        if touch is not None:
-            desk.send(Order(way.home, desk.sign, touch[0], need, Force.POST_ONLY))
+    """Posts a slice at the touch, or where it is fair; returns lots that are to be crossed at once."""
+    if "placement" not in work.way.terms:
+        _rest(work, work.way.home, need)
         return 0
     problem = _problem(work, need)
     if problem is None:
@@ -160,12 +168,25 @@ def _post(work: Work, need: int) -> int:
     places, posed = problem
     placement = place(posed, int(work.protocol.beliefs["n_draws"]))
     left = need
+    work.main = places[int(np.argmax(placement.limit_units))]
     for v, wanted in sorted(zip(places, placement.limit_units, strict=True), key=lambda one: -one[1]):
-        touch, lots = desk.touch(v), min(wanted, left)
-        if lots > 0 and touch is not None:
-            desk.send(Order(v, desk.sign, touch[0], lots, Force.POST_ONLY))
-            left -= lots
+        lots = min(wanted, left)
+        if lots > 0:
+            left -= _rest(work, v, lots)
     return min(left, placement.market_units)
+
+
+def _rest(work: Work, venue_i: int, lots: int) -> int:
+    """Posts so much at one venue; returns what was sent."""
+    desk = work.desk
+    touch = desk.touch(venue_i)
+    if touch is None:
+        return 0
+    price = touch[0]
+    if "fair" in work.way.terms:
+        price = fair_ticks(desk, price, float(work.protocol.beliefs["fair_edge_ticks"]))
+    desk.send(Order(venue_i, desk.sign, price, lots, Force.POST_ONLY))
+    return lots
 
 
 def _problem(work: Work, need: int) -> tuple[Sequence[int], PlacementProblem] | None:
@@ -191,19 +212,17 @@ def _problem(work: Work, need: int) -> tuple[Sequence[int], PlacementProblem] | 
     return places, PlacementProblem(need, 0.0, cross_ppm, 0.0, cross_ppm, over_ppm, tuple(queues))
 
 
-def _watch(work: Work, until_ns: int) -> None:
-    """Until then; a post that the touch has left is moved to it, where the arm re-prices."""
-    desk, step_ns = work.desk, int(work.protocol.beliefs["reprice_s"] * NS)
-    while work.way.is_repricing and desk.market.now_ns + step_ns < until_ns:
+def _watch(work: Work, until_ns: int, target_lots: int) -> None:
+    """Until then; posts are moved as the arm's terms say, and what a venue refused is posted again."""
+    desk, terms, belief = work.desk, work.way.terms, work.protocol.beliefs
+    step_ns = int(belief["look_s" if "fair" in terms else "reprice_s"] * NS)
+    edge = float(belief["fair_edge_ticks"]) if "fair" in terms else None
+    while terms & {"fair", "reprice"} and desk.filled_lots < target_lots and desk.market.now_ns + step_ns < until_ns:
         desk.wait(desk.market.now_ns + step_ns)
-        for number, sent in list(desk.open.items()):
-            touch = desk.touch(sent.venue_i)
-            if touch is None or desk.sign * (touch[0] - sent.price_ticks) <= 0:
-                continue
-            desk.market.cancel(number)
-            desk.settle([number])
-            if sent.left_lots > 0:
-                desk.send(Order(sent.venue_i, desk.sign, touch[0], sent.left_lots, Force.POST_ONLY))
+        follow(desk, edge, is_following="reprice" in terms)
+        missing = target_lots - desk.filled_lots - sum(sent.left_lots for sent in desk.open.values())
+        if missing > 0:
+            _rest(work, work.main, missing)
     desk.wait(until_ns)
 
 

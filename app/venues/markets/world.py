@@ -251,13 +251,26 @@ class Markets:
         return found
 
     def view(self, venue_i: int) -> BookView:
-        venue, shots = self.world[w.VENUES][venue_i], self.world[w.SHOTS][venue_i]
+        row = self._latest(venue_i)
+        return BookView(venue_i, 0, 0, is_halted=False, bids=(), asks=()) if row is None else _view(venue_i, row)
+
+    def best(self, venue_i: int) -> tuple[int, int] | None:
+        """Best bid and ask of what `view` shows, without its levels; None where a side is empty or the venue halted."""
+        row = self._latest(venue_i)
+        if row is None or row[w.S_IS_HALTED] or not (row[w.S_N_BIDS] and row[w.S_N_BIDS + 1]):
+            return None
+        return int(row[w.S_LEVELS]), int(row[w.S_LEVELS + 2 * w.SHOT_LEVELS])
+
+    def _latest(self, venue_i: int) -> Int64 | None:
+        """The latest published row that has reached us."""
+        venue = self.world[w.VENUES][venue_i]
+        shots: Int64 = self.world[w.SHOTS][venue_i]
         latest = int(venue[w.N_SHOTS])
         for n in range(latest, max(0, latest - w.SHOT_ROWS), -1):
-            row = shots[(n - 1) % w.SHOT_ROWS]
+            row: Int64 = shots[(n - 1) % w.SHOT_ROWS]
             if row[w.S_NS] + venue[w.LATENCY_DATA_NS] <= self.now_ns:
-                return _view(venue_i, row)
-        return BookView(venue_i, 0, 0, is_halted=False, bids=(), asks=())
+                return row
+        return None
 
     def true_view(self, venue_i: int) -> BookView:
         shot = np.zeros((1, 1, w.SHOT_SIZE), np.int64)
