@@ -18,9 +18,7 @@ Urgency = Annotated[str | None, typer.Option(help="passive, normal or urgent")]
 Cap = Annotated[str | None, typer.Option("--cap", help="most part of what others trade, as in 0.1")]
 Rate = Annotated[str | None, typer.Option(help="pov: part of the volume, as in 0.1")]
 WouldPrice = Annotated[str | None, typer.Option("--would-price", help="at this price or better all is due")]
-MaxTilt = Annotated[
-    str | None, typer.Option("--max-tilt", help="adaptive (version 2): most part of it, as in 0.1")
-]
+MaxTilt = Annotated[str | None, typer.Option("--max-tilt", help="adaptive (version 2): most part of it, as in 0.1")]
 Discretion = Annotated[
     int | None, typer.Option("--discretion", help="ticks beyond its rest price that a slice may cross")
 ]

@@ -180,11 +180,12 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """A first wave that is being searched elsewhere, and since when."""
+    """A first wave, or a schedule's slice of `slice_lots`, that is being searched elsewhere, and since when."""
 
     wave: int
     since_ns: int
     prepared: Prepared
+    slice_lots: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,7 @@ from app.execution.foretell import tell_cost
 from app.execution.hidden import ask_dark, asks_hidden, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
-from app.execution.queues import post_again
-from app.execution.scheduled import ScheduledApproval, begin, work
+from app.execution.scheduled import ScheduledApproval, begin, take_slice, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.swept import post_rest, posts_rest, require_posting
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
@@ -153,8 +152,10 @@ def write_accepted(
     return accepted
 
 
-def advance(ctx: Context, parent: ParentRecord) -> None:
-    """Goes on with a parent whose wave may be over: next wave, wait, or end."""
+def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> None:
+    """Goes on with a parent whose wave may be over: next wave, wait, or end. `may_search`: a slice may be searched
+    elsewhere.
+    """
     if parent.state is ParentState.DONE:
         return
     live = [c for c in parent.children.values() if not c.state.is_terminal]
@@ -171,12 +172,11 @@ def advance(ctx: Context, parent: ParentRecord) -> None:
         return
     if ctx.memory.next_replan_ns.get(parent.order_id, 0) > ctx.now_ns and parent.n_waves:
         return
+    was_searched = parent.order_id in ctx.memory.searching
+    if _is_searched(ctx, parent):
+        return
     if parent.schedule is not None:
-        work(ctx, parent, has_live=bool(live))
-        return
-    if _is_searched(ctx, parent) or ask_dark(ctx, parent):
-        return
-    if ask_dealers(ctx, parent) or awaits_quotes(ctx, parent):
+        work(ctx, parent, has_live=bool(live), may_search=may_search and not was_searched)
         return
     _next_wave(ctx, parent, has_live=bool(live))
 
@@ -207,6 +207,12 @@ def take_found(ctx: Context, parent: ParentRecord, wave: int, words: memoryview 
     if searching is None or searching.wave != wave:
         return  # overdue, and planned here meanwhile
     del ctx.memory.searching[parent.order_id]
+    if parent.schedule is not None:
+        is_taken = words is not None and parent.n_waves + 1 == wave and _ending(ctx, parent) is None
+        if not (is_taken and words is not None and take_slice(ctx, parent, searching, words)):
+            ctx.memory.next_replan_ns.pop(parent.order_id, None)
+            advance(ctx, parent, may_search=False)
+        return
     if words is not None and parent.n_waves + 1 == wave and _ending(ctx, parent) is None:
         planned = _adopt(ctx, parent, searching, words)
         if planned is not None and planned.plan.allocations:

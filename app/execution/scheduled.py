@@ -12,11 +12,12 @@ from math import gcd
 from typing import Final
 
 from app.domain.bending import MOST_TILT_PPM
-from app.domain.enums import DoneReason, Side, Strategy
+from app.domain.enums import ChildState, DoneReason, Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
 from app.domain.events import Fact, OrderAccepted, ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
-from app.domain.plan import Planned
+from app.domain.plan import Planned, PlanRequest
+from app.domain.ports import SearchJob
 from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.schedule import AdaptiveParameters, Disguise, DisguisedParameters, Progress, ScheduleParameters, Seen
@@ -25,13 +26,12 @@ from app.domain.units import PPM, div_up
 from app.execution import slicer
 from app.execution.bending import bent
 from app.execution.closing import finish
-from app.execution.context import Context, side_price
+from app.execution.context import Context, Searching, side_price
 from app.execution.discretion import Reach, check_discretion, reach_of, rested_units, tell_discretion
 from app.execution.disguise import seed_of
-from app.execution.ledger import fold
-from app.execution.pooling import destination
-from app.execution.posting import Post, check_resting, find_post, overdue_lots, posting_of, rest_until_ns, write_post
-from app.execution.queues import Split, find_split, foresee_rest, write_split
+from app.execution.inputs import SearchAway
+from app.execution.pooling import destination, pooled, pooled_touch_units, with_pool
+from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -268,8 +268,11 @@ def settled(ctx: Context, parent: ParentRecord) -> ScheduleState:
     return replace(state, progress=progress)
 
 
-def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
-    """Releases what is due now, or ends the parent where its time is over. No child is alive but unknown ones."""
+def work(ctx: Context, parent: ParentRecord, *, has_live: bool, may_search: bool = True) -> None:
+    """Releases what is due now, or ends the parent where its time is over. No child is alive but unknown ones.
+
+    `may_search`: a slice whose problem is heavy may be searched elsewhere first.
+    """
     state = bent(ctx, parent, settled(ctx, parent))
     schedule, progress = state.schedule, state.progress
     ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, parent, state)
@@ -288,6 +291,8 @@ def work(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     found = parameters(ctx, parent, state)
     seen = seen_now(ctx, parent, state)
     after, slice_lots = slicer.release(found, progress, seen)
+    if slice_lots and may_search and _search_slice(ctx, parent, state, slice_lots):
+        return
     if slice_lots and _place_slice(ctx, parent, state, after, seen):
         return
     if not slice_lots and _cross_past_limit(ctx, parent, state, seen):
@@ -416,6 +421,57 @@ def _send_slice(
     _release(ctx, parent, after, slice_lots)
     write_wave(ctx, parent, planned)
     return True
+
+
+def _search_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> bool:
+    """Hands the search for a slice that crosses to a route worker, where that pays; it is released with the answer.
+
+    What may rest is not searched: its time to rest would pass.
+    """
+    away, order = ctx.world.away, parent.accepted.order
+    if away is None or order.quote_pool is not None or rest_until_ns(ctx, state.schedule):
+        return False
+    request = _slice_request(ctx, parent, state, slice_lots)
+    prepared = away.prepare(request, ctx.market(order.symbol)[0]) if request is not None else None
+    if request is None or prepared is None:
+        return False
+    ctx.memory.searching[parent.order_id] = Searching(request.wave, ctx.now_ns, prepared, slice_lots)
+    job = SearchJob(parent.order_id, request.wave, prepared.search_number, prepared.words)
+    ctx.turn.commands.append(SearchAway(job))
+    return True
+
+
+def take_slice(ctx: Context, parent: ParentRecord, searching: Searching, words: memoryview) -> bool:
+    """A slice's search came back: it is released and sent if so much is due now and its plan breaks no law of now.
+
+    False where it is not; then the slice is planned here.
+    """
+    has_sent = any(not c.state.is_terminal and c.state is not ChildState.UNKNOWN for c in parent.children.values())
+    is_halted = gate.is_halted(parent.accepted.order, ctx.ledger.kills)
+    if ctx.world.away is None or has_sent or is_halted or ctx.memory.is_draining:
+        return False
+    state = bent(ctx, parent, settled(ctx, parent))
+    seen, before_lots = seen_now(ctx, parent, state), state.progress.released_lots
+    after, slice_lots = slicer.release(parameters(ctx, parent, state), state.progress, seen)
+    request = _slice_request(ctx, parent, state, searching.slice_lots)
+    if request is None or slice_lots < searching.slice_lots:
+        return False
+    planned = ctx.world.away.adopt(searching.prepared, request, words)
+    if planned is None or not _has_a_child(ctx, parent, planned):
+        return False
+    ctx.memory.next_replan_ns[parent.order_id] = _next_look_ns(ctx, parent, state)
+    _release(ctx, parent, replace(after, released_lots=before_lots + searching.slice_lots), searching.slice_lots)
+    write_wave(ctx, parent, planned)
+    return True
+
+
+def _slice_request(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lots: int) -> PlanRequest | None:
+    """What a planner is asked for a slice in the order's own symbol now; None where no venue is open to it."""
+    view = gate_view(ctx, parent.accepted.order, parent.mode, parent=parent)
+    if view.account.limits is None or not view.eligible:
+        return None
+    wanted = Wanted(parent.order_id, parent.n_waves + 1, slice_lots * state.lot_units, None)
+    return plan_request(ctx, gate.readopt(parent), view, parent.soft_cap_units, wanted)
 
 
 def _has_a_child(ctx: Context, parent: ParentRecord, planned: Planned) -> bool:
