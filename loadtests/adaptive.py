@@ -45,7 +45,7 @@ NS = 1_000_000_000
 FAMILIES = ("queue_reactive", "hawkes", "propagator")
 NAMES = ("volume", "spread", "variance")
 FIT_SEED, JUDGE_SEED = 9_100_001, 9_200_001
-N_FIT, N_SKILL, N_ARMS = 8, 24, 24
+N_FIT, N_SKILL, N_ARMS = 8, 16, 16
 WATCH_S, WARM_S, SPAN_S, SLICE_S = 600, 100, 120, 10
 HORIZONS_S = (10, 60)
 PART = 0.05  # of the volume that is expected over the span
@@ -246,7 +246,8 @@ def work(family: str, seed: int, sign: int, arm: str, believed: tuple[float, flo
         eyes.wait(at_ns)
         if tilt_ppm:
             outlook = replace(eyes.watch.forecaster.outlook(float(SLICE_S)), **dict.fromkeys(off, PPM))
-            weight_ppm = weigh(plain, progress, outlook, plain.terms.end_ns - at_ns)
+            begin_lots = slicer.plain_lots(plain, progress, at_ns - 1) if k else 0
+            weight_ppm = weigh(plain, outlook, total_lots - begin_lots, plain.terms.end_ns - at_ns)
             bend = bend_of(plain, progress, bend, (at_ns, at_ns), (weight_ppm, tilt_ppm))
         found = AdaptiveParameters(plain.terms, plain, bend)
         target = slicer.target_lots(found, progress, Seen(at_ns))

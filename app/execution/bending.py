@@ -38,21 +38,22 @@ def bent(ctx: Context, parent: ParentRecord, state: ScheduleState) -> ScheduleSt
     outlooks = ctx.world.outlooks
     horizon_ns = plain.terms.slice_end_ns(ctx.now_ns) - ctx.now_ns
     outlook = outlooks.outlook(parent.accepted.order.symbol, horizon_ns) if outlooks is not None else Outlook()
-    weight_ppm = weigh(plain, progress, outlook, plain.terms.end_ns - from_ns)
+    left_lots = progress.total_lots - _begin_lots(plain, progress, from_ns)
+    weight_ppm = weigh(plain, outlook, left_lots, plain.terms.end_ns - from_ns)
     bend = bend_of(plain, progress, old, (from_ns, ctx.now_ns), (weight_ppm, schedule.max_tilt_ppm))
     ctx.emit(ScheduleBent(parent.account, parent.order_id, outlook, weight_ppm, bend))
     return replace(state, bend=bend)
 
 
-def weigh(plain: PlainParameters, progress: Progress, outlook: Outlook, left_ns: int) -> int:
+def weigh(plain: PlainParameters, outlook: Outlook, left_lots: int, left_ns: int) -> int:
     """How much of its usual part of what is left the slice takes, in ppm, between half and twice.
 
-    `left_ns`: from the slice's begin to the end.
+    `left_lots`, `left_ns`: of the plain plan and of time, from the slice's begin to the end.
     """
     part = outlook.volume_ppm / PPM * max(_HALF_SPREADS - outlook.spread_ppm, 0) / PPM
     sigma = max(outlook.sigma_ppm, 1) / PPM
     if isinstance(plain, ShortfallParameters):
-        part *= _hurry(plain, progress.total_lots - progress.anchor_lots, left_ns, sigma)
+        part *= _hurry(plain, left_lots, left_ns, sigma)
     else:
         part /= sigma
     return min(max(round(part * PPM), LEAST_WEIGHT_PPM), MOST_WEIGHT_PPM)
@@ -83,9 +84,7 @@ def bend_of(
     """
     (from_ns, now_ns), (weight_ppm, max_tilt_ppm) = at_ns, push_ppm
     total, most_lots = progress.total_lots, progress.total_lots * max_tilt_ppm // PPM
-    begin = progress.anchor_lots
-    if from_ns > progress.anchor_ns:
-        begin = slicer.plain_lots(plain, progress, from_ns - 1)
+    begin = _begin_lots(plain, progress, from_ns)
     end = slicer.plain_lots(plain, progress, now_ns)
     before_lots = 0
     if old is not None:
@@ -94,6 +93,13 @@ def bend_of(
     behind_lots = most_lots * MEANING[plain.terms.urgency].behind_ppm // PPM
     lead_lots = bent_lead_lots(before_lots, (begin, end, total), weight_ppm, (behind_lots, most_lots))
     return Bend(progress.anchor_ns, from_ns, before_lots, lead_lots)
+
+
+def _begin_lots(plain: PlainParameters, progress: Progress, from_ns: int) -> int:
+    """What the plain plan has given out before the slice that begins at `from_ns`."""
+    if from_ns <= progress.anchor_ns:
+        return progress.anchor_lots
+    return slicer.plain_lots(plain, progress, from_ns - 1)
 
 
 def _slice_from_ns(terms: ScheduleTerms, now_ns: int) -> int:

@@ -184,13 +184,13 @@ def test_where_nothing_is_forecast_version_two_is_refused(desk: Desk) -> None:
 
 
 def test_the_weight_is_the_published_one() -> None:
-    plain, progress = TwapParameters(TERMS), Progress(1_000, 0, 0, 0, 0, 0)
-    found = weigh(plain, progress, Outlook(1_100_000, 900_000, 1_050_000, 600), 10 * S)
+    plain = TwapParameters(TERMS)
+    found = weigh(plain, Outlook(1_100_000, 900_000, 1_050_000, 600), 1_000, 10 * S)
     assert found == round(1.1 * (2 - 0.9) / 1.05 * PPM)
     linear = ImpactBelief(CostLaw.LINEAR, 100.0, 100.0)
     law = ShortfallParameters(TERMS, linear, 100.0, 1e-5)
-    hurried = weigh(law, progress, Outlook(PPM, PPM, 1_500_000, 600), 10 * S)
-    patient = weigh(law, progress, Outlook(PPM, PPM, 500_000, 600), 10 * S)
+    hurried = weigh(law, Outlook(PPM, PPM, 1_500_000, 600), 1_000, 10 * S)
+    patient = weigh(law, Outlook(PPM, PPM, 500_000, 600), 1_000, 10 * S)
     assert patient < PPM < hurried
 
 
