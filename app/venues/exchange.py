@@ -220,6 +220,8 @@ class PaperExchange:
         why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
         if why is not None:
             return why.value
+        if child.display_lots and isinstance(self.market, AnsweringMarket):
+            return VenueRefusal.ICEBERG.value
         if child.is_post_only and self._would_take(child, now_ns):
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code

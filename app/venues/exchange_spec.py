@@ -130,8 +130,7 @@ REFUSAL_TEXT: Final = {
     VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken, and what says until when it rests.",
     VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
     VenueRefusal.POST_ONLY.value: "It would have taken.",
-    VenueRefusal.STOP_NOT_OFFERED.value: "No such stop is held here.",
-    VenueRefusal.REPLACED_ORDER_DONE.value: "The stop whose place it should take has gone off, or is not here.",
+    VenueRefusal.ICEBERG.value: "No part of an order can be hidden here.",
     VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
 }
 
