@@ -267,6 +267,7 @@ def make_core(
         child_cap_nano=child_cap_nano,
         posting=posting,
         split_hidden=allocate,
+        max_pings=routing.max_pings,
         may_loop=routing.loop,
         costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,

@@ -83,6 +83,8 @@ class RoutingSettings(BaseModel):
     """What happens where a posted child would take: reject, back_off or convert (docs/schedules.md)."""
     max_reprices: int = Field(default=4, ge=0, le=100)
     """How often one slice may be posted anew because the touch has moved away."""
+    max_pings: int = Field(default=30, ge=0, le=1_000)
+    """Questions to one dark venue or dealer in a minute, of all orders together; 0: nobody is asked."""
     tier_value: bool = False
     """Whether the way to a better fee tier is worth something: a monthly plan's one value a venue, at most 0.3 bp."""
     tier_response_ppm: int = Field(default=8_000, ge=1, le=1_000_000)

@@ -246,7 +246,7 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return _exhausted(parent, "one_wave")
     if is_held(order) or parent.schedule is not None:
         return None
-    if parent.n_waves >= timing.max_waves:
+    if parent.n_waves - n_dark_waves(ctx, parent) >= timing.max_waves:
         return _exhausted(parent, "max_waves")
     if ctx.now_ns - parent.accepted.approved_ts_ns >= timing.max_working_ns:
         return _exhausted(parent, "max_working_time")
