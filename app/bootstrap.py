@@ -39,6 +39,7 @@ from app.routing.dark import allocate
 from app.routing.router import Router
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
+from app.services.ages import open_ages
 from app.services.amend import AmendService
 from app.services.calibrate import calibrate
 from app.services.calibration import calibration_report, load_calibration
@@ -162,6 +163,8 @@ class Process:
             host=host,
         )
         self._engine = engine
+        if settings.routing.loop:
+            open_ages(engine)
         tape = open_tape(engine)
         self._meter = open_meter(engine, tape, places_of(settings, universe).moved_by_cancels)
         if settings.record_to is not None:

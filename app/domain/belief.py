@@ -14,11 +14,19 @@ class Measure(StrEnum):
 
     MARKOUT: bps by which the leave-one-out mid went against us after a fill, matched no-trade instants taken off, at
     the horizon of the watch (1 s). FADE: part of an IOC child that was planned and did not fill. REJECT: 1 for a child
-    the venue refused, 0 for one it took. LATENCY: natural logarithm of (sent to acknowledged) over what is usual there.
+    the venue refused, 0 for one it took. FADE_NEW, FADE_YOUNG: as FADE, of children that took a touch which had stood
+    below 0.1 s, or below 1 s; FADE has the others. GONE and its kin: part of a touch of that age that was gone when a
+    child could have come, from books alone. LATENCY: natural logarithm of (sent to acknowledged) over what is usual
+    there.
     """
 
     MARKOUT = "markout"
     FADE = "fade"
+    FADE_NEW = "fade_new"
+    FADE_YOUNG = "fade_young"
+    GONE = "gone"
+    GONE_NEW = "gone_new"
+    GONE_YOUNG = "gone_young"
     REJECT = "reject"
     LATENCY = "latency"
 

@@ -38,6 +38,7 @@ from app.execution.ledger import BreakKey, Ledger, evolve
 from app.execution.observing import LoopMemory
 from app.execution.shares import Reserve
 from app.learning.pretrade import CostEstimator
+from app.learning.quote_age import QuoteAges
 from app.risk.exposure import is_in_dollars
 from app.risk.reference import Reference, read_reference, without
 from app.risk.throttle import Throttle
@@ -170,8 +171,9 @@ class World:
     volumes: Volumes | None = None
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
     posting: Posting | None = None  # None: no child rests anywhere
-    outflows: QueueOutflows | None = None  # None: no queue is measured
-    place: Placer | None = None  # what splits a slice over queues; None: it rests at one touch
+    stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
+    marks: Marks | None = None
+    ages: QuoteAges | None = None  # of touches; None: nobody looks, and fade is one number a venue
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
     split_hidden: HiddenSplit | None = None  # None: nobody is asked for hidden liquidity
     max_pings: int = 30  # questions to one dark venue in a minute, of all orders together

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.domain.belief import BeliefKey, Measure, Observation
+from app.domain.enums import Side
 from app.domain.events import BeliefChanged, LoopSet, LoopWeighed
 from app.domain.ids import hash80
 from app.domain.plan import MAX_ESTIMATE_PPM, Planned, PlanRequest, VenueEstimate
@@ -19,6 +20,7 @@ from app.domain.records import ParentRecord
 from app.domain.units import PPM, div_half_even
 from app.execution.context import Context
 from app.learning.beliefs import draw_ppm
+from app.learning.quote_age import GONE_OF
 
 SETTING_ACTOR: Final = "setting"
 # What a child that did not fill costs elsewhere, in ppm: recorded books a second later are about 1 bp off.
@@ -34,6 +36,7 @@ def begin_loop(ctx: Context) -> None:
     """On at the first start where the setting allows it; what the log calls demoted stays so in this process."""
     if ctx.world.may_loop and ctx.ledger.loop is None:
         ctx.emit(LoopSet("", is_on=True, actor=SETTING_ACTOR))
+    ctx.memory.loop.ages = ctx.world.ages
     if ctx.is_loop_on:
         ctx.memory.loop.remember(ctx.ledger)
     ctx.memory.loop.book.demote(key for key, belief in ctx.ledger.beliefs.items() if belief.is_demoted)
@@ -44,6 +47,12 @@ def take_measured(ctx: Context, observations: Iterable[Observation]) -> None:
     if ctx.is_loop_on:
         for seen in observations:
             ctx.memory.loop.take(seen)
+
+
+def take_shown(ctx: Context) -> None:
+    """What books alone say of how touches stand; nothing while the loop is off."""
+    if ctx.is_loop_on:
+        ctx.memory.loop.take_shown()
 
 
 def tell_beliefs(ctx: Context) -> None:
@@ -72,7 +81,7 @@ def weigh_in(ctx: Context, request: PlanRequest) -> PlanRequest:
     for venue in request.instruments:
         beliefs = {m: ctx.ledger.beliefs.get(BeliefKey(m, venue, symbol, side)) for m in Measure}
         demoted = [b for b in beliefs.values() if b is not None and b.is_demoted]
-        terms = _terms(beliefs)
+        terms = _terms(beliefs, fade_ppm(ctx, venue, symbol, side))
         if demoted:
             propensity_ppm, drawn_ppm = min(b.tried_ppm for b in demoted), draw_ppm(request.order_id, venue)
             tried.append((venue, propensity_ppm, drawn_ppm))
@@ -100,12 +109,24 @@ def tell_weighed(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
         ctx.emit(LoopWeighed(parent.account, parent.order_id, plan.wave, tried, is_shadowed, without))
 
 
-def _terms(beliefs: dict[Measure, BeliefChanged | None]) -> tuple[tuple[str, int], ...]:
+def fade_ppm(ctx: Context, venue: str, symbol: str, side: Side) -> int:
+    """Part of what a child is to find there now that will be gone: of touches as old as the one that stands.
+
+    By our own children at such touches, where enough have come; else by books alone; else by all that we know of it.
+    """
+    ages = ctx.memory.loop.ages
+    measure = ages.measure(venue, symbol, side, ctx.now_ns) if ages is not None else Measure.FADE
+    asked = (measure, GONE_OF[measure], Measure.FADE) if ages is not None else (measure,)
+    told = (ctx.ledger.beliefs.get(BeliefKey(m, venue, symbol, side)) for m in asked)
+    return next((belief.new_ppm for belief in told if belief is not None), 0)
+
+
+def _terms(beliefs: dict[Measure, BeliefChanged | None], fading_ppm: int) -> tuple[tuple[str, int], ...]:
     """Costs in ppm of gross money: the markout as it is, what fades or is refused at what it costs elsewhere."""
-    markout, fade, reject = (beliefs[m] for m in (Measure.MARKOUT, Measure.FADE, Measure.REJECT))
+    markout, reject = beliefs[Measure.MARKOUT], beliefs[Measure.REJECT]
     found = (
         ("markout", markout.new_ppm if markout is not None else 0),
-        ("fade", div_half_even(fade.new_ppm * REFILL_PPM, PPM) if fade is not None else 0),
+        ("fade", div_half_even(fading_ppm * REFILL_PPM, PPM)),
         ("reliability", div_half_even(reject.new_ppm * REFILL_PPM, PPM) if reject is not None else 0),
     )
     return tuple((name, ppm) for name, ppm in found if ppm)

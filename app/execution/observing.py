@@ -18,9 +18,11 @@ from app.domain.belief import BeliefKey, Measure, Observation
 from app.domain.enums import Side, TimeInForce
 from app.domain.events import Fact
 from app.domain.markouts import HORIZONS_NS, MidPath, PathKind, StillPath
+from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.ledger import Ledger
 from app.learning.beliefs import BeliefBook
+from app.learning.quote_age import QuoteAges
 
 # Acknowledgements that say what is usual at a venue before anything is called slow.
 N_USUAL: Final = 64
@@ -45,6 +47,9 @@ class LoopMemory:
     book: BeliefBook = field(default_factory=BeliefBook)
     touched: dict[BeliefKey, bool] = field(default_factory=dict)
     one_way_ns: dict[str, int] = field(default_factory=dict)
+    ages: QuoteAges | None = None
+    # child -> the measure of fade that it belongs to, by the age of the touch that it was sent at
+    _aged: dict[str, Measure] = field(default_factory=dict)
     _usual: dict[str, tuple[int, float]] = field(default_factory=dict)
     # (venue, symbol) -> still instants, and the mean move of the class without the venue a second later, in bps
     _still: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
@@ -53,7 +58,9 @@ class LoopMemory:
     def note(self, ledger: Ledger, fact: Fact) -> None:
         """Takes what `fact`, already folded, says of a venue; most facts say nothing."""
         event = fact.event
-        if isinstance(event, ev.ChildAcked):
+        if isinstance(event, ev.ChildSending):
+            self._sent(event.child, fact.ts_ns)
+        elif isinstance(event, ev.ChildAcked):
             record = ledger.child(event.child_id)
             self._acked(record)
             self._take(record, Measure.REJECT, 0.0, fact.ts_ns)
@@ -133,12 +140,20 @@ class LoopMemory:
     def _ended(self, record: ChildRecord, ts_ns: int) -> None:
         """A child that meets what was planned has no fade; FOK says all or nothing, hidden liquidity nothing."""
         child = record.child
-        if (
-            child.time_in_force is TimeInForce.IOC
-            and child.qty_units > 0
-            and not (child.min_qty_lots or child.quote_id)
-        ):
-            self._take(record, Measure.FADE, max(1.0 - record.cum_qty_units / child.qty_units, 0.0), ts_ns)
+        measure = self._aged.pop(child.child_id, Measure.FADE)
+        if child.time_in_force is TimeInForce.IOC and child.qty_units > 0 and child.stop is None:
+            self._take(record, measure, max(1.0 - record.cum_qty_units / child.qty_units, 0.0), ts_ns)
+
+    def _sent(self, child: ChildOrder, ts_ns: int) -> None:
+        if self.ages is not None and child.time_in_force is TimeInForce.IOC and child.stop is None:
+            if len(self._aged) > MAX_SUBJECTS:
+                self._aged.clear()  # of children that never ended here: they count as any other
+            self._aged[child.child_id] = self.ages.measure(child.venue, child.symbol, child.side, ts_ns)
+
+    def take_shown(self) -> None:
+        """What books alone have shown of touches that went, since the last call."""
+        for seen in self.ages.take_seen() if self.ages is not None else ():
+            self.take(seen)
 
     def _acked(self, record: ChildRecord) -> None:
         round_trip_ns = record.acked_ts_ns - record.sent_ts_ns
@@ -147,6 +162,8 @@ class LoopMemory:
         venue, one_way_ns = record.child.venue, round_trip_ns // 2
         known_ns = self.one_way_ns.get(venue, one_way_ns)
         self.one_way_ns[venue] = known_ns + int((one_way_ns - known_ns) * LATENCY_SHARE_FRAC)
+        if self.ages is not None:
+            self.ages.way_ns[venue] = self.one_way_ns[venue]
         n, usual = self._usual.get(venue, (0, 0.0))
         now = log(round_trip_ns)
         if n < N_USUAL:

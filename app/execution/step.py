@@ -27,7 +27,7 @@ from app.execution.fees import on_balance
 from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.leg_orders import first_order
-from app.execution.loop import begin_loop, take_measured, tell_beliefs
+from app.execution.loop import begin_loop, take_measured, take_shown, tell_beliefs
 from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.preview import Preview, preview
@@ -292,6 +292,7 @@ def _report(ctx: Context, item: inp.Report) -> Reply:
 
 def _tick(ctx: Context, item: inp.Tick) -> Reply:
     on_tick(ctx)
+    take_shown(ctx)
     conditional.watch(ctx)
     return Done()
 

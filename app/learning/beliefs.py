@@ -25,7 +25,7 @@ N_TRUSTED: Final = 20
 # After the watch spoke, so many of the newest observations are what is known of the new state.
 N_RECENT: Final = 30.0
 # ppm that a value of one is: a markout is in bps, the others are parts, or logarithms that are told as parts.
-_PPM_OF: Final = {Measure.MARKOUT: 100, Measure.FADE: PPM, Measure.REJECT: PPM, Measure.LATENCY: PPM}
+_PPM_OF: Final = {measure: 100 if measure is Measure.MARKOUT else PPM for measure in Measure}
 Z95: Final = 1.96
 # A demoted venue is tried in one order of twenty at least, in every other one when it is nearly seen to be well.
 MIN_TRIED_PPM: Final = 50_000

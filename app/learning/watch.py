@@ -37,12 +37,19 @@ class Law:
     horizon_ns: int = 0
 
 
+# A part that is believed and discounted, and never demotes: every mean is healthy.
+_BELIEVED: Final = Law(0.0, 1.0, 1.0, 1.0, 40_000.0, 500.0)
 # A markout of 0.25 bp is not worth an alarm, 1.0 bp is one; 3 bp is 2.5 deviations of recorded one-second moves.
 # Recorded books fade by 2 to 5 % at 100 ms; a third that is not there is another venue. Half again as slow is a
 # bad day.
 LAWS: Final = {
     Measure.MARKOUT: Law(-3.0, 3.0, 0.25, 0.5, 40_000.0, 500.0, 1_000_000_000),
     Measure.FADE: Law(0.0, 1.0, 0.10, 0.15, 40_000.0, 500.0),
+    Measure.FADE_NEW: _BELIEVED,
+    Measure.FADE_YOUNG: _BELIEVED,
+    Measure.GONE: _BELIEVED,
+    Measure.GONE_NEW: _BELIEVED,
+    Measure.GONE_YOUNG: _BELIEVED,
     Measure.REJECT: Law(0.0, 1.0, 0.05, 0.10, 40_000.0, 500.0),
     Measure.LATENCY: Law(-1.5, 1.5, 0.4, 0.6, 40_000.0, 500.0),
 }

@@ -11,10 +11,13 @@ from app.domain.belief import BeliefKey, Measure, Observation
 from app.domain.enums import Mode, Side, Strategy
 from app.domain.errors import BadRequest
 from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
 from app.execution import inputs as inp
+from app.execution.context import Context
 from app.execution.ledger import fold
-from app.execution.loop import begin_loop, take_measured, tell_beliefs, tell_weighed, weigh_in
+from app.execution.loop import begin_loop, fade_ppm, take_measured, take_shown, tell_beliefs, tell_weighed, weigh_in
 from app.learning.beliefs import draw_ppm
+from app.learning.quote_age import QuoteAges
 from app.store.codec import decode, encode
 from tests.worlds import MS, Desk, make_desk, make_order
 
@@ -151,3 +154,75 @@ def test_a_fading_venue_is_seen_by_the_engines_own_children():
 @pytest.mark.parametrize("function", [begin_loop, take_measured, tell_beliefs, tell_weighed, weigh_in])
 def test_every_act_of_the_loop_says_what_it_does(function):
     assert function.__doc__
+
+
+def flickering(desk: Desk, age_ms: int, part: float, n: int) -> None:
+    """`n` sweeps to a touch of that age at ven_c alone, each of which finds `part` of it gone."""
+    for _ in range(n):
+        desk.now_ns += 60_000 * MS
+        desk.refresh()
+        ages = desk.core.world.ages
+        assert ages is not None
+        ages.note("ven_c", "BTC/USDT", Side.BUY, (desk.now_ns % 1_000_000_007 + 1, 5), desk.now_ns - age_ms * MS)
+        at_c = VenueFilter(include=("ven_c",))
+        _, (child,) = desk.submit(make_order(qty_units=1_000, strategy=Strategy.SWEEP, venues=at_c))
+        lots = round(child.qty_lots * (1.0 - part))
+        if lots:
+            desk.fill(child, lots)
+        if lots < child.qty_lots:
+            desk.report(child, ReportKind.CANCELED, cum_qty_lots=lots)
+
+
+def test_fade_is_believed_of_touches_as_old_as_the_one_that_stands() -> None:
+    desk = make_desk()
+    ages = QuoteAges()
+    desk.core.world = replace(desk.core.world, may_loop=True, ages=ages)
+    desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER), inp.SetLoop(True, "ops"))
+    flickering(desk, 20, 0.8, 40)
+    flickering(desk, 5_000, 0.0, 40)
+    told = {key.measure: belief for key, belief in desk.core.ledger.beliefs.items() if key.venue == "ven_c"}
+    assert told[Measure.FADE_NEW].new_ppm > 500_000
+    assert Measure.FADE not in told  # what stands does not fade: nothing to tell
+    assert not any(belief.is_demoted for belief in told.values())
+    ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
+    ages.note("ven_c", "BTC/USDT", Side.BUY, (7, 5), desk.now_ns)
+    assert fade_ppm(ctx, "ven_c", "BTC/USDT", Side.BUY) == told[Measure.FADE_NEW].new_ppm
+    ctx.now_ns += 1_000 * MS
+    assert fade_ppm(ctx, "ven_c", "BTC/USDT", Side.BUY) == 0
+    assert fold(desk.facts).beliefs == desk.core.ledger.beliefs
+
+
+def test_a_new_touch_of_a_flickering_venue_is_ranked_dearer_and_an_old_one_is_not() -> None:
+    desk = make_desk()
+    ages = QuoteAges()
+    desk.core.world = replace(desk.core.world, may_loop=True, ages=ages)
+    desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER), inp.SetLoop(True, "ops"))
+    flickering(desk, 20, 0.8, 40)
+    for age_ms, is_told in ((20, True), (5_000, False)):
+        desk.now_ns += 60_000 * MS
+        desk.refresh()
+        ages.note("ven_c", "BTC/USDT", Side.BUY, (age_ms, 5), desk.now_ns - age_ms * MS)
+        parent, children = desk.accepted(make_order(qty_units=10_000))
+        assert any(child.venue == "ven_c" for child in children)
+        assert ("fade" in dict(parent.routes[0][1].plan.certificate.estimated_terms)) is is_told
+
+
+def test_books_alone_say_it_until_our_own_children_do() -> None:
+    desk = make_desk()
+    ages = QuoteAges()
+    desk.core.world = replace(desk.core.world, may_loop=True, ages=ages)
+    desk.turn(inp.Start("s0", "epoch", "test", Mode.PAPER), inp.SetLoop(True, "ops"))
+    for n in range(40):
+        desk.now_ns += 1_500 * MS
+        ages.note("ven_c", "BTC/USDT", Side.BUY, (100 + n % 2, 10), desk.now_ns)
+        desk.now_ns += 100 * MS
+        ages.note("ven_c", "BTC/USDT", Side.BUY, (100 + n % 2, 2), desk.now_ns)
+        desk.refresh()
+        desk.turn(inp.Tick())
+    seen = desk.core.ledger.beliefs[BeliefKey(Measure.GONE_NEW, "ven_c", "BTC/USDT", Side.BUY)]
+    assert seen.new_ppm > 500_000
+    ages.note("ven_c", "BTC/USDT", Side.BUY, (7, 5), desk.now_ns)
+    ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
+    assert fade_ppm(ctx, "ven_c", "BTC/USDT", Side.BUY) == seen.new_ppm
+    take_shown(ctx)
+    assert not ages.take_seen()
