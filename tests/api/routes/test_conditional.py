@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 
 from app.api.schemas.conditional import ConditionalOrder, ConditionalPage
 from app.api.schemas.order import Order, OrderPage
+from app.domain.enums import Side
+from app.domain.trade import TradePrint
+from app.services.tape import Tape
 from tests.api.gateway import Gateway, settle
+from tests.native_stops import offer
 from tests.worlds import VENUES, flat_book
 
 STOP = {"symbol": "BTC/USDT", "side": "sell", "type": "stop", "qty": "0.003", "stop_price": "59000"}
@@ -280,3 +285,30 @@ async def test_every_fact_of_a_definition_is_told_as_an_event(gateway: Gateway) 
         "conditional_done",
     ]
     assert mine[0]["data"]["definition"]["legs"][0]["condition"]["price"] == "59000"
+
+
+async def test_a_stop_that_no_venue_holds_is_refused_where_the_venue_was_asked_for(gateway: Gateway) -> None:
+    at_venue = {"trigger": {"source": "mid", "location": "venue"}, "venues": {"include": ["ven_a"]}}
+    problem = await post(gateway, STOP | at_venue, 422)
+    assert problem["code"] == "trigger_location_unavailable"
+    assert "ven_a holds no stops" in problem["detail"]
+
+
+async def test_auto_says_what_was_asked_and_who_watches(gateway: Gateway) -> None:
+    found = ConditionalOrder.model_validate(await post(gateway, STOP | {"trigger": {"location": "auto"}}))
+    assert (found.trigger_location, found.held_at) == ("auto", "engine")
+    assert found.legs[0].held_at == "engine"
+
+
+async def test_a_stop_at_its_venue_is_shown_there(gateway: Gateway) -> None:
+    gateway.behave("silent")
+    tape = Tape()
+    gateway.engine.core.world = replace(gateway.engine.core.world, stops={"ven_a": offer()}, volumes=tape)
+    now_ns = gateway.clock.wall_ns()
+    tape.take([TradePrint("ven_a", "BTC/USDT", 6_000_000, 1, Side.SELL, now_ns, now_ns)])
+    at_venue = {"trigger": {"source": "last", "location": "venue"}, "venues": {"include": ["ven_a"]}}
+    placed = await post(gateway, STOP | at_venue)
+    found = await shown(gateway, placed["conditional_id"])
+    assert (found.trigger_location, found.held_at, found.legs[0].held_at) == ("venue", "venue", "venue")
+    assert found.legs[0].working_qty == found.legs[0].qty
+    assert found.status == "working"
