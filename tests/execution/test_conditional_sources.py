@@ -8,13 +8,15 @@ import pytest
 
 from app.domain import conditional_events as ce
 from app.domain.conditions import Condition, ConditionKind, Leg, Trail, TriggerSource
-from app.domain.enums import Side
+from app.domain.enums import ContractKind, Mode, Side
+from app.domain.errors import BadRequest
 from app.domain.orders import VenueFilter
-from app.domain.trade import TradePrint
+from app.domain.trade import MarkPrice, TradePrint
 from app.execution import inputs as inp
+from app.services.marks import MarkBoard
 from app.services.tape import Tape
 from tests.conditionals import definition, move, stop, taken, trail
-from tests.worlds import MS, VENUES, Desk, flat_book, make_desk, make_order
+from tests.worlds import MS, VENUES, Desk, contract_world, flat_book, make_desk, make_order
 
 
 @pytest.fixture
@@ -141,3 +143,79 @@ def test_a_buyers_mark_does_not_follow_our_own_sales_down(desk: Desk, side: Side
         desk.board.write_snapshot(book)
     desk.turn(inp.Tick())
     assert (record.legs[0].mark_half_units < before_half) is does_follow
+
+
+def with_marks(desk: Desk) -> MarkBoard:
+    """The symbol is a perpetual, and some venue tells marks of it."""
+    contract_world(desk, ContractKind.LINEAR)
+    board = MarkBoard()
+    board.expect(["BTC/USDT"])
+    desk.core.world = replace(desk.core.world, marks=board)
+    return board
+
+
+def mark(desk: Desk, price_units: int, venue: str = "ven_a") -> MarkPrice:
+    return MarkPrice(venue, "BTC/USDT", price_units, desk.now_ns, desk.now_ns)
+
+
+def by_mark(price: int = 5_900_000, trailing: Trail | None = None) -> Leg:
+    kind = ConditionKind.STOP if trailing is None else ConditionKind.TRAIL
+    condition = Condition(kind, TriggerSource.MARK, 0, price if trailing is None else 0, trailing)
+    return Leg("order", Side.SELL, 300, condition, None)
+
+
+def test_the_mark_triggers_whatever_books_and_trades_say(desk: Desk) -> None:
+    board = with_marks(desk)
+    record, children = taken(desk, definition(by_mark()))
+    assert not children
+    assert not move(desk, 5_500_000)  # no mark was heard: books have no say
+    board.take([mark(desk, 5_900_001)])
+    assert not move(desk, 5_500_000)
+    board.take([mark(desk, 5_900_000)])
+    assert move(desk, 5_950_000)
+    facts = [f.event for f in desk.facts if isinstance(f.event, ce.LegTriggered)]
+    assert [e.level_half_units for e in facts] == [2 * 5_900_000]
+    assert record.legs[0].is_triggered
+
+
+def test_of_several_venues_the_median_mark_counts_and_of_named_ones_theirs(desk: Desk) -> None:
+    board = with_marks(desk)
+    anywhere, _ = taken(desk, definition(by_mark()))
+    named, _ = taken(desk, definition(by_mark(), venues=VenueFilter(include=("ven_c",))))
+    board.take([mark(desk, 5_000_000, "ven_a"), mark(desk, 5_950_000, "ven_b"), mark(desk, 5_960_000, "ven_c")])
+    move(desk, 6_000_000)
+    assert not anywhere.legs[0].is_triggered  # one that runs away decides nothing
+    board.take([mark(desk, 5_890_000, "ven_c")])
+    move(desk, 6_000_000)
+    assert anywhere.legs[0].is_triggered
+    assert named.legs[0].is_triggered
+
+
+@pytest.mark.parametrize(("late_ns", "is_triggered"), [(0, True), (1, False)])
+def test_a_mark_that_is_too_old_triggers_nothing(desk: Desk, late_ns: int, is_triggered: bool) -> None:
+    board = with_marks(desk)
+    board.take([mark(desk, 5_000_000)])
+    desk.now_ns += desk.core.world.timing.max_last_age_ns + late_ns
+    desk.refresh()
+    record, _ = taken(desk, definition(by_mark()))
+    assert record.legs[0].is_triggered is is_triggered
+
+
+def test_a_trail_follows_the_mark(desk: Desk) -> None:
+    board = with_marks(desk)
+    record, _ = taken(desk, definition(by_mark(trailing=Trail(50_000, 0, 0))))
+    for price_units in (6_000_000, 6_100_000, 6_050_001):
+        board.take([mark(desk, price_units)])
+        assert not move(desk, 6_000_000)
+    board.take([mark(desk, 6_050_000)])
+    assert move(desk, 6_000_000)
+    assert record.legs[0].mark_half_units == 2 * 6_100_000
+
+
+def test_where_nobody_tells_a_mark_it_is_refused(desk: Desk) -> None:
+    for marks in (None, MarkBoard()):
+        desk.core.world = replace(desk.core.world, marks=marks)
+        reply = desk.turn(inp.SubmitConditional(definition(by_mark()), None, Mode.PAPER)).replies[0]
+        assert isinstance(reply, inp.Failed)
+        assert isinstance(reply.error, BadRequest)
+        assert reply.error.code == "trigger_source_unavailable"
