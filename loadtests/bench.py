@@ -130,8 +130,9 @@ PARTS = (
     Part(
         "door",
         "The hot door",
-        "CPU us an order in process: parse, auth, risk, route, journal, answer, by orders in flight, beside the "
-        "idiomatic route under the same driver; venues answer later, what follows is apart.",
+        "CPU us an order in process: parse, auth, risk, route, journal, answer, by orders in flight; venues answer "
+        "later, what follows is apart. Under the same driver: an idiomatic route that only parses and answers, and a "
+        "whole one, which also proves who asks, checks, splits over the same books and stores, synced, an order each.",
         "door:rows",
     ),
     Part(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import itertools
 import json
 import subprocess
@@ -46,6 +45,7 @@ from app.kernels import jit
 from app.routing.router import Router
 from app.services.engine import Engine
 from app.services.first_start import DEMO_ACCOUNT
+from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
 from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
@@ -346,9 +346,9 @@ async def run(
         on_fatal=fatal.append,
     )
     journal = SqliteJournal(folder / "journal.db", on_durable=engine.on_durable_from_thread, on_fatal=fatal.append)
-    gc.collect()
-    gc.freeze()
+    garbage = Garbage(engine)
     await engine.open(journal)
+    await garbage.open()
     for venue_id, currency in itertools.product(universe.venues, ("USDT", "BTC")):
         await engine.ask(SetBalance(DEMO_ACCOUNT, venue_id, currency, 10**8 * NANO, "bench"))
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
@@ -356,6 +356,7 @@ async def run(
     played = player(markets, engine, board, watch, feed, speed)
     played.open()
     await played.play(seconds)
+    await garbage.close()
     await engine.close(1.0)
     journal.close()
     if fatal:

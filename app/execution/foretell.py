@@ -5,7 +5,6 @@ Says nothing where the law does not hold: without a price, beyond the limit, in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +20,7 @@ from app.domain.scheduled import ScheduleState, parameters_of
 from app.domain.units import NANO, PPM
 from app.execution import slicer
 from app.execution.context import Context
-from app.execution.stakes import account_fees, open_venues
+from app.execution.stakes import far_side, open_venues
 from app.learning.pretrade import Levels, held_s, look
 
 # A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
@@ -104,16 +103,13 @@ def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
     return units
 
 
-def _levels(ctx: Context, order: ParentOrder, venues: Sequence[str], cap_units: int) -> Levels:
+def _levels(ctx: Context, order: ParentOrder, venues: tuple[str, ...], cap_units: int) -> Levels:
     """The books of the order's symbol, those that it may use open, with the account's fees."""
-    books = ctx.market(order.symbol)[0]
-    fees = account_fees(ctx, order.account, ctx.world.universe.symbols[order.symbol])
+    books, symbol = ctx.market(order.symbol)[0], ctx.world.universe.symbols[order.symbol]
     price, qty, counts = books.price_units, books.qty_units, books.n_levels
     if not books.is_plain:
         price, qty, counts = (np.require(array, np.int64, ["C", "W"]) for array in (price, qty, counts))
-    is_open = [venue in venues for venue in books.venues]
-    fee_ppm = [float(fees[v].taker_fee_ppm) if is_in else 0.0 for v, is_in in zip(books.venues, is_open, strict=True)]
-    return Levels(price, qty, counts, np.array(fee_ppm), np.array(is_open), cap_units)
+    return Levels(price, qty, counts, *far_side(ctx, order.account, symbol, venues), cap_units)
 
 
 def _planned(ctx: Context, order: ParentOrder, state: ScheduleState | None) -> _Plan:

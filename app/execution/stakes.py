@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.enums import KillScope, Mode, Side
 from app.domain.fees import FeeTier
@@ -18,13 +21,15 @@ from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView, Stakes
 
+FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+
 
 class _Standing(NamedTuple):
     """What stays of an account in one symbol from order to order of a turn, until another fact is written.
 
-    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `exposures`: venue, the
-    ledger's own key, quote notional of the position there at the mid, with its sign. `bars`: what bars
-    venues for an order that names none, and the venues that are left.
+    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `stakes`: (venue, side), the
+    commitments' own key, quote notional of the position there at the mid, counted for that side. `bars`: what bars
+    venues for an order that names none, and the venues that are left. `far`: open venues -> what `far_side` gives.
     """
 
     fees: Mapping[str, FeeTier]
@@ -32,8 +37,9 @@ class _Standing(NamedTuple):
     killed: frozenset[tuple[KillScope, str]]
     balances: Sequence[tuple[tuple[str, str], tuple[str, str, str], int]]
     positions: Mapping[str, int]
-    exposures: Sequence[tuple[str, tuple[str, str, str], int]]
+    stakes: Sequence[tuple[tuple[str, Side], tuple[str, str, str, Side], int]]
     bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
+    far: dict[tuple[str, ...], FarSide]
 
 
 def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
@@ -60,8 +66,13 @@ def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
         killed=frozenset(ledger.kills),
         balances=[(key, place, ledger.balances.get(place, 0)) for key, place in pockets],
         positions=positions,
-        exposures=[(venue, place, _signed_nano(symbol, mid_units, positions[venue])) for venue, place in places],
+        stakes=[
+            ((venue, side), (*place, side), side.sign * _signed_nano(symbol, mid_units, positions[venue]))
+            for venue, place in places
+            for side in Side
+        ],
         bars={},
+        far={},
     )
 
 
@@ -129,6 +140,17 @@ def open_venues(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[str, ...]
     return _barred(ctx, order, mode, None, _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol]))[1]
 
 
+def far_side(ctx: Context, account: str, symbol: Symbol, venues: tuple[str, ...]) -> FarSide:
+    """(float64[n] taker fees in ppm, bool[n] whether it is one of `venues`) of the symbol's books, as they are read."""
+    standing = _standing(ctx, account, symbol)
+    found = standing.far.get(venues)
+    if found is None:
+        names, ppm = ctx.market(symbol.name)[0].venues, standing.taker_fee_ppm
+        fees = np.array([ppm.get(name, 0) for name in names], dtype=np.float64)
+        found = standing.far[venues] = fees, np.array([name in venues for name in names], dtype=np.bool_)
+    return found
+
+
 def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str = "") -> AccountView:
     """The account as the gate sees it in `symbol`: open orders, and what definitions other than `conditional_id`
     hold back."""
@@ -178,11 +200,8 @@ def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
     this side. Below zero: even if all of it trades, the position stays on the other side.
     """
     flying = ctx.committed().flying_nano
-    return {
-        (venue, side): side.sign * held_nano + flying.get((*place, side), 0)
-        for venue, place, held_nano in _standing(ctx, account, symbol).exposures
-        for side in Side
-    }
+    rows = _standing(ctx, account, symbol).stakes
+    return {place: held_nano + flying.get(own_key, 0) for place, own_key, held_nano in rows}
 
 
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:

@@ -85,11 +85,11 @@ def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
 def send_child(ctx: Context, parent: ParentRecord, child: ChildOrder, mid_half_units: int) -> SendChild:
     """The last gate, then ChildSending: the command that may leave once that is durable."""
     symbol = ctx.world.universe.symbols[parent.accepted.order.symbol]
-    limits, killed = ctx.ledger.limits[parent.account], frozenset(ctx.ledger.kills)
+    limits = ctx.ledger.limits[parent.account]
     try:
         cap_nano = ctx.world.child_cap_nano.get(child.venue)
         place = gate.Place(limits.version, ctx.ledger.seq + 1, cap_nano, ctx.mid_half_units(symbol.name))
-        approved = gate.approve_child(child, parent, symbol, killed, place)
+        approved = gate.approve_child(child, parent, symbol, ctx.ledger.kills, place)
     except OrderRefused as refusal:
         # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
         raise InvariantBroken(

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, log1p
+from operator import mul
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -125,6 +126,7 @@ class CostEstimator:
     _cells: dict[tuple[Pace, str, int, int], CostCell] = field(init=False)
 
     def __post_init__(self) -> None:
+        assert all((len(law.mean_coefs), len(law.scale_coefs)) == (N_MEAN, N_SCALE) for law in self.law.laws)
         self._name = self.law.name
         self._laws = {
             law.pace: _Laid(law, dict(law.intercepts), dict(law.offsets), dict(law.spreads)) for law in self.law.laws
@@ -142,8 +144,8 @@ class CostEstimator:
         law = laid.law
         sigma = ask.sigma_bps_sqrt_s or law.sigma_bps_sqrt_s
         mean = ask.walk_bps + laid.intercepts.get(ask.strategy.value, 0.0) + laid.offsets.get(ask.venue, 0.0)
-        mean += sum(c * x for c, x in zip(law.mean_coefs, mean_features(ask, sigma), strict=True))
-        scale = sum(c * x for c, x in zip(law.scale_coefs, scale_features(ask, sigma), strict=True))
+        mean += sum(map(mul, law.mean_coefs, mean_features(ask, sigma)))
+        scale = sum(map(mul, law.scale_coefs, scale_features(ask, sigma)))
         scale *= laid.spreads.get(ask.strategy.value, 1.0)
         place = bucket(law.size_edges, ask.used_frac), bucket(law.sigma_edges, sigma)
         cell = self._cells.get((pace, ask.venue, *place)) or self._cells[(pace, ANY, *place)]

@@ -118,7 +118,7 @@ def approve_child(
     A bound that the plan breaks here is our own bug. `symbol` is the parent's: a child in another quote currency is
     held against it at its wave's rate, rounded against the child.
     """
-    for scope, target in kill_targets(child):
+    for scope, target in kill_targets(child) if killed else ():
         if (scope, target) in killed:
             raise OrderRefused(RefusalCode.TRADING_HALTED, limit=scope.value, value=target or "all")
     cap_units, price_units = parent.accepted.price_cap_units, _price_in_quote(parent, symbol, child)
