@@ -285,6 +285,8 @@ class Context:
     # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
     standing: dict[tuple[str, str], object] = field(default_factory=dict)
     weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
+    # (symbol, nanoseconds from now) -> what others are expected to trade until then
+    expected_units: dict[tuple[str, int], float] = field(default_factory=dict)
     _references: dict[str, tuple[SymbolBooks, Reference]] = field(default_factory=dict)
 
     @property

@@ -154,6 +154,9 @@ def _participation_ppm(ctx: Context, order: ParentOrder, qty_units: int, plan: _
     volumes = ctx.world.volumes
     if volumes is None:
         return 0
-    until_ns = ctx.now_ns + max(round(plan.duration_s * NANO), _LEAST_NS)
-    expected = volumes.expected_units(order.symbol, ctx.now_ns, until_ns)
+    key = order.symbol, max(round(plan.duration_s * NANO), _LEAST_NS)
+    expected = ctx.expected_units.get(key)
+    if expected is None:  # orders of one turn ask for the same
+        expected = volumes.expected_units(order.symbol, ctx.now_ns, ctx.now_ns + key[1])
+        ctx.expected_units[key] = expected
     return round(qty_units / (qty_units + expected) * PPM) if expected > 0.0 else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite, log1p
+from math import isfinite, log1p, sqrt
 from operator import mul
 from typing import Final, NamedTuple
 
@@ -93,13 +93,13 @@ def held_s(plan: Sequence[tuple[float, float]], qty_units: float) -> float:
 def mean_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
     """What the mean adds to the walk, none falling with size: N_MEAN values in bps."""
     used = ask.used_frac
-    return sigma_bps * used**0.5, sigma_bps * log1p(used), max(ask.walk_bps - ask.touch_bps, 0.0)
+    return sigma_bps * sqrt(used), sigma_bps * log1p(used), max(ask.walk_bps - ask.touch_bps, 0.0)
 
 
 def scale_features(ask: CostAsk, sigma_bps: float) -> tuple[float, ...]:
     """What widens the distribution: N_SCALE values in bps."""
-    timing = sigma_bps * (ask.held_s + LEAST_HELD_S) ** 0.5
-    impact = sigma_bps * ask.used_frac**0.5
+    timing = sigma_bps * sqrt(ask.held_s + LEAST_HELD_S)
+    impact = sigma_bps * sqrt(ask.used_frac)
     return 1.0, timing, impact, max(ask.walk_bps - ask.touch_bps, 0.0)
 
 
@@ -124,6 +124,7 @@ class CostEstimator:
     _name: str = field(init=False)
     _laws: dict[Pace, _Laid] = field(init=False)
     _cells: dict[tuple[Pace, str, int, int], CostCell] = field(init=False)
+    _cell_names: dict[tuple[Pace, str, int, int], str] = field(init=False)
 
     def __post_init__(self) -> None:
         assert all((len(law.mean_coefs), len(law.scale_coefs)) == (N_MEAN, N_SCALE) for law in self.law.laws)
@@ -133,6 +134,11 @@ class CostEstimator:
         }
         self._cells = {
             (law.pace, cell.venue, cell.size_i, cell.sigma_i): cell for law in self.law.laws for cell in law.cells
+        }
+        self._cell_names = {
+            key: f"{pace.value}/{venue}/{size_i}/{sigma_i}"
+            for key in self._cells
+            for pace, venue, size_i, sigma_i in (key,)
         }
 
     def moments(self, ask: CostAsk) -> tuple[float, float, CostCell] | None:
@@ -167,7 +173,7 @@ class CostEstimator:
             duration_ms=round(ask.duration_s * 1000),
             basis=self.law.basis,
             artifact=self._name,
-            cell=f"{pace.value}/{cell.venue}/{cell.size_i}/{cell.sigma_i}",
+            cell=self._cell_names[(pace, cell.venue, cell.size_i, cell.sigma_i)],
             is_extrapolated=is_short or ask.used_frac > self._laws[pace].law.most_used_frac,
         )
 

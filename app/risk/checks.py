@@ -236,16 +236,20 @@ def price_collar(view: GateView) -> OrderRefused | None:
     return None
 
 
-def venue_unavailable(view: GateView) -> OrderRefused | None:
-    """P29 asked early: every venue is disabled, excluded, killed or unreachable."""
-    books_at_fault = {
+_BOOKS_AT_FAULT: Final = frozenset(
+    {
         ExclusionCode.NO_BOOK,
         ExclusionCode.STALE_BOOK,
         ExclusionCode.CROSSED_BOOK,
         ExclusionCode.BOOK_GAP,
         ExclusionCode.EMPTY_SIDE,
     }
-    if view.eligible or any(x.code in books_at_fault for x in view.barred.values()):
+)
+
+
+def venue_unavailable(view: GateView) -> OrderRefused | None:
+    """P29 asked early: every venue is disabled, excluded, killed or unreachable."""
+    if view.eligible or any(x.code in _BOOKS_AT_FAULT for x in view.barred.values()):
         return None
     reasons = sorted({x.code.value for x in view.barred.values()}) or ["not_listed"]
     return OrderRefused(

@@ -171,7 +171,17 @@ def capacity_nano(view: GateView) -> dict[str, int]:
 
     The tighter of the free balance and the venue credit limit; fails closed to 0 without limits.
     """
-    return {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
+    account, fungible, side = view.account, view.symbol.fungible, view.order.side
+    is_base = fungible.kind is ContractKind.SPOT and side is Side.SELL
+    if account.limits is None or view.child_cap_nano or is_base or fungible.is_inverse:
+        return {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
+    # The usual case, for which the functions below say the same venue by venue.
+    free, stakes, currency = account.free_nano, account.venue_stake_nano, fungible.settle
+    credit_nano = account.limits.venue_credit_nano
+    return {
+        venue: max(0, min(free.get((venue, currency), 0), credit_nano - stakes.get((venue, side), 0)))
+        for venue in view.eligible
+    }
 
 
 def is_in_dollars(symbol: Symbol) -> bool:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.domain.enums import OrderType, Side
 from app.domain.units import NANO
-from app.risk.exposure import capacity_nano, order_notional_nano, order_qty_units, price_cap_units, worst_price_units
+from app.risk.exposure import (
+    capacity_nano,
+    order_notional_nano,
+    order_qty_units,
+    price_cap_units,
+    venue_capacity_nano,
+    worst_price_units,
+)
 from tests.risk.test_checks import MID_HALF, make_view
 from tests.worlds import LIMITS, VENUES
 
@@ -60,3 +70,14 @@ def test_what_closes_a_position_needs_no_credit() -> None:
 
 def test_a_negative_free_balance_is_no_capacity() -> None:
     assert capacity_nano(make_view(account_free_nano={("ven_a", "USDT"): -1}))["ven_a"] == 0
+
+
+NANOS = st.lists(st.integers(-(10**20), 10**20), min_size=len(VENUES), max_size=len(VENUES))
+
+
+@given(NANOS, NANOS, st.sampled_from(Side))
+def test_all_venues_at_once_are_what_each_is_alone(free: list[int], used: list[int], side: Side) -> None:
+    balances = {(v, currency): nano for v, nano in zip(VENUES, free, strict=True) for currency in ("USDT", "BTC")}
+    stakes = {(v, side): nano for v, nano in zip(VENUES, used, strict=True)}
+    view = make_view(order_side=side, account_free_nano=balances, account_venue_stake_nano=stakes)
+    assert capacity_nano(view) == {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
