@@ -17,6 +17,7 @@ from app.cli.output import show_json
 
 EXTRA: Final = ("pyarrow", "arch", "scipy", "pandas")  # what bestex[replay] brings
 MAX_FILE_BYTES: Final = 512 * 2**20
+MAX_MS: Final = 366 * 86_400_000
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -45,10 +46,10 @@ def shadow(
         raise CommandError(Exit.USAGE, "needs --parents, --fills and --recording; or: bestex shadow report")
     from app.services.shadow_replay import ShadowRequest, ShadowTerms
 
-    latency_ns = None if latency < 0 else round(latency * 1e6)
-    terms = ShadowTerms(_fees(fee), latency_ns, round(think * 1e6))
+    latency_ns = _ns("--latency", latency)
+    terms = ShadowTerms(_fees(fee), None if latency_ns < 0 else latency_ns, _ns("--think", think))
     files = [(path.name, _content(path)) for path in (parents, fills)]
-    text = _run(recording, ShadowRequest(files[0], files[1], terms, round(clock_offset * 1e6), strict))
+    text = _run(recording, ShadowRequest(files[0], files[1], terms, _ns("--clock-offset", clock_offset), strict))
     print(text)
     if out is not None:
         out.write_text(text + "\n")
@@ -78,6 +79,12 @@ def _run(recording: Path, request: object) -> str:
             raise
         detail = f"{error.name} is missing: install bestex[replay]"
         raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
+
+
+def _ns(option: str, told_ms: float) -> int:
+    if not abs(told_ms) <= MAX_MS:
+        raise CommandError(Exit.USAGE, f"{option} {told_ms:g}: milliseconds, at most {MAX_MS:,} either way (a year)")
+    return round(told_ms * 1e6)
 
 
 def _fees(told: list[str]) -> dict[str, int]:

@@ -336,7 +336,15 @@ class ShadowRequest:
 
 
 def shadow_text(recording: Recording, request: ShadowRequest, protocol: Protocol, builder: Builder) -> str:
-    """The whole result as Markdown. Raises BadRequest as `read_files` and `shadow_recording` do."""
+    """The whole result as Markdown. Raises BadRequest as `read_files` and `shadow_recording` do, and for the fee of a
+    venue that was not recorded.
+    """
+    recorded = {market.instrument.venue for market in recording.markets}
+    for venue in sorted(request.terms.fee_ppm.keys() - recorded):
+        hint = f"Recorded: {', '.join(sorted(recorded))}."
+        raise BadRequest(
+            "no_reference_data", f"{venue} is not in the recording; its fee would count nowhere.", hint=hint
+        )
     resolve = recorded_symbol(recording)
     offset_ns, terms = request.clock_offset_ns, request.terms
     files = read_files(request.parents, request.fills, resolve, clock_offset_ns=offset_ns, is_strict=request.is_strict)

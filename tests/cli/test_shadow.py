@@ -82,6 +82,21 @@ def test_a_fee_is_a_whole_number_of_ppm(told: Path, fee: str) -> None:
     assert ended.exception.code is Exit.USAGE
 
 
+def test_the_fee_of_a_venue_that_was_not_recorded_is_refused(told: Path) -> None:
+    ended = CliRunner().invoke(shadow.app, options(told, "--fee", "alhpa=100"))
+    assert isinstance(ended.exception, CommandError)
+    assert ended.exception.code is Exit.USAGE
+    assert "alhpa" in ended.exception.detail
+
+
+@pytest.mark.parametrize("option", ["--latency", "--think", "--clock-offset"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300"])
+def test_a_time_is_a_finite_number_of_milliseconds(told: Path, option: str, value: str) -> None:
+    ended = CliRunner().invoke(shadow.app, options(told, option, value))
+    assert isinstance(ended.exception, CommandError)
+    assert ended.exception.code is Exit.USAGE
+
+
 def test_strict_stops_at_the_first_bad_line_and_otherwise_it_is_counted(told: Path, tmp_path: Path) -> None:
     bad = tmp_path / "fills.csv"
     bad.write_bytes((told / "fills.csv").read_bytes() + b"\np001,fx,2026-03-02T09:30:00,1,1,0,USDT,alpha")
