@@ -140,7 +140,7 @@ async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes:
 
 def _too_large(actual: str) -> BadRequest:
     detail = f"The body is {echo(actual)} bytes; at most {MAX_BODY_BYTES} are read."
-    return BadRequest("body_too_large", detail, hint="One order per request; tags are short.")
+    return BadRequest("body_too_large", detail, hint="Send less at once, in several requests.")
 
 
 def _check_depth(body: bytes) -> None:

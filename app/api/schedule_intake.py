@@ -15,10 +15,10 @@ from app.api.schemas.schedule import (
     ShortfallParams,
     VwapParams,
 )
-from app.api.schemas.sweep import SweepBody
+from app.domain.calibration import Decay
 from app.domain.enums import TimeInForce
 from app.domain.instrument import Symbol
-from app.domain.posting import RestTerms
+from app.domain.schedule import CostLaw
 from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk
 from app.domain.units import NANO_SCALE
 
@@ -52,6 +52,7 @@ def contradictions(body: OrderBody) -> list[FieldError]:
         hint = "It repeats the order's strategy; leave it out."
         limit, actual = body.strategy.value, body.strategy_params.strategy
         errors.append(FieldError(f"{_AT}/strategy", "contradiction", limit, actual, hint=hint))
+    errors += _strays(body.strategy_params)
     for pointer, is_there, hint in (
         ("/notional", body.notional is not None, "A strategy in time needs a quantity: use qty."),
         ("/require_full_fill", body.require_full_fill, "A strategy in time has many children."),
@@ -67,11 +68,18 @@ def contradictions(body: OrderBody) -> list[FieldError]:
     return errors
 
 
-def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact, tick_units: int = 1) -> Schedule | None:
-    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`.
+def _strays(params: object) -> list[FieldError]:
+    """Members of the transient law beside another law, which would not look at them."""
+    if not isinstance(params, ShortfallParams) or params.impact.law is CostLaw.TRANSIENT:
+        return []
+    hint = f"It is the transient law's; leave it out with {params.impact.law.value}."
+    names = ("decay", "decay_power", "decay_s", "stays")
+    found = [name for name in names if getattr(params.impact, name) not in (None, Decay.EXPONENTIAL)]
+    return [FieldError(f"{_AT}/impact/{name}", "excluded", hint=hint) for name in found]
 
-    `tick_units`: what a tick of discretion is, the finest of the symbol's listings.
-    """
+
+def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | None:
+    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`."""
     params = body.strategy_params
     if params is None or isinstance(params, SweepBody) or not body.strategy.is_scheduled:
         return None

@@ -40,6 +40,17 @@ _HINTS: Final[dict[str, str]] = {
     "too_big": "At most {limit}.",
     "wrong_type": "{message}.",
 }
+# What a value of the wrong JSON type ought to be, in JSON's words and not in those of our classes.
+_TYPES: Final[dict[str, str]] = {
+    "model_type": "Use a JSON object",
+    "model_attributes_type": "Use a JSON object",
+    "dict_type": "Use a JSON object",
+    "list_type": "Use a JSON array",
+    "string_type": "Use a JSON string",
+    "bool_type": "Use true or false",
+    "union_tag_invalid": "Its shape is that of the order's strategy: twap, vwap, pov or is",
+    "union_tag_not_found": "Its shape is that of the order's strategy: twap, vwap, pov or is",
+}
 _DECIMAL_CODES: Final = frozenset({"decimal_string_required", "digits", "decimal_form"})
 _TAGGED: Final = "strategy_params"  # the one union of shapes, told apart by a tag that pydantic puts into locations
 _FIELD_CODES: Final = {
@@ -99,7 +110,7 @@ def _field_error(detail: ErrorDetails, prefix: str, fields: Mapping[str, Any]) -
         )
     code, limit_name = _CODES.get(kind, ("wrong_type", ""))
     limit = str(context.get(limit_name, "")) if limit_name else ""
-    hint = _HINTS[code].format(limit=limit, message=echo_hint(detail["msg"]))
+    hint = _HINTS[code].format(limit=limit, message=_TYPES.get(kind) or echo_hint(detail["msg"]))
     if code == "unknown_field" and len(location) == 1:
         near = get_close_matches(location[0], list(fields), n=1)
         hint += f" Did you mean {near[0]}?" if near else ""

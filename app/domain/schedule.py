@@ -15,7 +15,7 @@ from app.domain.bending import Bend
 from app.domain.calibration import Decay
 from app.domain.enums import Side
 from app.domain.errors import BadRequest
-from app.domain.units import MAX_UNITS, PPM
+from app.domain.units import MAX_UNITS, NANO_SCALE, PPM, decimal_text
 
 MAX_SLICES: Final = 1_000
 MAX_BINS: Final = 1_000
@@ -86,9 +86,9 @@ class CostLaw(StrEnum):
     TRANSIENT = "transient"
 
 
-def _require(is_right: bool, pointer: str, detail: str) -> None:
+def _require(is_right: bool, pointer: str, detail: str, hint: str = "") -> None:
     if not is_right:
-        raise BadRequest("invalid_request", detail, pointer=f"/strategy_params/{pointer}")
+        raise BadRequest("invalid_request", detail, pointer=f"/strategy_params/{pointer}", hint=hint or detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,19 @@ class ScheduleTerms:
     min_clip_lots: int = 1
 
     def __post_init__(self) -> None:
-        _require(0 <= self.start_ns < self.end_ns < MAX_UNITS, "end_at", "the end must be after the start")
-        _require(0 < self.slice_ns <= self.end_ns - self.start_ns, "slice", "a slice must fit between start and end")
-        _require(self.n_slices <= MAX_SLICES, "slice", f"at most {MAX_SLICES} slices")
-        _require(self.cap_ppm is None or 0 < self.cap_ppm <= PPM, "participation_cap", "a cap is above 0, at most 1")
-        _require(self.limit_price_ticks is None or self.limit_price_ticks > 0, "limit_price", "prices are positive")
-        _require(self.would_price_ticks is None or self.would_price_ticks > 0, "would_price", "prices are positive")
-        _require(1 <= self.min_clip_lots < MAX_UNITS, "min_clip", "a clip is at least one lot")
+        _require(0 <= self.start_ns < self.end_ns < MAX_UNITS, "end_at", "The end must be after the start.")
+        _require(0 < self.slice_ns <= self.end_ns - self.start_ns, "slice", "A slice must fit between start and end.")
+        least_ns = -(-(self.end_ns - self.start_ns) // MAX_SLICES)
+        _require(
+            self.n_slices <= MAX_SLICES,
+            "slice",
+            f"These are {self.n_slices:,} slices from start to end; at most {MAX_SLICES:,}.",
+            f"Use a slice of at least {decimal_text(least_ns, NANO_SCALE)} s, or a nearer end.",
+        )
+        _require(self.cap_ppm is None or 0 < self.cap_ppm <= PPM, "participation_cap", "A cap is above 0, at most 1.")
+        _require(self.limit_price_ticks is None or self.limit_price_ticks > 0, "limit_price", "Prices are positive.")
+        _require(self.would_price_ticks is None or self.would_price_ticks > 0, "would_price", "Prices are positive.")
+        _require(1 <= self.min_clip_lots < MAX_UNITS, "min_clip", "A clip is at least one lot.")
 
     @property
     def n_slices(self) -> int:
@@ -152,9 +158,9 @@ class VwapParameters:
     weights: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        _require(1 <= len(self.weights) <= MAX_BINS, "curve", f"a curve has 1 to {MAX_BINS} bins")
-        _require(all(0 <= w <= MAX_WEIGHT for w in self.weights), "curve", "weights are not negative")
-        _require(sum(self.weights) > 0, "curve", "a curve holds some volume")
+        _require(1 <= len(self.weights) <= MAX_BINS, "curve", f"A curve has 1 to {MAX_BINS} bins.")
+        _require(all(0 <= w <= MAX_WEIGHT for w in self.weights), "curve", "Weights are not negative.")
+        _require(sum(self.weights) > 0, "curve", "A curve holds some volume.", "Use at least one weight above 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +175,15 @@ class PovParameters:
 
     def __post_init__(self) -> None:
         most = PPM if self.base is VolumeBase.OF_OTHERS else PPM - 1
-        _require(0 < self.rate_ppm <= most, "rate", "a rate is above 0 and below 1")
+        of_what = "at most 1 of others' volume" if most == PPM else "below 1 of the total volume"
+        _require(0 < self.rate_ppm <= most, "rate", f"A rate is above 0 and {of_what}.")
         cap_ppm = self.terms.cap_ppm
         numerator, denominator = self.of_others
         _require(
             cap_ppm is None or numerator * PPM <= cap_ppm * denominator,
             "participation_cap",
-            "a cap is at least the rate",
+            "A cap is at least the rate, of others' volume.",
+            "Use a higher cap or a lower rate.",
         )
 
     @property
@@ -200,8 +208,10 @@ class ImpactBelief:
 
     def __post_init__(self) -> None:
         for value in (self.impact_ppm, self.rate_lots_per_s, self.decay_s, self.decay_power_frac):
-            _require(1.0 / MOST <= value <= MOST, "impact", f"impact, rate and decay are within {1 / MOST} and {MOST}")
-        _require(0.0 <= self.stays_frac <= 1.0, "impact", "what stays is a part")
+            _require(
+                1.0 / MOST <= value <= MOST, "impact", f"Impact, rate and decay are within {1 / MOST:g} and {MOST:g}."
+            )
+        _require(0.0 <= self.stays_frac <= 1.0, "impact/stays", "What stays is a part: 0 to 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +226,16 @@ class ShortfallParameters:
     aversion_per_ppm_lots: float
 
     def __post_init__(self) -> None:
-        for value in (self.sigma_ppm_sqrt_s, self.aversion_per_ppm_lots):
-            _require(0.0 <= value <= MOST, "risk", f"volatility and aversion are within 0 and {MOST}")
+        of_risk = (("volatility_bps", self.sigma_ppm_sqrt_s), ("risk_aversion", self.aversion_per_ppm_lots))
+        for name, value in of_risk:
+            _require(0.0 <= value <= MOST, name, f"{name} is too large to be meant.", "Use a smaller one.")
         is_heavy = self.belief.law is CostLaw.TRANSIENT and self.terms.n_slices > MAX_TRANSIENT_SLICES
-        _require(not is_heavy, "slice", f"the transient law takes at most {MAX_TRANSIENT_SLICES} slices")
+        _require(
+            not is_heavy,
+            "slice",
+            f"The transient law takes at most {MAX_TRANSIENT_SLICES} slices.",
+            "Use a longer slice.",
+        )
 
 
 PlainParameters = TwapParameters | VwapParameters | PovParameters | ShortfallParameters

@@ -79,9 +79,12 @@ def resolved(ctx: Context, symbol: str, schedule: Schedule) -> Schedule:
     """The schedule with what only the engine knows: its start, and a learned curve. Raises BadRequest."""
     start_ns = schedule.start_ns or ctx.now_ns
     if schedule.end_ns <= ctx.now_ns:
-        raise BadRequest("invalid_request", "The end has passed.", pointer="/strategy_params/end_at")
+        hint = "Use a time in the future; GET /v1/time tells the service's."
+        raise BadRequest("invalid_request", "The end has passed.", pointer="/strategy_params/end_at", hint=hint)
     if schedule.end_ns <= start_ns:
-        raise BadRequest("invalid_request", "The end must be after the start.", pointer="/strategy_params/end_at")
+        hint = "Use a later end_at or an earlier start_at."
+        detail = "The end must be after the start."
+        raise BadRequest("invalid_request", detail, pointer="/strategy_params/end_at", hint=hint)
     span_ns = schedule.end_ns - start_ns
     slice_ns = min(schedule.slice_ns or default_slice_ns(span_ns), span_ns)
     schedule = replace(schedule, start_ns=start_ns, slice_ns=slice_ns)

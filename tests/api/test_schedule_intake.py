@@ -162,3 +162,17 @@ def test_an_order_at_once_has_no_schedule() -> None:
     assert contradictions(body) == []
     assert schedule_of(body, BTC_USDT, lambda *_: None) is None
     assert [s for s in Strategy if not s.is_scheduled] == [Strategy.SOR, Strategy.SWEEP]
+
+
+IMPACT = {"law": "linear", "bps": "5", "at_rate": "0.1"}
+
+
+@pytest.mark.parametrize(
+    "member", [{"decay_s": "10"}, {"stays": "0.5"}, {"decay_power": "0.5"}, {"decay": "power"}]
+)
+def test_members_of_the_transient_law_are_refused_beside_another(member: dict[str, str]) -> None:
+    params = {"end_at": END, "volatility_bps": "1", "risk_aversion": "0"}
+    (name,) = member
+    assert culprits("is", params | {"impact": IMPACT | member}) == {f"/strategy_params/impact/{name}": "excluded"}
+    intake("is", params | {"impact": IMPACT | member | {"law": "transient"}})
+    intake("is", params | {"impact": IMPACT | {"decay": "exponential", "decay_s": None}})

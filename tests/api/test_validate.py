@@ -120,3 +120,22 @@ def test_any_members_are_an_order_or_a_writable_refusal(members):
     except InvalidRequest as refusal:
         assert refusal.errors
         json.loads(problem_of(refusal).body("/v1/orders", "req"))
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"legs": {}}, "Use a JSON array."),
+        ({"legs": [[]]}, "Use a JSON object."),
+        ({"venues": "all"}, "Use a JSON object."),
+        (
+            {"strategy": "magic", "strategy_params": {}},
+            "Its shape is that of the order's strategy: twap, vwap, pov or is.",
+        ),
+        ({"expire_at": "2150-01-01T00:00:00Z"}, "Use a time after 1970 and before 2116."),
+    ],
+)
+def test_hints_are_in_the_words_of_json_and_not_of_our_classes(change, hint):
+    with pytest.raises(InvalidRequest) as caught:
+        validate(OrderBody, GOOD | change)
+    assert hint in {error.hint for error in caught.value.errors}

@@ -87,3 +87,23 @@ def test_the_transient_law_takes_fewer_slices():
     assert ShortfallParameters(many, replace(BELIEF, law=CostLaw.LINEAR), 1.0, 0.0).terms is many
     with pytest.raises(BadRequest):
         ShortfallParameters(many, BELIEF, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "hint"),
+    [
+        ({"slice_ns": 1}, "/strategy_params/slice", "0.000001 s"),
+        ({"cap_ppm": 2_000_000}, "/strategy_params/participation_cap", "at most 1"),
+    ],
+)
+def test_a_refusal_names_the_member_and_the_way_out(change, pointer, hint):
+    with pytest.raises(BadRequest) as caught:
+        replace(TERMS, **({"start_ns": 0, "end_ns": 1_000_000, "slice_ns": 300_000} | change))
+    assert caught.value.pointer == pointer
+    assert hint in caught.value.hint
+
+
+def test_a_risk_too_large_is_told_by_its_own_member():
+    with pytest.raises(BadRequest) as caught:
+        ShortfallParameters(replace(TERMS), BELIEF, 1.0, 10.0 * MOST)
+    assert caught.value.pointer == "/strategy_params/risk_aversion"

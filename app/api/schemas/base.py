@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, LiteralString, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -110,14 +110,16 @@ def time_ns(text: str) -> int:
 
 
 def _time(value: Any) -> int:
+    hint: LiteralString = 'Use RFC 3339 with its zone, such as "2026-01-31T12:00:00.000001Z".'
     if isinstance(value, str) and len(value) <= 40:
         try:
             return time_ns(value)
-        except (ValueError, OverflowError):
+        except OverflowError:
             pass
-    raise PydanticCustomError(
-        "time_form", 'Use RFC 3339 in UTC, such as "2026-01-31T12:00:00.000001Z".', {"actual": echo(value)}
-    )
+        except ValueError as error:
+            if str(error) == "range":
+                hint = "Use a time after 1970 and before 2116."
+    raise PydanticCustomError("time_form", hint, {"actual": echo(value)})
 
 
 def _integer(value: Any) -> int:

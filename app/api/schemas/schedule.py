@@ -83,8 +83,10 @@ class PovParams(ScheduleParams):
     """A part of the volume."""
 
     strategy: Literal["pov"] = "pov"
-    version: Version = 1
-    rate: Dec = Field(description="Part of the volume, above 0 and below 1, in steps of 0.000001.", examples=["0.1"])
+    rate: Dec = Field(
+        description="Part of the volume, above 0; at most 1 of_others, below 1 of_total; in steps of 0.000001.",
+        examples=["0.1"],
+    )
     volume_base: VolumeBase = VolumeBase.OF_OTHERS
 
 
