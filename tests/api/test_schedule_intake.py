@@ -167,9 +167,7 @@ def test_an_order_at_once_has_no_schedule() -> None:
 IMPACT = {"law": "linear", "bps": "5", "at_rate": "0.1"}
 
 
-@pytest.mark.parametrize(
-    "member", [{"decay_s": "10"}, {"stays": "0.5"}, {"decay_power": "0.5"}, {"decay": "power"}]
-)
+@pytest.mark.parametrize("member", [{"decay_s": "10"}, {"stays": "0.5"}, {"decay_power": "0.5"}, {"decay": "power"}])
 def test_members_of_the_transient_law_are_refused_beside_another(member: dict[str, str]) -> None:
     params = {"end_at": END, "volatility_bps": "1", "risk_aversion": "0"}
     (name,) = member

@@ -157,7 +157,7 @@ class ScheduleAnswer(Answer):
     version: int
     start_at: Time | None
     end_at: Time
-    slice: Dec
+    slice: Dec | None = Field(description="Seconds; null before it has begun where none was asked for.")
     urgency: ScheduleUrgency
     participation_cap: Dec | None
     would_price: Dec | None

@@ -59,7 +59,7 @@ def order_json(record: ParentRecord, symbol: Symbol) -> Json:
         leaves_notional = money(0 if is_done else max(0, order.notional_nano - record.cum_notional_nano))
     return (
         _asked(fact, symbol)
-        | schedule_json(order.schedule, record.schedule, symbol)
+        | schedule_json(order.schedule, record.schedule, symbol, done_units=record.cum_qty_units if is_done else None)
         | {
             "status": record.status.value,
             "done_reason": record.done_reason.value if record.done_reason else None,

@@ -18,13 +18,20 @@ Json = dict[str, Any]
 _PPM_SCALE: Final = 6
 
 
-def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: Symbol) -> Json:
-    """The member `schedule` of an order that has one; nothing for others, which read as they always did."""
+def schedule_json(
+    asked: Schedule | None, state: ScheduleState | None, symbol: Symbol, *, done_units: int | None = None
+) -> Json:
+    """The member `schedule` of an order that has one; nothing for others, which read as they always did.
+
+    `done_units`: what a done order has filled: nothing else of it is out, whatever its last slice had released.
+    """
     schedule = state.schedule if state is not None else asked
     if schedule is None:
         return {}
     progress = state.progress if state is not None else None
     released_units = progress.released_lots * state.lot_units if progress is not None and state is not None else 0
+    if done_units is not None:
+        released_units = done_units
     is_pov, ask = schedule.strategy is Strategy.POV, schedule.shortfall
     return {
         "schedule": {
@@ -32,7 +39,7 @@ def schedule_json(asked: Schedule | None, state: ScheduleState | None, symbol: S
             "version": schedule.version,
             "start_at": time_or_none(schedule.start_ns),
             "end_at": time_text(schedule.end_ns),
-            "slice": decimal_text(schedule.slice_ns, NANO_SCALE),
+            "slice": decimal_text(schedule.slice_ns, NANO_SCALE) if schedule.slice_ns else None,
             "urgency": schedule.urgency.value,
             "participation_cap": _ppm_or_none(schedule.cap_ppm),
             "would_price": price_or_none(schedule.would_price_units, symbol.price_scale),

@@ -34,6 +34,13 @@ def test_where_it_stands_comes_from_its_state() -> None:
     assert (str(found.released_qty), found.is_paused, found.curve, found.rate) == ("0.0025", True, [1, 2], None)
 
 
+def test_a_done_order_has_released_what_it_filled_and_a_slice_is_not_told_before_it_is_known() -> None:
+    begun = replace(ASKED, start_ns=T0_NS)
+    state = ScheduleState(begun, 10, 12_000_000, Progress(100, T0_NS, 0, 0, 25, 0))
+    assert schedule_json(ASKED, state, BTC_USDT, done_units=200)["schedule"]["released_qty"] == "0.002"
+    assert told(replace(ASKED, slice_ns=0)).slice is None
+
+
 def test_a_shortfall_tells_its_belief_in_base() -> None:
     ask = ShortfallAsk(CostLaw.LINEAR, "2", "50000", "0.0000001", "1.5", "0.000001")
     found = told(replace(ASKED, strategy=Strategy.SHORTFALL, shortfall=ask))
