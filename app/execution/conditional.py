@@ -419,6 +419,8 @@ def _ending(ctx: Context, record: ConditionalRecord, found: tuple[Pool, ...]) ->
     """Why it is over, None while it is not. No order of it is open."""
     ledger, definition = ctx.ledger, record.definition
     if record.is_canceling:
+        if all(filled_units(ledger, record, p) > 0 >= _left_units(ctx, record, p) for p in found):
+            return DoneReason.FILLED, ""  # the wish came too late
         return (DoneReason.EXPIRED if record.cancel_reason == EXPIRY else DoneReason.CANCELED), record.cancel_reason
     if not is_entry_over(ledger, record):
         return None

@@ -100,7 +100,8 @@ def leg_state(ledger: Ledger, record: ConditionalRecord, leg_i: int) -> LegState
     leg = record.legs[leg_i]
     if _is_leg_filled(ledger, record, pool, leg_i):
         return LegState.FILLED
-    if leg.is_canceled or record.is_done:
+    is_over = leg_i == 0 and record.definition.has_entry_order and is_entry_over(ledger, record)
+    if leg.is_canceled or record.is_done or is_over:
         return LegState.CANCELED
     if leg.is_triggered:
         return LegState.TRIGGERED

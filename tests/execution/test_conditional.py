@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain import conditional_events as ce
-from app.domain.conditions import Condition, ConditionKind, Leg, OrderClass, OtoTrigger, Trail, TriggerSource
+from app.domain.conditions import Condition, ConditionKind, Leg, LegState, OrderClass, OtoTrigger, Trail, TriggerSource
 from app.domain.enums import (
     DoneReason,
     KillAction,
@@ -26,6 +26,7 @@ from app.domain.universe import Universe
 from app.execution import inputs as inp
 from app.execution.context import Context, Memory
 from app.execution.ledger import fold
+from app.execution.shares import leg_state
 from app.execution.stakes import account_view
 from app.risk.exposure import AccountView
 from tests.conditionals import bracket, definition, end, exhaust, limit, move, oco, stop, taken, touch, trail
@@ -314,6 +315,15 @@ def test_a_cancel_places_nothing_more_and_waits_for_the_venues(desk: Desk) -> No
     assert record.done_reason is DoneReason.CANCELED
 
 
+def test_a_cancel_that_loses_against_the_last_fill_ends_as_filled(desk: Desk) -> None:
+    record, _ = taken(desk, definition(stop(5_900_000)))
+    (child,) = move(desk, 5_890_000)
+    desk.turn(inp.CancelConditional("desk", record.conditional_id, "test"))
+    assert not record.is_done
+    desk.fill(child)
+    assert record.done_reason is DoneReason.FILLED
+
+
 def test_a_canceled_order_of_a_leg_ends_that_leg_alone(desk: Desk) -> None:
     record, _ = taken(desk, oco())
     (child,) = move(desk, 6_100_200)
@@ -415,6 +425,7 @@ def test_a_canceled_entry_leaves_its_fills_protected(desk: Desk) -> None:
         lots = desk.core.ledger.child(child.child_id).cum_qty_units // child.lot_units
         desk.report(child, ReportKind.CANCELED, cum_qty_lots=lots)
     assert not record.is_done
+    assert leg_state(desk.core.ledger, record, 0) is LegState.CANCELED
     exits = move(desk, 5_890_000)
     assert sum(c.qty_units for c in exits) == entry[0].lot_units
     for child in exits:
