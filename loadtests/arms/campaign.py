@@ -19,6 +19,7 @@ TAKER, SCHEDULE = "taker", "schedule"
 BOUND = {TAKER: "A6", SCHEDULE: "B4"}
 OWN = {TAKER: "A5", SCHEDULE: "B3"}
 LIT_OWN = "A5L"
+CALM_OWN = "B3R"
 BARE = {TAKER: "A3", SCHEDULE: "B2"}
 BASE = "base"
 TAKER_LOOK_NS = 20_000_000
@@ -103,7 +104,11 @@ def arms_of(kind: str, family: str, size: str, protocol: Protocol, *, with_terms
     """
     used = own_terms(family, kind, size, protocol)
     own, bare = OWN[kind], BARE[kind]
-    fixed = {"A4": frozenset(protocol.arms["a4_terms"]), LIT_OWN: used - {"dark", "dealer"}}
+    fixed = {
+        "A4": frozenset(protocol.arms["a4_terms"]),
+        LIT_OWN: used - {"dark", "dealer"},
+        CALM_OWN: used | {"schedule"},
+    }
     found = [
         Arm(name, name, used if name == own else fixed.get(name, frozenset()))
         for name in protocol.arms[kind]

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from loadtests.arms.beliefs import Beliefs
-from loadtests.arms.campaign import BARE, BASE, BOUND, LIT_OWN, OWN, SCHEDULE, TAKER, Excluded, Row, own_terms
+from loadtests.arms.campaign import BARE, BASE, BOUND, CALM_OWN, LIT_OWN, OWN, SCHEDULE, TAKER, Excluded, Row, own_terms
 from loadtests.arms.figures import Costs, Difference, by_world, compare, costs_of, frontier, holm, share, spread
 from loadtests.arms.protocol import Protocol
 
@@ -109,8 +109,9 @@ def signs(campaign: Campaign) -> list[str]:
         else:
             where = ", ".join(f for f, d in found.items() if d.mean <= 0)
             failed.append(f"* **{own} does not beat {rival}, {size}, in {where}**: {told}.")
-    risks = [_risks(campaign, rival_of(kind, protocol), OWN[kind]) for kind in KINDS]
-    return failed + held + risks
+    pairs = [(rival_of(kind, protocol), OWN[kind]) for kind in KINDS]
+    pairs.insert(1, (rival_of(SCHEDULE, protocol), CALM_OWN))
+    return failed + held + [_risks(campaign, rival, own) for rival, own in pairs]
 
 
 def _risks(campaign: Campaign, rival: str, own: str) -> str:
@@ -283,7 +284,7 @@ def _gap(
     signs: Sequence[int] = BOTH,
     tier: str = BASE,
 ) -> Difference:
-    costs = campaign.adjusted(tier)
+    costs = campaign.costs(tier) if own in BOUND.values() else campaign.adjusted(tier)
     return compare(by_world(costs[family, size, rival], costs[family, size, own], signs), campaign.protocol)
 
 
