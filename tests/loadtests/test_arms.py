@@ -18,6 +18,7 @@ from loadtests.arms.hindsight import Pool
 from loadtests.arms.protocol import PROTOCOL, load_protocol
 from loadtests.arms.report import TIERED, Campaign, render, signs
 from loadtests.arms.running import parts_of, planned, run
+from loadtests.arms.select import selected, turned
 from loadtests.arms.takers import take_parent
 
 KINDS = ("taker", "schedule")
@@ -249,3 +250,33 @@ def test_hundreds_of_worlds(tmp_path):
     assert found.cpu_s < 5 * 3600
     (tmp_path / "arms_soak.md").write_text(render(found))
     print(render(found))
+
+
+def test_a_term_is_turned_where_the_other_way_is_cheaper_by_an_error():
+    protocol = replace(SMALL, uses={"A5": {"f": {"medium": ["dealer", "search"]}}})
+    names = [arm.name for arm in arms_of("taker", "f", "medium", protocol) if arm.code == "A5"]
+    paid = {"A5": 2.0, "A5 + dark": 1.0, "A5 - dealer": 3.0}
+    rows = [
+        Row(
+            "f",
+            seed,
+            "base",
+            "taker",
+            "medium",
+            sign,
+            name,
+            1,
+            1,
+            paid.get(name, 2.0) + 0.1 * (seed % 3),
+            0.0,
+            0.0,
+            1,
+            "",
+        )
+        for seed in range(6)
+        for sign in (1, -1)
+        for name in names
+    ]
+    noise = [replace(row, cost_bps=1.99 + 2.0 * (row.seed % 2)) if row.arm == "A5 + spray" else row for row in rows]
+    assert selected(noise, "f", "taker", protocol) == {"medium": ["dark", "dealer", "search"]}
+    assert not turned(np.zeros(4))
