@@ -107,6 +107,7 @@ class Markets:
         self._head: Int64 = self.world[w.HEAD]
         self._coming: list[tuple[int, int, Report]] = []
         self._printed: list[tuple[int, int, TradePrint]] = []
+        self._unread: list[tuple[int, Int64]] = []  # prints as rows, made into values only when somebody asks
         open_world(self.world)
         engine.open(self.world)
 
@@ -208,13 +209,9 @@ class Markets:
             report = self._report(reports[i % N_REPORTS].tolist())
             heapq.heappush(self._coming, (report.seen_ns, i, report))
         self._head[w.N_REPORTS_READ] = self._head[w.N_REPORTS]
-        for i in range(int(self._head[w.N_PRINTS_READ]), int(self._head[w.N_PRINTS])):
-            row = prints[i % N_PRINTS].tolist()
-            seen_ns = row[w.P_NS] + int(self.world[w.VENUES][row[w.P_VENUE], w.LATENCY_DATA_NS])
-            told = TradePrint(
-                seen_ns, row[w.P_NS], row[w.P_TRADE], row[w.P_VENUE], row[w.P_SIGN], row[w.P_HALF_TICKS], row[w.P_LOTS]
-            )
-            heapq.heappush(self._printed, (seen_ns, i, told))
+        first, last = int(self._head[w.N_PRINTS_READ]), int(self._head[w.N_PRINTS])
+        if first < last:
+            self._unread.append((first, prints[np.arange(first, last) % N_PRINTS]))
         self._head[w.N_PRINTS_READ] = self._head[w.N_PRINTS]
 
     def _report(self, row: list[int]) -> Report:
@@ -245,6 +242,20 @@ class Markets:
         return found
 
     def trades(self) -> list[TradePrint]:
+        for first, rows in self._unread:
+            for i, row in enumerate(rows.tolist(), first):
+                seen_ns = row[w.P_NS] + int(self.world[w.VENUES][row[w.P_VENUE], w.LATENCY_DATA_NS])
+                told = TradePrint(
+                    seen_ns,
+                    row[w.P_NS],
+                    row[w.P_TRADE],
+                    row[w.P_VENUE],
+                    row[w.P_SIGN],
+                    row[w.P_HALF_TICKS],
+                    row[w.P_LOTS],
+                )
+                heapq.heappush(self._printed, (seen_ns, i, told))
+        self._unread.clear()
         found = []
         while self._printed and self._printed[0][0] <= self.now_ns:
             found.append(heapq.heappop(self._printed)[2])
