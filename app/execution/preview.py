@@ -18,6 +18,7 @@ from app.execution.pooling import with_pool
 from app.execution.posting import Post
 from app.execution.scheduled import Foreseen, approve_scheduled, foresee
 from app.execution.stakes import gate_view
+from app.execution.swept import require_posting
 from app.risk import gate
 
 REFUSED: Final = Foretold(why="A check says no.")
@@ -41,8 +42,8 @@ class Preview:
 def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
     """The gate's answers and the plan; nothing is written.
 
-    Of an order in time: the plan of what is due now, and the slices after it. Raises BadRequest for a schedule that
-    cannot be meant.
+    Of an order in time: the plan of what is due now, and the slices after it; of one that asks for hidden liquidity:
+    its lit route, for nobody is asked. Raises BadRequest for a schedule that cannot be meant, and for what cannot rest.
     """
     view = with_pool(ctx, gate_view(ctx, order, mode), None)
     checks = gate.preview(view)
@@ -53,8 +54,8 @@ def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
         foreseen = approve_scheduled(ctx, order, view)
         found, cap_units, state = foresee(ctx, view, foreseen), foreseen.price_cap_units, foreseen.state
         told = foretell(ctx, order, mode, cap_units, state)
-        about = (view.symbol, checks, found.planned, cap_units, mid_half_units)
-        return Preview(*about, state, found.slices, told, found.resting)
+        return Preview(view.symbol, checks, planned, cap_units, mid_half_units, state, slices, told)
+    require_posting(ctx, order)
     try:
         approval = approve_and_plan(ctx, order, view)
         planned, cap_units = approval.planned, approval.price_cap_units

@@ -48,6 +48,7 @@ from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
+from app.domain.sweeps import SweepStyle
 from app.services.reads import OrderFilter
 
 Json = dict[str, Any]
@@ -127,7 +128,7 @@ async def preview_order(call: Call, body: OrderBody) -> Json:
         "price_cap": price_or_none(preview.price_cap_units, symbol.price_scale),
         "route": route,
         "checks": checks,
-        "warnings": _warnings(route),
+        "warnings": _warnings(route) + _unasked(order),
         "estimate": estimate_json(preview.foretold.estimate),
         "estimate_missing": preview.foretold.why,
     } | foreseen_json(order, preview.schedule, (preview.slices, preview.resting), symbol)
@@ -306,6 +307,15 @@ def _warnings(route: Json | None) -> list[Json]:
     code = route["unallocated"]["code"]
     rest = route["unallocated"]["qty"] or route["unallocated"]["notional"]
     return [{"code": code, "detail": f"{rest} of it would find no venue now."}]
+
+
+def _unasked(order: ParentOrder) -> list[Json]:
+    """A preview calls no venue, and so asks nobody."""
+    terms = order.sweep
+    if terms is None or (terms.style is not SweepStyle.DARK_THEN_LIT and not terms.asks_dealers):
+        return []
+    detail = "Dark venues and dealers are asked by the order itself; this is its lit route."
+    return [{"code": "hidden_not_asked", "detail": detail}]
 
 
 _ID: Final = "/v1/orders/{order_id}"

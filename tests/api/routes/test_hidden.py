@@ -46,6 +46,19 @@ async def test_an_order_goes_dark_first_and_reads_as_it_was_asked() -> None:
     }
 
 
+async def test_a_preview_asks_nobody_and_says_so() -> None:
+    async with open_gateway(desk=hidden_desk()) as gateway, gateway.client() as client:
+        told = (await client.post("/v1/orders/preview", json=ASKED)).json()
+        plain = (await client.post("/v1/orders/preview", json=GOOD)).json()
+        resting = ASKED | {"time_in_force": "gtc", "strategy_params": {"sweep_style": "sweep_post"}}
+        nowhere = await client.post("/v1/orders/preview", json=resting)
+        assert not gateway.children
+    assert [w["code"] for w in told["warnings"]] == ["hidden_not_asked"]
+    assert plain["warnings"] == []
+    assert {one["venue"] for one in told["route"]["allocations"]} <= set(VENUES)
+    assert nowhere.status_code == 422
+
+
 async def test_dealers_without_an_answer_hold_nothing_up() -> None:
     asked = ASKED | {"strategy_params": {"dealers": True}}
     async with open_gateway(desk=hidden_desk()) as gateway, gateway.client() as client:
