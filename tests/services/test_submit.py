@@ -14,6 +14,7 @@ from app.domain.posting import RestTerms, Switch
 from app.domain.quote_pool import Carrier, QuotePool
 from app.domain.schedule import CostLaw, Disguise, ScheduleUrgency, VolumeBase
 from app.domain.scheduled import Schedule, ShortfallAsk
+from app.domain.sweeps import SweepStyle, SweepTerms
 from app.services.submit import body_hash
 from tests.api.gateway import Gateway, open_gateway, settle
 from tests.worlds import make_order
@@ -39,6 +40,7 @@ OTHER = {
     "tags": (("a", "1"),),
     "quote_pool": QuotePool(("USDT", "USDC"), 500, Carrier.DESK),
     "schedule": Schedule(Strategy.TWAP, 1, 0, 10**18, 10**9),
+    "sweep": SweepTerms(SweepStyle.DARK_THEN_LIT),
 }
 OUTSIDE = {"received_ts_ns": 1, "body_hash": "other"}
 
@@ -70,6 +72,16 @@ def test_the_order_of_venues_is_no_wish() -> None:
     two = make_order(client_order_id="c", venues=VenueFilter(include=("b", "a")))
     assert body_hash(one) == body_hash(two)
     assert body_hash(replace(one, venues=VenueFilter(exclude=("a", "b")))) != body_hash(one)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"style": SweepStyle.SWEEP_POST}, {"version": 2}, {"min_qty_units": 1}, {"wait_ns": 1}, {"asks_dealers": True}],
+)
+def test_another_sweep_is_another_wish(change: dict[str, object]) -> None:
+    terms = SweepTerms(SweepStyle.DARK_THEN_LIT)
+    one = make_order(client_order_id="c", sweep=terms)
+    assert body_hash(replace(one, sweep=replace(terms, **change))) != body_hash(one)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"currencies": ("USDT", "DAI")}, {"max_basis_ppm": 501}])
