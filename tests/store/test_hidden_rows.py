@@ -65,6 +65,6 @@ def test_older_facts_asked_for_nothing_hidden(desk: HiddenDesk) -> None:
         assert isinstance(read, OrderAccepted)
         assert read.order.sweep is None
     for event in sending:
-        read = older(event, ev.ChildSending.V - 1)
-        assert isinstance(read, ChildSending)
-        assert (read.child.min_qty_lots, read.child.quote_id) == (0, "")
+        sent_before = older(event, ev.ChildSending.V - 1)
+        assert isinstance(sent_before, ChildSending)
+        assert (sent_before.child.min_qty_lots, sent_before.child.quote_id) == (0, "")
