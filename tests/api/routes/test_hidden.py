@@ -26,6 +26,7 @@ async def test_an_order_goes_dark_first_and_reads_as_it_was_asked() -> None:
         other = await client.post("/v1/orders", json=ASKED | {"strategy_params": {"sweep_style": "dark_then_lit"}})
         order = Order.model_validate(answer.json())
         children = (await client.get(f"/v1/orders/{order.order_id}/children")).json()["data"]
+        events = (await client.get(f"/v1/orders/{order.order_id}/events")).json()["data"]
         told = HiddenInfo.model_validate((await client.get("/v1/hidden")).json())
         venues = VenueList.model_validate((await client.get("/v1/venues")).json())
     assert answer.status_code == 201
@@ -36,6 +37,8 @@ async def test_an_order_goes_dark_first_and_reads_as_it_was_asked() -> None:
     assert {child["min_qty"] for child in children} == {"0.01"}
     assert again.status_code == 200
     assert other.json()["code"] == "client_order_id_conflict"
+    kinds = {event["kind"]: event["exec_type"] for event in events}
+    assert (kinds["dark_asked"], kinds["dark_answered"]) == ("order_status", "order_status")
     filled = {row.venue: row.filled_qty for row in told.dark if row.side.value == "buy" and row.n_answers}
     assert sum(filled.values()) == order.cum_qty
     assert {row.venue for row in told.dealers} == set(DEALERS)
