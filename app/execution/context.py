@@ -110,8 +110,13 @@ class Volumes(Protocol):
 class QueueOutflows(Protocol):
     """What queues at the touch lose, by what the tape and the books of this process showed."""
 
-    def quantiles_units(self, venue: str, symbol: str, side: Side, horizon_ns: int) -> tuple[int, ...]:
-        """Lost by the touch of `side` within `horizon_ns`: quantiles at (i + 1/2) / n. Empty: too little was seen."""
+    def quantiles_units(
+        self, venue: str, symbol: str, side: Side, horizon_ns: int, ahead_units: int
+    ) -> tuple[int, ...]:
+        """What a queue of `ahead_units` at the touch of `side`, and we behind it, lose within `horizon_ns`.
+
+        Quantiles at (i + 1/2) / n, rising. Empty: too little was seen.
+        """
         ...
 
     def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:

@@ -58,7 +58,8 @@ def _spread(ctx: Context, parent: ParentRecord, slice_units: int, posts: list[Po
     if posts[0].n_posts:
         return OneTouch.AGAIN
     order, horizon_ns = parent.accepted.order, posts[0].rest_until_ns - ctx.now_ns
-    seen = [outflows.quantiles_units(p.listing.venue, order.symbol, order.side, horizon_ns) for p in posts]
+    asked = (order.symbol, order.side, horizon_ns)
+    seen = [outflows.quantiles_units(p.listing.venue, *asked, p.ahead_qty_units) for p in posts]
     pairs = [(post, quantiles) for post, quantiles in zip(posts, seen, strict=True) if quantiles]
     if not pairs:
         return OneTouch.UNMEASURED

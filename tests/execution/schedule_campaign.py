@@ -77,9 +77,13 @@ class Sky:
 
     rng: Random
 
-    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
-        parts = [self.rng.choice((PPM // 10, PPM // 2, PPM, PPM * 3 // 2, PPM * 5)) for _ in range(3)]
-        return Outlook(*parts, watched_s=self.rng.choice((0, 60, 3_600)))
+    def quantiles_units(
+        self, venue: str, symbol: str, side: Side, horizon_ns: int, ahead_units: int
+    ) -> tuple[int, ...]:
+        return self.lost[venue]
+
+    def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
+        return 0
 
 
 @dataclass

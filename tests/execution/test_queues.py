@@ -35,7 +35,9 @@ class Seen:
     lost: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     against: Mapping[tuple[str, Side], int] = field(default_factory=dict)
 
-    def quantiles_units(self, venue: str, symbol: str, side: Side, horizon_ns: int) -> tuple[int, ...]:
+    def quantiles_units(
+        self, venue: str, symbol: str, side: Side, horizon_ns: int, ahead_units: int
+    ) -> tuple[int, ...]:
         return self.lost.get(venue, ())
 
     def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
