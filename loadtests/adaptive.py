@@ -9,8 +9,9 @@ minutes, which is no evidence.
 from __future__ import annotations
 
 import argparse
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import log, sqrt
 from pathlib import Path
@@ -51,6 +52,8 @@ HORIZONS_S = (10, 60)
 PART = 0.05  # of the volume that is expected over the span
 COMPLETE_S = 60
 RIDGE = 1e-3
+SMALLEST_BPS = 0.1  # the smallest effect of interest
+POWER_RATIO = 1 + 0.84 / 1.96  # of a 95 % half width: what 80 % power would see
 L2 = Path(__file__).parents[2] / "shared" / "data" / "public" / "l2" / "binance_3mkt_20240808"
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "adaptive.md"
 # name -> (strategy, most tilt in ppm, terms of the outlook that are left out)
@@ -308,7 +311,39 @@ def skill_table() -> list[str]:
     return lines
 
 
-def render(skills: Sequence[str], rows: Sequence[Row], cpu_s: float) -> str:
+def verdicts(skills: Sequence[str], tables: Mapping[str, Sequence[str]]) -> list[str]:
+    """What loses, what is not told from nothing, and what helps: read off the simulated rows' intervals."""
+    found: dict[str, list[str]] = {"loses": [], "not told from no forecast": [], "helps": []}
+    for line in skills:
+        cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        for horizon_s, cell in zip(HORIZONS_S, cells[2:], strict=False):
+            told = re.fullmatch(r"([+-][\d.]+)% \u00b1 ([\d.]+)%", cell)
+            if told is not None:
+                found[_word(float(told[1]), float(told[2]))].append(f"{cells[0]} over {horizon_s} s in {cells[1]}")
+    lines = [f"* A forecast **{word}**: {', '.join(places) or 'nowhere'}." for word, places in found.items()]
+    for arm in ("twap 2", "is 2"):
+        signs: dict[str, list[str]] = {"loses": [], "not told from no forecast": [], "helps": []}
+        for family, table in tables.items():
+            (row,) = (line for line in table if line.startswith(f"| {arm} |"))
+            told = re.search(r"([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\]", row)
+            assert told is not None
+            half = float(told[3]) - float(told[1])
+            weak = ", underpowered" if half * POWER_RATIO > SMALLEST_BPS else ""
+            signs[_word(float(told[1]), half)].append(f"{family} {told[0]} bps{weak}")
+        said = [f"{word} in {'; '.join(places)}" for word, places in signs.items() if places]
+        is_claim = len(signs["helps"]) == len(tables)
+        end = "the sign holds in every family" if is_claim else "**no claim: the sign does not hold in every family**"
+        lines.append(f"* `{arm}` against version 1: {'. '.join(said).replace('no forecast', 'version 1')}; {end}.")
+    return lines
+
+
+def _word(mean: float, half: float) -> str:
+    if mean + half < 0.0:
+        return "loses"
+    return "helps" if mean - half > 0.0 else "not told from no forecast"
+
+
+def render(skills: Sequence[str], tables: Mapping[str, Sequence[str]], cpu_s: float) -> str:
     """The whole page."""
     lines = [
         "# Adaptive schedules",
@@ -316,6 +351,10 @@ def render(skills: Sequence[str], rows: Sequence[Row], cpu_s: float) -> str:
         f"Written by `python -m loadtests.adaptive`, {cpu_s / 60:.1f} CPU minutes. **Simulated, but for the recorded "
         "rows, which are six minutes of one day and no evidence.** Hidden parameters and noise by seeds from "
         f"{JUDGE_SEED} on; loadings were fitted on others (from {FIT_SEED}), and nothing was changed after this run.",
+        "",
+        "## Losses first",
+        "",
+        *verdicts(skills, tables),
         "",
         "## What the forecasts are worth",
         "",
@@ -332,8 +371,8 @@ def render(skills: Sequence[str], rows: Sequence[Row], cpu_s: float) -> str:
         "cheaper. `twap` is `passive` (the whole band both ways), `is` is `normal`. *- volume* and the like: that "
         "forecast left out. A VWAP has a flat curve here, and is the TWAP.",
     ]
-    for family in FAMILIES:
-        lines += ["", *arms_table(family, rows)]
+    for table in tables.values():
+        lines += ["", *table]
     return "\n".join(lines) + "\n"
 
 
@@ -354,8 +393,8 @@ def main() -> None:
             for sign in (1, -1):
                 found = [work(family, JUDGE_SEED + i, sign, arm, believed) for arm in ARMS]
                 rows += [row for row in found if row is not None]
-    skills = skill_table()
-    arguments.out.write_text(render(skills, rows, time.process_time() - started_s), encoding="utf-8")
+    skills, tables = skill_table(), {family: arms_table(family, rows) for family in FAMILIES}
+    arguments.out.write_text(render(skills, tables, time.process_time() - started_s), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from app.learning.forecast import SPREAD, VARIANCE, VOLUME
 from loadtests import adaptive
-from loadtests.adaptive import ARMS, Told, Watch, arms_table, forecasts, interval, skill, work
+from loadtests.adaptive import ARMS, Told, Watch, arms_table, forecasts, interval, skill, verdicts, work
 
 BELIEVED = (400.0, 50.0)
 
@@ -24,7 +25,7 @@ def test_skill_is_one_for_who_knows_nothing_for_who_expects_the_usual_and_below_
 
 
 def test_a_forecast_is_held_against_what_came_after_it() -> None:
-    def steps():
+    def steps() -> Iterator[tuple[int, Watch]]:
         watch = Watch()
         for second in range(1, 201):
             watch.see(second * adaptive.NS, 10.0 if second < 150 else 40.0, 5.0, 100.0)
@@ -57,3 +58,17 @@ def test_an_interval_is_a_students() -> None:
     mean, half = interval([1.0, 2.0, 3.0])
     assert mean == 2.0
     assert half == pytest.approx(4.303 / 3**0.5, rel=1e-3)
+
+
+def test_losses_are_read_off_the_intervals_and_a_claim_needs_every_family() -> None:
+    skills = ["| forecast | of | 10 s | 60 s |", "|---|---|---|---|", "| volume | a | -5.0% ± 1.0% | +5.0% ± 1.0% |"]
+    table = ["a: 16 worlds, both sides.", "", "| twap 2 | 1 | 1 | 1% | +0.200 [+0.100, +0.300] |"]
+    rows = {"a": [*table, "| is 2 | 1 | 1 | 1% | +0.010 [-0.010, +0.030] |"]}
+    losing = {**rows, "b": [*table, "| is 2 | 1 | 1 | 1% | -0.200 [-0.210, -0.190] |"]}
+    text = "\n".join(verdicts(skills, losing))
+    assert "**loses**: volume over 10 s in a." in text
+    assert "**helps**: volume over 60 s in a." in text
+    assert "`twap 2` against version 1: helps in a" in text
+    assert "underpowered; the sign holds in every family" in text
+    assert "`is 2` against version 1: loses in b" in text
+    assert text.count("no claim") == 1
