@@ -80,9 +80,12 @@ def _schedule_asked(schedule: Schedule) -> list[object]:
     ]
     if schedule.disguise is not Disguise.NONE:
         asked.append(schedule.disguise)
-    if schedule.resting is not None:
-        asked.append(["resting", *astuple(schedule.resting)])
-    return asked
+    later: dict[str, object] = {
+        "max_tilt_ppm": schedule.max_tilt_ppm,
+        "discretion_units": schedule.discretion_units,
+        "is_discretion_past_limit": schedule.is_discretion_past_limit,
+    }
+    return asked + [[name, value] for name, value in later.items() if value]
 
 
 class SubmitService:
