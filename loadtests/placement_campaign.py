@@ -241,11 +241,11 @@ def page(n_seeds: int, n_slices: int) -> str:
         "# Placement: does splitting a slice over queues pay?",
         "",
         f"Written by `python -m loadtests.placement_campaign --seeds {n_seeds} --slices {n_slices} --write`.",
-        "**Simulated**:",
-        f"three families, {n_seeds} worlds each, {n_slices} slices a world, buys and sells in turn; {REST_S} s of rest,",
-        "then what is left crosses. Cost against the mid of the slice's begin, fees in, in bps; differences are by world, with",
-        "95 % intervals. No engine, latency, re-pricing or toxic flow; the constant that prices lateness (1 bp) is the",
-        "product's. Fees are the simulated venues' own, one of which pays its makers: one touch is hard to beat there.",
+        f"**Simulated**: three families, {n_seeds} worlds each, {n_slices} slices a world, buys and sells in turn;",
+        f"{REST_S} s of rest, then what is left crosses. Cost against the mid of the slice's begin, fees in, in bps;",
+        "differences are by world, with 95 % intervals. No engine, latency, re-pricing or toxic flow; the constant that",
+        "prices lateness (1 bp) is the product's. Fees are the simulated venues' own, one of which pays its makers: one",
+        "touch is hard to beat there.",
         "",
         "| family | BTC | cross | one touch | split | made, one touch | made, split | one touch - cross "
         "| split - one touch | split wins |",
@@ -259,8 +259,9 @@ def page(n_seeds: int, n_slices: int) -> str:
             rest, rest_half = interval([a - b for a, b in zip(cost["one touch"], cost["cross"], strict=True)])
             won, half = interval([a - b for a, b in zip(cost["split"], cost["one touch"], strict=True)])
             word = "yes" if won + half < 0 else "**no**, dearer" if won - half > 0 else "not shown"
+            means = " | ".join(f"{mean(cost[arm]):.2f}" for arm in ARMS)
             lines.append(
-                f"| {family} | {size} | {mean(cost['cross']):.2f} | {mean(cost['one touch']):.2f} | {mean(cost['split']):.2f} "
+                f"| {family} | {size} | {means} "
                 f"| {made['one touch']:.0%} | {made['split']:.0%} | {rest:+.2f} ± {rest_half:.2f} "
                 f"| {won:+.2f} ± {half:.2f} | {word} |"
             )
