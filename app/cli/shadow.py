@@ -1,10 +1,12 @@
 """`bestex shadow`: a desk's real parents and fills beside what Bestex would have done. Nothing is ever sent.
 
-With files and a recording: offline. `bestex shadow report`: of the running service, which was told by its API.
+With files and a recording: offline. `bestex shadow send`: the files go to the running service, which plans each parent
+on its books of now. `bestex shadow report`: what that service was told so far.
 """
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -53,6 +55,29 @@ def shadow(
     print(text)
     if out is not None:
         out.write_text(text + "\n")
+
+
+@app.command()
+def send(
+    parents: Annotated[Path, typer.Argument(help="CSV of the desk's parents")],
+    fills: Annotated[Path, typer.Argument(help="CSV of the fills that they really got")],
+    strict: Annotated[bool, typer.Option("--strict", help="stop at the first bad line")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="for the last shadows' simulated fills, s")] = 5,
+    url: Url = "",
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Tells both files to the running service, waits for its shadows, and prints the comparison. Nothing is traded.
+
+    The service plans a parent on the books of the instant it hears of it: send the files as the desk decides.
+    Sending them again is harmless.
+    """
+    from app.cli.shadow_send import compared, tell
+
+    client = connect(url, key, home)
+    told = tell(client, (parents.name, _content(parents)), (fills.name, _content(fills)), is_strict=strict)
+    typer.echo(told.summary(), err=True)
+    print(compared(client, told, wait, time.sleep))
 
 
 @app.command()
