@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.cli import shadow
+from app.cli.client import Client
 from app.cli.exits import CommandError, Exit
 from app.cli.shadow_send import Told, compared, tell
+from tests.api.live import live_server
 
 PARENTS = b"parent_id,symbol,side,qty,decision_at\np1,BTC/USDT,buy,0.5,2026-03-02T09:30:00Z\np2,BTC/USDT,buy,9,\n"
 FILLS = (
@@ -105,3 +108,37 @@ def test_the_command_tells_counts_apart_from_the_page(service, bestex, tmp_path:
     assert ended.exit_code == 0, ended.output
     assert "told 2 parents" in ended.stderr
     assert ended.stdout == "# Page\n"
+
+
+def service_time(client: Client) -> str:
+    """Once it listens."""
+    for _ in range(200):
+        try:
+            told: dict[str, str] = client.get("/v1/time").body
+        except CommandError:
+            time.sleep(0.05)
+        else:
+            return told["time"]
+    raise TimeoutError("it does not listen")
+
+
+def test_a_real_service_takes_the_files_and_says_what_is_left_out(tmp_path: Path) -> None:
+    """The gateway's clock is virtual: its own time is the decision's."""
+    with live_server() as live:
+        client = Client(live.url, live.tokens["all"])
+        now = service_time(client)
+        parents = f"parent_id,symbol,side,qty,decision_at\nd-1,BTC-USDT,buy,0.01,{now}\nd-2,BTC/USDT,buy,1.5x,{now}\n"
+        fills = (
+            "parent_id,fill_id,at,price,qty,fee,fee_currency,venue\n"
+            f"d-1,f-1,{now},60001,0.01,0.3,USDT,alpha\nd-2,f-1,{now},60001,1,0.3,USDT,alpha\n"
+        )
+        files = ("p.csv", parents.encode()), ("f.csv", fills.encode())
+        told = tell(client, *files, is_strict=False)
+        assert told.parents == {"d-1"}
+        assert told.n_new == 1
+        assert [line.split(": ")[0] for line in told.bad] == ["p.csv:3", "f.csv:3"]
+        assert "qty decimal_form" in told.bad[0]
+        assert tell(client, *files, is_strict=False).n_repeated == 1
+        page = compared(client, told, 3, time.sleep)
+    assert page.startswith("#")
+    assert "simulated" in page.lower()
