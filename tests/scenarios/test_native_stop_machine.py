@@ -296,9 +296,9 @@ class Machine(RuleBasedStateMachine):
             if conditional_id in self.canceled or record.definition.order_class is OrderClass.BRACKET:
                 continue
             (pool,) = record.pools
-            left = pool.total_units - self.traded(self.children(record, pool))
-            is_dust = record.done_detail == "residual_below_lot" and left < 10  # below any venue's least
-            assert left == 0 or is_dust, (left, record.done_reason, record.done_detail)
+            rest = pool.total_units - self.traded(self.children(record, pool))
+            is_dust = record.done_detail == "residual_below_lot" and rest < 10  # below any venue's least
+            assert rest == 0 or is_dust, (rest, record.done_reason, record.done_detail)
 
     def covered(self) -> None:
         """With all heard, what an entry has brought and no exit has traded stands at the venue, or is over."""

@@ -12,23 +12,30 @@ from pathlib import Path
 
 from app.bootstrap import Process
 from app.domain.conditional_records import ConditionalRecord
-from app.domain.conditions import Conditional, Leg, OrderClass
-from app.domain.enums import DoneReason, Mode
+from app.domain.conditions import Conditional, Leg, OrderClass, TriggerSource
+from app.domain.enums import ContractKind, DoneReason, Mode
+from app.domain.fills import ExecutionReport
 from app.domain.orders import VenueFilter
+from app.domain.venue_stops import StopSource, TriggerLocation
+from app.execution import inputs as inp
 from app.execution.ledger import fold
+from app.execution.simulator import Listing
 from app.services.container import Services
+from app.services.marks import MarkBoard
 from app.settings import Settings
 from app.store.journal import JournalReader
 from app.store.statehash import ledger_hash
-from app.venues.clock import SystemClock
+from app.venues.clock import SystemClock, VirtualClock
 from app.venues.exchange import PaperExchange
+from app.venues.exchange_spec import ExchangeSpec
 from app.venues.ledger import DoneLine, FillLine, TriggeredLine, ledger_path, read_ledger
 from app.venues.paper import make_exchanges
 from app.venues.registry import load_universe
 from tests.conditionals import limit
-from tests.native_stops import native, stop_leg
+from tests.native_stops import native, offer, stop_desk, stop_leg
 from tests.test_bootstrap import wait_for_books
 from tests.venues.test_resting import MovingBook, trade
+from tests.worlds import MS, contract_world
 
 VENUE, SYMBOL, QTY = "sim_alpha", "BTC/USDT", 50_000
 
@@ -136,3 +143,69 @@ async def crash(settings: Settings, stop_units: int) -> None:
     venue.open()
     await until(lambda: venue.ledger.n_fills > 0 and not venue.ledger.open_orders())
     await venue.close()
+
+
+async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path) -> None:
+    """The real core and a real paper venue of a linear contract: its book falls, its mark follows within the bound."""
+    desk = stop_desk()
+    contract_world(desk, ContractKind.LINEAR)
+    board, clock = MarkBoard(), VirtualClock(desk.now_ns)
+    held = offer(sources=frozenset({StopSource.MARK}))
+    desk.core.world = replace(desk.core.world, stops={"ven_a": held}, marks=board)
+    universe = desk.core.world.universe
+    listing = Listing(universe.symbols[SYMBOL], universe.instruments["ven_a", SYMBOL], universe.fees["ven_a"])
+    spec = ExchangeSpec(
+        replace(universe.venues["ven_a"], latency_ns=0), {SYMBOL: listing}, tmp_path / "l", 0, 50_000_000, 7, stops=held
+    )
+    book = MovingBook(((5_999_900, 5_000),), ((6_000_100, 5_000),))
+    venue = PaperExchange(spec, book, clock)
+    reports: list[ExecutionReport] = []
+    venue.attach(reports.append, lambda _: None, None, board.take)
+    venue.open()
+
+    async def look(mid: int) -> None:
+        """The venue shows and marks its book; then we look, and everybody hears everybody."""
+        book.bids, book.asks = ((mid - 1, 5_000),), ((mid + 1, 5_000),)
+        desk.now_ns += 20 * MS
+        clock.advance(20 * MS)
+        venue._publish(SYMBOL)
+        await asyncio.sleep(0.02)
+        desk.refresh(mid)
+        await hear(desk.turn(inp.Tick()))
+
+    async def hear(turn: inp.Turn) -> None:
+        for command in turn.commands:
+            match command:
+                case inp.SendChild():
+                    venue.submit(command.approved.value, 1, 1)
+                case inp.CancelChild():
+                    venue.cancel(command.child)
+        await asyncio.sleep(0.02)
+        while reports:
+            await hear(desk.turn(inp.Report(reports.pop(0))))
+
+    try:
+        await look(6_000_000)
+        leg = stop_leg(5_900_000)
+        assert leg.condition is not None
+        by_mark = replace(leg, condition=replace(leg.condition, source=TriggerSource.MARK))
+        found = []
+        for location in (TriggerLocation.VENUE, TriggerLocation.ENGINE):
+            turn = desk.turn(inp.SubmitConditional(native(by_mark, trigger_location=location), None, Mode.PAPER))
+            reply = turn.replies[0]
+            assert isinstance(reply, inp.ConditionalTaken), reply
+            found.append(desk.core.ledger.definitions.all[reply.fact.conditional_id])
+            await hear(turn)
+        await look(5_900_100)
+        assert not any(record.legs[0].is_triggered for record in found)
+        await look(5_900_000)
+        for _ in range(3):
+            await look(5_900_000)
+        assert [record.done_reason for record in found] == [DoneReason.FILLED, DoneReason.FILLED]
+        lines = read_ledger(spec.ledger_path)
+        (off,) = [line for line in lines if isinstance(line, TriggeredLine)]
+        assert off.price_units == 5_900_000
+        assert sum(line.qty_lots for line in lines if isinstance(line, FillLine)) == 600
+        assert fold(desk.facts) == desk.core.ledger
+    finally:
+        await venue.close()
