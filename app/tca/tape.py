@@ -39,9 +39,9 @@ class Tape:
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEPT))
     _coarse: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=COARSE_KEPT))
     _sums: Mark = NO_MARK
-    # Of samples with a mid: (when, sum of squared moves until then), so that an interval is one difference.
-    _moves: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
-    _last_half_units: int = 0
+    # Of samples with a mid: (when, twice the mid, sum of squared moves until then), the last KEPT of them and some that
+    # wait to be dropped together. An interval's moves are one difference, its points are found by halving.
+    _track: list[tuple[int, int, int]] = field(default_factory=list)
     _told: tuple[int, int, int] = (0, 0, 0)  # the last answer: (asked for when, newest move then, what was said)
 
     def add(self, sample: Sample) -> None:
@@ -64,25 +64,26 @@ class Tape:
 
     def move_ubps(self, ts_ns: int) -> int:
         """Root of the sum of squared moves of the class mid in the CALM_NS before `ts_ns`, in 1e-6 bps."""
-        moves = self._moves
-        if not moves:
+        track = self._track
+        if not track:
             return 0
-        newest_ns = moves[-1][0]
+        newest_ns = track[-1][0]
         if self._told[:2] == (ts_ns, newest_ns):  # the children of one turn ask for one instant
             return self._told[2]
-        last_i = len(moves) - 1 if newest_ns <= ts_ns else bisect_left(moves, (ts_ns + 1, 0)) - 1
-        first_i = bisect_left(moves, (ts_ns - CALM_NS, 0))
-        found = isqrt(moves[last_i][1] - moves[first_i][1]) if first_i < last_i else 0
+        last_i = len(track) - 1 if newest_ns <= ts_ns else bisect_left(track, (ts_ns + 1,)) - 1
+        first_i = bisect_left(track, (ts_ns - CALM_NS,))
+        found = isqrt(track[last_i][2] - track[first_i][2]) if first_i < last_i else 0
         self._told = ts_ns, newest_ns, found
         return found
 
     def _note_move(self, sample: Sample) -> None:
-        before, now = self._last_half_units, sample.mid_half_units
+        now, track = sample.mid_half_units, self._track
         if not now:
             return
-        self._last_half_units = now
-        square = ((now - before) * _UBPS // before) ** 2 if before else 0
-        self._moves.append((sample.ts_ns, square + (self._moves[-1][1] if self._moves else 0)))
+        if len(track) >= 2 * KEPT:
+            del track[:-KEPT]
+        _, before, squares = track[-1] if track else (0, now, 0)
+        track.append((sample.ts_ns, now, squares + ((now - before) * _UBPS // before) ** 2))
 
     def mark(self, ts_ns: int) -> Mark:
         """The running sums at `ts_ns`, which is not before the newest sample; its mid holds until then."""
@@ -98,27 +99,26 @@ class Tape:
 
     def strip(self, start_ts_ns: int, end_ts_ns: int) -> tuple[tuple[int, int], ...]:
         """(ts_ns, twice the class mid) over [start, end], evenly thinned to at most MAX_STRIP_POINTS, ends kept."""
-        return _thinned(self._points(start_ts_ns, end_ts_ns))
+        return self._thinned(start_ts_ns, end_ts_ns)
 
     def focused_strip(self, start_ts_ns: int, end_ts_ns: int, around_ns: int) -> tuple[tuple[int, int], ...]:
         """As `strip`, `around_ns` to either side and a minute on: most points lie near [start, end]."""
-        near = _thinned(self._points(start_ts_ns - around_ns, end_ts_ns + around_ns))
-        before = _thinned(self._points(start_ts_ns - 2 * around_ns, start_ts_ns - around_ns - 1), FAR_POINTS)
-        after = _thinned(self._points(end_ts_ns + around_ns + 1, end_ts_ns + HORIZONS_NS[-1]), FAR_POINTS)
+        near = self._thinned(start_ts_ns - around_ns, end_ts_ns + around_ns)
+        before = self._thinned(start_ts_ns - 2 * around_ns, start_ts_ns - around_ns - 1, FAR_POINTS)
+        after = self._thinned(end_ts_ns + around_ns + 1, end_ts_ns + HORIZONS_NS[-1], FAR_POINTS)
         return (*before, *near, *after)
 
-    def _points(self, start_ts_ns: int, end_ts_ns: int) -> list[tuple[int, int]]:
-        fine = [(s.ts_ns, s.mid_half_units) for s in self.samples if s.mid_half_units]
-        older = [point for point in self._coarse if not fine or point[0] < fine[0][0]]
-        return [point for point in (*older, *fine) if start_ts_ns <= point[0] <= end_ts_ns]
-
-
-def _thinned(points: list[tuple[int, int]], n_most: int = MAX_STRIP_POINTS) -> tuple[tuple[int, int], ...]:
-    """At most `n_most` of the points, evenly, the first and the last among them."""
-    if len(points) <= n_most:
-        return tuple(points)
-    last = len(points) - 1
-    return tuple(points[round(i * last / (n_most - 1))] for i in range(n_most))
+    def _thinned(self, start_ts_ns: int, end_ts_ns: int, n_most: int = MAX_STRIP_POINTS) -> tuple[tuple[int, int], ...]:
+        """At most `n_most` of the points of [start, end], evenly, the first and the last among them."""
+        track, kept_i = self._track, max(0, len(self._track) - KEPT)
+        older: list[tuple[int, int]] = []
+        if not track or start_ts_ns < track[kept_i][0]:  # the coarse track remembers what the fine one forgot
+            until_ns = min(end_ts_ns, track[kept_i][0] - 1) if track else end_ts_ns
+            older = [point for point in self._coarse if start_ts_ns <= point[0] <= until_ns]
+        low_i = bisect_left(track, (start_ts_ns,), kept_i)
+        n_older, n = len(older), len(older) + max(0, bisect_left(track, (end_ts_ns + 1,), kept_i) - low_i)
+        chosen = range(n) if n <= n_most else [round(i * (n - 1) / (n_most - 1)) for i in range(n_most)]
+        return tuple([older[i] if i < n_older else track[low_i + i - n_older][:2] for i in chosen])
 
 
 def mean_half_units(start: Mark, end: Mark, fallback_half_units: int) -> int:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.markouts import HORIZONS_NS
 from app.tca.composite import Sample
-from app.tca.tape import CALM_NS, KEPT, MAX_STALE_NS, MAX_STRIP_POINTS, NO_MARK, Tape, mean_half_units
+from app.tca.tape import CALM_NS, FAR_POINTS, KEPT, MAX_STALE_NS, MAX_STRIP_POINTS, NO_MARK, Tape, mean_half_units
 
 SECOND = 10**9
 
@@ -88,3 +89,32 @@ def test_memory_is_bounded_and_the_strip_is_thin() -> None:
     assert strip[0][0] == SECOND // 10  # the coarse track remembers what the fine one forgot
     assert strip[-1][1] == 100 + KEPT + 499
     assert [ts_ns for ts_ns, _ in strip] == sorted({ts_ns for ts_ns, _ in strip})
+
+
+def thinned(points: list[tuple[int, int]], n_most: int) -> list[tuple[int, int]]:
+    last = len(points) - 1
+    return points if last < n_most else [points[round(i * last / (n_most - 1))] for i in range(n_most)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 8 * SECOND), st.integers(0, 3)), min_size=1, max_size=120),
+    st.integers(0, 500 * SECOND),
+    st.integers(0, 60 * SECOND),
+)
+def test_a_strip_holds_the_points_around_its_order_and_no_others(steps, start_ns, lasts_ns) -> None:
+    tape, points, ts_ns = Tape(), [], 0
+    for gap_ns, mid in steps:
+        ts_ns += gap_ns
+        tape.add(Sample(ts_ns, mid, 0, 0, {}))
+        points += [(ts_ns, mid)] if mid else []
+    end_ns, around_ns = start_ns + lasts_ns, 5 * SECOND
+    parts = (
+        (start_ns - 2 * around_ns, start_ns - around_ns - 1, FAR_POINTS),
+        (start_ns - around_ns, end_ns + around_ns, MAX_STRIP_POINTS),
+        (end_ns + around_ns + 1, end_ns + HORIZONS_NS[-1], FAR_POINTS),
+    )
+    expected = [p for low, high, n in parts for p in thinned([p for p in points if low <= p[0] <= high], n)]
+    assert list(tape.focused_strip(start_ns, end_ns, around_ns)) == expected
+    assert list(tape.strip(start_ns, end_ns)) == thinned(
+        [p for p in points if start_ns <= p[0] <= end_ns], MAX_STRIP_POINTS
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.domain.events import MarkoutsMeasured, OrderDone, StillMeasured
 from app.domain.markouts import PathKind
 from app.execution.ledger import fold
@@ -113,3 +115,31 @@ def test_a_late_fill_of_an_unknown_order_is_measured_too() -> None:
     told = [m for m in late.collect(made.desk.now_ns + 60_000 * MS) if m.order_id]
     assert [p.kind for m in told for p in m.paths] == [PathKind.FILL] * len(fills)
     assert all(m.interval is None for m in told)
+
+
+def test_only_orders_with_something_to_tell_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders at work, and done ones whose horizon is ahead, cost a collection nothing."""
+    made, looked = MeasuredDesk(1), []
+    interval = Tracker._interval
+
+    def seen(self, order, now_ns):
+        looked.append(order)
+        return interval(self, order, now_ns)
+
+    monkeypatch.setattr(Tracker, "_interval", seen)
+    for _ in range(5):
+        made.order()
+    made.step()
+    looked.clear()
+    tracker = made.tracker
+    n_orders = len(tracker._orders)
+    assert n_orders == 5
+    assert not tracker.collect(made.desk.now_ns)
+    assert not looked
+    for _ in range(1_000):
+        made.step()
+    assert {order.account for order in looked} == {"desk"}
+    assert len({id(order) for order in looked}) == n_orders
+    assert not tracker._orders
+    assert not tracker._ends
+    assert not tracker._with_paths
