@@ -21,7 +21,7 @@ from app.domain.records import ParentRecord
 from app.domain.venue_stops import TriggerLocation
 from app.execution import native, triggers
 from app.execution.context import Context, Watch, side_price
-from app.execution.leg_orders import at_its_trigger, is_dust, leg_order, limit_units_of, next_client_id, sized_units
+from app.execution.leg_orders import first_order, is_dust, leg_order, limit_units_of, next_client_id, sized_units
 from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
 from app.execution.pooling import with_pool
 from app.execution.shares import armed_units, filled_units, is_armed, is_entry_over, orders_of, used_units
@@ -90,6 +90,14 @@ def _require_sources(ctx: Context, definition: Conditional) -> None:
                 hint="Use mid or cross_venue.",
             )
     native.require_location(ctx, definition)
+
+
+def previewed(ctx: Context, definition: Conditional, entry: ParentOrder | None) -> ParentOrder:
+    """What a preview shows: the entry, or the first leg's order as if it triggered now. Raises BadRequest as `submit`
+    does for a source that nothing feeds.
+    """
+    _require_sources(ctx, definition)
+    return entry or first_order(definition)
 
 
 def _screen_legs(ctx: Context, definition: Conditional, mode: Mode, wait_ns: int, conditional_id: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 
@@ -17,13 +18,15 @@ from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Fact
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
-from app.domain.venue_stops import TriggerLocation
-from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick
-from app.execution.leg_orders import first_order
+from app.execution.conditional import previewed
+from app.execution.context import Context, Memory
+from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick, Turn
 from app.execution.shares import leg_state
 from app.services.engine import Engine
 from app.services.reads import OrderFilter, PageOf, Slice
 from app.services.submit import body_hash
+
+_EXPIRED: Final = "Use a time in the future."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,7 @@ class ConditionalService:
             hint = "The deadline had passed on arrival. The same client_order_id may be sent with a later one."
             await self._refuse_late(definition, now_ns - deadline_ts_ns, "/deadline", hint)
         if definition.expire_ts_ns and now_ns >= definition.expire_ts_ns:
-            hint = "Use a time in the future."
-            await self._refuse_late(definition, now_ns - definition.expire_ts_ns, "/expire_at", hint)
+            await self._refuse_late(definition, now_ns - definition.expire_ts_ns, "/expire_at", _EXPIRED)
         hashed = definition_hash(definition, entry)
         if entry is not None:
             entry = replace(entry, body_hash=hashed)
@@ -96,14 +98,7 @@ class ConditionalService:
         await self._engine.ask(Tick())
         if (definition.account, definition.client_order_id) in self._engine.ledger.by_client_id:
             return
-        raise OrderRefused(
-            RefusalCode.STALE_REQUEST,
-            limit="0",
-            value=str(late_ns // 1_000_000),
-            unit="ms late",
-            pointer=pointer,
-            hint=hint,
-        )
+        raise _late(late_ns, pointer, hint)
 
     async def amend(self, record: ConditionalRecord, definition: Conditional, version: int, actor: str) -> None:
         """Replaces the definition of `version`. Raises BadRequest (version_conflict, leg_triggered), OrderRefused."""
@@ -179,13 +174,24 @@ class ConditionalService:
         return record, record.definition.legs[place[1]].name
 
     def preview_order(self, definition: Conditional, entry: ParentOrder | None) -> ParentOrder:
-        """What a preview shows: the entry, or the first leg's order as if it triggered now."""
-        return entry or first_order(definition)
+        """What a preview shows: the entry, or the first leg's order as if it triggered now. Raises as `place` does for
+        a source that nothing feeds and for a time that has passed.
+        """
+        engine = self._engine
+        now_ns = engine.now_ns()
+        if definition.expire_ts_ns and now_ns >= definition.expire_ts_ns:
+            raise _late(now_ns - definition.expire_ts_ns, "/expire_at", _EXPIRED)
+        return previewed(Context(engine.core.world, engine.ledger, Memory(), now_ns, Turn()), definition, entry)
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             if isinstance(fact.event, ConditionalAccepted) and fact.seq > self._base_seq:
                 self._ids.setdefault(fact.account, []).append(fact.event.conditional_id)
+
+
+def _late(late_ns: int, pointer: str, hint: str) -> OrderRefused:
+    late_ms = str(late_ns // 1_000_000)
+    return OrderRefused(RefusalCode.STALE_REQUEST, limit="0", value=late_ms, unit="ms late", pointer=pointer, hint=hint)
 
 
 def accepted_legs(fact: ConditionalAccepted) -> list[LegView]:

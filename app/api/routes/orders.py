@@ -54,6 +54,7 @@ from app.services.reads import OrderFilter
 Json = dict[str, Any]
 PREVIEW_TTL_NS: Final = 1_000_000_000
 _REFUSALS: Final = tuple(code.value for code in REFUSALS)
+_OF_PREVIEW: Final = ("unknown_symbol", "stale_request", "trigger_source_unavailable")
 _OF_ORDER: Final = ("not_found", "account_required", "history_unavailable")
 _REPLAYED: Final = {"Idempotency-Replayed": "true when the client_order_id had been placed before"}
 
@@ -340,7 +341,7 @@ SPECS: Final = (
         headers=_REPLAYED,
     ),
     Spec("POST", "/orders", place_order, Scope.TRADE, PlacedOrder, "orders", status=201, in_schema=False),
-    Spec("POST", "/v1/orders/preview", preview_order, Scope.READ, Preview, "orders", problems=("unknown_symbol",)),
+    Spec("POST", "/v1/orders/preview", preview_order, Scope.READ, Preview, "orders", problems=_OF_PREVIEW),
     Spec("GET", "/v1/orders", list_orders, Scope.READ, OrderPage, "orders", problems=_OF_ORDER),
     Spec(
         "DELETE",

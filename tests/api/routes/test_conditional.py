@@ -273,6 +273,19 @@ async def test_a_preview_places_nothing(gateway: Gateway) -> None:
     assert gateway.seq == seq
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"trigger": {"source": "mark"}}, "trigger_source_unavailable"),
+        ({"time_in_force": "gtd", "expire_at": "2020-01-01T00:00:00Z"}, "stale_request"),
+    ],
+)
+async def test_a_preview_refuses_what_placing_refuses(gateway: Gateway, change: dict[str, Any], code: str) -> None:
+    async with gateway.client() as client:
+        answers = [await client.post(path, json=STOP | change) for path in ("/v1/orders", "/v1/orders/preview")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, code)] * 2
+
+
 async def test_every_fact_of_a_definition_is_told_as_an_event(gateway: Gateway) -> None:
     body = await post(gateway, STOP)
     await move(gateway, 5_890_000)
