@@ -120,8 +120,7 @@ class Engine:
     _held: list[Turn] = field(default_factory=list)
     _n_held_facts: int = 0
     _last_commit_s: float = 0.0
-    _commit_timer: asyncio.Handle | None = None
-    _commit_due_s: float = 0.0  # of the timer: a handle of uvloop's that is all but due does not tell
+    _commit_timer: tuple[float, asyncio.Handle] | None = None  # when due: uvloop's handle, all but due, does not tell
 
     @property
     def ledger(self) -> Ledger:
@@ -305,17 +304,17 @@ class Engine:
         due_s = self._last_commit_s + PACE_S if is_awaited else now_s + RIDE_S
         if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
             self._commit()
-        elif self._commit_timer is None or due_s < self._commit_due_s:
+        elif self._commit_timer is None or due_s < self._commit_timer[0]:
             if self._commit_timer is not None:
-                self._commit_timer.cancel()
-            self._commit_timer, self._commit_due_s = self._loop.call_at(due_s, self._commit), due_s
+                self._commit_timer[1].cancel()
+            self._commit_timer = due_s, self._loop.call_at(due_s, self._commit)
 
     def _commit(self) -> None:
         """Hands every held turn to the journal, as one group."""
         assert self._loop is not None
         assert self.journal is not None
         if self._commit_timer is not None:
-            self._commit_timer.cancel()
+            self._commit_timer[1].cancel()
             self._commit_timer = None
         held, self._held, self._n_held_facts = self._held, [], 0
         if not held:
