@@ -180,7 +180,7 @@ async def test_a_cancel_ends_the_group_and_what_is_at_venues_counts_until_they_s
         gateway.venues[child.venue].fill(child)
     await settle()
     found = await shown(gateway, body["conditional_id"])
-    assert (found.status, found.legs[0].cum_qty) == ("canceled", Decimal("0.003"))
+    assert (found.status, found.legs[0].cum_qty) == ("filled", Decimal("0.003"))
 
 
 async def test_a_canceled_order_of_a_leg_does_not_come_back(gateway: Gateway) -> None:
