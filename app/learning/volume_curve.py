@@ -20,6 +20,7 @@ PRIOR_S: Final = 900.0
 LEVEL_PRIOR_S: Final = 3_600.0
 # A bin that was watched for longer is scaled down to this, so that old days fade: twenty days of five minutes.
 MAX_WATCHED_S: Final = 6_000.0
+_LEAST_OVER_S: Final = 1e-6
 WEIGHT_SCALE: Final = 1_000_000
 
 
@@ -64,8 +65,10 @@ class VolumeCurve:
 
     def restore(self, bin_i: int, seen_units: int, watched_ms: int) -> None:
         """A bin as an earlier process had told it, added to what this one has seen of it since."""
-        self.seen_units[bin_i] += seen_units
-        self.watched_s[bin_i] += watched_ms / 1_000
+        was_changed = bin_i in self._changed
+        self._add(bin_i, watched_ms / 1_000, float(seen_units))
+        if not was_changed:
+            self._changed.discard(bin_i)
 
     def rate_units_per_s(self, at_ns: int) -> float:
         """Volume a second expected at this time of day; 0 before anything was seen."""
@@ -112,9 +115,9 @@ class VolumeCurve:
         self.watched_s[bin_i] += watched_s
         self.seen_units[bin_i] += units
         self._changed.add(bin_i)
-        if self.watched_s[bin_i] > MAX_WATCHED_S:
-            self.seen_units[bin_i] *= MAX_WATCHED_S / self.watched_s[bin_i]
-            self.watched_s[bin_i] = MAX_WATCHED_S
+        over_s = self.watched_s[bin_i] - MAX_WATCHED_S
+        if over_s > _LEAST_OVER_S:
+            self._add(bin_i, -over_s, -self.seen_units[bin_i] * over_s / self.watched_s[bin_i])
 
     def _note_level(self, day_i: int, bin_i: int, watched_s: float, units: float) -> None:
         if day_i != self._day_i:
