@@ -14,7 +14,7 @@ from typing import Final
 from app.domain.enums import ChildState, Side
 from app.domain.errors import BadRequest
 from app.domain.orders import ParentOrder
-from app.domain.records import ParentRecord
+from app.domain.records import ChildRecord, ParentRecord
 from app.domain.scheduled import Schedule
 from app.domain.timing_facts import DiscretionUsed
 from app.execution.context import Context
@@ -89,15 +89,25 @@ def tell_discretion(ctx: Context, parent: ParentRecord, reach: Reach, slice_unit
 
 
 def watch_discretion(ctx: Context) -> None:
-    """Takes back children that rest where all that is left of them is shown in reach: it crosses once they are gone."""
-    for record in list(ctx.ledger.live_children.values()):
-        child = record.child
-        parent = ctx.ledger.parents[child.order_id]
-        is_resting = record.state in (ChildState.ACKED, ChildState.PARTIALLY_FILLED) and not record.is_canceling
-        if not child.rests or not is_resting or parent.schedule is None:
+    """Takes back what rests of a parent where all that is left of it is shown in reach: it crosses once that is gone.
+
+    All of its children or none: what is taken back waits for the last of them.
+    """
+    resting: dict[str, list[ChildRecord]] = {}
+    for record in ctx.ledger.live_children.values():
+        if record.child.rests:
+            resting.setdefault(record.child.order_id, []).append(record)
+    for order_id, records in resting.items():
+        parent = ctx.ledger.parents[order_id]
+        stands = (ChildState.ACKED, ChildState.PARTIALLY_FILLED)
+        if any(record.state not in stands or record.is_canceling for record in records):
             continue
-        if reach_of(ctx, parent, child.qty_units - record.cum_qty_units, child.price_units) is not None:
-            pull(ctx, parent, record, "discretion")
+        left_units = sum(record.child.qty_units - record.cum_qty_units for record in records)
+        prices = [record.child.price_units for record in records]
+        best_units = max(prices) if parent.accepted.order.side is Side.BUY else min(prices)
+        if reach_of(ctx, parent, left_units, best_units) is not None:
+            for record in records:
+                pull(ctx, parent, record, "discretion")
 
 
 def _rest_units(ctx: Context, parent: ParentRecord) -> int:
