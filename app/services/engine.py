@@ -193,7 +193,10 @@ class Engine:
         self._put(item, asker)
         reply = await asker
         if isinstance(reply, Failed):
-            raise reply.error
+            try:  # without the turn's frames, which hold the market of that instant
+                raise reply.error.with_traceback(None)
+            finally:
+                del reply, asker  # or the error would hold itself by its own traceback
         return reply
 
     def _refuse_when_full(self) -> None:
