@@ -318,8 +318,7 @@ class Engine:
         assert self.journal is not None
         if self._commit_timer is not None:
             self._commit_timer[1].cancel()
-            self._commit_timer = None
-        held, self._held, self._n_held_facts = self._held, [], 0
+        held, self._held, self._n_held_facts, self._commit_timer = self._held, [], 0, None
         if not held:
             return
         self._last_commit_s = self._loop.time()
@@ -439,8 +438,7 @@ class Engine:
             observe.venue_call_failed(child.venue, what, error)
 
     async def _ask_quote(self, command: AskQuote) -> None:
-        venue = self.venues[command.request.venue]
-        self._put(Quoted(command.order_id, await quote_of(venue, command.request)), None)
+        self._put(Quoted(command.order_id, await quote_of(self.venues[command.request.venue], command.request)), None)
 
     def _spawn(self, work: object) -> None:
         assert self._loop is not None
