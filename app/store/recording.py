@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -36,12 +37,14 @@ from app.domain.recorded import (
     SentChild,
 )
 from app.domain.universe import Universe
-from app.domain.venue import Evidence, EvidenceLevel, Venue, VenueKind
+from app.domain.venue import Evidence, EvidenceLevel, Venue
+from app.domain.venue_stops import VenueStop
 from app.store.recording_l2 import L2Set
 
 FORMAT: Final = "bestex-recording"
 VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+_STOP: Final = VenueStop | None
 _SNAPSHOT, _DELTA = 0, 1
 _BID, _ASK, _NO_LEVEL = 0, 1, 2
 
@@ -287,6 +290,8 @@ def _arrow_type(hint: Any) -> Any:
         return pa.binary()
     if hint is bool:
         return pa.bool_()
+    if hint == _STOP:
+        return pa.string()
     assert hint is str or issubclass(hint, Enum), hint
     return pa.string()
 
@@ -308,13 +313,22 @@ def _sent_table(sent: Sequence[SentChild]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    """A stop is its JSON: few children are any."""
+    if isinstance(value, VenueStop):
+        return msgspec.json.encode(value).decode()
     return value.value if isinstance(value, Enum) else value
 
 
 def _value_of(value_type: type, row: dict[str, Any]) -> Any:
     """A domain value from a row of plain values: enums by value."""
     hints = get_type_hints(value_type)
-    return value_type(**{k: hints[k](v) if issubclass(hints[k], Enum) else v for k, v in row.items()})
+    return value_type(**{k: _told(hints[k], v) for k, v in row.items()})
+
+
+def _told(hint: Any, value: Any) -> Any:
+    if hint == _STOP:
+        return None if value is None else msgspec.json.decode(value, type=VenueStop)
+    return hint(value) if issubclass(hint, Enum) else value
 
 
 def _parquet_bytes(table: Any) -> bytes:

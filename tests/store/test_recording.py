@@ -20,6 +20,7 @@ from app.domain.orders import ChildOrder
 from app.domain.recorded import RawFrame, RecordedBatch, RecordingGap, SentChild
 from app.domain.universe import Universe
 from app.domain.venue import Evidence, EvidenceLevel, Venue
+from app.domain.venue_stops import StopSource, VenueStop
 from app.store.recording import MANIFEST, ParquetRecording, RecordingWriter, open_recording
 
 SPOT = FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT)
@@ -172,3 +173,10 @@ def test_what_proved_a_real_venues_adapter_is_in_its_recordings(tmp_path):
     venues = {name: replace(venue, evidence=proven) for name, venue in recorded.venues.items()}
     RecordingWriter(tmp_path / "day", replace(recorded, venues=venues), 1, "0.1.0").close((), 2)
     assert {venue.evidence for venue in ParquetRecording(tmp_path / "day").universe.venues.values()} == {proven}
+
+
+def test_a_stop_comes_back_as_the_stop_that_it_was(tmp_path: Path) -> None:
+    stop = replace(child(1), rest_until_ns=7, stop=VenueStop(6_300_000, StopSource.MARK, "C0"))
+    writer = RecordingWriter(tmp_path, universe(), 1, "0.1.0")
+    writer.write(RecordedBatch(sent=[SentChild(9, stop), SentChild(10, child(2))]), (), 11)
+    assert list(ParquetRecording(tmp_path).sent()) == [SentChild(9, stop), SentChild(10, child(2))]
