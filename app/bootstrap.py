@@ -52,7 +52,6 @@ from app.services.estimate import EstimateService
 from app.services.first_start import seed_first_start
 from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
-from app.services.marks import open_marks
 from app.services.measure import Measurer
 from app.services.outflow import OutflowMeter, open_meter
 from app.services.pretrade import fit_own, load_pretrade
@@ -163,10 +162,8 @@ class Process:
             host=host,
         )
         self._engine = engine
-        if settings.routing.loop:
-            open_ages(engine)
+        open_ages(engine, is_wanted=settings.routing.loop)
         tape = open_tape(engine)
-        self._meter = open_meter(engine, tape, places_of(settings, universe).moved_by_cancels)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()

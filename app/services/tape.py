@@ -16,6 +16,7 @@ from app.domain.ports import TradeFeed, TradesSink
 from app.domain.trade import TradePrint
 from app.learning.volume_curve import VolumeCurve
 from app.services.engine import Engine
+from app.services.marks import open_marks
 from app.services.prints import Prints
 
 # Bins of a curve that nobody gave: fine enough for a day, few enough to be written into a fact.
@@ -115,11 +116,14 @@ class Tape:
 
 
 def open_tape(engine: Engine) -> Tape:
-    """A tape that hears every venue that tells its trades, as the engine's Volumes; before the venues are started."""
+    """A tape that hears every venue that tells its trades, as the engine's Volumes, and a board of marks beside it;
+    before the venues are started.
+    """
     tape = Tape()
     for venue_id, venue in engine.venues.items():
         if isinstance(venue, TradeFeed):
             tape.expect(venue_id, venue.watch_trades(tape.take), shows_own=venue.shows_own_trades)
     engine.core.world = replace(engine.core.world, volumes=tape)
     engine.add_listener(tape.on_facts)
+    open_marks(engine)
     return tape

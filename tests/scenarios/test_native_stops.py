@@ -35,7 +35,7 @@ from tests.conditionals import limit
 from tests.native_stops import native, offer, stop_desk, stop_leg
 from tests.test_bootstrap import wait_for_books
 from tests.venues.test_resting import MovingBook, trade
-from tests.worlds import MS, contract_world
+from tests.worlds import MS, Desk, contract_world
 
 VENUE, SYMBOL, QTY = "sim_alpha", "BTC/USDT", 50_000
 
@@ -145,20 +145,24 @@ async def crash(settings: Settings, stop_units: int) -> None:
     await venue.close()
 
 
-async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path) -> None:
-    """The real core and a real paper venue of a linear contract: its book falls, its mark follows within the bound."""
-    desk = stop_desk()
+def perpetual_venue(desk: Desk, board: MarkBoard, clock: VirtualClock, book: MovingBook, ledger: Path) -> PaperExchange:
+    """The desk's symbol is a linear contract; ven_a, a paper venue, holds stops by the mark that `board` hears."""
     contract_world(desk, ContractKind.LINEAR)
-    board, clock = MarkBoard(), VirtualClock(desk.now_ns)
+    clock.advance(desk.now_ns)
     held = offer(sources=frozenset({StopSource.MARK}))
     desk.core.world = replace(desk.core.world, stops={"ven_a": held}, marks=board)
     universe = desk.core.world.universe
     listing = Listing(universe.symbols[SYMBOL], universe.instruments["ven_a", SYMBOL], universe.fees["ven_a"])
-    spec = ExchangeSpec(
-        replace(universe.venues["ven_a"], latency_ns=0), {SYMBOL: listing}, tmp_path / "l", 0, 50_000_000, 7, stops=held
-    )
-    book = MovingBook(((5_999_900, 5_000),), ((6_000_100, 5_000),))
-    venue = PaperExchange(spec, book, clock)
+    here = replace(universe.venues["ven_a"], latency_ns=0)
+    spec = ExchangeSpec(here, {SYMBOL: listing}, ledger, 0, 50_000_000, 7, stops=held)
+    return PaperExchange(spec, book, clock)
+
+
+async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path) -> None:
+    """The real core and a real paper venue of a linear contract: its book falls, its mark follows within the bound."""
+    desk, board, clock = stop_desk(), MarkBoard(), VirtualClock(0)
+    book = MovingBook()
+    venue = perpetual_venue(desk, board, clock, book, tmp_path / "ledger")
     reports: list[ExecutionReport] = []
     venue.attach(reports.append, lambda _: None, None, board.take)
     venue.open()
@@ -202,7 +206,7 @@ async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path)
         for _ in range(3):
             await look(5_900_000)
         assert [record.done_reason for record in found] == [DoneReason.FILLED, DoneReason.FILLED]
-        lines = read_ledger(spec.ledger_path)
+        lines = read_ledger(venue.spec.ledger_path)
         (off,) = [line for line in lines if isinstance(line, TriggeredLine)]
         assert off.price_units == 5_900_000
         assert sum(line.qty_lots for line in lines if isinstance(line, FillLine)) == 600

@@ -11,7 +11,10 @@ from tests.worlds import flat_book
 
 async def test_every_book_that_comes_is_aged_on_both_sides() -> None:
     async with open_gateway() as gateway:
-        ages = open_ages(gateway.engine)
+        assert open_ages(gateway.engine, is_wanted=False) is None
+        assert gateway.engine.market.ages is None
+        ages = open_ages(gateway.engine, is_wanted=True)
+        assert ages is not None
         assert gateway.engine.core.world.ages is ages
         now_ns = gateway.clock.wall_ns()
         assert ages.measure("ven_a", "BTC/USDT", Side.BUY, now_ns) is Measure.FADE
