@@ -15,6 +15,7 @@ from app.execution import inputs as inp
 from app.execution.dealers import wants_quotes
 from app.execution.ledger import fold
 from app.store.codec import decode, encode
+from bestex_verify.judge import verify_receipt
 from tests.execution.hidden_desk import (
     DARK,
     DEALERS,
@@ -63,6 +64,16 @@ def test_dealers_are_asked_once_and_the_route_waits_for_them(desk: HiddenDesk) -
     assert fold(desk.facts) == desk.core.ledger
     for fact in desk.facts:
         assert decode(fact.event.KIND, fact.event.V, encode(fact.event)) == fact.event
+
+
+def test_a_stranger_recomputes_a_route_with_a_quote_in_it(desk: HiddenDesk) -> None:
+    asks = begun(desk)
+    desk.turn(quoted(desk, asks[0], MID + 200, qty_lots=300))
+    turn = desk.turn(quoted(desk, asks[1], MID + 9_000))
+    assert "deal_a" in venues_of(sent(turn))
+    ((_, receipt),) = turn.receipts
+    verdict = verify_receipt(receipt)
+    assert verdict.is_valid, verdict.failures
 
 
 def test_a_dear_quote_loses_to_lit_books(desk: HiddenDesk) -> None:
