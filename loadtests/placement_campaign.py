@@ -40,6 +40,7 @@ SIZES_UNITS: Final = {"0.02": 2_000, "0.2": 20_000, "1": 100_000}
 LOOK_NS: Final = 250_000_000
 WARM_S: Final = 120
 PERIOD_S: Final = 10
+MOST_TRIES: Final = 40
 REST_S: Final = 5
 S: Final = 1_000_000_000
 _ids = count(1)
@@ -221,7 +222,12 @@ def work(arm: str, family: str, seed: int, qty_units: int, n_slices: int) -> lis
             fee = UNIVERSE.fees[children[client_id].venue].maker_fee_ppm
             paid += [(at * (1 + side.sign * fee / PPM), units) for at, units in rows]
             made_units += sum(units for _, units in rows)
-        paid += world.cross(side, max(0, qty_units - sum(units for _, units in paid)))
+        for _ in range(MOST_TRIES):  # what the books do not hold now comes back
+            left_units = qty_units - sum(units for _, units in paid)
+            if left_units <= 0:
+                break
+            paid += world.cross(side, left_units)
+            world.run(world.now_ns + LOOK_NS // 10)
         done_units = sum(units for _, units in paid)
         assert done_units >= qty_units, f"{qty_units - done_units} units found nobody"
         cost = sum(side.sign * (at - mid) / mid * PPM * units for at, units in paid) / done_units

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.orders import ChildOrder
+from app.venues.exchange_spec import Made
 from app.venues.markets.answering import FamilyMarket
 from app.venues.markets.families import FAMILIES
 from app.venues.registry import load_universe
@@ -31,7 +32,7 @@ def market(request: pytest.FixtureRequest) -> FamilyMarket:
 
 
 def run(market: FamilyMarket, from_s: int, to_s: int) -> list[tuple[str, int, int]]:
-    made = []
+    made: list[Made] = []
     for tenth in range(from_s * 10, to_s * 10):
         made += market.made(VENUE, SYMBOL, tenth * S // 10)
     return [(one.client_id, one.price_units, one.qty_units) for one in made]
