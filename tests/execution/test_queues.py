@@ -223,7 +223,7 @@ def test_sums_cap_and_limit_hold_whatever_venues_do(data: st.DataObject) -> None
         mid_units += data.draw(st.integers(-60, 60))
         desk.refresh(mid_units)
         turns = [desk.turn(inp.Tick())]
-        if open_children and data.draw(st.booleans()):
+        if data.draw(st.booleans()) and open_children:
             child = list(open_children.values())[data.draw(st.integers(0, len(open_children) - 1))]
             turns.append(_happens(desk, child, data.draw(st.sampled_from(["ack", "fill", "part", "cancel", "refuse"]))))
         if data.draw(st.integers(0, 9)) == 0:
