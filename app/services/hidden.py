@@ -21,7 +21,8 @@ UNITS_TOLD: Final = 8
 class DarkView:
     """One dark venue, symbol and side. `chance_ppm`: that there are at least 1, 2, ... units. `n_answers`: as are kept.
 
-    `asked_units`, `filled_units`: of those, in symbol units. `leak_ppm`: what an unfilled question is believed to cost.
+    `asked_units`, `filled_units`: of the asker's own among them, in symbol units. `leak_ppm`: what an unfilled question
+    is believed to cost.
     """
 
     venue: str
@@ -57,8 +58,8 @@ class HiddenView:
     dealers: tuple[DealerView, ...]
 
 
-def hidden_view(engine: Engine) -> HiddenView:
-    """What the shard believes now of every venue without a book."""
+def hidden_view(engine: Engine, account: str = "") -> HiddenView:
+    """What the shard believes now of every venue without a book; quantities of `account` alone, empty is of all."""
     universe, dark, dealers = engine.universe, list[DarkView](), list[DealerView]()
     since_ns = engine.now_ns() - MINUTE_NS
     for venue, name in sorted(universe.instruments):
@@ -66,24 +67,26 @@ def hidden_view(engine: Engine) -> HiddenView:
         n_pings = engine.ledger.hidden.n_pings_since(venue, since_ns)
         for side in Side:
             if kind is VenueKind.DARK:
-                dark.append(_dark(engine, venue, symbol, side, n_pings))
+                dark.append(_dark(engine, (venue, symbol, side), account, n_pings))
             elif kind is VenueKind.DEALER:
                 dealers.append(_dealer(engine, venue, symbol, side, n_pings))
     return HiddenView(engine.core.world.max_pings, tuple(dark), tuple(dealers))
 
 
-def _dark(engine: Engine, venue: str, symbol: Symbol, side: Side, n_pings: int) -> DarkView:
+def _dark(engine: Engine, key: tuple[str, Symbol, Side], account: str, n_pings: int) -> DarkView:
+    venue, symbol, side = key
     unit_units = _unit_units(engine, symbol.name)
     answers = engine.ledger.hidden.answers.get((venue, symbol.name, side), ())
     belief = believe(answers, unit_units, UNITS_TOLD)
+    own = [answer for answer in answers if account in ("", answer.account)]
     return DarkView(
         venue=venue,
         symbol=symbol,
         side=side,
         unit_units=unit_units,
         n_answers=len(answers),
-        asked_units=sum(answer.asked_units for answer in answers),
-        filled_units=sum(answer.filled_units for answer in answers),
+        asked_units=sum(answer.asked_units for answer in own),
+        filled_units=sum(answer.filled_units for answer in own),
         chance_ppm=tuple(round(chance * PPM) for chance in belief.tail_frac.tolist()),
         leak_ppm=belief.leak_ppm,
         n_pings=n_pings,

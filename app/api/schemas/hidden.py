@@ -16,7 +16,7 @@ class DarkRow(Answer):
     side: Side
     unit: Dec = Field(description="The largest least execution of the dark venues: what is asked for is whole units.")
     n_answers: int = Field(description="Of the newest 256 questions that were answered.")
-    asked_qty: Dec
+    asked_qty: Dec = Field(description="Of your own questions among them; the operator sees all.")
     filled_qty: Dec
     chances: list[Dec] = Field(description="Believed, with hope: that there are at least 1, 2, ... units.")
     leak_bps: Dec = Field(description="Believed cost of what was asked for and not there, in bps of it.")

@@ -28,6 +28,9 @@ async def test_an_order_goes_dark_first_and_reads_as_it_was_asked() -> None:
         children = (await client.get(f"/v1/orders/{order.order_id}/children")).json()["data"]
         events = (await client.get(f"/v1/orders/{order.order_id}/events")).json()["data"]
         told = HiddenInfo.model_validate((await client.get("/v1/hidden")).json())
+        async with gateway.client("rival") as rival, gateway.client("operator") as operator:
+            strange = HiddenInfo.model_validate((await rival.get("/v1/hidden")).json())
+            whole = HiddenInfo.model_validate((await operator.get("/v1/hidden")).json())
         venues = VenueList.model_validate((await client.get("/v1/venues")).json())
     assert answer.status_code == 201
     assert order.status.value == "filled"
@@ -41,6 +44,11 @@ async def test_an_order_goes_dark_first_and_reads_as_it_was_asked() -> None:
     assert (kinds["dark_asked"], kinds["dark_answered"]) == ("order_status", "order_status")
     filled = {row.venue: row.filled_qty for row in told.dark if row.side.value == "buy" and row.n_answers}
     assert sum(filled.values()) == order.cum_qty
+    assert not any(
+        row.asked_qty or row.filled_qty for row in strange.dark
+    )  # beliefs are everybody's, quantities are not
+    assert [row.chances for row in strange.dark] == [row.chances for row in told.dark]
+    assert whole.dark == told.dark
     assert {row.venue for row in told.dealers} == set(DEALERS)
     assert {v.venue: v.kind.value for v in venues.data} == {
         **dict.fromkeys(VENUES, "lit"),
