@@ -237,7 +237,7 @@ def work(arm: str, family: str, seed: int, qty_units: int, n_slices: int) -> lis
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half of its 95 % interval, worlds being the unit."""
+    """Mean and 1.96 of its standard errors, worlds being the unit."""
     return mean(values), 1.96 * stdev(values) / sqrt(len(values))
 
 
@@ -249,8 +249,8 @@ def page(n_seeds: int, n_slices: int) -> str:
         f"Written by `python -m loadtests.placement_campaign --seeds {n_seeds} --slices {n_slices} --write`.",
         f"**Simulated**: three families, {n_seeds} worlds each, {n_slices} slices a world, buys and sells in turn;",
         f"{REST_S} s of rest, then what is left crosses. Cost against the mid of the slice's begin, fees in, in bps;",
-        "differences are by world, with 95 % intervals. No engine, latency, re-pricing or toxic flow; what prices",
-        "lateness (1 bp) is the product's. Fees are the simulated venues' own, one of which pays its makers: one touch",
+        "differences are by world, ± 1.96 standard errors: of few worlds narrower than a 95 % interval. No engine,",
+        "latency, re-pricing or toxic flow; what prices lateness (1 bp) is the product's. Fees are the simulated venues' own, one of which pays its makers: one touch",
         "is hard to beat there.",
         "",
         "| family | BTC | cross | one touch | split | made, one touch | made, split | one touch - cross "
