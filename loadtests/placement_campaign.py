@@ -250,8 +250,8 @@ def page(n_seeds: int, n_slices: int) -> str:
         f"**Simulated**: three families, {n_seeds} worlds each, {n_slices} slices a world, buys and sells in turn;",
         f"{REST_S} s of rest, then what is left crosses. Cost against the mid of the slice's begin, fees in, in bps;",
         "differences are by world, ± 1.96 standard errors: of few worlds narrower than a 95 % interval. No engine,",
-        "latency, re-pricing or toxic flow; what prices lateness (1 bp) is the product's. Fees are the simulated venues' own, one of which pays its makers: one touch",
-        "is hard to beat there.",
+        "latency, re-pricing or toxic flow; what prices lateness (1 bp) is the product's. Fees are the simulated",
+        "venues' own, one of which pays its makers: one touch is hard to beat there.",
         "",
         "| family | BTC | cross | one touch | split | made, one touch | made, split | one touch - cross "
         "| split - one touch | split wins |",
