@@ -8,6 +8,7 @@ shown whole within reach: discretion never takes a part and leaves the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from app.domain.records import ChildRecord, ParentRecord
 from app.domain.scheduled import Schedule
 from app.domain.timing_facts import DiscretionUsed
 from app.execution.context import Context
-from app.execution.posting import pull
+from app.execution.posting import posting_of, pull
 from app.execution.stakes import gate_view
 
 _AT: Final = "/strategy_params"
@@ -38,12 +39,12 @@ def check_discretion(ctx: Context, order: ParentOrder, schedule: Schedule) -> No
     if schedule.is_discretion_past_limit and order.limit_price_units is None:
         detail = "There is no limit price to go past."
         raise BadRequest("invalid_request", detail, pointer=f"{_AT}/discretion_past_limit")
-    if ctx.world.posting is None and not schedule.is_discretion_past_limit:
+    if posting_of(ctx, schedule) is None and not schedule.is_discretion_past_limit:
         raise BadRequest(
             "invalid_request",
             "Nothing rests here, so there is no price to be discreet from.",
             pointer=f"{_AT}/discretion_ticks",
-            hint="Set routing.posting, or let discretion go past the limit.",
+            hint="Say posting: on, or let discretion go past the limit.",
         )
 
 
@@ -65,13 +66,13 @@ def reach_of(ctx: Context, parent: ParentRecord, qty_units: int, rest_price_unit
     return Reach(rest_units, reach_units, shown_units) if shown_units >= qty_units > 0 else None
 
 
-def rested_units(parent: ParentRecord, price_units: int, rest_until_ns: int) -> int:
-    """The best price at which a slice has rested, or would rest at `price_units`: what its discretion counts from.
+def rested_units(parent: ParentRecord, prices_units: Sequence[int], rest_until_ns: int) -> int:
+    """The best price at which a slice has rested, or would rest at `prices_units`: what its discretion counts from.
 
     So a child that was taken back because its far side came near does not rest anew further off.
     """
     rested = [c.child.price_units for c in parent.children.values() if c.child.rest_until_ns == rest_until_ns]
-    return (max if parent.accepted.order.side is Side.BUY else min)([price_units, *rested])
+    return (max if parent.accepted.order.side is Side.BUY else min)([*prices_units, *rested])
 
 
 def tell_discretion(ctx: Context, parent: ParentRecord, reach: Reach, slice_units: int) -> None:

@@ -347,15 +347,17 @@ def _place_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, after
     if late_lots > 0 and _send_slice(ctx, parent, late, late_lots):
         return True
     split = find_split(ctx, parent, state, slice_lots)
+    post = None if isinstance(split, Split) else find_post(ctx, parent, state, slice_lots)
+    posts = split.posts if isinstance(split, Split) else (post,) if post is not None else ()
+    if posts:
+        rest_units = rested_units(parent, [one.price_units for one in posts], posts[0].rest_until_ns)
+        reach = reach_of(ctx, parent, slice_lots * state.lot_units, rest_units)
+        if reach is not None and _send_slice(ctx, parent, after, slice_lots, reach):
+            return True
     if isinstance(split, Split):
         return _send_split(ctx, parent, after, slice_lots, split)
-    post = find_post(ctx, parent, state, slice_lots)
     if post is None:
         return _send_slice(ctx, parent, after, slice_lots)
-    rest_units = rested_units(parent, post.price_ticks * post.listing.tick_units, post.rest_until_ns)
-    reach = reach_of(ctx, parent, slice_lots * state.lot_units, rest_units)
-    if reach is not None and _send_slice(ctx, parent, after, slice_lots, reach):
-        return True
     _release(ctx, parent, after, slice_lots)
     write_post(ctx, parent, replace(post, rule=split))
     return True

@@ -320,7 +320,7 @@ def any_order(rng: Random, is_posting: bool) -> ParentOrder:
         schedule = replace(schedule, version=2, max_tilt_ppm=tilt_ppm, disguise=Disguise.NONE)
     limit_units = rng.choice((None, None, None, *[MID_UNITS + side.sign * units for units in (10_000, 10_000, -500)]))
     is_past_limit = limit_units is not None and rng.random() < 0.5
-    if is_past_limit or is_posting:
+    if is_past_limit or schedule.resting is not None:  # within its limit, only where it says that children rest
         units = rng.choice((0, 0, 0, 0, 3, 60, 1_000, 4_000))
         schedule = replace(schedule, discretion_units=units, is_discretion_past_limit=is_past_limit and units > 0)
     return make_order(
