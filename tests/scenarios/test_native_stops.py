@@ -160,8 +160,7 @@ def perpetual_venue(desk: Desk, board: MarkBoard, clock: VirtualClock, book: Mov
 
 async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path) -> None:
     """The real core and a real paper venue of a linear contract: its book falls, its mark follows within the bound."""
-    desk, board, clock = stop_desk(), MarkBoard(), VirtualClock(0)
-    book = MovingBook()
+    desk, board, clock, book = stop_desk(), MarkBoard(), VirtualClock(0), MovingBook()
     venue = perpetual_venue(desk, board, clock, book, tmp_path / "ledger")
     reports: list[ExecutionReport] = []
     venue.attach(reports.append, lambda _: None, None, board.take)
@@ -179,21 +178,19 @@ async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path)
 
     async def hear(turn: inp.Turn) -> None:
         for command in turn.commands:
-            match command:
-                case inp.SendChild():
-                    venue.submit(command.approved.value, 1, 1)
-                case inp.CancelChild():
-                    venue.cancel(command.child)
+            if isinstance(command, inp.SendChild):
+                venue.submit(command.approved.value, 1, 1)
+            elif isinstance(command, inp.CancelChild):
+                venue.cancel(command.child)
         await asyncio.sleep(0.02)
         while reports:
             await hear(desk.turn(inp.Report(reports.pop(0))))
 
     try:
         await look(6_000_000)
-        leg = stop_leg(5_900_000)
+        leg, found = stop_leg(5_900_000), []
         assert leg.condition is not None
         by_mark = replace(leg, condition=replace(leg.condition, source=TriggerSource.MARK))
-        found = []
         for location in (TriggerLocation.VENUE, TriggerLocation.ENGINE):
             turn = desk.turn(inp.SubmitConditional(native(by_mark, trigger_location=location), None, Mode.PAPER))
             reply = turn.replies[0]
@@ -202,8 +199,7 @@ async def test_a_perpetual_is_stopped_by_the_mark_there_and_here(tmp_path: Path)
             await hear(turn)
         await look(5_900_100)
         assert not any(record.legs[0].is_triggered for record in found)
-        await look(5_900_000)
-        for _ in range(3):
+        for _ in range(4):
             await look(5_900_000)
         assert [record.done_reason for record in found] == [DoneReason.FILLED, DoneReason.FILLED]
         lines = read_ledger(venue.spec.ledger_path)
