@@ -1,9 +1,9 @@
 """What a careful FastAPI service costs that does what our door does, in the usual way: the fair yardstick of the door.
 
 The same steps for the same body: parse, prove who asks, risk, a fee-aware split over the same books, order and children
-in SQLite with a synced commit, a JSON answer once that is durable. Pydantic, three dependencies, decimals, a heap, one
-transaction an order on a worker thread. Left out, in its favour: certificate, receipt and rivals of the plan, estimates,
-hash chain, per-venue capacities, live state, streams, everything after the answer.
+in SQLite with a synced commit, a JSON answer once that is durable. Pydantic, dependencies, decimals, a heap, one
+transaction an order on a worker thread. Left out, in its favour: certificate, receipt and rivals of the plan,
+estimates, hash chain, credit, throttle, live state, streams, everything after the answer.
 """
 
 from __future__ import annotations
@@ -154,9 +154,7 @@ async def place(
     if desk.killed:
         raise HTTPException(422, "halted")
     order_id = f"ord_{secrets.token_hex(13)}"
-    placed = Placed(
-        **order.model_dump(), order_id=order_id, account=account, status="new", children=split(desk, order)
-    )
+    placed = Placed(**order.model_dump(), order_id=order_id, account=account, status="new", children=split(desk, order))
     async with desk.turn:  # one writer
         try:
             await run_in_threadpool(_store, desk, placed)
