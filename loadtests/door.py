@@ -127,7 +127,7 @@ class Door:
         books, symbol = self.engine.books(SYMBOL), self.engine.universe.symbols[SYMBOL]
         price, qty = Decimal(1).scaleb(-symbol.price_scale), Decimal(1).scaleb(-symbol.qty_scale)
         for i, name in enumerate(books.venues):
-            sides = [
+            bids, asks = (
                 [
                     (p * price, q * qty)
                     for p, q in zip(
@@ -137,11 +137,11 @@ class Door:
                     )
                 ]
                 for side in (0, 1)
-            ]
+            )
             listing, fee = self.engine.universe.instruments[name, SYMBOL], self.engine.universe.fees[name]
             rich = Decimal(10**9)
             idiomatic_whole.app.state.desk.venues[name] = idiomatic_whole.Venue(
-                *sides, Decimal(fee.taker_fee_ppm), listing.lot_units * qty, rich, rich
+                bids, asks, Decimal(fee.taker_fee_ppm), listing.lot_units * qty, rich, rich
             )
 
 
@@ -234,9 +234,9 @@ async def measure_batches(door: Door, n_at_once: int, n_orders: int, idle: float
         door.show_market()
         with whole():
             await door.place(idiomatic_whole.app, bodies, n_at_once)
-        door_us, after_us, *twins_us = (1e6 * cpu.total_s / n_at_once for cpu in (placing, after, twin, whole))
+        door_us, after_us, twin_us, whole_us = (1e6 * c.total_s / n_at_once for c in (placing, after, twin, whole))
         plan_us = planner.ns / n_at_once / 1e3
-        batches.append(Batch(door_us, plan_us, after_us, *twins_us, journal.n_groups / n_at_once))
+        batches.append(Batch(door_us, plan_us, after_us, twin_us, whole_us, journal.n_groups / n_at_once))
     journal.leave()
     return batches
 
