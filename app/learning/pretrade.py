@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite, log1p
+from math import isfinite, log1p, sqrt
 from operator import mul
 from typing import Final, NamedTuple
 
