@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.errors import BestexError
 from app.services import garbage
-from app.services.garbage import YOUNG, Garbage, sweep
-from tests.api.gateway import open_gateway, place
+from app.services.garbage import ONE_IN, YOUNG, Garbage, sweep
+from tests.api.gateway import GOOD, open_gateway, place
 
 
 class Knot:
@@ -38,7 +39,7 @@ def make_young() -> list[list[int]]:
 
 async def test_what_survives_its_first_look_is_frozen_and_a_young_cycle_is_freed() -> None:
     async with open_gateway() as gateway:
-        ours = Garbage(gateway.engine)
+        ours = Garbage(gateway.engine, one_in=1)
         await ours.open()
         n_frozen, knot = gc.get_freeze_count(), weakref.ref(Knot())
         kept = make_young()
@@ -47,6 +48,44 @@ async def test_what_survives_its_first_look_is_frozen_and_a_young_cycle_is_freed
         assert gc.get_count()[1:] <= (3, 0)
         del kept
         await ours.close()
+
+
+async def test_few_lots_are_looked_at_until_one_holds_a_cycle() -> None:
+    kept, knots = [], []
+    async with open_gateway() as gateway:
+        ours = Garbage(gateway.engine)
+        await ours.open()
+        for n in range(3 * ONE_IN * YOUNG):
+            kept.append([n])
+            if n % 100 == 0:
+                knots.append(weakref.ref(Knot()))
+        lives = [knot() is not None for knot in knots]
+        last = len(lives) // 3
+        assert any(lives[:last])  # frozen unseen, before the first look
+        assert not any(lives[-last : -2 * YOUNG // 100])  # seen, lot by lot, after the find
+        assert sweep() >= sum(lives[:last])
+        await ours.close()
+
+
+async def test_orders_refusals_and_wrong_bodies_leave_no_cycle() -> None:
+    """What the collector would have to find: a refusal once held itself by its own traceback."""
+    async with open_gateway() as gateway:
+        await place(gateway)
+        gc.disable()
+        try:
+            gc.collect()
+            async with gateway.client("desk") as client:
+                for body in ({}, {"symbol": "BTC/USDT"}, GOOD | {"qty": "100000000", "client_order_id": "huge"}):
+                    answer = await client.post("/v1/orders", json=body)
+                    assert answer.status_code == 422
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            found = [each for each in gc.garbage if isinstance(each, BestexError)]
+            assert not found
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
 
 
 async def test_the_collector_is_given_back_as_it_was() -> None:
