@@ -75,7 +75,8 @@ async def test_orders_refusals_and_wrong_bodies_leave_no_cycle() -> None:
         try:
             gc.collect()
             async with gateway.client("desk") as client:
-                for body in ({}, {"symbol": "BTC/USDT"}, GOOD | {"qty": "100000", "client_order_id": "huge"}):
+                huge = [GOOD | {"qty": "100000", "client_order_id": f"huge-{n}"} for n in range(3)]
+                for body in ({}, {"symbol": "BTC/USDT"}, *huge):
                     answer = await client.post("/v1/orders", json=body)
                     assert answer.status_code == 422
             gc.set_debug(gc.DEBUG_SAVEALL)
