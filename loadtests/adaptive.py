@@ -40,7 +40,8 @@ from app.learning.volume_curve import VolumeCurve
 from app.routing.router import Router
 from app.tca.intervals import t975
 from loadtests.arms.beliefs import world_of
-from loadtests.arms.desk import Desk, Means, complete, cross
+from loadtests.arms.crossing import complete, cross
+from loadtests.arms.desk import Desk, Means
 
 NS = 1_000_000_000
 FAMILIES = ("queue_reactive", "hawkes", "propagator")
