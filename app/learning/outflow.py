@@ -82,6 +82,10 @@ class QueueLosses:
         kept = [*levels[:DEPTH], *[(0, 0)] * (DEPTH - len(levels))]
         self._looks.add((ts_ns, *far, *(price for price, _ in kept), *(qty for _, qty in kept)))
 
+    def forget_looks(self) -> None:
+        """As if no book had been seen; trades stay."""
+        self._looks = _Ring(np.zeros_like(self._looks.rows))
+
     @property
     def n_looks(self) -> int:
         return self._looks.n
@@ -173,6 +177,12 @@ class Outflows:
         """As QueueLosses has it; empty where nobody has looked."""
         known = self._queues.get((venue, symbol, side))
         return known.quantiles_units(horizon_ns, ahead_units) if known is not None else ()
+
+    def forget_looks(self, symbol: str) -> None:
+        """As if no book of `symbol` had been seen."""
+        for (_, known, _), queue in self._queues.items():
+            if known == symbol:
+                queue.forget_looks()
 
     def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
         """Signed flow of the last FLOW_NS at a venue, against who rests on `side`: PPM where all of it took from there,
