@@ -23,8 +23,19 @@ from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueStatement
 from app.domain.trade import MarkPrice, TradePrint
 from app.execution.simulator import Footprint, VenueRefusal, match, refusal
-from app.venues.exchange_spec import REFUSAL_TEXT, AnsweringMarket, ExchangeSpec, Market, QuotingMarket, refused_report
-from app.venues.faults import Fate, Faults, fate_of
+from app.venues.exchange_spec import (
+    REFUSAL_TEXT,
+    AnsweringMarket,
+    ExchangeSpec,
+    Flow,
+    Market,
+    QuotingMarket,
+    RestingMarket,
+    refused_report,
+    unfilled,
+    would_take,
+)
+from app.venues.faults import Fate, Faults, fate_of, n_times
 from app.venues.ledger import (
     AcceptedLine,
     DoneLine,
@@ -220,7 +231,13 @@ class PaperExchange:
         why = refusal(child, listing, now_ns, is_known_id=self.ledger.is_known(child.client_id))
         if why is not None:
             return why.value
-        if child.display_lots and isinstance(self.market, AnsweringMarket):
+        if child.stop is not None:
+            stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
+            return stopped.value if stopped is not None else self.faults.reject_code
+        is_answered = isinstance(self.market, AnsweringMarket)
+        if child.rests and is_answered and not isinstance(self.market, RestingMarket):
+            return VenueRefusal.TIME_IN_FORCE.value
+        if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
         if child.is_post_only and self._would_take(child, now_ns):
             return VenueRefusal.POST_ONLY.value
@@ -319,7 +336,7 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        if isinstance(self.market, AnsweringMarket):
+        if isinstance(self.market, RestingMarket):
             found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
         else:
             found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
@@ -336,16 +353,16 @@ class PaperExchange:
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
         """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if not isinstance(self.market, AnsweringMarket):
-            return shown
-        return self.market.rest(child, now_ns) if child.rests else self.market.trade(child, now_ns)
+        if child.rests and isinstance(self.market, RestingMarket):
+            return self.market.rest(child, now_ns)
+        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        if isinstance(self.market, AnsweringMarket) and child.client_id in self._resting:
+        if isinstance(self.market, RestingMarket) and child.client_id in self._resting:
             now_ns = self.clock.wall_ns()
             self.market.withdraw(child.client_id, child.symbol, now_ns)
             self._work_resting(child.symbol, now_ns, ())  # what came before it

@@ -37,6 +37,11 @@ class AnsweringMarket(Protocol):
 
     def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
 
+
+@runtime_checkable
+class RestingMarket(AnsweringMarket, Protocol):
+    """One that also has orders of ours wait in its own books; a dark venue's or a dealer's does not."""
+
     def rest(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...] | None:
         """Puts it into the book; gives what it took at once. None: it is not taken, because it would take."""
         ...
