@@ -1,8 +1,8 @@
 """Watches what queues at the touch lose: prints as they come, books four times a second; the engine's QueueOutflows.
 
 Books are looked at only where it may matter: of every symbol where orders in time rest unless they say otherwise, else
-of symbols that an open order rests in by its own word, or did within LINGER_NS. Belongs to a process: a new one has seen
-nothing, and slices rest at one touch until it has.
+of symbols that an open order rests in by its own word, or did within LINGER_NS. Belongs to a process: a new one has
+seen nothing, and slices rest at one touch until it has.
 """
 
 from __future__ import annotations

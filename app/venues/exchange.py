@@ -29,6 +29,7 @@ from app.venues.exchange_spec import (
     ExchangeSpec,
     Flow,
     Market,
+    MeetingMarket,
     QuotingMarket,
     RestingMarket,
     refused_report,
@@ -352,10 +353,10 @@ class PaperExchange:
             self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
-        """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if child.rests and isinstance(self.market, RestingMarket):
+        """What there is to trade with: what is shown, or its market has given; None: it takes it not."""
+        if child.rests and isinstance(self.market, AnsweringMarket):
             return self.market.rest(child, now_ns)
-        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
+        return self.market.trade(child, now_ns) if isinstance(self.market, MeetingMarket) else shown
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)

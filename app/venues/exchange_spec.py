@@ -32,15 +32,15 @@ class Market(Protocol):
 
 
 @runtime_checkable
-class AnsweringMarket(Protocol):
-    """A market that works orders itself, because it answers to them (venues/markets/answering.py)."""
+class MeetingMarket(Protocol):
+    """A market that says itself what an immediate order trades with: dark crosses, dealers, markets that answer."""
 
     def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
 
 
 @runtime_checkable
-class RestingMarket(AnsweringMarket, Protocol):
-    """One that also has orders of ours wait in its own books; a dark venue's or a dealer's does not."""
+class AnsweringMarket(MeetingMarket, Protocol):
+    """A market that works orders itself, because it answers to them (venues/markets/answering.py)."""
 
     def rest(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...] | None:
         """Puts it into the book; gives what it took at once. None: it is not taken, because it would take."""
