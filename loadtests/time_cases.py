@@ -339,8 +339,8 @@ PAGE: Final = """# Orders in time: solved problems
 
 Given cases: `score.py --adapter loadtests/cases_adapter.py --family schedule,cont_kukanov,dark_pool`.
 Own cases: `python -m loadtests.time_cases`, 500 a family (schedules: 500 a kind), drawn like the given ones from seeds
-of our own. Made-up problems: they test the arithmetic and say nothing of a market. Nothing of this is wired into the
-engine or the API yet.
+of our own. Made-up problems: they test the arithmetic and say nothing of a market. The service uses the
+schedules, `place_within` (which never posts more than the slice) and `allocate`.
 
 ## The given cases
 
