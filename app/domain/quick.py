@@ -91,12 +91,15 @@ def _signature(kind: object) -> tuple[list[str], list[str], dict[str, object]]:
 @cache
 def _of_rows(kind: Hashable) -> Callable[[Iterable[tuple[object, ...]]], list[Any]]:
     names = [field.name for field in _fields(kind)]
-    body = ["found = []", "add = found.append", f"for {', '.join(names)}, in rows:", "    one = new(open_kind)"]
+    open_kind = _open(kind)
+    # Where no base has a constructor, the class called is an empty value too, made sooner.
+    made = "open_kind()" if open_kind.__init__ is object.__init__ else "new(open_kind)"  # type: ignore[misc]
+    body = ["found = []", "add = found.append", f"for {', '.join(names)}, in rows:", f"    one = {made}"]
     body += [f"    one.{name} = {name}" for name in names]
     body += ["    one.__class__ = kind", "    add(one)", "return found"]
     return cast(
         "Callable[[Iterable[tuple[object, ...]]], list[Any]]",
-        _written("def of_rows(rows):", body, {"new": object.__new__, "open_kind": _open(kind), "kind": kind}),
+        _written("def of_rows(rows):", body, {"new": object.__new__, "open_kind": open_kind, "kind": kind}),
     )
 
 

@@ -175,7 +175,7 @@ def improve(problem: RouteProblem, panel: Panel, found: Contest, heard: Sequence
         answers.append(_ask(problem, panel, found, best, i) if heard is None else heard[i])
         named = (panel.searches[i][0], len(found.candidates)) if i < len(panel.searches) else (panel.names[0], 0)
         found = _with_candidate(problem, panel, found, answers[-1], named)
-    return found._replace(answers=tuple(answers))
+    return found._replace(answers=tuple(answers)) if answers else found
 
 
 def take_up(problem: RouteProblem, panel: Panel, plans: Int64Array, heard: Sequence[Settled]) -> Contest:

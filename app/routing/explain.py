@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress, repeat
+
 import numpy as np
 
 from app.domain import quick
@@ -31,9 +33,9 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     # One venue must fill it all and this one did not, or the venues allowed are used up by dearer ones.
     is_bound = plan is None if is_whole and n_used == 0 else 0 < max_venues <= n_used
     if not is_bound and min(room) > 0 and max(least) <= wanted_units:  # as ever on a sound market
-        dear = ExclusionCode.DEARER
-        left_out = [v for v, quantity in enumerate(units) if not quantity]
-        return quick.values(Exclusion, [(problem.venues[v], dear, limit_nano, int(abs(own_nano[v]))) for v in left_out])
+        dear, left_out = ExclusionCode.DEARER, [quantity == 0 for quantity in units]
+        venues, values_nano = compress(problem.venues, left_out), map(int, map(abs, compress(own_nano, left_out)))
+        return quick.values(Exclusion, zip(venues, repeat(dear), repeat(limit_nano), values_nano))
     rows: list[tuple[object, ...]] = []
     max_code, dearer, add = ExclusionCode.MAX_VENUES, ExclusionCode.DEARER, rows.append
     for v, venue in enumerate(problem.venues):

@@ -183,15 +183,16 @@ def plain(books: SymbolBooks) -> SymbolBooks:
 
 def _allocations(problem: RouteProblem, plan: Recosted, contest: Contest) -> list[Allocation]:
     """One child per used venue, ranked by the all-in price of its first level."""
-    units, walk = plan.units.tolist(), plan.walk.tolist()
+    units, (moneys, fees, worsts, _) = plan.units.tolist(), plan.walk.T.tolist()
     touch, limits = contest.proof.touch_nano, contest.proof.limit_ticks
-    lots, fixed = problem.terms[:, cost.LOT_UNITS].tolist(), problem.terms[:, cost.FIXED_NANO].tolist()
+    terms, venues = problem.terms, problem.venues
+    lots, fixed = terms[:, cost.LOT_UNITS].tolist(), terms[:, cost.FIXED_NANO].tolist()
     used = sorted([v for v, quantity in enumerate(units) if quantity], key=touch.__getitem__)
     rows = []
     for rank, v in enumerate(used):
-        money, fee, worst, _ = walk[v]
         quantity = units[v]
-        rows.append((problem.venues[v], quantity // lots[v], quantity, limits[v], worst, money, fee, fixed[v], rank))
+        sizes = (quantity // lots[v], quantity, limits[v], worsts[v])
+        rows.append((venues[v], *sizes, moneys[v], fees[v], fixed[v], rank))
     return quick.values(Allocation, rows)
 
 

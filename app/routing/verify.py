@@ -383,12 +383,12 @@ def find_violations(
     same books; without them each child is walked and judged here.
     """
     found: list[str] = []
-    allocated = {item.venue for item in plan.allocations}
-    left_out = {item.venue for item in plan.excluded}
-    n_named = len(plan.allocations) + len(plan.excluded)
-    if len(allocated) + len(left_out) != n_named or allocated | left_out != request.instruments.keys() | request.barred:
+    allocated = [item.venue for item in plan.allocations]
+    named = [*allocated, *[item.venue for item in plan.excluded]]
+    enabled = request.instruments.keys()
+    if len(set(named)) != len(named) or enabled | request.barred.keys() != set(named):
         found.append("each enabled venue once")
-    if not allocated.isdisjoint(request.barred):
+    if not request.barred.keys().isdisjoint(allocated):
         found.append("barred venue")
     order = request.approved.value
     if order.venues.max_venues and len(plan.allocations) > order.venues.max_venues:
