@@ -43,7 +43,7 @@ class Listings:
     names: tuple[bytes, ...]
     has_fixed: bool
     num_den: tuple[int, int]
-    fees_of: Callable[[Mapping[str, FeeTier]], tuple[FeeTier, ...]]
+    has_fees: Callable[[Mapping[str, FeeTier]], bool]
 
     def are_of(self, request: PlanRequest) -> bool:
         """Whether the request speaks of exactly these listings and fees."""
@@ -52,7 +52,7 @@ class Listings:
             request.symbol is self.symbol
             and tuple(instruments) == self.venues
             and tuple(instruments.values()) == self.instruments
-            and self.fees_of(fees) == self.fees
+            and self.has_fees(fees)
         )
 
 
@@ -102,22 +102,31 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
         names=tuple(_named(listing.venue) for listing in instruments),
         has_fixed=any(fee.fixed_nano for fee in fees),
         num_den=money_rule(symbol),
-        fees_of=_reader(tuple(listing.venue for listing in instruments)),
+        has_fees=_comparer(tuple(listing.venue for listing in instruments), fees),
     )
 
 
-def _reader(venues: tuple[str, ...]) -> Callable[[Mapping[str, FeeTier]], tuple[FeeTier, ...]]:
-    """Reads the fees of `venues` out of a mapping; nothing where one is missing. For two or more at half the price."""
-    read = itemgetter(*venues) if len(venues) > 1 else lambda fees: tuple([fees[venue] for venue in venues])
+def _comparer(venues: tuple[str, ...], fees: tuple[FeeTier, ...]) -> Callable[[Mapping[str, FeeTier]], bool]:
+    """Whether a mapping has exactly these fees of `venues`. Equal ones that were made anew are told by identity after.
 
-    def read_all(fees: Mapping[str, FeeTier]) -> tuple[FeeTier, ...]:
+    An account's fees are read again whenever it may have changed, mostly to the same: without that memory each plan
+    from then on would compare them field by field.
+    """
+    read = itemgetter(*venues) if len(venues) > 1 else lambda found: tuple([found[venue] for venue in venues])
+    lately = fees
+
+    def has_fees(mapping: Mapping[str, FeeTier]) -> bool:
+        nonlocal lately
         try:
-            found: tuple[FeeTier, ...] = read(fees)
+            found: tuple[FeeTier, ...] = read(mapping)
         except KeyError:
-            return ()
-        return found
+            return False
+        is_same = found == lately
+        if is_same:
+            lately = found
+        return is_same
 
-    return read_all
+    return has_fees
 
 
 def _least_units(symbol: Symbol, listing: Instrument) -> int:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from app.domain.fees import FeeTier
 from app.kernels import cost
 from app.routing import verify
 from app.routing.listings import money_rule, tabulate
@@ -27,6 +28,27 @@ def test_listings_are_recognised_by_identity_and_nothing_else():
     assert not listings.are_of(replace(request, fees=changed))
     turned = dict(reversed(request.instruments.items()))
     assert not listings.are_of(replace(request, instruments=turned))
+
+
+def test_equal_fees_made_anew_are_recognised_and_others_after_them_are_not():
+    request = SCENE.request()
+    listings = verify.admit_listings(request)
+    anew = {venue: replace(fee) for venue, fee in request.fees.items()}
+    changed = {**anew, "b": replace(anew["b"], fixed_nano=10)}
+    for fees, is_known in ((anew, True), (changed, False), (anew, True), (request.fees, True), ({}, False)):
+        assert listings.are_of(replace(request, fees=fees)) == is_known
+
+
+def test_equal_fees_are_compared_field_by_field_once(monkeypatch):
+    compared, compare = [], FeeTier.__eq__
+    request = SCENE.request()
+    listings = verify.admit_listings(request)
+    anew = replace(request, fees={venue: replace(fee) for venue, fee in request.fees.items()})
+    monkeypatch.setattr(FeeTier, "__eq__", lambda one, other: compared.append(one.venue) or compare(one, other))
+    assert listings.are_of(anew)
+    assert compared == ["a", "b"]
+    assert listings.are_of(anew)
+    assert compared == ["a", "b"]
 
 
 def test_the_money_rule_is_reduced():
