@@ -173,6 +173,7 @@ class Process:
         # An estimate asks the laws of impact and slippage for every order; without estimates nothing asks them.
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
+        await self._watch(Garbage(engine))  # its look at all there is takes its time: before books are heard
         await engine.open(self._journal)
         self._measurer = Measurer(engine, tape.traded)
         await self._measurer.open()
@@ -184,10 +185,7 @@ class Process:
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
         rows = self._projection if settings.database_url else None
-        self._reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s)
-        await self._reconciler.open()
-        self._garbage = Garbage(engine)
-        await self._garbage.open()
+        await self._watch(Reconciler(engine, self._reader, rows, settings.reconcile_s))
         return services
 
     def _open_journal(self, engine: Engine) -> None:
