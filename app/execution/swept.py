@@ -148,20 +148,27 @@ def _why_pulled(ctx: Context, parent: ParentRecord, record: ChildRecord) -> str:
         return "amended"
     is_taken = record.state in (ChildState.ACKED, ChildState.PARTIALLY_FILLED)
     has_rested = ctx.now_ns - record.sent_ts_ns >= ctx.world.posting.min_reprice_ns
-    return "crossable" if is_taken and has_rested and _is_offered_elsewhere(ctx, parent, child.venue) else ""
+    rest_units = child.qty_units - record.cum_qty_units
+    is_crossable = is_taken and has_rested and _is_offered_elsewhere(ctx, parent, child.venue, rest_units)
+    return "crossable" if is_crossable else ""
 
 
-def _is_offered_elsewhere(ctx: Context, parent: ParentRecord, own_venue: str) -> bool:
-    """Whether a venue that the order may use, other than where it rests, has something within the cap."""
+def _is_offered_elsewhere(ctx: Context, parent: ParentRecord, own_venue: str, rest_units: int) -> bool:
+    """Whether a venue that the order may use and the account can pay at, other than where `rest_units` of it rest, has
+    something within the cap, and takes so little.
+    """
     order, cap_units = parent.accepted.order, parent.accepted.price_cap_units
     books, reference = ctx.market(order.symbol)
     touch_units = side_price(reference, order.side)
     if not touch_units or order.side.sign * (touch_units - cap_units) > 0:
         return False
-    barred, far_i = ctx.barred(order, parent.mode, parent), 1 if order.side is Side.BUY else 0
+    view, far_i = gate_view(ctx, order, parent.mode, parent=parent), 1 if order.side is Side.BUY else 0
     for row, venue in enumerate(books.venues):
-        if venue == own_venue or venue in barred or not int(books.n_levels[row, far_i]):
+        if venue == own_venue or venue not in view.eligible or not int(books.n_levels[row, far_i]):
             continue
-        if order.side.sign * (int(books.price_units[row, far_i, 0]) - cap_units) <= 0:
+        price_units, listing = int(books.price_units[row, far_i, 0]), view.instruments[venue]
+        is_within = order.side.sign * (price_units - cap_units) <= 0
+        most_lots = min(rest_units // listing.lot_units, _room_lots(view, listing, price_units))
+        if is_within and most_lots >= max(1, listing.min_qty_lots):
             return True
     return False

@@ -113,6 +113,17 @@ def test_another_venues_offer_within_the_cap_is_swept(desk: HiddenDesk) -> None:
     assert parent.state is not ParentState.DONE
 
 
+def test_what_the_account_cannot_pay_is_no_offer(desk: HiddenDesk) -> None:
+    """Else it would be taken back and posted again for as long as the offer stands."""
+    _, child = resting(desk)
+    for venue in desk.core.world.universe.venues:
+        if venue != child.venue:
+            desk.turn(inp.SetBalance("desk", venue, "USDT", 0, "test"))
+    desk.turn_at(CAP - 5_000, ms=300)
+    desk.turn_at(CAP - 5_000, ms=600)
+    assert pulled(desk) == []
+
+
 def test_kills_bars_cancels_and_drains_take_it_back(desk: HiddenDesk) -> None:
     _, child = resting(desk)
     desk.turn(inp.SetKillSwitch("", KillScope.VENUE, child.venue, KillAction.BLOCK, "test", "op"))
