@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 from app import observe
 from app.domain.calibration import Calibration
 from app.domain.enums import Mode
-from app.domain.errors import BadRequest, InvariantBroken
-from app.domain.fees import FeeTier
-from app.domain.instrument import Instrument, Symbol
+from app.domain.errors import InvariantBroken
 from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
 from app.domain.posting import Posting
 from app.domain.records import ParentRecord
@@ -31,18 +29,15 @@ from app.execution.estimates import Beliefs, Estimator
 from app.execution.inputs import Start
 from app.execution.step import Core
 from app.kernels import jit
-from app.learning.artifact import calibration_text
 from app.learning.pretrade import CostEstimator
-from app.learning.pretrade_artifact import pretrade_text
-from app.routing.choose import SOLVERS
 from app.routing.dark import allocate
+from app.routing.placement import place_within
 from app.routing.router import Router
 from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.ages import open_ages
 from app.services.amend import AmendService
-from app.services.calibrate import calibrate
-from app.services.calibration import calibration_report, load_calibration
+from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
 from app.services.container import Services
@@ -54,24 +49,21 @@ from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
 from app.services.measure import Measurer
 from app.services.outflow import OutflowMeter, open_meter
-from app.services.pretrade import fit_own, load_pretrade
+from app.services.outlooks import Outlooks
+from app.services.pretrade import load_pretrade
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
 from app.services.record import Recorder
 from app.services.recover import recover
-from app.services.replay import ReplayRequest, replay
-from app.services.replay_protocol import OWN_ARM, load_protocol
 from app.services.shadow import ShadowService
-from app.services.shadow_replay import ShadowRequest, shadow_text
 from app.services.streams import Streams
 from app.services.submit import SubmitService
-from app.services.tape import open_tape
+from app.services.tape import Tape, open_tape
 from app.services.tca import TcaService
 from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
-from app.store.memory import MemoryJournal
 from app.store.projector import Projection
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
@@ -79,9 +71,8 @@ from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
 from app.venues.paper import make_paper_venues
 from app.venues.places import Places, live_places, simulated_places
-from app.venues.registry import load_universe
+from app.venues.registry import UNLIT, load_universe
 from app.venues.remote import connect_venues
-from app.venues.replay import ReplayVenue
 from app.venues.stop_offers import served_offers
 
 if TYPE_CHECKING:
@@ -107,6 +98,13 @@ class Hosted(VenueHost, Protocol):
 Hosting = Callable[[Universe, Clock], Hosted]
 
 
+class Watcher(Protocol):
+    """What runs beside the engine as long as the process lives."""
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Process:
     """One process's adapters and services, from the first lock to the last sync."""
@@ -119,12 +117,10 @@ class Process:
     _reader: JournalReader | None = None
     _projection: Projection | None = None
     _streams: Streams | None = None
+    _watchers: list[Watcher] = field(default_factory=list)
     _shadow: ShadowService | None = None
     _recorder: Recorder | None = None
     _warming: Warming | None = None
-    _reconciler: Reconciler | None = None
-    _measurer: Measurer | None = None
-    _garbage: Garbage | None = None
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -162,8 +158,7 @@ class Process:
             host=host,
         )
         self._engine = engine
-        open_ages(engine, is_wanted=settings.routing.loop)
-        tape = open_tape(engine)
+        tape, meter = listen(settings, engine)
         if settings.record_to is not None:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
@@ -175,9 +170,7 @@ class Process:
         await self._warming.open()
         await self._watch(Garbage(engine))  # its look at all there is takes its time: before books are heard
         await engine.open(self._journal)
-        self._measurer = Measurer(engine, tape.traded)
-        await self._measurer.open()
-        await self._meter.open()
+        await self._watch(Measurer(engine, tape.traded), Outlooks(engine, tape), CurveKeeper(engine, tape), meter)
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
@@ -187,6 +180,11 @@ class Process:
         rows = self._projection if settings.database_url else None
         await self._watch(Reconciler(engine, self._reader, rows, settings.reconcile_s))
         return services
+
+    async def _watch(self, *watchers: Watcher) -> None:
+        for watcher in watchers:
+            await watcher.open()
+            self._watchers.append(watcher)
 
     def _open_journal(self, engine: Engine) -> None:
         path = self.settings.journal_path
@@ -204,9 +202,10 @@ class Process:
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
-        for watcher in (self._garbage, self._shadow, self._measurer, self._reconciler):
-            if watcher is not None:
-                await watcher.close()
+        if self._shadow is not None:
+            await self._shadow.close()
+        for watcher in reversed(self._watchers):
+            await watcher.close()
         if self._engine is not None:
             await self._engine.close(self.settings.drain_s)
         for helper in (self._warming, self._recorder):
@@ -230,6 +229,13 @@ class _History:
 
     async def order(self, account: str, order_id: str) -> ParentRecord | None:
         return await self.projection.reads.order(account, order_id)
+
+
+def listen(settings: Settings, engine: Engine) -> tuple[Tape, OutflowMeter]:
+    """Whatever learns from venues' words as they come: ages of quotes, trades and marks, what queues lose."""
+    open_ages(engine, is_wanted=settings.routing.loop)
+    tape = open_tape(engine)
+    return tape, open_meter(engine, tape, places_of(settings, engine.universe).moved_by_cancels)
 
 
 def make_core(
@@ -264,6 +270,8 @@ def make_core(
         away=away,
         child_cap_nano=child_cap_nano,
         posting=posting,
+        stops=stops,
+        place=place_within,
         split_hidden=allocate,
         max_pings=routing.max_pings,
         may_loop=routing.loop,
@@ -284,10 +292,17 @@ def make_posting(settings: Settings, universe: Universe) -> Posting | None:
 
 def places_of(settings: Settings, universe: Universe) -> Places:
     """What is known of the venues' queues; real ones take a child that rests in live mode, where that is allowed."""
-    venues = frozenset(universe.venues)
+    venues = frozenset(name for name, venue in universe.venues.items() if venue.is_lit)
     if settings.market == "sim":
         return simulated_places(venues, settings.simulated.family)
     return live_places(venues, may_rest=settings.mode == "live" and settings.routing.posting_live)
+
+
+def make_stops(settings: Settings, universe: Universe) -> dict[str, StopOffer]:
+    """Venues that hold stops for us: simulated ones, as stops.toml says."""
+    if settings.market != "sim":
+        return {}
+    return {venue: offer for venue, offer in served_offers().items() if venue in universe.venues}
 
 
 def make_beliefs(settings: Settings, universe: Universe, calibration: Calibration) -> Beliefs | None:
@@ -440,66 +455,3 @@ def make_recorder(folder: Path, engine: Engine) -> Recorder:
     engine.add_report_listener(recorder.on_report)
     engine.add_listener(recorder.on_facts)
     return recorder
-
-
-# Rival of a replay -> the one solver it plans with; Bestex itself plans with all of them.
-REPLAY_SOLVERS = {"A0": "best_single_venue", "A1": "pro_rata", "A2": "fee_blind", "A3": "fee_aware_greedy"}
-REPLAY_DEPTH = 8_192  # a recorded book is kept whole
-
-
-class ReplayBuilder:
-    """What a market replay runs on: the product's own core, router, judge, books and log."""
-
-    def board(self, listings: Sequence[tuple[str, str]]) -> BookBoard:
-        return BookBoard(list(listings), depth=REPLAY_DEPTH)
-
-    def core(self, universe: Universe, board: Board, planner: Planner) -> Core:
-        return make_core(universe, board, Mode.PAPER, planner)
-
-    def planner(self, arm: str) -> Planner:
-        if arm == OWN_ARM:
-            return Router()
-        return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm]])
-
-    def log(self) -> MemoryJournal:
-        return MemoryJournal()
-
-    def matcher(self, instrument: Instrument, symbol: Symbol, fee: FeeTier) -> ReplayVenue:
-        return ReplayVenue(instrument, symbol, fee)
-
-
-def replay_markets(path: Path, request: ReplayRequest) -> str:
-    """`bestex replay`: the result as Markdown. Raises BadRequest, and ImportError without the extra `replay`."""
-    from app.store.recording import open_recording  # pyarrow belongs to the extra
-
-    jit.warm(need=jit.SOON)  # no plan of a replay depends on when a solver was compiled
-    return replay(open_recording(path), request, load_protocol(), ReplayBuilder())
-
-
-def shadow_markets(path: Path, request: ShadowRequest) -> str:
-    """`bestex shadow`: the result as Markdown. Raises as `replay_markets` does."""
-    from app.store.recording import open_recording  # pyarrow belongs to the extra
-
-    jit.warm(need=jit.SOON)
-    return shadow_text(open_recording(path), request, load_protocol(), ReplayBuilder())
-
-
-def calibrate_orders(path: Path) -> tuple[str, str]:
-    """`bestex calibrate journal.db`: (report, law as TOML) of the finished orders of a log. Raises BadRequest."""
-    if not path.is_file():
-        raise BadRequest("bad_calibration", f"There is no journal at {path.name}.")
-    reader = JournalReader(path)
-    try:
-        report, law = fit_own(reader.replay(), "finished orders of this desk's own log")
-    finally:
-        reader.close()
-    return report, pretrade_text(law)
-
-
-def calibrate_markets(path: Path, symbol: str = "") -> tuple[str, str]:
-    """`bestex calibrate`: (report as Markdown, parameters as TOML). Raises as `replay_markets` does."""
-    from app.store.recording import open_recording  # pyarrow belongs to the extra
-
-    jit.warm()
-    found = calibrate(open_recording(path), ReplayBuilder(), symbol)
-    return calibration_report(found), calibration_text(found)

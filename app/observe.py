@@ -369,6 +369,11 @@ def measuring_failed(order_id: str, error: str) -> None:
     _log().warning("measuring_failed", order_id=order_id, error=error)
 
 
+def comparing_failed(error: str) -> None:
+    """A round of comparing venues and the database with the log broke: it is made again in its time."""
+    _log().error("comparing_failed", error=error)
+
+
 def memory_swept(n_freed: int, took_s: float) -> None:
     """Cycles that died after their first look were looked for, in a quiet hour."""
     _log().info("memory_swept", n_freed=n_freed, took_ms=round(took_s * 1e3))

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from app.bootstrap import REPLAY_SOLVERS
 from app.domain.enums import Side
 from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.domain.volume import DAY_NS
 from app.execution.context import Planner
+from app.offline import REPLAY_SOLVERS
 from app.routing.choose import SOLVERS
 from app.routing.router import Router
 from app.services.replay_lane import parent_qty_units

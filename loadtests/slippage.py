@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bootstrap import ReplayBuilder
 from app.domain.calibration import MIN_DAYS, NOT_EVIDENCE
 from app.domain.enums import ContractKind
 from app.kernels import slippage as kernel
@@ -26,6 +25,7 @@ from app.learning.calibrate import (
     pinball,
     walk_forward,
 )
+from app.offline import ReplayBuilder
 from app.services.calibrate import DELAYS_MS, SIZES_USD, Measured, measure
 from app.services.replay_protocol import ErrorRules, load_protocol
 from app.services.replay_stats import compare

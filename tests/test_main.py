@@ -10,7 +10,8 @@ import pytest
 from app.domain.book import BookSnapshot
 from app.main import create_app
 from app.routing import search
-from app.settings import Settings
+from app.services.engine import Engine
+from app.settings import Settings, SimulatedMarkets
 from app.shm.segment import FOLDER
 from app.store.recording import ParquetRecording, open_recording
 from app.workers.plan_queue import RingPlanQueue
@@ -83,18 +84,28 @@ async def test_without_the_setting_there_is_no_queue_and_no_process(tmp_path: Pa
         assert app.state.services.engine.core.world.away is None
 
 
+def seen_by(engine: Engine) -> set[str]:
+    """Venues of which the engine has a book of BTC/USDT."""
+    books = engine.books("BTC/USDT")
+    return {venue for venue, seq in zip(books.venues, books.book_seq.tolist(), strict=True) if seq}
+
+
 async def test_venues_in_a_process_of_their_own_start_and_end_with_the_lifespan(tmp_path: Path) -> None:
-    app = create_app(Settings(home=tmp_path, venues="process", shard="test-venues"))
+    """Those without a book among them: they are up, and nothing waits for a book of theirs."""
+    simulated = SimulatedMarkets(unlit=True)
+    app = create_app(Settings(home=tmp_path, venues="process", shard="test-venues", simulated=simulated))
     async with app.router.lifespan_context(app):
         engine = app.state.services.engine
         assert isinstance(engine.host, VenueProcesses)
         running = engine.host.groups[0].process
         assert running is not None
         assert list(FOLDER.glob("bestex-test-venues-*"))
+        lit = {venue_id for venue_id, venue in engine.universe.venues.items() if venue.is_lit}
         async with asyncio.timeout(60):
-            while engine.core.memory.unreachable or not engine.books("BTC/USDT").book_seq.all():  # noqa: ASYNC110
+            while engine.core.memory.unreachable or seen_by(engine) != lit:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        assert {venue for venue, _ in engine.market.book_age_ns(engine.now_ns())} == set(engine.universe.venues)
+        assert {venue for venue, _ in engine.market.book_age_ns(engine.now_ns())} == lit
+        assert len(lit) < len(engine.universe.venues)
     assert not list(FOLDER.glob("bestex-test-venues-*"))
     assert running.returncode == 0
 
@@ -103,12 +114,13 @@ async def test_books_of_venue_processes_are_recorded_as_the_engine_saw_them(tmp_
     app = create_app(Settings(home=tmp_path, venues="process", shard="test-record", record_to=tmp_path / "day"))
     async with app.router.lifespan_context(app):
         engine = app.state.services.engine
+        lit = {place for place in engine.universe.instruments if engine.universe.venues[place[0]].is_lit}
         async with asyncio.timeout(60):
-            while len(engine.market.book_age_ns(0)) < len(engine.universe.instruments):  # noqa: ASYNC110
+            while len(engine.market.book_age_ns(0)) < len(lit):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.5)
     recording = open_recording(tmp_path / "day")
     assert isinstance(recording, ParquetRecording)
     books = [event for market in recording.markets for event in recording.events(market)]
     assert all(isinstance(book, BookSnapshot) for book in books)
-    assert {(book.venue, book.symbol) for book in books} == set(engine.universe.instruments)
+    assert {(book.venue, book.symbol) for book in books} == lit

@@ -38,7 +38,8 @@ def parent_order(body: OrderBody, symbol: Symbol, universe: Universe, account: s
     decision_price_units = scales.positive("/decision_price", body.decision_price, steps.decision_price)
     venues = venue_filter(scales.errors, body, universe)
     quote_pool = _quote_pool(scales, body, symbol, universe)
-    schedule = schedule_of(body, symbol, scales.at)
+    ticks = [listing.tick_units for listing in universe.listings(symbol.name).values()]
+    schedule = schedule_of(body, symbol, scales.at, min(ticks, default=1))
     sweep = sweep_of(body, symbol, scales.at, scales.errors)
     if scales.errors:
         raise invalid(scales.errors)

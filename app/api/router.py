@@ -18,7 +18,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from app import observe
 from app.api.door import Call, Door, Spec, build, problem_response
 from app.api.errors import KINDS, Problem, internal_error
-from app.api.routes import account, admin, amend, conditional, hidden, loop, market, orders, shadow, system, tca
+from app.api.routes import account, admin, amend, conditional, hidden, loop, market, orders, shadow, system, tca, volume
 from app.api.ws.hub import mount_streams
 
 DESCRIPTION: Final = """

@@ -15,11 +15,14 @@ from app.api.schemas.schedule import (
     ShortfallParams,
     VwapParams,
 )
+from app.api.schemas.sweep import SweepBody
+from app.domain.bending import DEFAULT_TILT_PPM
 from app.domain.calibration import Decay
 from app.domain.enums import TimeInForce
 from app.domain.instrument import Symbol
-from app.domain.schedule import CostLaw
-from app.domain.scheduled import VERSIONS, Schedule, ShortfallAsk
+from app.domain.posting import RestTerms
+from app.domain.schedule import AdaptiveParameters, CostLaw
+from app.domain.scheduled import Schedule, ShortfallAsk
 from app.domain.units import NANO_SCALE
 
 PPM_SCALE: Final = 6
@@ -44,7 +47,7 @@ def contradictions(body: OrderBody) -> list[FieldError]:
     params = body.strategy_params
     if isinstance(params, ClockedParams) and params.version == 1 and params.max_tilt is not None:
         errors.append(FieldError(f"{_AT}/max_tilt", "excluded", hint="Only version 2 bends its plan."))
-    if params is not None and params.discretion_past_limit and params.discretion_ticks is None:
+    if isinstance(params, ScheduleParams) and params.discretion_past_limit and params.discretion_ticks is None:
         errors.append(FieldError(f"{_AT}/discretion_past_limit", "excluded", hint="Only with discretion_ticks."))
     if body.strategy_params is None:
         errors.append(FieldError(_AT, "missing", hint=f"{body.strategy.value} needs them, end_at at the least."))
@@ -78,8 +81,11 @@ def _strays(params: object) -> list[FieldError]:
     return [FieldError(f"{_AT}/impact/{name}", "excluded", hint=hint) for name in found]
 
 
-def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | None:
-    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`."""
+def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact, tick_units: int = 1) -> Schedule | None:
+    """The schedule that `body` asks for; None for an order at once. What does not fit is noted by `exact`.
+
+    `tick_units`: what a tick of discretion is, the finest of the symbol's listings.
+    """
     params = body.strategy_params
     if params is None or isinstance(params, SweepBody) or not body.strategy.is_scheduled:
         return None
@@ -111,6 +117,12 @@ def schedule_of(body: OrderBody, symbol: Symbol, exact: Exact) -> Schedule | Non
         resting=_resting(params, symbol, exact),
         **members,  # type: ignore[arg-type]
     )
+
+
+def _tilt_ppm(params: ClockedParams, exact: Exact) -> int:
+    if params.version == AdaptiveParameters.VERSION and params.max_tilt is None:
+        return DEFAULT_TILT_PPM
+    return exact(f"{_AT}/max_tilt", params.max_tilt, PPM_SCALE, "") or 0
 
 
 def _resting(params: ScheduleParams, symbol: Symbol, exact: Exact) -> RestTerms | None:

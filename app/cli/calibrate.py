@@ -24,8 +24,8 @@ def command(
     Of a journal.db: what its own finished orders cost beside what was known before them; the service takes that file by
     BESTEX_PRETRADE_PATH, the other one by BESTEX_CALIBRATION_PATH. It publishes both at /v1/tca/calibration.
     """
-    from app.bootstrap import calibrate_markets, calibrate_orders
     from app.domain.errors import BadRequest
+    from app.offline import calibrate_markets, calibrate_orders
 
     try:
         report, parameters = calibrate_orders(path) if path.suffix == ".db" else calibrate_markets(path, symbol)

@@ -28,8 +28,8 @@ def command(
     out: Annotated[Path | None, typer.Option(help="also write the result to this file")] = None,
 ) -> None:
     """Prints a table of costs per arm, size, side and fee tier: the same input gives the same bytes."""
-    from app.bootstrap import replay_markets
     from app.domain.errors import BadRequest
+    from app.offline import replay_markets
     from app.services.replay import ReplayRequest
 
     request = ReplayRequest(symbol, as_venues, pseudo_venues, round(window * 1_000_000_000))

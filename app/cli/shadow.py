@@ -91,8 +91,8 @@ def report(url: Url = "", key: Key = "", home: Home = DEFAULT_HOME, output: Outp
 
 
 def _run(recording: Path, request: object) -> str:
-    from app.bootstrap import shadow_markets
     from app.domain.errors import BadRequest
+    from app.offline import shadow_markets
 
     try:
         return shadow_markets(recording, request)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from app.domain.quick import quick_init
 from app.domain.quote_pool import QuotePool
 from app.domain.scheduled import Schedule
 from app.domain.sweeps import SweepTerms
+from app.domain.venue_stops import VenueStop
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -71,8 +72,9 @@ class ChildOrder:
 
     `price_ticks` is the worst raw price it may trade at. `deadline_ts_ns`: the venue must refuse it afterwards; what it
     has taken by then stays. `rest_until_ns`: it rests in the book, and the engine cancels it then; 0 for one that rests
-    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `min_qty_lots`: the least that may
-    be executed at once, 0 is any; `quote_id`: of the dealer's quote that it accepts.
+    nowhere. `is_post_only`: the venue must refuse it where it would take anything. `stop`: it waits at the venue for a
+    price, and is what it is only then. `display_lots`: what it shows of one that rests at a time; 0: all.
+    `min_qty_lots`: the least that may be executed at once, 0 is any; `quote_id`: of the dealer's quote that it accepts.
     """
 
     child_id: str
@@ -91,6 +93,8 @@ class ChildOrder:
     deadline_ts_ns: int
     is_post_only: bool = False
     rest_until_ns: int = 0
+    stop: VenueStop | None = None
+    display_lots: int = 0
     min_qty_lots: int = 0
     quote_id: str = ""
 

@@ -115,4 +115,25 @@ class ChildPulled(Event):
     reason: str
 
 
-PLACEMENT_EVENTS: Final[tuple[type[Event], ...]] = (SlicePosted, SliceSplit, PostingTurned, ChildPulled)
+@quick_init
+@dataclass(frozen=True, slots=True)
+class StopRested(Event):
+    """A leg's stop is given to its venue: the one child of `order_id`, which follows in the same turn, waits there. It
+    is a wave of its own, without a route.
+
+    `price_units`: the worst that it may trade at once it has gone off. `replaces`: the order whose place it takes.
+    """
+
+    KIND: ClassVar[str] = "stop_rested"
+    order_id: str
+    conditional_id: str
+    leg_i: int
+    venue: str
+    by: StopSource
+    stop_price_units: int
+    price_units: int
+    qty_units: int
+    replaces: str
+
+
+PLACEMENT_EVENTS: Final[tuple[type[Event], ...]] = (SlicePosted, SliceSplit, PostingTurned, ChildPulled, StopRested)

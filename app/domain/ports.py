@@ -97,6 +97,15 @@ class TradeFeed(Protocol):
 
 
 @runtime_checkable
+class MarkFeed(Protocol):
+    """A venue that also tells what its perpetuals are worth to it."""
+
+    def watch_marks(self, on_marks: MarksSink) -> Sequence[str]:
+        """Before `start`: mark prices will come to `on_marks`. Gives the symbols that they will come for."""
+        ...
+
+
+@runtime_checkable
 class DealerPort(Protocol):
     """A venue that quotes when it is asked."""
 

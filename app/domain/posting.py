@@ -38,13 +38,14 @@ class OneTouch(StrEnum):
 
     UNMEASURED: of no venue enough was seen. PEGGED, ICEBERG: queues of others say nothing of a price between the
     touches, or of a child that lines up again and again. AGAIN: it has been posted before, and follows a price.
-    UNSAID: an older fact, of before there were splits.
+    AT_CAP: the rest of a sweep. UNSAID: an older fact, of before there were splits.
     """
 
     UNMEASURED = "unmeasured"
     PEGGED = "pegged"
     ICEBERG = "iceberg"
     AGAIN = "again"
+    AT_CAP = "at_cap"
     UNSAID = "unsaid"
 
 

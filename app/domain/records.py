@@ -109,6 +109,11 @@ class ParentRecord:
         )
 
     @property
+    def is_stop(self) -> bool:
+        """Whether it is a stop that its venue holds: one child, and no plan."""
+        return any(c.child.stop is not None for c in self.children.values())
+
+    @property
     def soft_cap_units(self) -> int:
         """The price cap without what discretion adds to the limit, 0 for none: what rests is no worse than it, and what
         crosses without using discretion.

@@ -70,6 +70,8 @@ class Schedule:
     from start to end; empty: the learned one, which the fact that begins it carries. `cap_ppm`: the participation cap.
     `crowd_units`: sizes of others' trades that a disguised one hides among, as they were when it began. `resting`: what
     it says of children that rest; None: nothing.
+    `max_tilt_ppm`: most part of the parent by which an adaptive version bends its plan. `discretion_units`: how far
+    beyond the price at which it would rest a slice may cross; `is_discretion_past_limit`: beyond the limit price, too.
     """
 
     strategy: Strategy
@@ -87,7 +89,19 @@ class Schedule:
     shortfall: ShortfallAsk | None = None
     disguise: Disguise = Disguise.NONE
     crowd_units: tuple[int, ...] = ()
+    max_tilt_ppm: int = 0
+    discretion_units: int = 0
+    is_discretion_past_limit: bool = False
     resting: RestTerms | None = None
+
+    @property
+    def is_adaptive(self) -> bool:
+        return self.version == AdaptiveParameters.VERSION
+
+    @property
+    def past_limit_units(self) -> int:
+        """How far beyond its limit price the order may trade."""
+        return self.discretion_units if self.is_discretion_past_limit else 0
 
     @property
     def needs_volume(self) -> bool:

@@ -17,8 +17,8 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.records import ChildRecord
 from app.domain.statement import VenueOpenOrder, VenueStatement
 from app.domain.units import NANO_SCALE
+from app.execution.break_record import BreakKey
 from app.execution.context import Context
-from app.execution.ledger import BreakKey
 from app.risk.exposure import qty_nano
 
 

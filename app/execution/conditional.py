@@ -21,7 +21,15 @@ from app.domain.records import ParentRecord
 from app.domain.venue_stops import TriggerLocation
 from app.execution import native, triggers
 from app.execution.context import Context, Watch, side_price
-from app.execution.leg_orders import first_order, is_dust, leg_order, limit_units_of, next_client_id, sized_units
+from app.execution.leg_orders import (
+    at_its_trigger,
+    first_order,
+    is_dust,
+    leg_order,
+    limit_units_of,
+    next_client_id,
+    sized_units,
+)
 from app.execution.parent import accept, approve_and_plan, approve_or_prepare, cancel
 from app.execution.pooling import with_pool
 from app.execution.shares import armed_units, filled_units, is_armed, is_entry_over, orders_of, used_units

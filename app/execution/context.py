@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.bending import Outlook
 from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.events import (
     ChildFilled,
@@ -31,10 +32,11 @@ from app.domain.posting import Posting
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.domain.venue_stops import StopOffer
+from app.execution.break_record import BreakKey
 from app.execution.commitments import Commitments, flying_notional_nano
 from app.execution.hits import Hits
 from app.execution.inputs import Turn
-from app.execution.ledger import BreakKey, Ledger, evolve
+from app.execution.ledger import Ledger, evolve
 from app.execution.observing import LoopMemory
 from app.execution.shares import Reserve
 from app.learning.pretrade import CostEstimator
@@ -104,6 +106,26 @@ class Volumes(Protocol):
 
     def expected_units(self, symbol: str, start_ns: int, end_ns: int) -> float:
         """Symbol units that others are expected to trade from `start_ns` to `end_ns`; 0 where nothing is known."""
+        ...
+
+
+class Marks(Protocol):
+    """What venues say that their perpetuals are worth."""
+
+    def is_told(self, symbol: str) -> bool:
+        """Whether any venue tells a mark price of `symbol`."""
+        ...
+
+    def marks(self, symbol: str) -> Mapping[str, tuple[int, int]]:
+        """Each venue's mark as (price units, when it was heard)."""
+        ...
+
+
+class Outlooks(Protocol):
+    """What is forecast of a market."""
+
+    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
+        """Of the next `horizon_ns`, as parts of the usual; as usual where nothing is known."""
         ...
 
 
@@ -178,8 +200,11 @@ class World:
     posting: Posting | None = None  # None: no child rests anywhere
     stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
     marks: Marks | None = None
+    outflows: QueueOutflows | None = None  # None: no queue is measured
+    place: Placer | None = None  # what splits a slice over queues; None: it rests at one touch
     ages: QuoteAges | None = None  # of touches; None: nobody looks, and fade is one number a venue
     costs: CostEstimator | None = None  # what says before an order what it will cost; None: nothing is said
+    outlooks: Outlooks | None = None  # what adaptive schedules are bent by; None: they are refused
     split_hidden: HiddenSplit | None = None  # None: nobody is asked for hidden liquidity
     max_pings: int = 30  # questions to one dark venue in a minute, of all orders together
     max_align_ns: int = 0  # the longest that a child waits for its siblings at slower venues

@@ -14,7 +14,7 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain import placement_facts as pf
 from app.domain.belief import BeliefKey
-from app.domain.enums import BreakKind, ChildState, KillScope, ParentState, Side
+from app.domain.enums import ChildState, KillScope, ParentState, Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.hidden_facts import HIDDEN_EVENTS, DarkAsked
@@ -22,7 +22,9 @@ from app.domain.limits import Limits
 from app.domain.markouts import StillPath
 from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
 from app.domain.shadow_events import SHADOW_EVENTS
-from app.execution import conditional_ledger, hidden_record, shadow_ledger
+from app.domain.timing_facts import DiscretionUsed, ScheduleBent, VolumeBin, VolumeLearned
+from app.execution import break_record, conditional_ledger, hidden_record, shadow_ledger
+from app.execution.break_record import BreakKey
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
 from app.execution.fee_record import FeeRecord
@@ -33,7 +35,6 @@ from app.execution.shadow_ledger import Shadows
 REFUSALS_KEPT: Final = 1_000
 _Moved = ev.SliceReleased | ev.ScheduleGivenBack | ev.SchedulePaused | ev.ScheduleResumed | ScheduleBent
 STILL_KEPT: Final = 20_000  # instants; the newest are what fills of today are compared with
-BreakKey = tuple[str, str, BreakKind, str]  # account, venue, what, item
 
 
 @dataclass(slots=True)
@@ -74,6 +75,12 @@ class Ledger:
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
     hidden: HiddenRecord = field(default_factory=HiddenRecord)
+    volumes: dict[str, dict[int, VolumeBin]] = field(default_factory=dict)  # symbol -> bin -> its newest word
+
+    @property
+    def n_to_drain(self) -> int:
+        """Children that a stopping process waits for: a venue holds its stops without us."""
+        return sum(record.child.stop is None for record in self.live_children.values())
 
     def child(self, child_id: str) -> ChildRecord:
         return self.parents[self.child_parent[child_id]].children[child_id]
@@ -306,7 +313,7 @@ def _cancel_requested(ledger: Ledger, fact: Fact, event: ev.CancelRequested) -> 
             record.is_canceling = True
 
 
-def _slice_posted(ledger: Ledger, fact: Fact, event: pf.SlicePosted | pf.SliceSplit) -> None:
+def _rested(ledger: Ledger, fact: Fact, event: pf.SlicePosted | pf.SliceSplit | pf.StopRested) -> None:
     parent = _touched(ledger, fact, event.order_id)
     parent.state = next_parent(parent.state, ParentState.WORKING)
     parent.n_waves += 1
@@ -392,35 +399,15 @@ def _still_measured(ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None
     note_still(ledger.costs, event)
 
 
-def _fee_tier_set(ledger: Ledger, fact: Fact, event: ev.FeeTierSet) -> None:
-    ledger.fees.set_tier(event)
+def _fees_told(ledger: Ledger, fact: Fact, event: ev.FeeTierSet | ev.FeeDeviated) -> None:
+    if isinstance(event, ev.FeeTierSet):
+        ledger.fees.set_tier(event)
+    else:
+        ledger.fees.note_alarm(event, fact.ts_ns)
 
 
-def _fee_deviated(ledger: Ledger, fact: Fact, event: ev.FeeDeviated) -> None:
-    ledger.fees.note_alarm(event, fact.ts_ns)
-
-
-def break_key(event: ev.BreakFound | ev.BreakClosed) -> BreakKey:
-    return event.account, event.venue, event.what, event.item
-
-
-def _break_found(ledger: Ledger, fact: Fact, event: ev.BreakFound) -> None:
-    key = break_key(event)
-    known = ledger.breaks.get(key)
-    ledger.breaks[key] = BreakRecord(event, known.opened_ts_ns if known else fact.ts_ns)
-    if known is None and event.what is not BreakKind.PROJECTION:
-        place = (event.account, event.venue)
-        ledger.n_broken[place] = ledger.n_broken.get(place, 0) + 1
-
-
-def _break_closed(ledger: Ledger, fact: Fact, event: ev.BreakClosed) -> None:
-    # The projector's ledger may begin after the break was found.
-    if ledger.breaks.pop(break_key(event), None) is None or event.what is BreakKind.PROJECTION:
-        return
-    place = (event.account, event.venue)
-    ledger.n_broken[place] -= 1
-    if not ledger.n_broken[place]:
-        del ledger.n_broken[place]
+def _break(ledger: Ledger, fact: Fact, event: ev.BreakFound | ev.BreakClosed) -> None:
+    break_record.apply(ledger.breaks, ledger.n_broken, fact.ts_ns, event)
 
 
 def _loop_set(ledger: Ledger, fact: Fact, event: ev.LoopSet) -> None:
@@ -482,10 +469,10 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.OverfillRecorded: _overfill,
     ev.OrderDone: _order_done,
     ev.TcaReported: _tca_reported,
-    ev.FeeTierSet: _fee_tier_set,
-    ev.FeeDeviated: _fee_deviated,
-    ev.BreakFound: _break_found,
-    ev.BreakClosed: _break_closed,
+    ev.FeeTierSet: _fees_told,
+    ev.FeeDeviated: _fees_told,
+    ev.BreakFound: _break,
+    ev.BreakClosed: _break,
     ev.ScheduleBegun: _schedule_begun,
     ev.SliceReleased: _schedule_moved,
     ev.ScheduleGivenBack: _schedule_moved,
@@ -497,8 +484,9 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.LoopSet: _loop_set,
     ev.BeliefChanged: _belief_changed,
     ev.LoopWeighed: _nothing,
-    pf.SlicePosted: _slice_posted,
-    pf.SliceSplit: _slice_posted,
+    pf.SlicePosted: _rested,
+    pf.SliceSplit: _rested,
+    pf.StopRested: _rested,
     pf.PostingTurned: _posting_turned,
     pf.ChildPulled: _child_pulled,
     ScheduleBent: _schedule_moved,

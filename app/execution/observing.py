@@ -141,11 +141,11 @@ class LoopMemory:
         """A child that meets what was planned has no fade; FOK says all or nothing, hidden liquidity nothing."""
         child = record.child
         measure = self._aged.pop(child.child_id, Measure.FADE)
-        if child.time_in_force is TimeInForce.IOC and child.qty_units > 0 and child.stop is None:
+        if _takes_shown(child) and child.qty_units > 0:
             self._take(record, measure, max(1.0 - record.cum_qty_units / child.qty_units, 0.0), ts_ns)
 
     def _sent(self, child: ChildOrder, ts_ns: int) -> None:
-        if self.ages is not None and child.time_in_force is TimeInForce.IOC and child.stop is None:
+        if self.ages is not None and _takes_shown(child):
             if len(self._aged) > MAX_SUBJECTS:
                 self._aged.clear()  # of children that never ended here: they count as any other
             self._aged[child.child_id] = self.ages.measure(child.venue, child.symbol, child.side, ts_ns)
@@ -170,6 +170,12 @@ class LoopMemory:
             self._usual[venue] = n + 1, usual + (now - usual) / (n + 1)
         else:
             self._take(record, Measure.LATENCY, now - usual, record.acked_ts_ns)
+
+
+def _takes_shown(child: ChildOrder) -> bool:
+    """Whether it was sent for what a book showed of that moment: neither a stop, nor for what is hidden or quoted."""
+    is_shown = child.stop is None and not child.min_qty_lots and not child.quote_id
+    return is_shown and child.time_in_force is TimeInForce.IOC
 
 
 def _move_bps(from_half_units: int, to_half_units: int) -> float | None:

@@ -33,6 +33,7 @@ from app.execution.foretell import tell_cost
 from app.execution.hidden import ask_dark, asks_hidden, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
+from app.execution.queues import post_again
 from app.execution.scheduled import ScheduledApproval, begin, take_slice, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.swept import post_rest, posts_rest, require_posting
@@ -105,6 +106,9 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | Sc
     if isinstance(approval, ScheduledApproval):
         begin(ctx, parent, approval.state)
         return accepted
+    if asks_hidden(order):
+        advance(ctx, parent)
+        return accepted
     if approval.planned is None:
         _send_away(ctx, parent, approval.prepared)
         return accepted
@@ -136,19 +140,6 @@ def write_accepted(
     limits = ctx.ledger.limits[order.account]
     if limits.duplicate_window_ns:
         ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
-    parent = ctx.ledger.parents[approval.order_id]
-    if isinstance(approval, ScheduledApproval):
-        begin(ctx, parent, approval.state)
-        return accepted
-    if asks_hidden(order):
-        advance(ctx, parent)
-        return accepted
-    if approval.planned is None:
-        _send_away(ctx, parent, approval.prepared)
-        return accepted
-    write_wave(ctx, parent, approval.planned)
-    if not parent.children:
-        _wait_or_end(ctx, parent, approval.planned.plan.unallocated_code or "", has_live=False)
     return accepted
 
 
@@ -160,6 +151,7 @@ def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> N
         return
     live = [c for c in parent.children.values() if not c.state.is_terminal]
     if any(c.state is not ChildState.UNKNOWN and not is_left_behind(ctx, c) for c in live):
+        post_again(ctx, parent)
         return
     if _is_filled(parent):
         if not live:
@@ -177,6 +169,8 @@ def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> N
         return
     if parent.schedule is not None:
         work(ctx, parent, has_live=bool(live), may_search=may_search and not was_searched)
+        return
+    if ask_dark(ctx, parent) or ask_dealers(ctx, parent) or awaits_quotes(ctx, parent):
         return
     _next_wave(ctx, parent, has_live=bool(live))
 
@@ -241,6 +235,8 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
         return DoneReason.CANCELED, "cancel_requested"
     if order.time_in_force is TimeInForce.GTD and ctx.now_ns >= order.expire_ts_ns:
         return DoneReason.EXPIRED, "expire_at"
+    if parent.is_stop:
+        return _exhausted(parent, "stop_over")
     is_one_wave = order.strategy is Strategy.SWEEP and not posts_rest(order)
     if parent.n_waves > n_dark_waves(ctx, parent) and (is_one_wave or needs_single_venue(order)):
         return _exhausted(parent, "one_wave")

@@ -160,7 +160,7 @@ def possible(ctx: Context, parent: ParentRecord, state: ScheduleState, slice_lot
     qty_units = slice_lots * state.lot_units
     left_units = (state.progress.total_lots - state.progress.released_lots) * state.lot_units
     found = [_post(ctx, parent, view, v, (qty_units, left_units, until_ns, n_posts)) for v in venues]
-    return min((post for post in found if post is not None), key=lambda post: post.rank, default=None)
+    return [post for post in found if post is not None]
 
 
 def _n_posts(parent: ParentRecord, until_ns: int) -> int:
@@ -193,9 +193,9 @@ def _post(
     tier = account_fees(ctx, parent.account, view.symbol)[venue]
     lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
     lots -= div_up(_short_units(view, price_units, left_units - lots * listing.lot_units), listing.lot_units)
-    if lots < listing.min_qty_lots:
-        return None
-    if view.symbol.notional_nano(price_units, lots * listing.lot_units) < listing.min_notional_nano:
+    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
+    least_lots = max(1, listing.min_qty_lots, div_up(listing.min_notional_nano, lot_nano))
+    if lots < least_lots:
         return None
     sign, reference = order.side.sign, view.reference
     best_units = reference.best_bid_units if order.side is Side.BUY else reference.best_ask_units
@@ -219,6 +219,12 @@ def _post(
         toxic=weigh(ctx, parent.order_id, (venue, order.symbol, order.side), saved_ppm),
         display_lots=display_lots if display_lots < lots else 0,
     )
+
+
+def terms_of(parent: ParentRecord) -> RestTerms:
+    """What the order says of its children that rest."""
+    state = parent.schedule
+    return (state.schedule.resting if state is not None else None) or RestTerms()
 
 
 def _short_units(view: GateView, price_units: int, left_units: int) -> int:
@@ -268,7 +274,7 @@ def _price_units(
     """What its peg says of (near, far) touch, no further than the price cap allows; further back for each refusal where
     that is the policy.
     """
-    cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
+    cap_units, side = parent.soft_cap_units, parent.accepted.order.side
     tick_units, (near_units, far_units) = listing.tick_units, touch_units
     price_units = near_units
     if terms_of(parent).peg is Peg.MID:
@@ -351,7 +357,9 @@ def send_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
 
 def _posting(ctx: Context, parent: ParentRecord) -> Posting:
     state = parent.schedule
-    posting = posting_of(ctx, state.schedule) if state is not None else None
+    posting = (
+        posting_of(ctx, state.schedule) if state is not None else ctx.world.posting
+    )  # a sweep's rest: its own word
     assert posting is not None, "a post was found under a posting"
     return posting
 

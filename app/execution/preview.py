@@ -12,11 +12,12 @@ from app.domain.orders import ParentOrder
 from app.domain.plan import Planned
 from app.domain.scheduled import ScheduleState
 from app.execution.context import Context
+from app.execution.foresight import Foreseen, foresee
 from app.execution.foretell import Foretold, foretell
 from app.execution.parent import approve_and_plan
 from app.execution.pooling import with_pool
 from app.execution.posting import Post
-from app.execution.scheduled import Foreseen, approve_scheduled, foresee
+from app.execution.scheduled import approve_scheduled
 from app.execution.stakes import gate_view
 from app.execution.swept import require_posting
 from app.risk import gate
@@ -54,7 +55,8 @@ def preview(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
         foreseen = approve_scheduled(ctx, order, view)
         found, cap_units, state = foresee(ctx, view, foreseen), foreseen.price_cap_units, foreseen.state
         told = foretell(ctx, order, mode, cap_units, state)
-        return Preview(view.symbol, checks, planned, cap_units, mid_half_units, state, slices, told)
+        about = (view.symbol, checks, found.planned, cap_units, mid_half_units)
+        return Preview(*about, state, found.slices, told, found.resting)
     require_posting(ctx, order)
     try:
         approval = approve_and_plan(ctx, order, view)

@@ -14,7 +14,7 @@ from typing import Final
 from app.domain.bending import MOST_TILT_PPM
 from app.domain.enums import ChildState, DoneReason, Side, Strategy
 from app.domain.errors import BadRequest, InvariantBroken
-from app.domain.events import Fact, OrderAccepted, ScheduleBegun, ScheduleGivenBack, SliceReleased
+from app.domain.events import ScheduleBegun, ScheduleGivenBack, SliceReleased
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned, PlanRequest
 from app.domain.ports import SearchJob
@@ -31,7 +31,8 @@ from app.execution.discretion import Reach, check_discretion, reach_of, rested_u
 from app.execution.disguise import seed_of
 from app.execution.inputs import SearchAway
 from app.execution.pooling import destination, pooled, pooled_touch_units, with_pool
-from app.execution.posting import find_post, overdue_lots, rest_until_ns, write_post
+from app.execution.posting import check_resting, find_post, overdue_lots, posting_of, rest_until_ns, write_post
+from app.execution.queues import Split, find_split, write_split
 from app.execution.stakes import gate_view
 from app.execution.wave import Wanted, affordable_lots, plan_request, write_wave
 from app.risk import gate
@@ -51,14 +52,6 @@ class ScheduledApproval:
     state: ScheduleState
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """A slice as the plan has it."""
-
-    at_ts_ns: int
-    qty_units: int
-
-
 def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> ScheduledApproval:
     """The gate for the whole quantity, then the schedule against the clock; raises OrderRefused, BadRequest."""
     approved = gate.approve(view, ctx.ledger.seq + 1)
@@ -66,6 +59,8 @@ def approve_scheduled(ctx: Context, order: ParentOrder, view: GateView) -> Sched
     if order.schedule is None or order.qty_units is None:
         raise InvariantBroken(strategy=order.strategy.value, reason="a scheduled order has a schedule and a quantity")
     schedule = resolved(ctx, order.symbol, order.schedule)
+    if schedule.discretion_units:
+        check_discretion(ctx, order, schedule)
     check_resting(ctx, schedule.resting)
     lot_units = _lot_units(ctx, order)
     mid_half_units = view.reference.mid_half_units
@@ -138,66 +133,6 @@ def _crowd_units(ctx: Context, symbol: str) -> tuple[int, ...]:
     return sizes_units
 
 
-@dataclass(frozen=True, slots=True)
-class Foresight:
-    """Of an order in time: where a slice that is due now would go if it crossed, where it would rest before (nowhere:
-    it crosses at once), and what the clock's plan gives out and when.
-    """
-
-    planned: Planned | None
-    resting: tuple[Post, ...]
-    slices: tuple[Foreseen, ...]
-
-
-def foresee(ctx: Context, view: GateView, approval: ScheduledApproval) -> Foresight:
-    """What the order would do; changes nothing.
-
-    The plan as if no cap, limit or would-price held it up; empty for a POV, whose plan is the market's to make.
-    """
-    order, state = view.order, approval.state
-    found = parameters_of(state.schedule, order.side, approval.price_cap_units, state.lot_units, state.mid_half_units)
-    price_units = _with_pools(ctx, side_price(view.reference, order.side), view)
-    _, now_lots = slicer.release(found, state.progress, Seen(ctx.now_ns, 0, price_units or None))
-    planned, resting = None, tuple[Post, ...]()
-    if now_lots:
-        resting = foresee_rest(ctx, _as_accepted(ctx, view, approval), state, now_lots)
-        wanted = Wanted(approval.order_id, 1, now_lots * state.lot_units, None)
-        request = plan_request(ctx, approval.approved, view, approval.price_cap_units, wanted)
-        planned = ctx.world.planner.plan(*pooled(ctx, request, view))
-    if state.schedule.strategy is Strategy.POV:
-        return Foresight(planned, resting, ())
-    clock = replace(state.schedule, cap_ppm=None, would_price_units=None)
-    free = parameters_of(clock, order.side, 0, state.lot_units, state.mid_half_units)
-    slices, progress = [], state.progress
-    for k in range(free.terms.n_slices):
-        at_ns = free.terms.start_ns + k * free.terms.slice_ns
-        progress, lots = slicer.release(free, progress, Seen(max(at_ns, ctx.now_ns)))
-        if lots:
-            slices.append(Foreseen(at_ns, lots * state.lot_units))
-    return Foresight(planned, resting, tuple(slices))
-
-
-def _as_accepted(ctx: Context, view: GateView, approval: ScheduledApproval) -> ParentRecord:
-    """The parent that the order would be; it stands in no ledger."""
-    order, reference = view.order, view.reference
-    accepted = OrderAccepted(
-        account=order.account,
-        order_id=approval.order_id,
-        order=order,
-        mode=view.mode,
-        limits_version=approval.approved.limits_version,
-        price_cap_units=approval.price_cap_units,
-        arrival_bid_units=reference.best_bid_units,
-        arrival_ask_units=reference.best_ask_units,
-        received_mid_half_units=reference.mid_half_units,
-        approved_mid_half_units=reference.mid_half_units,
-        approved_ts_ns=ctx.now_ns,
-    )
-    parent = fold([Fact(1, ctx.now_ns, 1, accepted)]).parents[approval.order_id]
-    parent.schedule = approval.state
-    return parent
-
-
 def begin(ctx: Context, parent: ParentRecord, state: ScheduleState) -> None:
     """The schedule starts; what is due at once leaves in the same turn."""
     ctx.emit(ScheduleBegun(parent.account, parent.order_id, state))
@@ -246,10 +181,10 @@ def _touch_units(ctx: Context, parent: ParentRecord) -> int:
     own = side_price(ctx.calm(order.symbol, Side.SELL if order.side is Side.BUY else Side.BUY), order.side)
     if order.quote_pool is None:
         return own
-    return _with_pools(ctx, own, with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent))
+    return pooled_side_units(ctx, own, with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent))
 
 
-def _with_pools(ctx: Context, own_units: int, view: GateView) -> int:
+def pooled_side_units(ctx: Context, own_units: int, view: GateView) -> int:
     """The better of the own symbol's far touch and the pool's, 0 for none."""
     other_units = pooled_touch_units(ctx, view)
     best = min if view.order.side is Side.BUY else max

@@ -33,6 +33,8 @@ class VenueRefusal(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     DUPLICATE_CLIENT_ID = "duplicate_client_id"
     POST_ONLY = "post_only"
+    STOP_NOT_OFFERED = "stop_not_offered"
+    REPLACED_ORDER_DONE = "replaced_order_done"
     ICEBERG = "iceberg"
 
 

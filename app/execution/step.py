@@ -37,6 +37,7 @@ from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.stakes import gate_view
 from app.execution.swept import watch
+from app.execution.volumes import learn_volume
 from app.risk import gate
 from app.risk.exposure import GateView
 

@@ -13,6 +13,7 @@ from app.domain.enums import ChildState, ContractKind, KillScope, Side
 from app.domain.errors import BadRequest
 from app.domain.instrument import Instrument
 from app.domain.orders import ParentOrder
+from app.domain.posting import OneTouch
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.sweeps import SweepStyle
 from app.domain.units import PPM, div_up
@@ -20,6 +21,7 @@ from app.execution import posting
 from app.execution.context import Context, remaining_qty_units, side_price
 from app.execution.posting import Post, pull, write_post
 from app.execution.stakes import account_fees, gate_view
+from app.execution.toxicity import weigh
 from app.risk import gate
 from app.risk.exposure import GateView, qty_nano, venue_capacity_nano
 
@@ -38,7 +40,7 @@ def posts_rest(order: ParentOrder) -> bool:
 def require_posting(ctx: Context, order: ParentOrder) -> None:
     """Raises BadRequest where the order's rest could rest nowhere."""
     if posts_rest(order) and ctx.world.posting is None:
-        hint = "Set routing.posting in bestex.toml, on simulated venues of the basic market."
+        hint = "Only simulated venues take them; use sweep_style sweep, or none."
         pointer = "/strategy_params/sweep_style"
         raise BadRequest("invalid_request", "No venue takes children that rest.", pointer=pointer, hint=hint)
 
@@ -89,6 +91,10 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
         behind_ppm=max(0, sign * (best_units - price_units)) * PPM // price_units,
         rest_until_ns=order.expire_ts_ns or FOR_EVER_NS,
         n_posts=n_posts,
+        least_lots=listing.min_qty_lots,
+        cross_ppm=0,
+        toxic=weigh(ctx, parent.order_id, (venue, order.symbol, order.side), 0),
+        rule=OneTouch.AT_CAP,
     )
 
 

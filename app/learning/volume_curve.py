@@ -20,7 +20,6 @@ PRIOR_S: Final = 900.0
 LEVEL_PRIOR_S: Final = 3_600.0
 # A bin that was watched for longer is scaled down to this, so that old days fade: twenty days of five minutes.
 MAX_WATCHED_S: Final = 6_000.0
-_LEAST_OVER_S: Final = 1e-6
 WEIGHT_SCALE: Final = 1_000_000
 
 
@@ -34,6 +33,7 @@ class VolumeCurve:
     _day_i: int = -1
     _today_units: float = 0.0
     _today_expected_units: float = 0.0
+    _changed: set[int] = field(default_factory=set)
     _sums: tuple[float, float] = field(init=False)  # of seen_units and watched_s: every trade asks for their ratio
 
     def __post_init__(self) -> None:
@@ -65,10 +65,7 @@ class VolumeCurve:
 
     def restore(self, bin_i: int, seen_units: int, watched_ms: int) -> None:
         """A bin as an earlier process had told it, added to what this one has seen of it since."""
-        was_changed = bin_i in self._changed
-        self._add(bin_i, watched_ms / 1_000, float(seen_units))
-        if not was_changed:
-            self._changed.discard(bin_i)
+        self._set(bin_i, self.watched_s[bin_i] + watched_ms / 1_000, self.seen_units[bin_i] + seen_units)
 
     def rate_units_per_s(self, at_ns: int) -> float:
         """Volume a second expected at this time of day; 0 before anything was seen."""
@@ -111,13 +108,15 @@ class VolumeCurve:
         return seen_units / watched_s if watched_s > 0.0 else 0.0
 
     def _add(self, bin_i: int, watched_s: float, units: float) -> None:
-        self._sums = self._sums[0] + units, self._sums[1] + watched_s
-        self.watched_s[bin_i] += watched_s
-        self.seen_units[bin_i] += units
         self._changed.add(bin_i)
-        over_s = self.watched_s[bin_i] - MAX_WATCHED_S
-        if over_s > _LEAST_OVER_S:
-            self._add(bin_i, -over_s, -self.seen_units[bin_i] * over_s / self.watched_s[bin_i])
+        self._set(bin_i, self.watched_s[bin_i] + watched_s, self.seen_units[bin_i] + units)
+
+    def _set(self, bin_i: int, watched_s: float, units: float) -> None:
+        if watched_s > MAX_WATCHED_S:
+            units, watched_s = units * MAX_WATCHED_S / watched_s, MAX_WATCHED_S
+        seen_sum, watched_sum = self._sums
+        self._sums = seen_sum + units - self.seen_units[bin_i], watched_sum + watched_s - self.watched_s[bin_i]
+        self.seen_units[bin_i], self.watched_s[bin_i] = units, watched_s
 
     def _note_level(self, day_i: int, bin_i: int, watched_s: float, units: float) -> None:
         if day_i != self._day_i:

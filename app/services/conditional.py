@@ -18,6 +18,7 @@ from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Fact
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
+from app.domain.venue_stops import TriggerLocation
 from app.execution.conditional import previewed
 from app.execution.context import Context, Memory
 from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick, Turn

@@ -449,8 +449,7 @@ class Engine:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Venues' failures are taken where they happen: what ends a task is our own bug, and the shard stops."""
         self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._break(error)
 
     # looking

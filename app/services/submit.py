@@ -80,6 +80,8 @@ def _schedule_asked(schedule: Schedule) -> list[object]:
     ]
     if schedule.disguise is not Disguise.NONE:
         asked.append(schedule.disguise)
+    if schedule.resting is not None:
+        asked.append(["resting", *astuple(schedule.resting)])
     later: dict[str, object] = {
         "max_tilt_ppm": schedule.max_tilt_ppm,
         "discretion_units": schedule.discretion_units,

@@ -13,6 +13,7 @@ from typing import Final
 
 from app.domain.events import ChildFilled, Fact
 from app.domain.ports import TradeFeed, TradesSink
+from app.domain.timing_facts import VolumeBin
 from app.domain.trade import TradePrint
 from app.learning.volume_curve import VolumeCurve
 from app.services.engine import Engine

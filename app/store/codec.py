@@ -30,66 +30,79 @@ from app.domain.events import (
     TcaReported,
 )
 from app.domain.hidden_facts import HIDDEN_EVENTS
-from app.domain.placement_facts import PLACEMENT_EVENTS
+from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import TIMING_EVENTS
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
-_EVENT_TYPES: Final = (*EVENT_TYPES, *CONDITIONAL_EVENTS, *PLACEMENT_EVENTS, *SHADOW_EVENTS, *HIDDEN_EVENTS)
+_EVENT_TYPES: Final = (
+    *EVENT_TYPES,
+    *CONDITIONAL_EVENTS,
+    *PLACEMENT_EVENTS,
+    *SHADOW_EVENTS,
+    *TIMING_EVENTS,
+    *HIDDEN_EVENTS,
+)
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
     (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
 }
 
 
-def _undisguised(schedule: dict[str, Any] | None) -> None:
-    """A schedule of before there was a disguise."""
+def _grow_schedule(schedule: dict[str, Any] | None, v: int) -> None:
     if schedule is not None:
-        schedule.update(disguise="none", crowd_units=[], resting=None)
+        if v < 2:
+            schedule.update(disguise="none", crowd_units=[])
+        schedule.update(max_tilt_ppm=0, discretion_units=0, is_discretion_past_limit=False, resting=None)
 
 
-def _unrested(schedule: dict[str, Any] | None) -> None:
-    """A schedule of before an order could say how its children rest."""
-    if schedule is not None:
-        schedule.update(resting=None)
+def _grow_state(state: dict[str, Any] | None, v: int) -> None:
+    if state is not None:
+        _grow_schedule(state["schedule"], v)
+        state["bend"] = None
 
 
-def _amended(grow: Callable[[dict[str, Any] | None], None], plain: dict[str, Any]) -> None:
-    grow(plain["schedule"])
-    grow(plain["state"] and plain["state"]["schedule"])
-
-
-def _accepted_undisguised(order: dict[str, Any]) -> None:
-    _undisguised(order["schedule"])
+def _grow_order(order: dict[str, Any], v: int) -> None:
+    if v < 2:
+        order["quote_pool"] = None
+    if v < 3:
+        order["schedule"] = None
     order["sweep"] = None
+    _grow_schedule(order["schedule"], v - 2)
 
 
-def _unhidden(plain: dict[str, Any]) -> None:
-    """A child of before there were least executions and dealers' quotes."""
-    plain["child"].update(min_qty_lots=0, quote_id="")
+def _grow_amended(plain: dict[str, Any], v: int) -> None:
+    _grow_schedule(plain["schedule"], v)
+    _grow_state(plain["state"], v)
 
 
-_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
-# (kind, older version) -> what today's shape adds to the bytes' plain values, in place; what was not said then is zero.
-_GROWN: Final[dict[tuple[str, int], Callable[[dict[str, Any]], None]]] = {
-    (OrderAccepted.KIND, 1): lambda plain: plain["order"].update(quote_pool=None, schedule=None, sweep=None),
-    (OrderAccepted.KIND, 2): lambda plain: plain["order"].update(schedule=None, sweep=None),
-    (OrderAccepted.KIND, 3): lambda plain: _accepted_undisguised(plain["order"]),
-    (OrderAccepted.KIND, 4): lambda plain: plain["order"].update(sweep=None),
-    (ScheduleBegun.KIND, 1): lambda plain: _undisguised(plain["state"]["schedule"]),
-    (OrderAmended.KIND, 1): _amended_undisguised,
-    (ChildSending.KIND, 1): lambda plain: plain["child"].update(
-        is_post_only=False, rest_until_ns=0, min_qty_lots=0, quote_id=""
-    ),
-    (ChildSending.KIND, 2): _unhidden,
-    (RoutePlanned.KIND, 1): lambda plain: plain["plan"].update(
-        certificate=plain["plan"]["certificate"]
-        | {"estimated_nano": 0, "estimated_low_nano": 0, "estimated_high_nano": 0, "is_bound_searched": False},
-        conversions=[],
-    ),
-    (RoutePlanned.KIND, 2): lambda plain: plain["plan"].update(conversions=[]),
+def _grow_child(child: dict[str, Any], v: int) -> None:
+    if v < 2:
+        child.update(is_post_only=False, rest_until_ns=0)
+    child.update(stop=None, display_lots=0, min_qty_lots=0, quote_id="")
+
+
+def _grow_plan(plan: dict[str, Any], v: int) -> None:
+    if v < 2:
+        plan["certificate"].update(
+            estimated_nano=0, estimated_low_nano=0, estimated_high_nano=0, is_bound_searched=False
+        )
+    plan["conversions"] = []
+
+
+# kind -> what today's shape adds to the plain values of an older version's bytes, in place: what was not said is zero.
+_GROWN: Final[dict[str, Callable[[dict[str, Any], int], None]]] = {
+    OrderAccepted.KIND: lambda plain, v: _grow_order(plain["order"], v),
+    ScheduleBegun.KIND: lambda plain, v: _grow_state(plain["state"], v),
+    OrderAmended.KIND: _grow_amended,
+    ChildSending.KIND: lambda plain, v: _grow_child(plain["child"], v),
+    SlicePosted.KIND: lambda plain, v: plain.update(toxic_ppm=0, rule="unsaid"),
+    ConditionalAccepted.KIND: lambda plain, v: plain["definition"].update(trigger_location="engine"),
+    ConditionalAmended.KIND: lambda plain, v: plain["definition"].update(trigger_location="engine"),
+    RoutePlanned.KIND: lambda plain, v: _grow_plan(plain["plan"], v),
 }
+_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
 # What an order's common course writes, again and again of the same shape.
 OFTEN: Final[frozenset[type[Event]]] = frozenset(
     {OrderAccepted, CostForetold, RoutePlanned, ChildSending, ChildAcked, ChildFilled, OrderDone, TcaReported}
@@ -143,8 +156,8 @@ def decode(kind: str, v: int, body: bytes) -> Event:
 
     Raises InvariantBroken for an unknown kind or version, and for bytes that are not this version's canonical form.
     """
-    decoder, grow = _DECODERS.get((kind, v)), _GROWN.get((kind, v))
-    if grow is not None:
+    decoder, grow = _DECODERS.get((kind, v)), _GROWN.get(kind)
+    if grow is not None and 1 <= v < _VERSIONS[kind]:
         return _decode_older(kind, v, body, grow)
     if decoder is None:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=kind, v=v)
@@ -157,12 +170,12 @@ def decode(kind: str, v: int, body: bytes) -> Event:
     return event
 
 
-def _decode_older(kind: str, v: int, body: bytes, grow: Callable[[dict[str, Any]], None]) -> Event:
+def _decode_older(kind: str, v: int, body: bytes, grow: Callable[[dict[str, Any], int], None]) -> Event:
     """An older version's bytes as today's event; its canonical form is judged before anything is added."""
     try:
         plain = json.loads(body)
         is_canonical = _encode(plain) == body
-        grow(plain)
+        grow(plain, v)
         event = _DECODERS[(kind, _VERSIONS[kind])](_encode(plain))
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error

@@ -12,7 +12,7 @@ from app.domain.errors import Unavailable
 from app.store.orders import LOST
 
 # The newest revision in migrations/versions; a test holds it equal to Alembic's own answer.
-HEAD: Final = "0006_hidden_children"
+HEAD: Final = "0008_venue_stops"
 _FOLDER: Final = Path(__file__).resolve().parents[2] / "migrations"
 _CONNECT_TIMEOUT_S: Final = 5.0
 

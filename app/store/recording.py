@@ -37,7 +37,7 @@ from app.domain.recorded import (
     SentChild,
 )
 from app.domain.universe import Universe
-from app.domain.venue import Evidence, EvidenceLevel, Venue
+from app.domain.venue import Evidence, EvidenceLevel, Venue, VenueKind
 from app.domain.venue_stops import VenueStop
 from app.store.recording_l2 import L2Set
 

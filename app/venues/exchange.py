@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from app import observe
@@ -18,7 +18,7 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueStatement
 from app.domain.trade import MarkPrice, TradePrint
@@ -29,7 +29,6 @@ from app.venues.exchange_spec import (
     ExchangeSpec,
     Flow,
     Market,
-    MeetingMarket,
     QuotingMarket,
     RestingMarket,
     refused_report,
@@ -47,9 +46,12 @@ from app.venues.ledger import (
     VenueLedger,
     accepted_line,
 )
+from app.venues.listeners import Listener, Listeners
 from app.venues.paper_account import PaperAccount
-from app.venues.resting import RestingOrders, lines_of
-from app.venues.retelling import evidence, reports_of
+from app.venues.paper_marks import PaperMarks
+from app.venues.paper_stops import WaitingStops, child_of
+from app.venues.resting import RestingOrders, lines_of, taker_fill
+from app.venues.retelling import cancel_rejected, not_found, reports_of
 from app.venues.tiers import VenueTiers
 
 _NS: Final = 1_000_000_000
@@ -73,7 +75,7 @@ class PaperExchange:
     _resting: RestingOrders = field(default_factory=RestingOrders)
     _stops: WaitingStops = field(init=False)
     marks: PaperMarks = field(init=False)
-    _attached: list[Attached] = field(default_factory=list)
+    _listeners: Listeners = field(default_factory=Listeners)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
     _due: set[str] = field(default_factory=set)
@@ -144,14 +146,7 @@ class PaperExchange:
         on_marks: MarksSink | None = None,
     ) -> Callable[[], None]:
         """Tells reports and books, others' trades and mark prices to one more listener; the answer detaches it."""
-        attached = Attached(on_report, on_book, on_trades, on_marks)
-        self._attached.append(attached)
-
-        def detach() -> None:
-            if attached in self._attached:
-                self._attached.remove(attached)
-
-        return detach
+        return self._listeners.attach(Listener(on_report, on_book, on_trades, on_marks))
 
     def set_faults(self, faults: Faults) -> None:
         """Changes what goes wrong from now on; ending `is_holding` lets held orders go on."""
@@ -240,14 +235,20 @@ class PaperExchange:
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
-        if child.is_post_only and self._would_take(child, now_ns):
+        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
     def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
+        """Taken, and in the same write the end of the stop whose place it takes."""
         venue_order_id = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
         order = accepted_line(child, venue_order_id, now_ns, (limits_version, decision_seq))
-        self.ledger.append([order])
+        lines: list[LedgerLine] = [order]
+        old = next((o for o in self.ledger.open_orders() if child.stop and o.client_id == child.stop.replaces), None)
+        if old is not None:
+            self._stops.drop(old.client_id)
+            lines.append(DoneLine(now_ns, old.client_id, old.venue_order_id, "canceled", 0, "replaced"))
+        self.ledger.append(lines)
         return order
 
     async def _take_stop(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
@@ -299,12 +300,12 @@ class PaperExchange:
         listing = self._tiers.listing_for(child.account, child.symbol, now_ns)
         footprint = self._footprints[child.symbol]
         bids, asks = self.shown(child.symbol, now_ns)
-        is_late = child.is_post_only and self._would_take(child, now_ns)
+        is_late = child.is_post_only and would_take(child, bids, asks)
         levels = None if is_late else self._met(child, now_ns, asks if child.side is Side.BUY else bids)
         if levels is None:
             self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
             return
-        mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
+        mid_half = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
         for fill in match(child, listing, levels):
@@ -353,10 +354,10 @@ class PaperExchange:
             self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
-        """What there is to trade with: what is shown, or its market has given; None: it takes it not."""
-        if child.rests and isinstance(self.market, AnsweringMarket):
+        """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
+        if child.rests and isinstance(self.market, RestingMarket):
             return self.market.rest(child, now_ns)
-        return self.market.trade(child, now_ns) if isinstance(self.market, MeetingMarket) else shown
+        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._pass_ns(self.spec.venue.latency_ns)
@@ -383,7 +384,7 @@ class PaperExchange:
         now_ns = self.clock.wall_ns()
         reports = self._reports_of(child.client_id) or [not_found(self.venue_id, self.ledger, child, now_ns)]
         await self._pass_ns(self.spec.venue.latency_ns)
-        self._emit(reports)
+        self._listeners.tell_reports(reports)
 
     def _finish(self, order: AcceptedLine, how: How, code: str) -> None:
         """Ends an open order that will not be worked (any more); its fills so far stand."""
@@ -408,18 +409,15 @@ class PaperExchange:
             fate.chance.shuffle(told)
         await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
         await self._released.wait()
-        self._emit(told)
+        self._listeners.tell_reports(told)
 
     async def _tell_lost(self, client_id: str) -> None:
         """The client's own view of a lost message: its request timed out, and nothing is proven."""
         await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
         if not self.faults.is_silent:
-            self._emit([ExecutionReport(ReportKind.UNKNOWN, self.venue_id, client_id, code="timeout")])
-
-    def _emit(self, reports: Sequence[ExecutionReport]) -> None:
-        for report in reports:
-            for attached in list(self._attached):
-                attached.on_report(report)
+            self._listeners.tell_reports(
+                [ExecutionReport(ReportKind.UNKNOWN, self.venue_id, client_id, code="timeout")]
+            )
 
     # books
 
@@ -448,9 +446,10 @@ class PaperExchange:
 
     def _publish(self, symbol: str) -> None:
         """What rests meets the trades and the book of this instant; then that is on its way to whoever listens."""
-        is_told = bool(self._attached) and not self.faults.is_down and self.spec.venue.is_lit
+        is_told = bool(self._listeners) and not self.faults.is_down and self.spec.venue.is_lit
         now_ns = self.clock.wall_ns()
-        flow = self.flows.get(symbol) if is_told or self._resting.has(symbol) else None
+        is_worked = self._resting.has(symbol) or self._stops.has(symbol)
+        flow = self.flows.get(symbol) if is_told or is_worked else None
         trades = flow.since_last(self.market.sides(self.venue_id, symbol, now_ns), now_ns) if flow is not None else []
         self._work_stops(symbol, now_ns, trades)
         self._work_resting(symbol, now_ns, trades)
@@ -458,32 +457,13 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         self._book_seq += 1
-        book = (self._book_seq, now_ns, bids, asks)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_book, symbol, book)
+        book = BookSnapshot(self.venue_id, symbol, self._book_seq, now_ns, now_ns, bids, asks)
         mark = MarkPrice(self.venue_id, symbol, self.marks.units(symbol, now_ns), now_ns, now_ns)
-        if trades or mark.price_units:
-            loop.call_later(self.spec.venue.latency_ns / _NS, self._emit_prices, trades, mark)
+        asyncio.get_running_loop().call_later(self.spec.venue.latency_ns / _NS, self._emit, book, trades, mark)
 
-    def _emit_prices(self, trades: Sequence[TradePrint], mark: MarkPrice) -> None:
-        if not self._is_running:
-            return
-        now_ns = self.clock.wall_ns()
-        told = [replace(trade, received_ts_ns=now_ns) for trade in trades]
-        for attached in list(self._attached):
-            if attached.on_trades is not None and told:
-                attached.on_trades(told)
-            if attached.on_marks is not None and mark.price_units:
-                attached.on_marks([replace(mark, received_ts_ns=now_ns)])
-
-    def _emit_book(self, symbol: str, book: tuple[int, int, tuple[Level, ...], tuple[Level, ...]]) -> None:
-        book_seq, venue_ts_ns, bids, asks = book
-        if not self._is_running:
-            return
-        received_ts_ns = self.clock.wall_ns()
-        snapshot = BookSnapshot(self.venue_id, symbol, book_seq, venue_ts_ns, received_ts_ns, bids, asks)
-        for attached in list(self._attached):
-            attached.on_book(snapshot)
+    def _emit(self, snapshot: BookSnapshot, trades: Sequence[TradePrint], mark: MarkPrice) -> None:
+        if self._is_running:
+            self._listeners.tell(snapshot, trades, mark, self.clock.wall_ns())
 
     def shown(self, symbol: str, now_ns: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Bids and asks without what we took and is not back yet."""

@@ -13,6 +13,7 @@ from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.quotes import Quote, QuoteRequest
+from app.domain.trade import TradePrint
 from app.domain.venue import Venue
 from app.domain.venue_stops import StopOffer
 from app.execution.simulator import Listing, VenueRefusal
@@ -32,15 +33,15 @@ class Market(Protocol):
 
 
 @runtime_checkable
-class MeetingMarket(Protocol):
-    """A market that says itself what an immediate order trades with: dark crosses, dealers, markets that answer."""
+class AnsweringMarket(Protocol):
+    """A market that works orders itself, because it answers to them (venues/markets/answering.py)."""
 
     def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]: ...
 
 
 @runtime_checkable
-class AnsweringMarket(MeetingMarket, Protocol):
-    """A market that works orders itself, because it answers to them (venues/markets/answering.py)."""
+class RestingMarket(AnsweringMarket, Protocol):
+    """One that also has orders of ours wait in its own books; a dark venue's or a dealer's does not."""
 
     def rest(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...] | None:
         """Puts it into the book; gives what it took at once. None: it is not taken, because it would take."""
@@ -75,16 +76,6 @@ class Flow(Protocol):
     """Others' trades of one symbol at one venue."""
 
     def since_last(self, sides: Sides, now_ns: int) -> list[TradePrint]: ...
-
-
-@dataclass(slots=True)
-class Attached:
-    """One listener of an exchange."""
-
-    on_report: ReportSink
-    on_book: BookSink
-    on_trades: TradesSink | None
-    on_marks: MarksSink | None
 
 
 def would_take(child: ChildOrder, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
@@ -135,6 +126,8 @@ REFUSAL_TEXT: Final = {
     VenueRefusal.TIME_IN_FORCE.value: "Only ioc and fok are taken, and what says until when it rests.",
     VenueRefusal.DEADLINE_PASSED.value: "The order came after its own deadline.",
     VenueRefusal.POST_ONLY.value: "It would have taken.",
+    VenueRefusal.STOP_NOT_OFFERED.value: "No such stop is held here.",
+    VenueRefusal.REPLACED_ORDER_DONE.value: "The stop whose place it should take has gone off, or is not here.",
     VenueRefusal.ICEBERG.value: "No part of an order can be hidden here.",
     VenueRefusal.DUPLICATE_CLIENT_ID.value: "The client id was used before.",
 }

@@ -20,6 +20,8 @@ from app.domain.enums import Side, TimeInForce
 from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.orders import ChildOrder
 
+How = Literal["filled", "canceled", "expired"]
+
 
 class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted"):
     """An order the venue took. `limits_version` and `decision_seq` are its approval.
@@ -42,8 +44,21 @@ class AcceptedLine(msgspec.Struct, frozen=True, tag_field="event", tag="accepted
     limits_version: int
     decision_seq: int
     is_post_only: bool = False
+    stop_price_ticks: int = 0
+    stop_by: str = ""
+    replaces: str = ""
+    display_lots: int = 0
     min_qty_lots: int = 0
     quote_id: str = ""
+
+
+class TriggeredLine(msgspec.Struct, frozen=True, tag_field="event", tag="triggered"):
+    """A stop has gone off, at that price of its venue; what it trades follows."""
+
+    ts_ns: int
+    client_id: str
+    venue_order_id: str
+    price_units: int
 
 
 class FillLine(msgspec.Struct, frozen=True, tag_field="event", tag="fill"):
@@ -102,11 +117,12 @@ class AbsentLine(msgspec.Struct, frozen=True, tag_field="event", tag="absent"):
     deadline_ts_ns: int
 
 
-LedgerLine = AcceptedLine | FillLine | ReplenishedLine | DoneLine | RefusedLine | AbsentLine
+LedgerLine = AcceptedLine | TriggeredLine | FillLine | ReplenishedLine | DoneLine | RefusedLine | AbsentLine
 
 
-def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, approval: tuple[int, int]) -> AcceptedLine:
-    """The line of a child that the venue takes. `approval`: limits version and decision of the gate."""
+def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, proof: tuple[int, int]) -> AcceptedLine:
+    """The line of an order that was taken; `proof`: its approval, (limits version, decision's seq)."""
+    stop = child.stop
     return AcceptedLine(
         ts_ns=now_ns,
         client_id=child.client_id,
@@ -120,10 +136,15 @@ def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, approval:
         price_ticks=child.price_ticks,
         qty_lots=child.qty_lots,
         deadline_ts_ns=child.deadline_ts_ns,
-        limits_version=approval[0],
-        decision_seq=approval[1],
+        limits_version=proof[0],
+        decision_seq=proof[1],
         is_post_only=child.is_post_only,
+        stop_price_ticks=stop.price_ticks if stop is not None else 0,
+        stop_by=stop.by.value if stop is not None else "",
+        replaces=stop.replaces if stop is not None else "",
         display_lots=child.display_lots,
+        min_qty_lots=child.min_qty_lots,
+        quote_id=child.quote_id,
     )
 
 
@@ -131,30 +152,6 @@ _READ_BYTES: Final = 1 << 20
 _N_LATEST: Final = 256
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[LedgerLine] = msgspec.json.Decoder(LedgerLine)
-
-
-def accepted_line(child: ChildOrder, venue_order_id: str, now_ns: int, approval: tuple[int, int]) -> AcceptedLine:
-    """What a venue writes of a child that it takes; `approval`: limits version and decision."""
-    limits_version, decision_seq = approval
-    return AcceptedLine(
-        ts_ns=now_ns,
-        client_id=child.client_id,
-        venue_order_id=venue_order_id,
-        child_id=child.child_id,
-        order_id=child.order_id,
-        account=child.account,
-        symbol=child.symbol,
-        side=child.side,
-        time_in_force=child.time_in_force,
-        price_ticks=child.price_ticks,
-        qty_lots=child.qty_lots,
-        deadline_ts_ns=child.deadline_ts_ns,
-        limits_version=limits_version,
-        decision_seq=decision_seq,
-        is_post_only=child.is_post_only,
-        min_qty_lots=child.min_qty_lots,
-        quote_id=child.quote_id,
-    )
 
 
 def read_ledger(path: Path) -> list[LedgerLine]:
@@ -281,7 +278,7 @@ class VenueLedger:
                 self.n_fills += 1
             case DoneLine():
                 self._open.pop(line.client_id, None)
-            case RefusedLine() | ReplenishedLine():
+            case RefusedLine() | TriggeredLine() | ReplenishedLine():
                 pass
 
 

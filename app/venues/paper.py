@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
-from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
+from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
 from app.domain.quotes import Quote, QuoteRequest
 from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.domain.trade import TradePrint
@@ -23,7 +23,7 @@ from app.venues.exchange_spec import ExchangeSpec, Flow, Market, TellingMarket
 from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, UNLIT, ns_of_ms, read_table
-from app.venues.simulated_market import SimulatedMarket, load_market_spec
+from app.venues.simulated_market import Sides, SimulatedMarket, load_market_spec
 from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
 from app.venues.stop_offers import served_offers
 
@@ -115,14 +115,16 @@ def make_exchanges(
     the simulated one in tests. Nothing runs before each is opened.
     """
     shared = market or _simulated(family, universe, seed, clock.wall_ns())
-    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for row in read_table(SIMULATED)["venues"]}
-    # The flow is the basic market's: a family's books know nothing of it, and its own trades are told to nobody yet.
+    tables = (read_table(SIMULATED), read_table(UNLIT))
+    rows: dict[str, dict[str, Any]] = {row["venue_id"]: row for table in tables for row in table["venues"]}
+    # A family's worlds tell their own trades; a market that never answers has those of the recorded flow beside it.
     flows = load_flow_specs() if market is None and family == BASIC else {}
     made = {}
     for venue_id in universe.venues:
         spec = _spec(universe, rows[venue_id], directory, seed)
         behind = shared if spec.venue.is_lit else unlit_market(universe, rows[venue_id], shared, seed)
-        made[venue_id] = PaperExchange(spec, behind, clock, _faults(faults, venue_id), _flows(spec, flows, clock))
+        own = _told_flows(behind, spec) or _flows(spec, flows, clock)
+        made[venue_id] = PaperExchange(spec, behind, clock, _faults(faults, venue_id), own)
     return made
 
 

@@ -16,7 +16,7 @@ from app.domain.book import Level
 from app.domain.enums import Side
 from app.domain.fees import fee_nano
 from app.domain.trade import TradePrint
-from app.execution.simulator import Listing
+from app.execution.simulator import Listing, SimulatedFill
 from app.venues.exchange_spec import Made
 from app.venues.ledger import AcceptedLine, DoneLine, FillLine, LedgerLine, ReplenishedLine
 
@@ -180,6 +180,27 @@ class RestingOrders:
             self._line_up(one, near)
             return Met(one.order, one.listing, lots, one.cum_lots, taken, one.shown_lots, one.ahead_units)
         return Met(one.order, one.listing, lots, one.cum_lots, taken)
+
+
+def taker_fill(
+    fill: SimulatedFill, order: AcceptedLine, listing: Listing, now_ns: int, told: tuple[str, int]
+) -> FillLine:
+    """The ledger's line of a fill as a taker; `told`: (the trade's id, twice the venue's mid)."""
+    trade_id, mid_half_units = told
+    return FillLine(
+        ts_ns=now_ns,
+        client_id=order.client_id,
+        venue_order_id=order.venue_order_id,
+        venue_trade_id=trade_id,
+        symbol=order.symbol,
+        price_ticks=fill.price_ticks,
+        qty_lots=fill.qty_lots,
+        cum_qty_lots=fill.cum_qty_lots,
+        fee_nano=fill.fee_nano,
+        fee_currency=listing.symbol.money_currency,
+        mid_half_units=mid_half_units,
+        gas_nano=fill.gas_nano,
+    )
 
 
 def lines_of(met: Met, listing: Listing, now_ns: int, trade_id: str, mid_half_units: int) -> list[LedgerLine]:

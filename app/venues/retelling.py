@@ -7,7 +7,18 @@ from typing import Final
 
 from app.domain.enums import Liquidity
 from app.domain.fills import ExecutionReport, ReportKind
-from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine, ReplenishedLine
+from app.domain.orders import ChildOrder
+from app.venues.ledger import (
+    AbsentLine,
+    AcceptedLine,
+    DoneLine,
+    FillLine,
+    LedgerLine,
+    RefusedLine,
+    ReplenishedLine,
+    TriggeredLine,
+    VenueLedger,
+)
 
 _HOW: Final = {"canceled": ReportKind.CANCELED, "expired": ReportKind.EXPIRED}
 
@@ -23,7 +34,7 @@ def reports_of(venue_id: str, lines: Sequence[tuple[int, LedgerLine]]) -> list[E
         proof = evidence(venue_id, offset)
         if isinstance(line, RefusedLine):
             first_refused = first_refused or [_of_refused(venue_id, line, proof)]
-        elif not isinstance(line, AbsentLine | ReplenishedLine):
+        elif not isinstance(line, AbsentLine | TriggeredLine | ReplenishedLine):
             reports += _of_line(venue_id, line, proof)
     return reports or first_refused
 

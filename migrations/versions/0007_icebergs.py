@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007_icebergs"
-down_revision = "0005_resting_children"
+down_revision = "0006_hidden_children"
 branch_labels = None
 depends_on = None
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.bootstrap import ReplayBuilder
 from app.cli import shadow
 from app.cli.exits import CommandError, Exit
+from app.offline import ReplayBuilder
 from app.services.shadow_replay import ShadowRun
 from app.store.recording import open_recording
 from tests.conftest import REPOSITORY

@@ -72,10 +72,10 @@ class Tape:
 
 
 @dataclass
-class Sky:
-    """Forecasts of anything at all."""
+class Outflows:
+    """What each venue's queue loses, whoever asks."""
 
-    rng: Random
+    lost: Mapping[str, tuple[int, ...]]
 
     def quantiles_units(
         self, venue: str, symbol: str, side: Side, horizon_ns: int, ahead_units: int
@@ -84,6 +84,17 @@ class Sky:
 
     def against_ppm(self, venue: str, symbol: str, side: Side, now_ns: int) -> int:
         return 0
+
+
+@dataclass
+class Sky:
+    """Forecasts of anything at all."""
+
+    rng: Random
+
+    def outlook(self, symbol: str, horizon_ns: int) -> Outlook:
+        parts = [self.rng.choice((PPM // 10, PPM // 2, PPM, PPM * 3 // 2, PPM * 5)) for _ in range(3)]
+        return Outlook(*parts, watched_s=self.rng.choice((0, 60, 3_600)))
 
 
 @dataclass
@@ -106,9 +117,14 @@ class Life:
     def __post_init__(self) -> None:
         posting = None
         if self.policy is not None:
-            posting = Posting(frozenset(VENUES), self.policy, 2, 300 * MS, 200 * MS)
-        sky = Sky(self.rng)
-        self.desk.core.world = replace(self.desk.core.world, volumes=self.tape, posting=posting, outlooks=sky)
+            venues = frozenset(VENUES)
+            posting = Posting(venues, self.policy, 2, 300 * MS, 200 * MS, self.rng.random() < 0.8, venues)
+        world = self.desk.core.world
+        fees = {v: replace(tier, taker_fee_ppm=500, maker_fee_ppm=100) for v, tier in world.universe.fees.items()}
+        if self.rng.random() < 0.6:  # queues that are measured, and makers whom it pays to wait at each of them
+            outflows = Outflows({v: tuple(sorted(self.rng.randint(0, 4_000) for _ in range(8))) for v in VENUES})
+            world = replace(world, universe=replace(world.universe, fees=fees), outflows=outflows, place=place_within)
+        self.desk.core.world = replace(world, volumes=self.tape, posting=posting, outlooks=Sky(self.rng))
 
     @property
     def parent(self) -> ParentRecord:
@@ -136,7 +152,7 @@ class Life:
         return turn
 
     def begin(self) -> None:
-        reply = self.turn(inp.Submit(any_order(self.rng, self.policy is not None), Mode.PAPER)).replies[0]
+        reply = self.turn(inp.Submit(any_order(self.rng, is_posting=self.policy is not None), Mode.PAPER)).replies[0]
         assert isinstance(reply, inp.Accepted), reply
         self.order_id = reply.fact.order_id
 
@@ -287,7 +303,7 @@ class Life:
         raise AssertionError(f"{self.order_id} does not end")
 
 
-def any_order(rng: Random, is_posting: bool) -> ParentOrder:
+def any_order(rng: Random, *, is_posting: bool = False) -> ParentOrder:
     """Any strategy, version, side, size, window, cap, limit, would-price, least clip, disguise and discretion."""
     strategy = rng.choice([s for s in Strategy if s.is_scheduled])
     side = rng.choice((Side.BUY, Side.SELL))
@@ -310,7 +326,7 @@ def any_order(rng: Random, is_posting: bool) -> ParentOrder:
         resting=rng.choice(
             (None, None, RestTerms(Switch.ON, peg=rng.choice(list(Peg)), display_units=rng.choice((0, 10))))
         )
-        if may_rest
+        if is_posting
         else None,
     )
     if strategy is Strategy.POV and schedule.cap_ppm is not None:
@@ -378,6 +394,8 @@ def _check_slices(life: Life) -> None:
     """Walks the facts: every child in its slice, every slice within its cap, every child within the limit of then."""
     state: ScheduleState | None = None
     cap_units = mark_units = true_mark_units = room_units = hard_units = reach_units = bound_units = 0
+    filled_units, sent_units = Counter[str](), Counter[str]()
+    late_lots = 0  # fills that came after their lots were given back
     side = life.parent.accepted.order.side
     for fact in life.desk.facts:
         event, true_units = fact.event, life.truth.get(fact.seq, 0)
@@ -418,6 +436,14 @@ def _check_slices(life: Life) -> None:
                 mark_units, true_mark_units = event.others_qty_units, true_units
                 bound_units, reach_units = reach_units or cap_units, 0
                 assert not bound_units or side.sign * (event.price_units - bound_units) <= 0
+            case ev.ScheduleGivenBack():
+                assert state is not None
+                late_lots += max(0, -event.unfilled_qty_units) // state.lot_units
+            case ev.ChildFilled():
+                filled_units[event.child_id] += event.qty_units
+            case ev.ChildCanceled() | ev.ChildRejected() | ev.ChildExpired() if sent_units[event.child_id]:
+                # What rested and is over may rest anew while its siblings stand, without another slice.
+                room_units += max(0, sent_units[event.child_id] - filled_units[event.child_id])
             case ev.ChildSending():
                 room_units -= event.child.qty_units
                 sent_units[event.child.child_id] = event.child.qty_units if event.child.rests else 0

@@ -14,6 +14,7 @@ def test_children_sum_to_the_parent_whatever_happens(n_lives: int, seed: int) ->
     for name in ("amend taken", "amend refused", "pause", "resume", "restart", "kill", "late fills", "posts", "pulls"):
         assert happened[name] > n_lives // 20, name
     assert happened["fills while canceling"] > n_lives // 50
+    assert happened["splits"] > n_lives // 10
     assert happened["bends"] > n_lives // 5
     assert happened["discretion"] > n_lives // 10
     n_done = sum(n for name, n in happened.items() if name.startswith("done "))

@@ -257,7 +257,7 @@ async def test_a_dark_venue_that_never_answers_keeps_its_exposure_and_the_rest_g
         await wait_for_books(services)
         silent = services.engine.venues["sim_golf"]
         assert isinstance(silent, PaperVenue)
-        silent.exchange.set_faults(Faults(is_down=True, is_silent=True))  # questions about it are lost too
+        silent.exchange.set_faults(Faults(lose_request_ppm=1_000_000, is_silent=True, is_down=True))
         order = dark_order(0, services.engine.now_ns(), venues=VenueFilter(exclude=("sim_hotel",)))
         order_id = (await services.submit.place(order, Mode.PAPER)).fact.order_id
         parent = services.engine.ledger.parents[order_id]

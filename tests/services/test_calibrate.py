@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.bootstrap import ReplayBuilder
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Side
 from app.domain.errors import BadRequest
 from app.domain.recorded import RecordedMarket, RecordedTrade
 from app.kernels import slippage as kernel
 from app.learning.calibrate import URGENCIES
+from app.offline import ReplayBuilder
 from app.services import calibrate
 from app.services.calibration import load_calibration
 from app.store.recording import open_recording

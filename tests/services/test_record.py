@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import Process, ReplayBuilder
+from app.bootstrap import Process
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode, Side, TimeInForce
 from app.domain.events import ChildSending, EngineStarted, Fact
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.recorded import RawFrame, RecordedBatch, RecordingGap, SentChild
+from app.offline import ReplayBuilder
 from app.services.record import GapFinder, Recorder
 from app.services.replay import ReplayRequest, replay
 from app.settings import Settings

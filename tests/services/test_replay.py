@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import ReplayBuilder
 from app.domain.errors import BadRequest
+from app.offline import ReplayBuilder
 from app.services.replay import ReplayRequest, make_spec, replay, run_symbol
 from tests.conftest import REPOSITORY
 from tests.services.replay_scene import MadeUp, recorded_market, small_protocol

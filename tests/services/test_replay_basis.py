@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from app.bootstrap import ReplayBuilder
 from app.domain.book import BookDelta, BookSnapshot
+from app.offline import ReplayBuilder
 from app.services.replay_basis import MERGED, Product, average_price, run_basis
 from app.services.replay_market import Market
 from tests.services.replay_scene import MadeUp, recorded_market, small_protocol

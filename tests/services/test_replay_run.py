@@ -7,10 +7,10 @@ from functools import cache
 
 import pytest
 
-from app.bootstrap import ReplayBuilder
 from app.domain.enums import DoneReason, Side
 from app.domain.recorded import RecordedMarket
 from app.execution.ledger import fold
+from app.offline import ReplayBuilder
 from app.services.replay import ReplayRequest, make_spec
 from app.services.replay_run import Run, RunResult, costs_bps
 from tests.services.replay_scene import MadeUp, recorded_market, small_protocol

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import ReplayBuilder
 from app.domain.enums import Side
 from app.domain.errors import BadRequest
 from app.domain.recorded import RecordedBatch, RecordingGap
 from app.domain.shadow import DeskParent, Excluded, Execution, OwnOutcome, ShadowExclusion
 from app.domain.units import decimal_text
 from app.domain.universe import Universe
+from app.offline import ReplayBuilder
 from app.services.replay_protocol import load_protocol
 from app.services.shadow_files import DeskFiles
 from app.services.shadow_replay import (

@@ -28,6 +28,7 @@ from app.domain.events import (
 )
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
+from app.domain.timing_facts import TIMING_EVENTS
 from app.store.codec import FIRST_READ_BACK, Encoder, decode, decode_fact, encode, encode_fact, record_of
 from tests.worlds import T0_NS, make_desk, make_order
 
@@ -244,8 +245,10 @@ def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> N
     more = {"strategy": Strategy.TWAP, "time_in_force": TimeInForce.GTC, "qty_units": 1_000}
     parent, _ = desk.accepted(make_order(schedule=schedule, **more))
     plain = json.loads(encode(parent.accepted))
-    plain["order"]["schedule"] = undisguised(plain["order"]["schedule"])
-    assert decode("order_accepted", 3, json.dumps(plain, separators=(",", ":")).encode()) == parent.accepted
+    own = plain["order"]["schedule"]
+    for version, older in ((3, undisguised), (4, unbent)):
+        plain["order"]["schedule"] = older(own)
+        assert decode("order_accepted", version, encoded(plain)) == parent.accepted
 
 
 def filled_with(**changes: Any) -> Fact:

@@ -6,11 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, Time
+from app.api.schemas.base import IN_BODY, Answer, Body, Bool, Dec, SignedDec, Time
 from app.api.schemas.sweep import SorParams, SweepParams
 from app.domain.calibration import Decay
 from app.domain.posting import Peg, PostOnly, Switch
-from app.domain.schedule import MAX_BINS, MAX_WEIGHT, CostLaw, Disguise, ScheduleUrgency, VolumeBase
+from app.domain.schedule import (
+    MAX_BINS,
+    MAX_DISCRETION_TICKS,
+    MAX_WEIGHT,
+    CostLaw,
+    Disguise,
+    ScheduleUrgency,
+    VolumeBase,
+)
 
 Version = Annotated[Literal[1], IN_BODY]
 ClockedVersion = Annotated[Literal[1, 2], IN_BODY]
@@ -83,6 +91,7 @@ class PovParams(ScheduleParams):
     """A part of the volume."""
 
     strategy: Literal["pov"] = "pov"
+    version: Version = 1
     rate: Dec = Field(
         description="Part of the volume, above 0; at most 1 of_others, below 1 of_total; in steps of 0.000001.",
         examples=["0.1"],
@@ -165,6 +174,10 @@ class ScheduleAnswer(Answer):
     rate: Dec | None
     volume_base: VolumeBase | None
     disguise: Disguise
+    discretion: Dec | None = Field(description="In price, not ticks.")
+    discretion_past_limit: bool
+    max_tilt: Dec | None = Field(description="version 2 only.")
+    lead_qty: SignedDec | None = Field(description="version 2: how far the newest slice is ahead of version 1's plan.")
     posting: Switch | None
     post_only: PostOnly | None
     peg: Peg

@@ -148,28 +148,32 @@ def execution_json(fill: FillRecord, parent: ParentRecord, symbol: Symbol) -> Js
 def _asked(fact: OrderAccepted, symbol: Symbol) -> Json:
     """The members that never change."""
     order = fact.order
-    return {
-        "order_id": fact.order_id,
-        "client_order_id": order.client_order_id,
-        "account": order.account,
-        "symbol": order.symbol,
-        "side": order.side,
-        "type": order.order_type,
-        "qty": None if order.qty_units is None else decimal_text(order.qty_units, symbol.qty_scale),
-        "notional": None if order.notional_nano is None else money(order.notional_nano),
-        "limit_price": price_or_none(order.limit_price_units, symbol.price_scale),
-        "time_in_force": order.time_in_force,
-        "expire_at": time_or_none(order.expire_ts_ns),
-        "remainder": order.remainder,
-        "strategy": order.strategy,
-        "venues": _venues(order),
-        "max_slippage_bps": None if order.max_slippage_ppm is None else bps_of_ppm(order.max_slippage_ppm),
-        "require_full_fill": order.is_full_fill_required,
-        "decision_at": time_or_none(order.decision_ts_ns),
-        "decision_price": price_or_none(order.decision_price_units, symbol.price_scale),
-        "tags": dict(order.tags),
-        "mode": fact.mode,
-    } | _quote_pool(order)
+    return (
+        {
+            "order_id": fact.order_id,
+            "client_order_id": order.client_order_id,
+            "account": order.account,
+            "symbol": order.symbol,
+            "side": order.side,
+            "type": order.order_type,
+            "qty": None if order.qty_units is None else decimal_text(order.qty_units, symbol.qty_scale),
+            "notional": None if order.notional_nano is None else money(order.notional_nano),
+            "limit_price": price_or_none(order.limit_price_units, symbol.price_scale),
+            "time_in_force": order.time_in_force,
+            "expire_at": time_or_none(order.expire_ts_ns),
+            "remainder": order.remainder,
+            "strategy": order.strategy,
+            "venues": _venues(order),
+            "max_slippage_bps": None if order.max_slippage_ppm is None else bps_of_ppm(order.max_slippage_ppm),
+            "require_full_fill": order.is_full_fill_required,
+            "decision_at": time_or_none(order.decision_ts_ns),
+            "decision_price": price_or_none(order.decision_price_units, symbol.price_scale),
+            "tags": dict(order.tags),
+            "mode": fact.mode,
+        }
+        | _quote_pool(order)
+        | sweep_json(order, symbol)
+    )
 
 
 def _quote_pool(order: ParentOrder) -> Json:

@@ -47,6 +47,10 @@ def schedule_json(
             "rate": _ppm_or_none(schedule.rate_ppm) if is_pov else None,
             "volume_base": schedule.volume_base.value if is_pov else None,
             "disguise": schedule.disguise.value,
+            "discretion": price_or_none(schedule.discretion_units or None, symbol.price_scale),
+            "discretion_past_limit": schedule.is_discretion_past_limit,
+            "max_tilt": _ppm_or_none(schedule.max_tilt_ppm) if schedule.is_adaptive else None,
+            "lead_qty": _lead(state, symbol),
             **_resting(schedule.resting or RestTerms(), symbol),
             "curve": list(schedule.weights) or None,
             "impact": _impact(ask, symbol) if ask is not None else None,
@@ -56,6 +60,12 @@ def schedule_json(
             "released_qty": decimal_text(released_units, symbol.qty_scale),
         }
     }
+
+
+def _lead(state: ScheduleState | None, symbol: Symbol) -> str | None:
+    if state is None or state.bend is None or state.bend.anchor_ns != state.progress.anchor_ns:
+        return None
+    return decimal_text(state.bend.lead_lots * state.lot_units, symbol.qty_scale)
 
 
 def _resting(terms: RestTerms, symbol: Symbol) -> Json:

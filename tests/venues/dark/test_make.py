@@ -6,7 +6,7 @@ from app.domain.venue import VenueKind
 from app.venues.dark.cross import DarkCross
 from app.venues.dark.dealer import Dealer
 from app.venues.dark.make import unlit_market
-from app.venues.exchange_spec import MeetingMarket
+from app.venues.exchange_spec import AnsweringMarket, RestingMarket
 from app.venues.registry import UNLIT, load_universe, read_table
 from app.venues.simulated_market import SimulatedMarket, load_market_spec
 from tests.worlds import T0_NS
@@ -20,7 +20,9 @@ def test_every_unlit_venue_has_a_market_around_the_lit_mids() -> None:
         assert not venue.is_lit
         assert venue.is_simulated
         market = unlit_market(universe, row, lit, 7)
-        assert isinstance(market, MeetingMarket)  # else an exchange would look for its levels, and it shows none
+        # Else an exchange would look for levels, and these show none.
+        assert isinstance(market, AnsweringMarket)
+        assert not isinstance(market, RestingMarket)
         if venue.kind is VenueKind.DARK:
             assert isinstance(market, DarkCross)
             assert set(market.laws) == set(market.listings) == set(universe.symbols)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_venue_stops"
-down_revision = "0005_resting_children"
+revision = "0008_venue_stops"
+down_revision = "0007_icebergs"
 branch_labels = None
 depends_on = None
 
