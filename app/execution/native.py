@@ -21,7 +21,7 @@ from app.domain.instrument import Instrument
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.placement_facts import StopRested
 from app.domain.records import ChildRecord, ParentRecord
-from app.domain.units import PPM, div_up
+from app.domain.units import div_up
 from app.domain.venue_stops import FOREVER_NS, StopOffer, StopSource, TriggerLocation, VenueStop
 from app.execution.commitments import flying_notional_nano, leaves, reservation
 from app.execution.context import Context
@@ -31,7 +31,7 @@ from app.execution.posting import pull
 from app.execution.stakes import account_fees, gate_view
 from app.execution.wave import send_child
 from app.risk import gate
-from app.risk.exposure import GateView, price_cap_units, qty_nano, venue_capacity_nano
+from app.risk.exposure import GateView, price_cap_units, room_lots
 
 AGAIN_NS: Final = 1_000_000_000  # after a stop was taken back or refused, before the next one
 _BY: Final = {TriggerSource.LAST: StopSource.LAST, TriggerSource.MARK: StopSource.MARK}
@@ -202,7 +202,8 @@ def _place(
     qty_units = sized_units(view, left_units)
     if gate.is_halted(order, ctx.ledger.kills) or not qty_units:
         return
-    lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing))
+    worst_units = max(price_cap_units(view), view.reference.mid_half_units // 2)
+    lots = min(qty_units // listing.lot_units, listing.max_qty_lots, room_lots(view, listing, worst_units))
     if lots < listing.min_qty_lots:
         lots = qty_units // listing.lot_units  # the gate says why not
     order = replace(order, qty_units=lots * listing.lot_units)
@@ -327,14 +328,3 @@ def _without(ctx: Context, view: GateView, old: tuple[ParentRecord, ChildRecord]
         venue_stake_nano={**account.venue_stake_nano, (venue, side): stake_nano},
     )
     return replace(view, account=account)
-
-
-def _room_lots(view: GateView, listing: Instrument) -> int:
-    """Lots that the account can pay for there at the stop's worst price, the taker's fee included, or deliver."""
-    capacity_nano = venue_capacity_nano(view, listing.venue)
-    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
-        return capacity_nano // max(1, qty_nano(view.symbol, listing.lot_units))
-    price_units = max(price_cap_units(view), view.reference.mid_half_units // 2)
-    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
-    fee_ppm = max(0, view.taker_fee_ppm.get(listing.venue, 0))
-    return capacity_nano // max(1, div_up(lot_nano * (PPM + fee_ppm), PPM))

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.domain.enums import ChildState, ContractKind, KillScope, Side, TimeInForce
+from app.domain.enums import ChildState, KillScope, Side, TimeInForce
 from app.domain.errors import BadRequest
 from app.domain.ids import venue_client_id
 from app.domain.instrument import Instrument
@@ -30,7 +30,7 @@ from app.execution.stakes import account_fees, gate_view
 from app.execution.toxicity import Toxic, is_barred, tell, weigh
 from app.execution.wave import send_child
 from app.risk import gate
-from app.risk.exposure import GateView, qty_nano, venue_capacity_nano
+from app.risk.exposure import GateView, room_lots
 
 POST_ONLY_CODE = "post_only"  # a venue's refusal of what would have taken
 
@@ -183,7 +183,7 @@ def _post(
     """
     qty_units, left_units, until_ns, n_posts = asked
     order, listing = parent.accepted.order, view.instruments[venue]
-    near, far = _sides(ctx, order.symbol, venue, order.side)
+    near, far = sides_at(ctx, order.symbol, venue, order.side)
     display_lots = terms_of(parent).display_units // listing.lot_units
     if not near or not far or (terms_of(parent).display_units and display_lots < max(1, listing.min_qty_lots)):
         return None
@@ -191,7 +191,7 @@ def _post(
     if price_units < listing.tick_units:
         return None
     tier = account_fees(ctx, parent.account, view.symbol)[venue]
-    lots = min(qty_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
+    lots = min(qty_units // listing.lot_units, listing.max_qty_lots, room_lots(view, listing, price_units))
     lots -= div_up(_short_units(view, price_units, left_units - lots * listing.lot_units), listing.lot_units)
     lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
     least_lots = max(1, listing.min_qty_lots, div_up(listing.min_notional_nano, lot_nano))
@@ -242,7 +242,7 @@ def _short_units(view: GateView, price_units: int, left_units: int) -> int:
     return max(0, 2 * min(needs, default=0) - left_units) if left_units > 0 else 0
 
 
-def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def sides_at(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The venue's own levels on `side`'s side and across, best first; none where its book may not be believed.
 
     What is ours of the own side is left out: nobody follows himself, or lines up behind himself.
@@ -293,16 +293,6 @@ def _price_units(
 def _near_side(value: int, step: int, side: Side) -> int:
     """Whole steps, rounded to the side's own: down for a buy, up for a sell."""
     return value // step if side is Side.BUY else div_up(value, step)
-
-
-def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
-    """Lots that the account can pay for there, the taker's fee included, or deliver."""
-    capacity_nano = venue_capacity_nano(view, listing.venue)
-    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
-        return capacity_nano // max(1, qty_nano(view.symbol, listing.lot_units))
-    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
-    fee_ppm = max(0, view.taker_fee_ppm.get(listing.venue, 0))
-    return capacity_nano // max(1, div_up(lot_nano * (PPM + fee_ppm), PPM))
 
 
 def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
@@ -425,7 +415,7 @@ def _is_off(ctx: Context, parent: ParentRecord, record: ChildRecord, posting: Po
         return False
     if _n_posts(parent, child.rest_until_ns) > posting.max_reprices:
         return False
-    near, far = _sides(ctx, child.symbol, child.venue, child.side)
+    near, far = sides_at(ctx, child.symbol, child.venue, child.side)
     if not near or not far:
         return False
     listing = ctx.world.universe.instruments[(child.venue, child.symbol)]

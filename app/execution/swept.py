@@ -6,10 +6,10 @@ may not trade any more, when its cap has changed, and when another venue offers 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
-from app.domain.enums import ChildState, ContractKind, KillScope, Side
+from app.domain.enums import ChildState, KillScope, Side
 from app.domain.errors import BadRequest
 from app.domain.instrument import Instrument
 from app.domain.orders import ParentOrder
@@ -23,7 +23,7 @@ from app.execution.posting import Post, pull, write_post
 from app.execution.stakes import account_fees, gate_view
 from app.execution.toxicity import weigh
 from app.risk import gate
-from app.risk.exposure import GateView, qty_nano, venue_capacity_nano
+from app.risk.exposure import GateView, room_lots
 
 # Good till canceled: beyond any clock, within an int64.
 FOR_EVER_NS: Final = 2**62
@@ -70,12 +70,12 @@ def _post(ctx: Context, parent: ParentRecord, view: GateView, venue: str, asked:
     """The child that `venue` would get of (quantity, posts before), None where it takes none so small, or offers."""
     left_units, n_posts = asked
     order, listing = parent.accepted.order, view.instruments[venue]
-    near, far = _sides(ctx, order.symbol, venue, order.side)
+    near, far = posting.sides_at(ctx, order.symbol, venue, order.side)
     price_ticks, sign = _price_ticks(parent, listing), order.side.sign
     price_units = price_ticks * listing.tick_units
     if price_ticks < 1 or (far and sign * (far[0][0] - price_units) <= 0):
         return None
-    lots = min(left_units // listing.lot_units, listing.max_qty_lots, _room_lots(view, listing, price_units))
+    lots = min(left_units // listing.lot_units, listing.max_qty_lots, room_lots(view, listing, price_units))
     is_least = lots >= listing.min_qty_lots
     if not is_least or view.symbol.notional_nano(price_units, lots * listing.lot_units) < listing.min_notional_nano:
         return None
@@ -102,27 +102,6 @@ def _price_ticks(parent: ParentRecord, listing: Instrument) -> int:
     """The cap in whole ticks, none beyond it; 0 for an order without one."""
     cap_units, side = parent.accepted.price_cap_units, parent.accepted.order.side
     return cap_units // listing.tick_units if side is Side.BUY else div_up(cap_units, listing.tick_units)
-
-
-def _sides(ctx: Context, symbol: str, venue: str, side: Side) -> tuple[Sequence[tuple[int, int]], ...]:
-    """The venue's own levels on `side`'s side and across, best first."""
-    books = ctx.market(symbol)[0]
-    row, near_i, sides = books.venues.index(venue), 0 if side is Side.BUY else 1, []
-    for side_i in (near_i, 1 - near_i):
-        n = int(books.n_levels[row, side_i])
-        prices, qtys = books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist()
-        sides.append(list(zip(prices, qtys, strict=True)))
-    return tuple(sides)
-
-
-def _room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
-    """Lots that the account can pay for there, the taker's fee included, or deliver."""
-    capacity_nano = venue_capacity_nano(view, listing.venue)
-    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
-        return capacity_nano // max(1, qty_nano(view.symbol, listing.lot_units))
-    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
-    fee_ppm = max(0, view.taker_fee_ppm.get(listing.venue, 0))
-    return capacity_nano // max(1, div_up(lot_nano * (PPM + fee_ppm), PPM))
 
 
 def watch(ctx: Context, records: Iterable[ChildRecord]) -> None:
@@ -174,7 +153,7 @@ def _is_offered_elsewhere(ctx: Context, parent: ParentRecord, own_venue: str, re
             continue
         price_units, listing = int(books.price_units[row, far_i, 0]), view.instruments[venue]
         is_within = order.side.sign * (price_units - cap_units) <= 0
-        most_lots = min(rest_units // listing.lot_units, _room_lots(view, listing, price_units))
+        most_lots = min(rest_units // listing.lot_units, room_lots(view, listing, price_units))
         if is_within and most_lots >= max(1, listing.min_qty_lots):
             return True
     return False

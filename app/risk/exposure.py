@@ -13,7 +13,7 @@ from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
 from app.domain.quick import quick_init
 from app.domain.quote_pool import Conversion
-from app.domain.units import NANO_SCALE
+from app.domain.units import NANO_SCALE, PPM, div_up
 from app.risk.reference import Reference
 
 # (venue, side) -> quote nano: see docs/venue-credit.md.
@@ -240,3 +240,13 @@ def _uncapped_nano(view: GateView, venue: str) -> int:
 def _coin_to_quote(view: GateView, coin_nano: int) -> int:
     """Coin collateral at the class mid, in quote nano."""
     return int(coin_nano * view.reference.mid_half_units // (2 * 10**view.symbol.price_scale))
+
+
+def room_lots(view: GateView, listing: Instrument, price_units: int) -> int:
+    """Lots that the account can pay for at the listing's venue, the taker's fee included, or deliver."""
+    capacity_nano = venue_capacity_nano(view, listing.venue)
+    if view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL:
+        return capacity_nano // max(1, qty_nano(view.symbol, listing.lot_units))
+    lot_nano = max(1, view.symbol.notional_nano(price_units, listing.lot_units))
+    fee_ppm = max(0, view.taker_fee_ppm.get(listing.venue, 0))
+    return capacity_nano // max(1, div_up(lot_nano * (PPM + fee_ppm), PPM))
