@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import orjson
@@ -310,9 +310,11 @@ def _refusal(error: OrderRefused) -> Problem:
     if refusal_id := error.facts.get("refusal_id"):
         extra["refusal_id"] = refusal_id
     headers = None
-    if error.code is RefusalCode.MESSAGE_RATE:
+    if error.code is RefusalCode.MESSAGE_RATE:  # its value is a wait, its limit a rate: two units
         wait_ms = int(error.value) if error.value.isdigit() else 1_000
         headers = {"Retry-After": str(max(1, -(-wait_ms // 1_000)))}
+        detail = f"{kind.title}: {error.limit} a second are allowed; the next one in {wait_ms} ms."
+        entry = replace(entry, actual="", unit="orders/s")
     elif kind.status == 503:
         headers = {"Retry-After": "1"}
     return Problem(kind, detail, (entry,), headers, extra)

@@ -84,6 +84,8 @@ def amendment(body: AmendBody, symbol: Symbol, universe: Universe) -> Amendment:
         cap_ppm=scales.at("/participation_cap", body.participation_cap, PPM_SCALE, ""),
         would_price_units=scales.at("/would_price", body.would_price, symbol.price_scale, quote),
         urgency=body.urgency,
+        is_cap_dropped=body.drops("participation_cap"),
+        is_would_price_dropped=body.drops("would_price"),
         if_version=body.if_version or 0,
     )
     if not scales.errors and change == Amendment(if_version=change.if_version):

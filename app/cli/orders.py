@@ -59,8 +59,10 @@ def amend(
     qty: Annotated[str | None, typer.Option(help="the whole new quantity")] = None,
     limit_price: Annotated[str | None, typer.Option("--limit", help="the new limit price")] = None,
     minutes: Annotated[str | None, typer.Option(help="how long it may still take, from now")] = None,
-    cap: Annotated[str | None, typer.Option("--cap", help="most part of what others trade")] = None,
-    would_price: Annotated[str | None, typer.Option("--would-price", help="here or better all is due")] = None,
+    cap: Annotated[str | None, typer.Option("--cap", help="most part of what others trade; none: drop")] = None,
+    would_price: Annotated[
+        str | None, typer.Option("--would-price", help="here or better all is due; none takes it away")
+    ] = None,
     urgency: Annotated[str | None, typer.Option(help="passive, normal or urgent")] = None,
     if_version: Annotated[int | None, typer.Option("--if-version", help="only if the order is at this version")] = None,
     url: Url = "",
@@ -78,6 +80,7 @@ def amend(
         "if_version": if_version,
     }
     body = {name: value for name, value in asked.items() if value is not None}
+    body |= {name: None for name in ("participation_cap", "would_price") if body.get(name) == "none"}
     client = connect(url, key, home)
     if minutes is not None:
         body["end_at"] = end_at(client, minutes)

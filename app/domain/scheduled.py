@@ -134,7 +134,10 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What changes of an order, in symbol units and UTC ns; None stays. `if_version` 0: whatever the version is."""
+    """What changes of an order, in symbol units and UTC ns; None stays. `if_version` 0: whatever the version is.
+
+    `is_cap_dropped`, `is_would_price_dropped`: it has none from now on.
+    """
 
     qty_units: int | None = None
     limit_price_units: int | None = None
@@ -142,13 +145,15 @@ class Amendment:
     cap_ppm: int | None = None
     would_price_units: int | None = None
     urgency: ScheduleUrgency | None = None
+    is_cap_dropped: bool = False
+    is_would_price_dropped: bool = False
     if_version: int = 0
 
     @property
     def is_of_schedule(self) -> bool:
         """Whether it names anything that only an order in time has."""
         members = (self.end_ns, self.cap_ppm, self.would_price_units, self.urgency)
-        return any(member is not None for member in members)
+        return self.is_cap_dropped or self.is_would_price_dropped or any(member is not None for member in members)
 
 
 def parameters_of(

@@ -156,11 +156,13 @@ def _view_of_rest(ctx: Context, parent: ParentRecord, asked: ParentOrder) -> Gat
 def _asked_schedule(schedule: Schedule | None, change: Amendment) -> Schedule | None:
     if schedule is None:
         return None
+    cap_ppm = schedule.cap_ppm if change.cap_ppm is None else change.cap_ppm
+    would_units = schedule.would_price_units if change.would_price_units is None else change.would_price_units
     return replace(
         schedule,
         end_ns=schedule.end_ns if change.end_ns is None else change.end_ns,
-        cap_ppm=schedule.cap_ppm if change.cap_ppm is None else change.cap_ppm,
-        would_price_units=schedule.would_price_units if change.would_price_units is None else change.would_price_units,
+        cap_ppm=None if change.is_cap_dropped else cap_ppm,
+        would_price_units=None if change.is_would_price_dropped else would_units,
         urgency=change.urgency or schedule.urgency,
     )
 

@@ -13,11 +13,12 @@ from typing import Final
 from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain.conditional_records import ConditionalRecord, LegRecord
-from app.domain.conditions import Conditional, ConditionKind, OrderClass, Pool, TriggerSource, pools
+from app.domain.conditions import Conditional, ConditionKind, Leg, OrderClass, Pool, TriggerSource, pools
 from app.domain.enums import DoneReason, Mode, ParentState, Side
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
+from app.domain.units import decimal_text
 from app.domain.venue_stops import TriggerLocation
 from app.execution import native, triggers
 from app.execution.context import Context, Watch, side_price
@@ -98,6 +99,25 @@ def _require_sources(ctx: Context, definition: Conditional) -> None:
                 hint="Use mid or cross_venue.",
             )
     native.require_location(ctx, definition)
+    for leg in definition.legs:
+        _require_reachable(ctx, definition, leg)
+
+
+def _require_reachable(ctx: Context, definition: Conditional, leg: Leg) -> None:
+    """A trail at or beyond the whole price would never trigger, however far the market fell."""
+    trail = leg.condition.trail if leg.condition is not None else None
+    if trail is None or leg.side is Side.BUY:
+        return
+    symbol = ctx.world.universe.symbols[definition.symbol]
+    level_half = 2 * trail.activation_units or ctx.mid_half_units(definition.symbol)
+    if 2 * trail.offset_units < level_half or not level_half:
+        return
+    pointer = "/stop_loss/trail_amount" if leg.name == "stop_loss" else "/trail_amount"
+    level = decimal_text(level_half // 2, symbol.price_scale)
+    detail = (
+        f"A stop {decimal_text(trail.offset_units, symbol.price_scale)} below {level} is below 0: it never triggers."
+    )
+    raise BadRequest("invalid_request", detail, pointer=pointer, hint=f"Use less than {level}.")
 
 
 def previewed(ctx: Context, definition: Conditional, entry: ParentOrder | None) -> ParentOrder:

@@ -129,17 +129,24 @@ StrategyParams = Annotated[
 
 
 class AmendBody(Body):
-    """What changes; all else stays. Needs at least one member beside `if_version`."""
+    """What changes; all else stays. Needs at least one member beside `if_version`.
+
+    `participation_cap` and `would_price` sent as null: the order has none from now on.
+    """
 
     qty: Dec | None = Field(default=None, description="The whole new quantity, what is filled included.")
     limit_price: Dec | None = None
     end_at: Time | None = None
-    participation_cap: Dec | None = None
-    would_price: Dec | None = None
+    participation_cap: Dec | None = Field(default=None, description="null takes it away.")
+    would_price: Dec | None = Field(default=None, description="null takes it away.")
     urgency: ScheduleUrgency | None = None
     if_version: Annotated[int, Field(ge=1, le=2**53), IN_BODY] | None = Field(
         default=None, description="Refused as version_conflict if the order's `version` is another by now."
     )
+
+    def drops(self, name: str) -> bool:
+        """Whether the member was sent as null, and not merely left out."""
+        return name in self.model_fields_set and getattr(self, name) is None
 
 
 class SliceAnswer(Answer):

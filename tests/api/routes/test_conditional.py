@@ -257,6 +257,16 @@ async def test_a_stop_on_the_wrong_side_of_its_take_profit_is_refused(gateway: G
     assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("/stop_loss/stop_price", "wrong_side")]
 
 
+async def test_a_trail_wider_than_the_price_is_refused_for_it_would_never_trigger(gateway: Gateway) -> None:
+    asked = {"symbol": "BTC/USDT", "side": "sell", "type": "trailing_stop", "qty": "0.003"}
+    async with gateway.client() as client:
+        wide = await client.post("/v1/orders", json=asked | {"trail_amount": "60001"})
+        later = await client.post("/v1/orders", json=asked | {"trail_amount": "60001", "activation_price": "70000"})
+        other = await client.post("/v1/orders", json=asked | {"side": "buy", "trail_amount": "60001"})
+    assert (wide.status_code, wide.json()["errors"][0]["pointer"]) == (422, "/trail_amount")
+    assert (later.status_code, other.status_code) == (201, 201), (later.text, other.text)
+
+
 async def test_legs_share_one_reservation(gateway: Gateway) -> None:
     """The balance is a million bitcoin at each venue, the limit on an order's quantity a hundred."""
     await post(gateway, OCO | {"qty": "100"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from app.api.schemas import order as schema
@@ -119,6 +120,20 @@ async def test_a_pause_a_resume_and_an_amendment_over_http(gateway: Gateway) -> 
     assert kinds["order_amended"] == "replaced"
     assert kinds["schedule_paused"] == "suspended"
     assert kinds["schedule_resumed"] == "restated"
+
+
+async def test_null_takes_a_would_price_away_and_silence_keeps_it(gateway: Gateway) -> None:
+    order_id = (await placed(gateway, twap(gateway, params={"would_price": "50000"})))["order_id"]
+    path = f"/v1/orders/{order_id}"
+    async with gateway.client() as client:
+        kept = await client.patch(path, json={"urgency": "urgent"})
+        zero = await client.patch(path, json={"would_price": "0"})
+        dropped = await client.patch(path, json={"would_price": None, "participation_cap": None})
+        nothing = await client.patch(path, json={"qty": None})
+    told = [schema.Order.model_validate(answer.json()).schedule for answer in (kept, dropped)]
+    assert [None if s is None else s.would_price for s in told] == [Decimal(50_000), None]
+    assert (zero.status_code, zero.json()["errors"][0]["code"]) == (422, "zero")
+    assert nothing.json()["errors"][0]["code"] == "missing"
 
 
 async def test_a_refused_amendment_changes_nothing(gateway: Gateway) -> None:
