@@ -115,6 +115,9 @@ def _held_at(at_venue: Sequence[bool]) -> str:
 def _leg_json(leg: Leg, record: LegRecord, view: LegView, symbol: Symbol) -> Json:
     condition, scale = leg.condition, symbol.price_scale
     trail = condition.trail if condition is not None else None
+    limit_units = leg.limit_price_units
+    if leg.name == "entry" and view.orders:  # an order of its own, which may have been amended since
+        limit_units = view.orders[-1].accepted.order.limit_price_units
     trigger = None
     if condition is not None:
         trigger = {"source": condition.source.value, "venues": condition.n_venues or None}
@@ -123,7 +126,7 @@ def _leg_json(leg: Leg, record: LegRecord, view: LegView, symbol: Symbol) -> Jso
         "side": leg.side.value,
         "type": asked_type(leg).value,
         "qty": decimal_text(leg.qty_units, symbol.qty_scale),
-        "limit_price": price_or_none(leg.limit_price_units, scale),
+        "limit_price": price_or_none(limit_units, scale),
         "stop_price": price_or_none(condition.price_units if condition is not None else 0, scale),
         "trail_amount": price_or_none(trail.offset_units if trail is not None else 0, scale),
         "trail_bps": bps_of_ppm(trail.offset_ppm) if trail is not None and trail.offset_ppm else None,

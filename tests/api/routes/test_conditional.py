@@ -145,6 +145,17 @@ async def test_an_amendment_takes_the_old_ones_place_at_once(gateway: Gateway) -
     assert sum(child.qty_units for child in gateway.children) == 200
 
 
+async def test_an_amended_entry_shows_its_own_limit_in_the_definition(gateway: Gateway) -> None:
+    body = await post(gateway, BRACKET | {"type": "limit", "limit_price": "59500", "time_in_force": "gtc"})
+    entry = next(leg for leg in (await shown(gateway, body["conditional_id"])).legs if leg.leg == "entry")
+    async with gateway.client() as client:
+        amended = await client.patch(f"/v1/orders/{entry.order_ids[0]}", json={"limit_price": "59600"})
+    assert amended.status_code == 202, amended.text
+    legs = {leg.leg: leg for leg in (await shown(gateway, body["conditional_id"])).legs}
+    assert legs["entry"].limit_price == Decimal("59600")
+    assert legs["take_profit"].limit_price == Decimal("61000")
+
+
 async def test_what_has_triggered_or_ended_cannot_be_amended(gateway: Gateway) -> None:
     body = await post(gateway, OCO | {"stop_loss": {"stop_price": "59000", "limit_price": "58990"}})
     path = f"/v1/conditional-orders/{body['conditional_id']}"
