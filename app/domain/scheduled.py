@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from app.domain.bending import Bend
@@ -114,7 +115,12 @@ class Schedule:
 
     def crowd_lots(self, lot_units: int) -> tuple[int, ...]:
         """Sizes to hide among in whole lots, none below one."""
-        return tuple(max(1, div_half_even(size_units, lot_units)) for size_units in self.crowd_units)
+        return _in_lots(self.crowd_units, lot_units)
+
+
+@lru_cache(maxsize=1_024)
+def _in_lots(sizes_units: tuple[int, ...], lot_units: int) -> tuple[int, ...]:
+    return tuple(max(1, div_half_even(size_units, lot_units)) for size_units in sizes_units)
 
 
 @dataclass(frozen=True, slots=True)
