@@ -29,6 +29,25 @@ OPEN_BY_MARKET: Final = frozenset({"kucoin"})
 _LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
 # Where one question may name several orders by the venue's ids, and how many (venues' documents).
 _AT_ONCE: Final = {"kraken": 50}
+# The venue's word, in an order message of its stream, for all that the order has filled so far. Empty: ccxt counts it
+# from the same message (Gate: the size less what is left).
+_RUNNING_TOTAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "binance": ("z",),
+    "binanceus": ("z",),
+    "binanceusdm": ("z",),
+    "binancecoinm": ("z",),
+    "okx": ("accFillSz",),
+    "myokx": ("accFillSz",),
+    "bybit": ("cumExecQty",),
+    "kraken": ("cum_qty",),
+    "coinbase": ("cumulative_quantity",),
+    "deribit": ("filled_amount",),
+    "bitget": ("accBaseVolume",),  # ccxt gives `baseVolume`, which is the latest fill alone
+    "kucoin": ("filledSize",),
+    "kucoinfutures": ("filledSize",),
+    "htx": ("execAmt", "trade_volume"),
+    "gate": (),
+}
 # What is signed there is a nonce that must only rise, not a time: an offset that falls would lock us out.
 NONCE_VENUES: Final = frozenset({"kraken", "bitfinex", "gemini", "whitebit"})
 _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -90,6 +109,20 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
         return trade
     said = {"cost": str(-cost), "currency": fee.get("currency")}
     return {**trade, "fee": said, "fees": [said]}
+
+
+def own_order(ccxt_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An order message of the account's stream in the unified meaning: `filled` is all that filled so far, as the venue
+    itself counts it; None where its message does not say so, or where it is not known by which word it would.
+
+    ccxt's own number is another thing at some venues: the latest fill alone, or what an older message said.
+    """
+    words = _RUNNING_TOTAL.get(ccxt_id)
+    if words == ():
+        return order
+    info = order.get("info")
+    totals = [info[word] for word in words or () if info.get(word) is not None] if isinstance(info, Mapping) else []
+    return {**order, "filled": totals[0] if totals else None}
 
 
 def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:

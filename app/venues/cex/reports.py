@@ -20,7 +20,7 @@ from app.domain.orders import ChildOrder
 from app.domain.ports import ReportSink
 from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import own_client_id, wire_client_id
-from app.venues.cex.exact import decimal_of, lots_floor, nano_of, ticks_of
+from app.venues.cex.exact import decimal_of, lots_floor, nano_of, qty_text, ticks_of
 from app.venues.cex.profile import VenueProfile
 
 _NS_PER_MS: Final = 1_000_000
@@ -61,6 +61,9 @@ class OwnOrder:
     venue_order_id: str = ""
     fills: dict[str, ExecutionReport] = field(default_factory=dict)
     trades: dict[str, Decimal] = field(default_factory=dict)
+    feeless: dict[str, Decimal] = field(
+        default_factory=dict
+    )  # trades that were told without their fee, and wait for it
     told_lots: int = 0
     # By currency, and negative a rebate: of trades too small for a whole lot, and what is finer than a nano.
     untold_fees: dict[str, Decimal] = field(default_factory=dict)
@@ -78,6 +81,11 @@ class OwnOrder:
     @property
     def traded_qty(self) -> Decimal:
         return sum(self.trades.values(), Decimal(0))
+
+    @property
+    def whole_qty(self) -> Decimal:
+        """What was asked for, in the vendor's unit."""
+        return Decimal(qty_text(self.symbol, self.instrument, self.child.qty_lots))
 
     @property
     def lacks_fills(self) -> bool:
@@ -166,9 +174,12 @@ class OwnOrders:
         order.seen_qty = max(order.seen_qty, decimal_of(raw.get("filled")) or Decimal(0))
         for trade in raw.get("trades") or ():
             self.take_trade(trade, source)
-        if source != "rest" and raw.get("filled") is None:
+        if state is not None and source != "rest" and raw.get("filled") is None:
             state = None  # an end that does not count its fills is none yet: REST, which counts them, is asked
             order.next_look_ns = 0
+        if state is ChildState.FILLED and _words(raw):
+            # The vendor's own word for the whole outweighs a number beside it: fills of it are lacking somewhere.
+            order.seen_qty = max(order.seen_qty, order.whole_qty)
         if state is not None and order.end_state is None:
             order.end_state = state
             order.end = self._end(order, state, ts_ns, f"{source} order:{venue_id}")
@@ -191,10 +202,13 @@ class OwnOrders:
         price, qty, fee = decimal_of(raw.get("price")), decimal_of(raw.get("amount")), _fee(raw)
         if price is None or qty is None or qty <= 0 or price <= 0:
             return
-        order.seen_qty = max(order.seen_qty, order.traded_qty + qty)
         if fee is None and not is_last_word:
-            return  # counted as seen: the order now lacks it, and REST is asked
+            order.feeless[trade_id] = qty  # counted as seen: the order now lacks it, and REST is asked
+            order.seen_qty = max(order.seen_qty, order.traded_qty + sum(order.feeless.values()))
+            return
+        order.feeless.pop(trade_id, None)
         order.trades[trade_id] = qty
+        order.seen_qty = max(order.seen_qty, order.traded_qty)
         order.traded_money += price * qty
         self._fill(order, raw, price, fee or ("", Decimal(0)), source)
         self.settle(order)
@@ -242,8 +256,7 @@ class OwnOrders:
 
         ccxt's word counts only where the vendor's is not at hand: it takes some partial fills for the whole.
         """
-        info = raw.get("info")
-        words = [info[name] for name in _STATUS_WORDS if info.get(name)] if isinstance(info, Mapping) else []
+        words = _words(raw)
         for word in words:
             if word in self._profile.open_words:
                 return None
@@ -329,6 +342,12 @@ def _untold_money_nano(order: OwnOrder, ticks: int, lots: int, fee_currency: str
     more_nano = nano_of(order.traded_money) - order.told_money_nano
     order.told_money_nano += more_nano
     return more_nano * order.child.side.sign
+
+
+def _words(raw: Mapping[str, Any]) -> list[Any]:
+    """The vendor's own words for an order's state; none where they are not at hand."""
+    info = raw.get("info")
+    return [info[name] for name in _STATUS_WORDS if info.get(name)] if isinstance(info, Mapping) else []
 
 
 def _fee(raw: Mapping[str, Any]) -> tuple[str, Decimal] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.enums import ContractKind
-from app.venues.cex.dialects import cancel_words, ccxt_options, local_url, own_trade
+from app.venues.cex.dialects import cancel_words, ccxt_options, local_url, own_order, own_trade
 
 
 def test_only_the_kinds_that_are_traded_are_loaded():
@@ -28,6 +28,23 @@ def test_a_fee_above_zero_is_paid_wherever_it_comes_from():
     assert own_trade("okx", trade)["fee"] == {"cost": "0.0015", "currency": "BTC"}
     assert own_trade("binance", trade) is trade
     assert own_trade("okx", {"id": "1", "fee": None}) == {"id": "1", "fee": None}
+
+
+def test_what_an_order_filled_is_the_venues_own_running_total():
+    """ccxt gives Bitget's latest fill for all of them, and for KuCoin's silence what an older message said."""
+    latest = {"id": "1", "filled": "0.1", "info": {"accBaseVolume": "0.3", "baseVolume": "0.1"}}
+    assert own_order("bitget", latest)["filled"] == "0.3"
+    assert own_order("kucoin", {"filled": "0.1", "info": {}})["filled"] is None
+    assert own_order("kraken", {"filled": None, "info": {"cum_qty": 0.0}})["filled"] == 0.0
+    assert own_order("gate", latest) is latest
+
+
+def test_a_total_of_a_venue_whose_word_for_it_is_not_known_counts_nothing():
+    assert own_order("bitmadeup", {"id": "1", "filled": "0.1", "info": {"z": "0.1"}}) == {
+        "id": "1",
+        "filled": None,
+        "info": {"z": "0.1"},
+    }
 
 
 def test_a_cancel_by_our_own_id_is_said_as_the_venue_hears_it():

@@ -92,6 +92,41 @@ def test_an_end_waits_for_the_fills_that_it_counts():
     assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.EXPIRED]
 
 
+def test_the_vendors_word_for_the_whole_counts_the_whole_whatever_number_is_beside_it():
+    """Else a fill that the stream left out is lost for ever: nobody asks about an order that has ended."""
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_trade(trade(2, "0.002"), "stream")
+    for source in ("stream", "rest"):
+        orders.take_order(word("closed", "0.002"), source)
+        assert [report.kind for report in told] == [R.ACKED, R.FILLED]
+        assert (own.lacks_fills, own.is_over) == (True, False)
+    orders.take_trade(trade(1, "0.001"), "rest")
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.FILLED]
+    assert (own.told_lots, own.is_over) == (3, True)
+
+
+def test_ccxts_word_for_the_whole_may_be_less_of_it():
+    """KuCoin says over REST that an order is no longer active, and no more."""
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_order({**word("closed", "0"), "info": {"isActive": False}}, "rest")
+    assert [report.kind for report in told] == [R.ACKED, R.CANCELED]
+
+
+def test_fills_that_wait_for_their_fees_are_all_lacking():
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    for n in (1, 2, 2):
+        orders.take_trade(trade(n, "0.001", fee=None), "stream")
+    orders.take_trade(trade(2, "0.001"), "rest")
+    orders.take_order(word("expired", "0", "EXPIRED"), "stream")
+    assert own.lacks_fills
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED]
+    orders.take_trade(trade(1, "0.001"), "rest")
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.FILLED, R.EXPIRED]
+
+
 @pytest.mark.parametrize("status", [("canceled", "CANCELED"), ("closed", "FILLED"), ("expired", "EXPIRED")])
 def test_an_end_that_does_not_count_its_fills_is_none_until_rest_counts_them(status):
     """Else a part that was filled and is not heard of yet would be sent again elsewhere."""

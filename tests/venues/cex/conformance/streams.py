@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import TimeInForce
@@ -10,7 +11,7 @@ from app.domain.fills import ReportKind
 from app.domain.statement import VenueState
 from app.venues.cex.exact import ceil_units, decimal_of
 from app.venues.cex.profile import Continuity
-from tests.venues.cex.conformance.desks import ASKS, BIDS, Desk
+from tests.venues.cex.conformance.desks import ASKS, BIDS, Desk, Levels
 
 R = ReportKind
 
@@ -83,6 +84,26 @@ async def a_fill_missing_from_the_stream_comes_over_rest(desk: Desk) -> None:
     await desk.ended(child)
     assert desk.filled_lots(child) == child.qty_lots
     desk.agrees_with_ledger(child)
+
+
+async def the_last_word_waits_for_every_fill_that_the_stream_left_out(desk: Desk) -> None:
+    await filled_through(desk, ASKS)
+
+
+async def filled_through(desk: Desk, asks: Levels) -> None:
+    """Orders through three levels, whole or given up after them: each of their fills is missing once, then two
+    in a row, while their other messages come.
+    """
+    rule = 0
+    for qty, n_told, n_missing in product(("12", "31"), range(3), (1, 2)):
+        desk.server.control.set_book(desk.name, desk.place.market, [], asks)
+        if rule:
+            desk.server.control.clear(rule)
+        rule = desk.switch("missing_fill", route="fill", skip=n_told, times=n_missing)
+        child = await desk.sent(asks[-1][0], qty)
+        await desk.ended(child)
+        assert len(desk.ledger_fills(child)) == 3
+        desk.agrees_with_ledger(child)
 
 
 async def duplicate_and_late_fills_are_told_once(desk: Desk) -> None:
@@ -166,6 +187,7 @@ CHECKS = (
     a_bad_checksum_bars_the_book,
     a_dropped_connection_bars_the_book_and_comes_back,
     a_fill_missing_from_the_stream_comes_over_rest,
+    the_last_word_waits_for_every_fill_that_the_stream_left_out,
     duplicate_and_late_fills_are_told_once,
     fills_while_disconnected_are_told_after_reconnecting,
     silence_is_death_and_rest_goes_on,

@@ -9,6 +9,7 @@ import pytest
 from app.domain.enums import Side
 from app.domain.statement import VenueState
 from tests.venues.cex.conformance.desks import Desk, Place, nano
+from tests.venues.cex.conformance.streams import filled_through
 from tests.venues.cex.conformance.suite import spoken
 from tests.venues.exchange.server import LocalExchange
 
@@ -50,3 +51,7 @@ async def test_a_position_is_opened_told_and_closed(desk: Desk) -> None:
     theirs = desk.server.control.balances(desk.name, desk.account)
     settle = desk.listing()[0].money_currency
     assert ours[settle] == nano(theirs[settle])
+
+
+async def test_the_last_word_waits_for_every_fill_that_the_stream_left_out(desk: Desk) -> None:
+    await filled_through(desk, [("100.5", "2"), ("101.0", "8"), ("101.5", "20")])
