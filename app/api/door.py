@@ -33,6 +33,7 @@ from app.api.validate import validate, validate_query
 from app.domain.enums import Mode, Scope
 from app.domain.errors import BestexError
 from app.domain.ids import prefixed_ulid
+from app.domain.quick import quick_init
 from app.services.accounts import Principal
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Call(Request):
         return self._request_id
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer other than a plain 200. `is_durable`: everything it shows is on disk already, nobody need wait."""

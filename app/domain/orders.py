@@ -112,6 +112,7 @@ class ChildOrder:
         return self.qty_lots * self.lot_units
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Approved(Generic[T_co]):
     """Proof that the gate said yes to `value` under `limits_version`, at decision `decision_seq` of the log."""

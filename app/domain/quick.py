@@ -37,10 +37,12 @@ def quick_init(kind: type[T]) -> type[T]:
 
 def values(kind: type[T], rows: Iterable[tuple[object, ...]]) -> list[T]:
     """One frozen `kind` for each row of all its fields, in their order. Raises TypeError where a field is missing."""
+    any_kind: Any = kind
     try:
-        return cast("list[T]", _of_rows(cast("Hashable", kind))(rows))
+        found: list[T] = _of_rows(any_kind)(rows)
     except ValueError as error:
         raise TypeError(f"a row of {[field.name for field in _fields(kind)]} was expected: {error}") from error
+    return found
 
 
 def maker(kind: Callable[P, T]) -> Callable[P, T]:
@@ -50,7 +52,9 @@ def maker(kind: Callable[P, T]) -> Callable[P, T]:
 
 def changed(value: T, **changes: object) -> T:
     """A copy of a frozen value with fields changed, as `dataclasses.replace`. Raises TypeError for another name."""
-    return cast("T", _changer(cast("Hashable", type(value)), tuple(changes))(value, *changes.values()))
+    kind: Any = type(value)
+    copy: T = _changer(kind, tuple(changes))(value, *changes.values())
+    return copy
 
 
 def _fields(kind: object) -> tuple[Field[Any], ...]:
@@ -68,7 +72,10 @@ def _written(head: str, body: Iterable[str], names: Mapping[str, object]) -> Any
 def _open(kind: Hashable) -> type:
     """An open class laid out as `kind`: the same bases and the same slots of its own."""
     shut = cast("Any", kind)
-    return type("Open", shut.__bases__, {"__slots__": shut.__slots__, "__setattr__": object.__setattr__})
+    room = {"__slots__": shut.__slots__, "__setattr__": object.__setattr__}
+    if "__orig_bases__" in vars(shut):  # without the type variables a base of Generic may not be named
+        room["__orig_bases__"] = shut.__orig_bases__
+    return type("Open", shut.__bases__, room)
 
 
 def _signature(kind: object) -> tuple[list[str], list[str], dict[str, object]]:

@@ -15,6 +15,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.pretrade import MANY, AskedUnits, CostAsk, CostEstimate
 from app.domain.pretrade_facts import CostForetold
+from app.domain.quick import quick_init
 from app.domain.schedule import PovParameters, Seen
 from app.domain.scheduled import ScheduleState, parameters_of
 from app.domain.units import NANO, PPM
@@ -28,6 +29,7 @@ N_LOOKS: Final = 12
 _LEAST_NS: Final = NANO
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Foretold:
     """The question and its answer; without an answer, `why` not."""

@@ -16,6 +16,7 @@ from app.domain.limits import Limits
 from app.domain.markouts import Measurement
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.ports import SearchJob
+from app.domain.quick import quick_init
 from app.domain.quotes import Quote, QuoteRequest
 from app.domain.scheduled import Amendment
 from app.domain.shadow import DeskParent, Execution, OwnOutcome
@@ -33,6 +34,7 @@ class Start:
     mode: Mode
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Submit:
     order: ParentOrder
@@ -97,6 +99,7 @@ class Amend:
     change: Amendment
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Report:
     report: ExecutionReport
@@ -325,6 +328,7 @@ Input = (
 )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SendChild:
     """`delay_ns`: wait so long first, so that children of one wave arrive together (execution/spray.py)."""
@@ -361,6 +365,7 @@ class AskQuote:
 Command = SendChild | CancelChild | QueryChild | SearchAway | AskQuote
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """Reply to Submit: the fact whose pure function is the acknowledgement; `is_replay` for a repeated client id."""
@@ -379,6 +384,7 @@ class ConditionalTaken:
     is_replay: bool
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Done:
     """Reply to everything else: what happened, if anything had to."""

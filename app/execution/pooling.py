@@ -17,6 +17,7 @@ from app.domain.enums import ContractKind, ExclusionCode, KillScope, Side
 from app.domain.fees import FeeTier
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.plan import Allocation, Exclusion, PlanRequest, PoolUse
+from app.domain.quick import quick_init
 from app.domain.quote_pool import Conversion, RateQuote, may_pool, rate_of, source_of, symbol_of, venue_of
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
@@ -333,6 +334,7 @@ def _fee(ctx: Context, view: GateView, listing: Instrument, conversion: Conversi
     return replace(tier, fixed_nano=conversion.in_quote_nano(tier.fixed_nano, Side.BUY))
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where an allocation goes: the listing as the venue has it, and the limit in units of the order's own symbol."""

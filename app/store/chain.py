@@ -12,10 +12,10 @@ _PIECE_BYTES: Final = 2_047
 
 def link(previous_hash: bytes, seq: int, record: bytes) -> bytes:
     """The chain's hash up to and with record `seq`."""
-    digest = hashlib.sha256(previous_hash + seq.to_bytes(8, "big"))
-    if len(record) <= _PIECE_BYTES:
-        digest.update(record)
-        return digest.digest()
-    for start in range(0, len(record), _PIECE_BYTES):
-        digest.update(record[start : start + _PIECE_BYTES])
+    covered = previous_hash + seq.to_bytes(8, "big") + record
+    if len(covered) <= _PIECE_BYTES:
+        return hashlib.sha256(covered).digest()
+    digest = hashlib.sha256(covered[:_PIECE_BYTES])
+    for start in range(_PIECE_BYTES, len(covered), _PIECE_BYTES):
+        digest.update(covered[start : start + _PIECE_BYTES])
     return digest.digest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -13,9 +15,15 @@ APPLICATION_ID: Final = 0x42455854  # "BEXT"
 SCHEMA_VERSION: Final = 1
 COLUMNS: Final = "seq, account, account_seq, ts_ns, kind, v, body, hash"
 N_COLUMNS: Final = 8
-# A group is padded with empty rows to one of these sizes, so that a handful of prepared statements serve them all.
+# A group is padded with empty rows to one of these sizes, so that a few prepared statements serve them all: an empty
+# row costs a third of a full one, so that no size is more than an eighth above the one before where groups are large.
 # The largest stays under the 32,766 variables that one SQLite statement takes.
-GROUP_SIZES: Final = (8, 16, 32, 64, 128, 256, 512, 1024)
+GROUP_SIZES: Final = (
+    *range(8, 128, 8),
+    *range(128, 256, 16),
+    *range(256, 512, 32),
+    *range(512, 1_025, 64),
+)
 
 # One statement writes a group: facts and receipts enter through a view whose triggers sort them into their tables,
 # so that a commit is one step of the library and gives the interpreter's lock away once.
@@ -47,8 +55,13 @@ end;
 
 def group_insert(n_rows: int) -> tuple[str, int]:
     """The insert statement for at least `n_rows` rows, and the number of rows it takes."""
-    size = next(size for size in GROUP_SIZES if size >= n_rows)
-    return f"insert into records ({COLUMNS}) values {','.join(['(?,?,?,?,?,?,?,?)'] * size)}", size  # noqa: S608
+    size = GROUP_SIZES[bisect_left(GROUP_SIZES, n_rows)]
+    return _insert(size), size
+
+
+@cache
+def _insert(size: int) -> str:
+    return f"insert into records ({COLUMNS}) values {','.join(['(?,?,?,?,?,?,?,?)'] * size)}"  # noqa: S608
 
 
 def receipt_row(sha256: str, seq: int, body: bytes) -> tuple[object, ...]:

@@ -120,7 +120,7 @@ class Tracker:
             event = fact.event
             if isinstance(event, OrderAccepted):
                 symbol = event.order.symbol
-                tape = self._tapes.setdefault(symbol, Tape())
+                tape = self._tape(symbol)
                 order = _Order(event.account, symbol, event.order.side, fact.ts_ns, begun=tape.mark(fact.ts_ns))
                 first = tape.at(fact.ts_ns + MAX_STALE_NS)
                 order.shown_qty_units = first.shown_units(event.order.side) if first is not None else 0
@@ -149,7 +149,7 @@ class Tracker:
 
     def take(self, symbol: str, sample: Sample) -> None:
         """A look at a symbol's books: goes on its tape, where `settle` reads what is due."""
-        self._tapes.setdefault(symbol, Tape()).add(sample)
+        self._tape(symbol).add(sample)
         self._draw_still(symbol, sample.ts_ns)
 
     def settle(self, now_ns: int) -> None:
@@ -235,6 +235,12 @@ class Tracker:
             self._open[order.symbol] -= 1
             self._watch(order.symbol, fact.ts_ns)
 
+    def _tape(self, symbol: str) -> Tape:
+        found = self._tapes.get(symbol)
+        if found is None:
+            found = self._tapes[symbol] = Tape()
+        return found
+
     def _owe(self, event: Event, owed: _Owed) -> None:
         if len(self._dues) >= MAX_OWED:
             self.n_left += 1
@@ -246,7 +252,7 @@ class Tracker:
             )
         order.n_owed += 1
         self._watch(owed.symbol, owed.base_ts_ns)
-        tape = self._tapes.setdefault(owed.symbol, Tape())
+        tape = self._tape(owed.symbol)
         before = tape.at(owed.start_ts_ns)
         owed.move_ubps = tape.move_ubps(owed.start_ts_ns)
         owed.mids_half_units = {owed.venue: before.without_half_units.get(owed.venue, 0) if before else 0}
