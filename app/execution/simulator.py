@@ -155,7 +155,7 @@ class Footprint:
 
     def left(self, side: Side, levels: Sequence[Level], now_ns: int) -> tuple[Level, ...]:
         """`levels` that a taker of `side` sees, best first, without what is still missing; empty levels are gone."""
-        missing = self._missing(side, now_ns)
+        missing = self._missing(side, now_ns) if self._taken[side] else None
         if not missing:
             return tuple(levels)
         sign = side.sign
@@ -182,12 +182,18 @@ class Footprint:
     def _missing(self, side: Side, now_ns: int) -> list[Level]:
         """What is still missing, nearest price first, each price once; what has come back is forgotten."""
         refill_ns, lot_units = self.refill_ns, self.lot_units
-        kept = [t for t in self._taken[side] if now_ns - t.ts_ns < refill_ns]
-        self._taken[side] = kept
         missing: dict[int, int] = {}
-        for taken in kept:
-            qty_units = taken.qty_units
-            back_units = qty_units * max(0, now_ns - taken.ts_ns) // refill_ns
-            left_units = qty_units - back_units // lot_units * lot_units
-            missing[taken.price_units] = missing.get(taken.price_units, 0) + left_units
+        n_back = 0
+        for taken in self._taken[side]:
+            age_ns = now_ns - taken.ts_ns
+            if age_ns >= refill_ns:
+                n_back += 1
+                continue
+            left_units = taken.qty_units
+            if age_ns > 0:
+                left_units -= left_units * age_ns // refill_ns // lot_units * lot_units
+            price_units = taken.price_units
+            missing[price_units] = missing.get(price_units, 0) + left_units
+        if n_back:
+            self._taken[side] = [t for t in self._taken[side] if now_ns - t.ts_ns < refill_ns]
         return sorted(missing.items(), reverse=side is Side.SELL)

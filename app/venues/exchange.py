@@ -8,7 +8,7 @@ of their queue; what else is open when it ends is canceled at the next start.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,6 +53,7 @@ from app.venues.paper_stops import WaitingStops, child_of
 from app.venues.resting import RestingOrders, lines_of, taker_fill
 from app.venues.retelling import cancel_rejected, not_found, reports_of
 from app.venues.tiers import VenueTiers
+from app.venues.underway import Underway
 
 _NS: Final = 1_000_000_000
 _TIMER_NS: Final = 1_000_000  # a loop's timer may end so much early
@@ -76,13 +77,17 @@ class PaperExchange:
     _stops: WaitingStops = field(init=False)
     marks: PaperMarks = field(init=False)
     _listeners: Listeners = field(default_factory=Listeners)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _underway: Underway = field(init=False)
+    # What the market can do beyond showing books; None: it cannot.
+    _answering: AnsweringMarket | None = None
+    _keeping: RestingMarket | None = None
+    _publishing: asyncio.Task[None] | None = None
     _due: set[str] = field(default_factory=set)
     _book_seq: int = 0
     _is_running: bool = False
 
     def __post_init__(self) -> None:
+        self._underway = Underway(self.venue_id)
         self._stops = WaitingStops(self.spec.stops, self.spec.listings)
         self.marks = PaperMarks(self.venue_id, self.market, self.spec.listings, self.spec.index_venues)
         self.ledger = VenueLedger(self.spec.ledger_path, on_line=self._note_line)
@@ -103,13 +108,15 @@ class PaperExchange:
 
         Raises Unavailable where another process holds the ledger.
         """
+        self._answering = self.market if isinstance(self.market, AnsweringMarket) else None
+        self._keeping = self.market if isinstance(self.market, RestingMarket) else None
         self._tiers = VenueTiers(self.spec.schedules, self.spec.listings)
         self._account = PaperAccount(self.spec.listings)
         self.ledger.open()
         self._resting.clear()
         self._stops.clear()
         for order in self.ledger.open_orders():
-            is_of_now = order.symbol in self.spec.listings and not isinstance(self.market, AnsweringMarket)
+            is_of_now = order.symbol in self.spec.listings and self._answering is None
             if order.time_in_force is TimeInForce.GTC and is_of_now:  # a market that answers has begun anew
                 self._rest(order)
             elif order.symbol in self.spec.listings and self.ledger.is_waiting(order):
@@ -119,7 +126,8 @@ class PaperExchange:
         # Sequences of a later life are above those of an earlier one.
         self._book_seq = self.clock.wall_ns() // 1_000_000
         self._is_running = True
-        self._spawn(self._publish_for_ever())
+        self._publishing = asyncio.get_running_loop().create_task(self._publish_for_ever())
+        self._publishing.add_done_callback(self._ended)
 
     def _note_line(self, line: LedgerLine) -> None:
         self._tiers.note(line)
@@ -130,9 +138,10 @@ class PaperExchange:
         if not self._is_running:
             return
         self._is_running = False
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._underway.drop()
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
         for order in self.ledger.open_orders():
             if order.client_id not in self._resting and order.client_id not in self._stops:
                 self._finish(order, "canceled", "venue_stopped")
@@ -151,24 +160,22 @@ class PaperExchange:
     def set_faults(self, faults: Faults) -> None:
         """Changes what goes wrong from now on; ending `is_holding` lets held orders go on."""
         self.faults = faults
-        if faults.is_holding:
-            self._released.clear()
-        else:
-            self._released.set()
+        self._underway.hold(is_holding=faults.is_holding)
 
     # requests: each returns at once, the answer comes as reports
 
     def submit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
         """Puts an approved child on its way to the venue."""
-        self._spawn(self._submit(child, limits_version, decision_seq))
+        fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
+        self._underway.after(self.spec.venue.latency_ns, self._arrive, child, fate, limits_version, decision_seq)
 
     def cancel(self, child: ChildOrder) -> None:
         """Puts a wish to cancel on its way."""
-        self._spawn(self._cancel(child))
+        self._underway.after(self.spec.venue.latency_ns, self._cancel, child)
 
     def query(self, child: ChildOrder) -> None:
         """Puts a question on its way; the answer is everything the ledger holds of the child, or NOT_FOUND."""
-        self._spawn(self._query(child))
+        self._underway.after(self.spec.venue.latency_ns, self._query, child)
 
     async def open_client_ids(self) -> Sequence[str]:
         """Client ids taken and not done; raises Unavailable when the venue is down."""
@@ -200,22 +207,21 @@ class PaperExchange:
         """Between `open` and `close`."""
         return self._is_running
 
-    async def _submit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
-        fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        await self._pass_ns(self.spec.venue.latency_ns)
+    def _arrive(self, child: ChildOrder, fate: Fate, limits_version: int, decision_seq: int) -> None:
         if fate.is_request_lost or self.faults.is_down:
-            await self._tell_lost(child.client_id)
+            self._tell_lost(child.client_id)
             return
         now_ns = self.clock.wall_ns()
         why = self._refusal_code(child, now_ns)
         if why:
             offsets = self.ledger.append([RefusedLine(now_ns, child.client_id, why, REFUSAL_TEXT.get(why, ""))])
-            await self._tell(
-                child.client_id, fate, [refused_report(self.venue_id, child.client_id, why, now_ns, offsets[0])]
-            )
+            self._tell(child.client_id, fate, [refused_report(self.venue_id, child.client_id, why, now_ns, offsets[0])])
             return
-        order = self._accept(child, now_ns, limits_version, decision_seq)
-        await (self._work if child.stop is None else self._take_stop)(child, order, fate)
+        order, acked = self._accept(child, now_ns, limits_version, decision_seq)
+        if child.stop is None:
+            self._underway.unless_held(self._work, child, order, fate, acked)
+        else:
+            self._take_stop(order, fate, acked)
 
     def _refusal_code(self, child: ChildOrder, now_ns: int) -> str:
         """Why the venue does not take `child`, empty if it does."""
@@ -230,8 +236,8 @@ class PaperExchange:
         if child.stop is not None:
             stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
             return stopped.value if stopped is not None else self.faults.reject_code
-        is_answered = isinstance(self.market, AnsweringMarket)
-        if child.rests and is_answered and not isinstance(self.market, RestingMarket):
+        is_answered = self._answering is not None
+        if child.rests and is_answered and self._keeping is None:
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
@@ -239,24 +245,29 @@ class PaperExchange:
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
-    def _accept(self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int) -> AcceptedLine:
-        """Taken, and in the same write the end of the stop whose place it takes."""
+    def _accept(
+        self, child: ChildOrder, now_ns: int, limits_version: int, decision_seq: int
+    ) -> tuple[AcceptedLine, list[ExecutionReport]]:
+        """Taken, with its acknowledgement; and in the same write the end of the stop whose place it takes."""
         venue_order_id = f"{self.venue_id}-{self.ledger.n_accepted + 1}"
         order = accepted_line(child, venue_order_id, now_ns, (limits_version, decision_seq))
         lines: list[LedgerLine] = [order]
-        old = next((o for o in self.ledger.open_orders() if child.stop and o.client_id == child.stop.replaces), None)
+        old = self.ledger.open_order(child.stop.replaces) if child.stop is not None else None
         if old is not None:
             self._stops.drop(old.client_id)
             lines.append(DoneLine(now_ns, old.client_id, old.venue_order_id, "canceled", 0, "replaced"))
-        self.ledger.append(lines)
-        return order
+        return order, self._write(lines)[:1]
 
-    async def _take_stop(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
+    def _write(self, lines: Sequence[LedgerLine]) -> list[ExecutionReport]:
+        """Lines of orders that were taken, in one write; gives what they say."""
+        return reports_of(self.venue_id, list(zip(self.ledger.append(lines), lines, strict=True)))
+
+    def _take_stop(self, order: AcceptedLine, fate: Fate, acked: list[ExecutionReport]) -> None:
         """It waits from here on; told with the end of the stop whose place it took."""
         self._stops.add(order)
+        self._tell(order.client_id, fate, acked)
         if order.replaces:
-            self._spawn(self._tell(order.replaces, fate, self._reports_of(order.replaces)[-1:]))
-        await self._tell(child.client_id, fate, self._reports_of(child.client_id)[:1])
+            self._tell(order.replaces, fate, self._reports_of(order.replaces)[-1:])
 
     def _work_stops(self, symbol: str, now_ns: int, trades: Sequence[TradePrint]) -> None:
         """Stops that the venue's own price has reached: written, then worked as the orders that they are."""
@@ -264,38 +275,34 @@ class PaperExchange:
             return
         for order, price_units in self._stops.gone_off(symbol, trades, self.marks.units(symbol, now_ns)):
             self.ledger.append([TriggeredLine(now_ns, order.client_id, order.venue_order_id, price_units)])
-            self._spawn(self._go_off(order))
+            self._underway.after(self.spec.processing_ns, self._underway.unless_held, self._go_off, order)
 
-    async def _go_off(self, order: AcceptedLine) -> None:
-        await self._pass_ns(self.spec.processing_ns)
-        await self._released.wait()
+    def _go_off(self, order: AcceptedLine) -> None:
         if not self.ledger.is_open(order.client_id):
             return  # canceled meanwhile
-        n_told = len(self._reports_of(order.client_id))
-        self._match(child_of(order, self.spec.listings[order.symbol].instrument), order)
+        told = self._match(child_of(order, self.spec.listings[order.symbol].instrument), order)
         self._publish_soon(order.symbol)
-        fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
-        await self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:])
+        self._tell(order.client_id, fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id), told)
 
-    async def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate) -> None:
+    def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate, acked: list[ExecutionReport]) -> None:
         """Acknowledges, lets the venue's own time pass, matches, writes, tells."""
-        await self._released.wait()
         if not self.ledger.is_open(child.client_id):
             return  # canceled while it was held
-        acked = self._reports_of(child.client_id)[:1]
         if self.spec.processing_ns:
-            self._spawn(self._tell(child.client_id, fate, acked))
-            await self._pass_ns(self.spec.processing_ns)
-            acked = []
+            self._tell(child.client_id, fate, acked)
+            self._underway.after(self.spec.processing_ns, self._fill, child, order, fate, [])
+        else:
+            self._fill(child, order, fate, acked)
+
+    def _fill(self, child: ChildOrder, order: AcceptedLine, fate: Fate, acked: list[ExecutionReport]) -> None:
         if not self.ledger.is_open(child.client_id):
             return  # canceled meanwhile
-        self._match(child, order)
-        told = self._reports_of(child.client_id)[1:]
+        told = acked + self._match(child, order)
         self._publish_soon(child.symbol)
-        await self._tell(child.client_id, fate, acked + told)
+        self._tell(child.client_id, fate, told)
 
-    def _match(self, child: ChildOrder, order: AcceptedLine) -> None:
-        """Fills against the book of this instant and the end of the order, in one write."""
+    def _match(self, child: ChildOrder, order: AcceptedLine) -> list[ExecutionReport]:
+        """Fills against the book of this instant and the end of the order, in one write; gives what they say."""
         now_ns = self.clock.wall_ns()
         listing = self._tiers.listing_for(child.account, child.symbol, now_ns)
         footprint = self._footprints[child.symbol]
@@ -303,28 +310,25 @@ class PaperExchange:
         is_late = child.is_post_only and would_take(child, bids, asks)
         levels = None if is_late else self._met(child, now_ns, asks if child.side is Side.BUY else bids)
         if levels is None:
-            self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
-            return
+            return self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
         mid_half = bids[0][0] + asks[0][0] if bids and asks else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
+        lot_units, tick_units = listing.instrument.lot_units, listing.instrument.tick_units
         for fill in match(child, listing, levels):
-            lot_units, tick_units = listing.instrument.lot_units, listing.instrument.tick_units
             footprint.take(child.side, fill.price_ticks * tick_units, fill.qty_lots * lot_units, now_ns)
             cum_lots = fill.cum_qty_lots
             trade_id = f"{self.venue_id}-t{self.ledger.n_fills + len(lines) + 1}"
             lines.append(taker_fill(fill, order, listing, now_ns, (trade_id, mid_half)))
         if cum_lots < child.qty_lots and child.rests and child.stop is None:
-            if lines:
-                self.ledger.append(lines)
+            told = self._write(lines) if lines else []
             self._rest(order)
-            return
+            return told
         how: How = "filled"
         code = ""
         if cum_lots < child.qty_lots:
             how, code = unfilled(child)
-        lines.append(DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code))
-        self.ledger.append(lines)
+        return self._write([*lines, DoneLine(now_ns, child.client_id, order.venue_order_id, how, cum_lots, code)])
 
     def _rest(self, order: AcceptedLine) -> None:
         """At the end of its queue, as it is shown now: also an order of an earlier life, whose place is forgotten."""
@@ -338,8 +342,8 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        if isinstance(self.market, RestingMarket):
-            found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
+        if self._keeping is not None:
+            found = self._resting.by_market(self._keeping.made(self.venue_id, symbol, now_ns))
         else:
             found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
         for met in found:
@@ -347,77 +351,75 @@ class PaperExchange:
             listing = self._tiers.listing_for(order.account, symbol, now_ns)
             for price_units, qty_units in met.taken:
                 self._footprints[symbol].take(order.side, price_units, qty_units, now_ns)
-            n_told = len(self._reports_of(order.client_id))
             trade_id = f"{self.venue_id}-t{self.ledger.n_fills + 1}"
-            self.ledger.append(lines_of(met, listing, now_ns, trade_id, mid_half_units))
-            fate = fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id)
-            self._spawn(self._tell(order.client_id, fate, self._reports_of(order.client_id)[n_told:]))
+            told = self._write(lines_of(met, listing, now_ns, trade_id, mid_half_units))
+            self._tell(order.client_id, fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id), told)
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
         """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if child.rests and isinstance(self.market, RestingMarket):
-            return self.market.rest(child, now_ns)
-        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
+        if child.rests and self._keeping is not None:
+            return self._keeping.rest(child, now_ns)
+        return self._answering.trade(child, now_ns) if self._answering is not None else shown
 
-    async def _cancel(self, child: ChildOrder) -> None:
-        await self._pass_ns(self.spec.venue.latency_ns)
+    def _cancel(self, child: ChildOrder) -> None:
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        if isinstance(self.market, RestingMarket) and child.client_id in self._resting:
+        if self._keeping is not None and child.client_id in self._resting:
             now_ns = self.clock.wall_ns()
-            self.market.withdraw(child.client_id, child.symbol, now_ns)
+            self._keeping.withdraw(child.client_id, child.symbol, now_ns)
             self._work_resting(child.symbol, now_ns, ())  # what came before it
-        order = next((o for o in self.ledger.open_orders() if o.client_id == child.client_id), None)
+        order = self.ledger.open_order(child.client_id)
         if order is not None:
             self._finish(order, "canceled", "client")
             n_told = 0 if self.faults.is_holding else 1  # a held order has not been acknowledged yet
-            await self._tell(child.client_id, fate, self._reports_of(child.client_id)[n_told:])
+            self._tell(child.client_id, fate, self._reports_of(child.client_id)[n_told:])
             return
         report = cancel_rejected(self.venue_id, self.ledger, child.client_id, self.clock.wall_ns())
-        await self._tell(child.client_id, fate, [report])
+        self._tell(child.client_id, fate, [report])
 
-    async def _query(self, child: ChildOrder) -> None:
-        await self._pass_ns(self.spec.venue.latency_ns)
+    def _query(self, child: ChildOrder) -> None:
         if self.faults.is_down or self.faults.is_holding:
             return
         now_ns = self.clock.wall_ns()
         reports = self._reports_of(child.client_id) or [not_found(self.venue_id, self.ledger, child, now_ns)]
-        await self._pass_ns(self.spec.venue.latency_ns)
-        self._listeners.tell_reports(reports)
+        self._underway.after(self.spec.venue.latency_ns, self._listeners.tell_reports, reports)
 
-    def _finish(self, order: AcceptedLine, how: How, code: str) -> None:
+    def _finish(self, order: AcceptedLine, how: How, code: str) -> list[ExecutionReport]:
         """Ends an open order that will not be worked (any more); its fills so far stand."""
         self._resting.drop(order.client_id)
         self._stops.drop(order.client_id)
         cum_lots = self.ledger.cum_lots(order.client_id)
         now_ns = self.clock.wall_ns()
-        self.ledger.append([DoneLine(now_ns, order.client_id, order.venue_order_id, how, cum_lots, code)])
+        return self._write([DoneLine(now_ns, order.client_id, order.venue_order_id, how, cum_lots, code)])
 
     # telling
 
     def _reports_of(self, client_id: str) -> list[ExecutionReport]:
         return reports_of(self.venue_id, self.ledger.lines_of(client_id))
 
-    async def _tell(self, client_id: str, fate: Fate, reports: list[ExecutionReport]) -> None:
+    def _tell(self, client_id: str, fate: Fate, reports: list[ExecutionReport]) -> None:
         """Sends `reports` on their way back, with what is meant to go wrong."""
         if fate.is_untold:
-            await self._tell_lost(client_id)
+            self._tell_lost(client_id)
             return
-        told = [report for report in reports for _ in range(n_times(report, self.faults))]
+        told = reports
+        if self.faults.n_extra_fills:
+            told = [report for report in reports for _ in range(n_times(report, self.faults))]
         if self.faults.is_shuffling:
+            told = told.copy()
             fate.chance.shuffle(told)
-        await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
-        await self._released.wait()
-        self._listeners.tell_reports(told)
+        wait_ns = self.spec.venue.latency_ns + self.faults.delay_ns
+        self._underway.after(wait_ns, self._underway.unless_held, self._listeners.tell_reports, told)
 
-    async def _tell_lost(self, client_id: str) -> None:
+    def _tell_lost(self, client_id: str) -> None:
         """The client's own view of a lost message: its request timed out, and nothing is proven."""
-        await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
+        lost = ExecutionReport(ReportKind.UNKNOWN, self.venue_id, client_id, code="timeout")
+        self._underway.after(self.spec.venue.latency_ns + self.faults.delay_ns, self._say_lost, lost)
+
+    def _say_lost(self, lost: ExecutionReport) -> None:
         if not self.faults.is_silent:
-            self._listeners.tell_reports(
-                [ExecutionReport(ReportKind.UNKNOWN, self.venue_id, client_id, code="timeout")]
-            )
+            self._listeners.tell_reports([lost])
 
     # books
 
@@ -476,14 +478,8 @@ class PaperExchange:
         if wait_ns > 0:
             await asyncio.sleep(wait_ns / _NS)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A broken piece of work is silence for the client, who asks; here it is told to whoever watches."""
-        self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             observe.venue_call_failed(self.venue_id, "exchange", error)

@@ -31,21 +31,36 @@ class Faults:
     is_down: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fate:
-    """What chance has in store for one child; `chance` shuffles its reports."""
+    """What chance has in store for one child, drawn from its own seed."""
 
     is_request_lost: bool
     is_untold: bool
-    chance: random.Random
+    _seed: str
+    _chance: random.Random | None = None
+
+    @property
+    def chance(self) -> random.Random:
+        """Shuffles its reports; seeded when it is first asked for, which costs more than all else of a fate."""
+        if self._chance is None:
+            self._chance = _drawn(self._seed)[0]
+        return self._chance
 
 
 def fate_of(faults: Faults, seed: int, venue: str, client_id: str) -> Fate:
     """The same for the same seed, venue and client id, whatever else happens."""
-    chance = random.Random(f"{seed}:{venue}:{client_id}")
-    is_request_lost = chance.randrange(PPM) < faults.lose_request_ppm
-    is_untold = chance.randrange(PPM) < faults.lose_reports_ppm
-    return Fate(is_request_lost, is_untold, chance)
+    name = f"{seed}:{venue}:{client_id}"
+    if not faults.lose_request_ppm and not faults.lose_reports_ppm:
+        return Fate(is_request_lost=False, is_untold=False, _seed=name)
+    chance, request_ppm, reports_ppm = _drawn(name)
+    return Fate(request_ppm < faults.lose_request_ppm, reports_ppm < faults.lose_reports_ppm, name, chance)
+
+
+def _drawn(name: str) -> tuple[random.Random, int, int]:
+    """A generator of `name`, and its first two draws: of the request, of the reports."""
+    chance = random.Random(name)
+    return chance, chance.randrange(PPM), chance.randrange(PPM)
 
 
 def n_times(report: ExecutionReport, faults: Faults) -> int:

@@ -241,6 +241,10 @@ class VenueLedger:
         """Orders taken and not done, oldest first."""
         return tuple(self._open.values())
 
+    def open_order(self, client_id: str) -> AcceptedLine | None:
+        """The order taken by that id, None where it is done or was never taken."""
+        return self._open.get(client_id)
+
     def is_open(self, client_id: str) -> bool:
         return client_id in self._open
 

@@ -20,6 +20,7 @@ from app.domain.statement import VenueHealth, VenueState, VenueStatement
 from app.venues.base import VenueBase
 from app.venues.exchange import PaperExchange
 from app.venues.exchange_spec import ExchangeSpec
+from app.venues.retelling import received
 from app.venues.simulated_market import Sides
 
 _NEVER_NS: Final = 3_600_000_000_000
@@ -96,7 +97,7 @@ class LivePaperVenue(VenueBase):
         """Opens the paper side, then lets books come. Raises Unavailable where another process holds its ledger."""
 
         def stamped(report: ExecutionReport) -> None:
-            on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+            on_report(received(report, self._clock.wall_ns()))
 
         def told(book: BookSnapshot | BookDelta) -> None:
             taken = self.market.take(book)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
@@ -23,6 +22,7 @@ from app.venues.exchange_spec import ExchangeSpec, Flow, Market, TellingMarket
 from app.venues.faults import Faults
 from app.venues.ledger import ledger_path
 from app.venues.registry import SIMULATED, UNLIT, ns_of_ms, read_table
+from app.venues.retelling import received
 from app.venues.simulated_market import Sides, SimulatedMarket, load_market_spec
 from app.venues.simulated_trades import FlowSpec, TradeFlow, load_flow_specs
 from app.venues.stop_offers import served_offers
@@ -55,13 +55,12 @@ class PaperVenue(VenueBase):
     async def start(self, on_report: ReportSink, on_book: BookSink) -> None:
         """Opens the far side; raises Unavailable where another process holds its ledger."""
 
+        wall_ns = self._clock.wall_ns
+
         def stamped(report: ExecutionReport) -> None:
-            on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+            on_report(received(report, wall_ns()))
 
-        def passed_on(book: BookSnapshot | BookDelta) -> None:
-            on_book(book)
-
-        self._detach = self.exchange.attach(stamped, passed_on, self._on_trades, self._on_marks)
+        self._detach = self.exchange.attach(stamped, on_book, self._on_trades, self._on_marks)
         self.exchange.open()
 
     async def stop(self) -> None:

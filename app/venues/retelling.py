@@ -68,6 +68,30 @@ def cancel_rejected(venue_id: str, ledger: VenueLedger, client_id: str, now_ns: 
     return ExecutionReport(ReportKind.CANCEL_REJECTED, venue_id, client_id, venue_ts_ns=now_ns, code=code)
 
 
+def received(report: ExecutionReport, now_ns: int) -> ExecutionReport:
+    """`report` as it was received at `now_ns`. Said field by field: dataclasses.replace takes three times as long."""
+    return ExecutionReport(
+        report.kind,
+        report.venue,
+        report.client_id,
+        report.venue_order_id,
+        report.venue_trade_id,
+        report.price_ticks,
+        report.qty_lots,
+        report.cum_qty_lots,
+        report.fee_nano,
+        report.fee_currency,
+        report.liquidity,
+        report.venue_ts_ns,
+        now_ns,
+        report.mid_half_units,
+        report.code,
+        report.text,
+        report.evidence,
+        report.gas_nano,
+    )
+
+
 def _of_refused(venue_id: str, line: RefusedLine, proof: str) -> ExecutionReport:
     return ExecutionReport(
         ReportKind.REJECTED,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.domain.book import BookSnapshot
 from app.domain.enums import Side
 from app.domain.fills import ExecutionReport, ReportKind
@@ -20,7 +22,7 @@ def test_each_hears_what_it_asked_for_with_the_time_of_its_coming() -> None:
     listeners.attach(Listener(lambda _: None, books.append, None, None))
     listeners.tell(BOOK, [TRADE], NO_MARK, 250)
     assert [(type(word), word.received_ts_ns) for word in heard] == [(BookSnapshot, 250), (TradePrint, 250)]
-    assert [book.received_ts_ns for book in books] == [250]
+    assert books == [replace(BOOK, received_ts_ns=250)]
     listeners.tell(BOOK, [], MARK, 300)
     assert [type(word) for word in heard[2:]] == [BookSnapshot, MarkPrice]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 
-from app.domain.enums import Side, TimeInForce
-from app.domain.fills import ReportKind
+from app.domain.enums import Liquidity, Side, TimeInForce
+from app.domain.fills import ExecutionReport, ReportKind
 from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
-from app.venues.retelling import evidence, reports_of
+from app.venues.retelling import evidence, received, reports_of
 
 ACCEPTED = AcceptedLine(1, "a", "v-1", "chd", "ord", "desk", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, 5, 9, 1, 1)
 FILL = FillLine(2, "a", "v-1", "t-1", "BTC/USDT", 99, 3, 3, -7, "USDT", 201, 5)
@@ -51,3 +54,13 @@ def test_every_figure_of_a_fill_is_passed_on() -> None:
 def test_a_refusal_keeps_its_first_reason() -> None:
     (report,) = reports_of("v", [(0, REFUSED), (90, DUPLICATE)])
     assert (report.code, report.evidence) == ("bad_lot", "ledger:v:0")
+
+
+def test_a_report_that_is_received_keeps_every_field_but_the_time() -> None:
+    values: dict[str, Any] = {}
+    for i, field in enumerate(fields(ExecutionReport), 1):
+        values[field.name] = {"str": f"word {i}", "int": i}.get(str(field.type))
+    values |= {"kind": ReportKind.FILLED, "liquidity": Liquidity.MAKER}
+    report = ExecutionReport(**values)
+    assert received(report, 99) == replace(report, received_ts_ns=99)
+    assert report.received_ts_ns != 99
