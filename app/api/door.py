@@ -50,13 +50,15 @@ _SAFETY_HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-opt
 class Call(Request):
     """A request with what the door has proven: the services, and the principal (routes with a scope only)."""
 
+    _services: Services | None = None
     _principal: Principal | None = None
     _request_id: str | None = None
 
     @property
     def services(self) -> Services:
-        services: Services = self.app.state.services
-        return services
+        if self._services is None:
+            self._services = self.app.state.services
+        return self._services
 
     @property
     def principal(self) -> Principal:
@@ -107,6 +109,8 @@ class Spec:
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     other_media: tuple[str, ...] = ()  # media types that a query may ask for instead
+    # Looks at the bytes of a body first: its answer is the endpoint's, None leaves the body to the model.
+    plainly: Callable[[Call, bytes], Awaitable[Reply | None]] | None = None
 
     @property
     def operation_id(self) -> str:
@@ -151,9 +155,15 @@ class Door(APIRoute):
             query = validate_query(self._query or _NoQuery, call.query_params.multi_items())
             if self._query is not None:
                 arguments["query"] = query
+        result = None
         if self._body is not None:
-            arguments["body"] = validate(self._body, decode_object(await read_body(headers, call.receive)))
-        result = await spec.endpoint(call, **arguments)
+            body = await read_body(headers, call.receive)
+            if spec.plainly is not None:
+                result = await spec.plainly(call, body)
+            if result is None:
+                arguments["body"] = validate(self._body, decode_object(body))
+        if result is None:
+            result = await spec.endpoint(call, **arguments)
         if isinstance(result, Response):
             result.headers.setdefault("Bestex-Mode", call.mode.value)
             return result

@@ -12,6 +12,7 @@ from app.api.conditional_intake import conditional_order, is_conditional, refuse
 from app.api.door import Call, Reply, Spec
 from app.api.errors import problem_of
 from app.api.intake import parent_order
+from app.api.plain_order import plain_order
 from app.api.routes.pages import page_json, slice_of
 from app.api.schemas.conditional import ConditionalOrder
 from app.api.schemas.event import EventList
@@ -37,6 +38,7 @@ from app.api.schemas.route import Preview, RouteList
 from app.api.wire.conditional import conditional_ack_json, conditional_json, group_json
 from app.api.wire.event import event_json
 from app.api.wire.order import ack_json, child_json, execution_json, order_json
+from app.api.wire.plain_ack import plain_ack
 from app.api.wire.pretrade import estimate_json
 from app.api.wire.route import check_json, route_json
 from app.api.wire.schedule import foreseen_json
@@ -83,6 +85,24 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
         payload["executions"] = _executions(call, record)
         payload["route"] = _routes(call, record, symbol)
     return Reply(payload, status, headers)
+
+
+async def place_plainly(call: Call, body: bytes) -> Reply | None:
+    """As `place_order`, of an order so plain that its bytes say it all; None for another."""
+    services, principal = call.services, call.principal
+    engine = services.engine
+    order = None
+    if not principal.is_operator:
+        order = plain_order(body, engine.universe, principal.account, engine.now_ns())
+    if order is None:
+        return None
+    accepted = await services.submit.place(order, principal.mode)
+    fact = accepted.fact
+    headers = {"Location": f"/v1/orders/{fact.order_id}"}
+    if accepted.is_replay:
+        headers["Idempotency-Replayed"] = "true"
+    told = plain_ack(fact, accepted.account_seq, engine.universe.symbols[order.symbol])
+    return Reply(told, 200 if accepted.is_replay else 201, headers, is_durable=True)
 
 
 async def _place_conditional(call: Call, body: OrderBody) -> Reply:
@@ -339,8 +359,19 @@ SPECS: Final = (
             "trigger_location_unavailable",
         ),
         headers=_REPLAYED,
+        plainly=place_plainly,
     ),
-    Spec("POST", "/orders", place_order, Scope.TRADE, PlacedOrder, "orders", status=201, in_schema=False),
+    Spec(
+        "POST",
+        "/orders",
+        place_order,
+        Scope.TRADE,
+        PlacedOrder,
+        "orders",
+        status=201,
+        in_schema=False,
+        plainly=place_plainly,
+    ),
     Spec("POST", "/v1/orders/preview", preview_order, Scope.READ, Preview, "orders", problems=_OF_PREVIEW),
     Spec("GET", "/v1/orders", list_orders, Scope.READ, OrderPage, "orders", problems=_OF_ORDER),
     Spec(
