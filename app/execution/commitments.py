@@ -25,6 +25,7 @@ K = TypeVar("K", bound=Hashable)
 
 _OF_PARENTS: Final = frozenset({ev.OrderAccepted, ev.ChildFilled, ev.OrderAmended, ev.OrderDone})
 _OF_CHILDREN: Final = frozenset({ev.ChildFilled, ev.ChildCanceled, ev.ChildExpired, ev.ChildRejected, ev.ChildResolved})
+_COUNTED: Final = _OF_PARENTS | _OF_CHILDREN | {ev.ChildSending, ev.FeeTierSet}
 
 
 class _Open(NamedTuple):
@@ -82,6 +83,8 @@ class Commitments:
             return
         self.seq = ledger.seq
         kind = type(event)
+        if kind not in _COUNTED:
+            return
         if isinstance(event, ev.ChildSending):
             self._note_child(ledger, universe, event.child.child_id)
             return

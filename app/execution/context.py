@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -313,7 +313,7 @@ class Context:
     now_ns: int
     turn: Turn
     # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
-    standing: dict[tuple[str, str], object] = field(default_factory=dict)
+    standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
     # (symbol, nanoseconds from now) -> what others are expected to trade until then
     expected_units: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -324,17 +324,17 @@ class Context:
         return self.world.may_loop and self.ledger.loop is not None and self.ledger.loop.is_on
 
     def emit(self, event: Event) -> Fact:
-        ledger = self.ledger
+        ledger, world = self.ledger, self.world
         account_seq = ledger.account_seqs.get(event.account, 0) + 1 if event.account else 0
         fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
-        self.memory.commitments.note(ledger, self.world.universe, event)
+        self.memory.commitments.note(ledger, world.universe, event)
         if type(event) not in _STANDING:
             self.standing.clear()
-        if isinstance(event, ChildFilled):
-            side = Side.BUY if event.signed_qty_units >= 0 else Side.SELL
-            self.memory.hits.note(event.symbol, event.venue, side, self.now_ns, self.world.timing.resilience_ns)
-        if self.world.max_align_ns or self.is_loop_on:
+            if isinstance(event, ChildFilled):
+                side = Side.BUY if event.signed_qty_units >= 0 else Side.SELL
+                self.memory.hits.note(event.symbol, event.venue, side, self.now_ns, world.timing.resilience_ns)
+        if world.max_align_ns or (world.may_loop and self.is_loop_on):
             self.memory.loop.note(ledger, fact)
         self.turn.facts.append(fact)
         return fact

@@ -37,14 +37,23 @@ class CostRecord:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
     n_left_out: int = 0
+    # symbol -> sum of the squares of what `moves_ubps` holds: each order asks for it, an instant changes it now and then
+    _square_ubps: dict[str, int] = field(default_factory=dict)
 
     def sigma_bps_sqrt_s(self, symbol: str) -> float:
         """Volatility of a root second as the still instants show it; 0 for too few of them."""
-        moves = self.moves_ubps.get(symbol, ())
-        if len(moves) < LEAST_MOVES:
+        n_moves = len(self.moves_ubps.get(symbol, ()))
+        if n_moves < LEAST_MOVES:
             return 0.0
-        mean_square = sum(move * move for move in moves) / len(moves)
+        mean_square = self._square_ubps[symbol] / n_moves
         return sqrt(mean_square / (HORIZONS_NS[_TEN_S_I] * 1e-9)) / UBPS
+
+    def note_move(self, symbol: str, move_ubps: int) -> None:
+        """One move more; the oldest beyond MOVES_KEPT is forgotten."""
+        moves = self.moves_ubps.setdefault(symbol, deque())
+        left_ubps = moves.popleft() if len(moves) == MOVES_KEPT else 0
+        moves.append(move_ubps)
+        self._square_ubps[symbol] = self._square_ubps.get(symbol, 0) + move_ubps * move_ubps - left_ubps * left_ubps
 
 
 def note_foretold(record: CostRecord, event: CostForetold) -> None:
@@ -79,6 +88,5 @@ def note_still(record: CostRecord, event: StillMeasured) -> None:
     for path in event.paths:
         for _, mid_half_units, after in path.venues:
             if mid_half_units and after[_TEN_S_I]:
-                moves = record.moves_ubps.setdefault(path.symbol, deque(maxlen=MOVES_KEPT))
-                moves.append((after[_TEN_S_I] - mid_half_units) * _BPS * UBPS // mid_half_units)
+                record.note_move(path.symbol, (after[_TEN_S_I] - mid_half_units) * _BPS * UBPS // mid_half_units)
                 break

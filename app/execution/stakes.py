@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,50 +27,45 @@ FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 class _Standing(NamedTuple):
     """What stays of an account in one symbol from order to order of a turn, until another fact is written.
 
-    `balances`: (venue, currency), the ledger's own key, nano. `positions`: venue -> units. `stakes`: (venue, side), the
-    commitments' own key, quote notional of the position there at the mid, counted for that side. `bars`: what bars
-    venues for an order that names none, and the venues that are left. `far`: open venues -> what `far_side` gives.
+    `balances`: (venue, currency) -> nano. `positions`: venue -> units. `stakes`: (venue, side) -> quote notional of the
+    position there at the mid, counted for that side. `bars`: what bars venues for an order that names none, and the
+    venues that are left. `far`: open venues -> what `far_side` gives.
     """
 
     fees: Mapping[str, FeeTier]
     taker_fee_ppm: Mapping[str, int]
     killed: frozenset[tuple[KillScope, str]]
-    balances: Sequence[tuple[tuple[str, str], tuple[str, str, str], int]]
+    balances: dict[tuple[str, str], int]
     positions: Mapping[str, int]
-    stakes: Sequence[tuple[tuple[str, Side], tuple[str, str, str, Side], int]]
+    stakes: dict[tuple[str, Side], int]
     bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
     far: dict[tuple[str, ...], FarSide]
 
 
 def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
-    found = ctx.standing.get((account, symbol.name))
+    found: _Standing | None = ctx.standing.get((account, symbol.name))
     if found is None:
-        found = ctx.standing[(account, symbol.name)] = _look(ctx, account, symbol)
-    return cast("_Standing", found)
+        found = ctx.standing[account, symbol.name] = _look(ctx, account, symbol)
+    return found
 
 
 def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
     ledger, listings, kind = ctx.ledger, ctx.world.universe.listings(symbol.name), symbol.fungible
     fees = fees_of(ctx, account, symbol.name, listings)
-    places = [(venue, (account, venue, symbol.name)) for venue in listings]
-    positions = {venue: ledger.positions.get(place, 0) for venue, place in places}
-    pockets = [
-        ((venue, currency), (account, venue, currency))
-        for venue in listings
-        for currency in dict.fromkeys((kind.base, kind.quote, kind.settle))
-    ]
+    positions = {venue: ledger.positions.get((account, venue, symbol.name), 0) for venue in listings}
+    currencies = dict.fromkeys((kind.base, kind.quote, kind.settle))
     mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
     return _Standing(
         fees=fees,
         taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
         killed=frozenset(ledger.kills),
-        balances=[(key, place, ledger.balances.get(place, 0)) for key, place in pockets],
+        balances={(v, c): ledger.balances.get((account, v, c), 0) for v in listings for c in currencies},
         positions=positions,
-        stakes=[
-            ((venue, side), (*place, side), side.sign * _signed_nano(symbol, mid_units, positions[venue]))
-            for venue, place in places
+        stakes={
+            (venue, side): side.sign * _signed_nano(symbol, mid_units, units)
+            for venue, units in positions.items()
             for side in Side
-        ],
+        },
         bars={},
         far={},
     )
@@ -157,17 +152,17 @@ def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str
     ledger, committed, standing = ctx.ledger, ctx.committed(), _standing(ctx, account, symbol)
     waiting = [r for i, r in ledger.definitions.open_by_account.get(account, {}).items() if i != conditional_id]
     held = [(record.definition.symbol, _reserve(ctx, record)) for record in waiting]
+    own = [part for name, part in held if name == symbol.name]
+    open_units, name = committed.open_units, symbol.name
     return AccountView(
         limits=ledger.limits.get(account),
         killed=standing.killed,
         free_nano=free_nano(ctx, account, symbol),
         position_units=standing.positions,
-        open_buy_units=committed.open_units.get((account, symbol.name, Side.BUY), 0)
-        + sum(part.buy_units for name, part in held if name == symbol.name),
-        open_sell_units=committed.open_units.get((account, symbol.name, Side.SELL), 0)
-        + sum(part.sell_units for name, part in held if name == symbol.name),
+        open_buy_units=open_units.get((account, name, Side.BUY), 0) + sum([part.buy_units for part in own]),
+        open_sell_units=open_units.get((account, name, Side.SELL), 0) + sum([part.sell_units for part in own]),
         n_open_orders=len(ledger.open_by_account.get(account, ())) + len(waiting),
-        open_notional_nano=committed.open_notional_nano.get(account, 0) + sum(part.notional_nano for _, part in held),
+        open_notional_nano=committed.open_notional_nano.get(account, 0) + sum([part.notional_nano for _, part in held]),
         venue_stake_nano=venue_stake_nano(ctx, account, symbol),
     )
 
@@ -188,9 +183,14 @@ def _reserve(ctx: Context, record: ConditionalRecord) -> Reserve:
 
 def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str], int]:
     """(venue, currency) of `symbol`'s listings -> balance less what the account's live children may still take."""
-    reserved = ctx.committed().reserved_nano
-    rows = _standing(ctx, account, symbol).balances
-    return {pocket: balance - reserved.get(place, 0) for pocket, place, balance in rows}
+    reserved, balances = ctx.committed().reserved_nano, _standing(ctx, account, symbol).balances
+    if len(reserved) > len(balances):
+        return {(v, c): nano - reserved.get((account, v, c), 0) for (v, c), nano in balances.items()}
+    free = balances.copy()
+    for (owner, venue, currency), nano in reserved.items():
+        if owner == account and (venue, currency) in free:
+            free[venue, currency] -= nano
+    return free
 
 
 def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
@@ -199,9 +199,14 @@ def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
     The account's position in `symbol`, at the mid and counted against the other side, and all that is in flight on
     this side. Below zero: even if all of it trades, the position stays on the other side.
     """
-    flying = ctx.committed().flying_nano
-    rows = _standing(ctx, account, symbol).stakes
-    return {place: held_nano + flying.get(own_key, 0) for place, own_key, held_nano in rows}
+    flying, stakes, name = ctx.committed().flying_nano, _standing(ctx, account, symbol).stakes, symbol.name
+    if len(flying) > len(stakes):
+        return {(v, side): nano + flying.get((account, v, name, side), 0) for (v, side), nano in stakes.items()}
+    found = stakes.copy()
+    for (owner, venue, own_name, side), nano in flying.items():
+        if owner == account and own_name == name and (venue, side) in found:
+            found[venue, side] += nano
+    return found
 
 
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:

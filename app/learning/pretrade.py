@@ -147,14 +147,14 @@ class CostEstimator:
         laid = self._laws.get(pace)
         if laid is None:
             return None
-        law = laid.law
+        law, strategy, venue = laid.law, ask.strategy, ask.venue
         sigma = ask.sigma_bps_sqrt_s or law.sigma_bps_sqrt_s
-        mean = ask.walk_bps + laid.intercepts.get(ask.strategy.value, 0.0) + laid.offsets.get(ask.venue, 0.0)
+        mean = ask.walk_bps + laid.intercepts.get(strategy, 0.0) + laid.offsets.get(venue, 0.0)
         mean += sum(map(mul, law.mean_coefs, mean_features(ask, sigma)))
         scale = sum(map(mul, law.scale_coefs, scale_features(ask, sigma)))
-        scale *= laid.spreads.get(ask.strategy.value, 1.0)
-        place = bucket(law.size_edges, ask.used_frac), bucket(law.sigma_edges, sigma)
-        cell = self._cells.get((pace, ask.venue, *place)) or self._cells[(pace, ANY, *place)]
+        scale *= laid.spreads.get(strategy, 1.0)
+        size_i, sigma_i = bisect_right(law.size_edges, ask.used_frac), bisect_right(law.sigma_edges, sigma)
+        cell = self._cells.get((pace, venue, size_i, sigma_i)) or self._cells[pace, ANY, size_i, sigma_i]
         return mean, scale, cell
 
     def estimate(self, ask: CostAsk, participation_ppm: int = 0, *, is_short: bool = False) -> CostEstimate | None:
@@ -163,11 +163,10 @@ class CostEstimator:
         if found is None or not isfinite(found[0] + found[1]):
             return None
         mean, scale, cell = found
-        quantiles = [_ubps(mean + scale * error) for error in cell.errors]
-        p05, p25, p50, p75, p95 = quantiles
+        expected, p05, p25, p50, p75, p95 = _all_ubps([mean, *[mean + scale * error for error in cell.errors]])
         pace = ask.pace
         return CostEstimate(
-            expected_ubps=_ubps(mean),
+            expected_ubps=expected,
             quantiles_ubps=(p05, p25, p50, p75, p95),
             participation_ppm=participation_ppm,
             duration_ms=round(ask.duration_s * 1000),
@@ -188,5 +187,7 @@ def quantiles_bps(estimator: CostEstimator, asks: Sequence[CostAsk]) -> Float64A
     return out
 
 
-def _ubps(value_bps: float) -> int:
-    return round(min(max(value_bps, -MOST_BPS), MOST_BPS) * UBPS)
+def _all_ubps(values_bps: list[float]) -> list[int]:
+    if min(values_bps) < -MOST_BPS or max(values_bps) > MOST_BPS:
+        values_bps = [min(max(value, -MOST_BPS), MOST_BPS) for value in values_bps]
+    return [round(value * UBPS) for value in values_bps]

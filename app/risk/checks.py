@@ -122,7 +122,7 @@ def invalid_quantity(view: GateView) -> OrderRefused | None:
         )
     if order.qty_units <= 0:
         return OrderRefused(RefusalCode.INVALID_QUANTITY, limit="0", value="0", pointer="/qty", hint="Use more than 0.")
-    lot_units = min((view.instruments[v].lot_units for v in view.eligible), default=1)
+    lot_units = min([view.instruments[v].lot_units for v in view.eligible], default=1)
     if order.qty_units % lot_units:
         return OrderRefused(
             RefusalCode.INVALID_QUANTITY,
@@ -144,7 +144,7 @@ def invalid_price_increment(view: GateView) -> OrderRefused | None:
                 RefusalCode.INVALID_PRICE_INCREMENT, pointer="/limit_price", hint="A limit order needs a limit_price."
             )
         return None
-    tick_units = min((view.instruments[v].tick_units for v in view.eligible), default=1)
+    tick_units = min([view.instruments[v].tick_units for v in view.eligible], default=1)
     if order.limit_price_units <= 0 or order.limit_price_units % tick_units:
         return OrderRefused(
             RefusalCode.INVALID_PRICE_INCREMENT,
@@ -352,10 +352,12 @@ def max_position(view: GateView) -> OrderRefused | None:
 def insufficient_balance(view: GateView) -> OrderRefused | None:
     """P20: all eligible venues together could not pay for it at the mid."""
     needed_nano, currency = _needed(view)
-    is_spot_sale = view.symbol.fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL
-    account_currency = view.symbol.fungible.base if is_spot_sale else view.symbol.fungible.settle
-    free_nano = sum(max(0, view.account.free_nano.get((v, account_currency), 0)) for v in view.eligible)
-    if view.symbol.fungible.is_inverse:
+    fungible, free = view.symbol.fungible, view.account.free_nano
+    is_spot_sale = fungible.kind is ContractKind.SPOT and view.order.side is Side.SELL
+    account_currency = fungible.base if is_spot_sale else fungible.settle
+    balances = [free.get((v, account_currency), 0) for v in view.eligible]
+    free_nano = sum([balance for balance in balances if balance > 0])
+    if fungible.is_inverse:
         free_nano = free_nano * view.reference.mid_half_units // (2 * 10**view.symbol.price_scale)
     if view.pool is not None:
         free_nano += view.pool.free_nano
@@ -372,8 +374,9 @@ def insufficient_balance(view: GateView) -> OrderRefused | None:
 
 def credit_limit(view: GateView) -> OrderRefused | None:
     """P21: no eligible venue has both balance and credit left."""
-    if any(venue_capacity_nano(view, venue) for venue in view.eligible):
-        return None
+    for venue in view.eligible:
+        if venue_capacity_nano(view, venue):
+            return None
     if view.pool is not None and any(view.pool.capacity_nano.values()):
         return None
     limits = view.account.limits
@@ -411,7 +414,7 @@ def _needed(view: GateView) -> tuple[int, str]:
         notional = view.order.notional_nano
     else:
         notional = view.symbol.notional_nano(max(1, view.reference.mid_half_units // 2), view.order.qty_units or 0)
-    fee_ppm = min((view.taker_fee_ppm[v] for v in view.eligible), default=0)
+    fee_ppm = min([view.taker_fee_ppm[v] for v in view.eligible], default=0)
     return notional + notional * max(0, fee_ppm) // 1_000_000, fungible.quote
 
 

@@ -90,11 +90,18 @@ class GateView:
     _order_notional_nano: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        order, symbol, mid_half_units = self.order, self.symbol, self.reference.mid_half_units
+        cap_units = cap_units_of(order, self.account.limits, mid_half_units)
+        mid_units = -(-mid_half_units // 2)
+        worst_units = max(cap_units, mid_units) if order.side is Side.SELL else (cap_units or mid_units)
+        qty_units, notional_nano = order.qty_units, order.notional_nano
+        if notional_nano is None:
+            notional_nano = symbol.notional_nano(max(1, worst_units), qty_units or 0)
         put = object.__setattr__
-        put(self, "_price_cap_units", _find_price_cap_units(self))
-        put(self, "_worst_price_units", _find_worst_price_units(self))
-        put(self, "_order_qty_units", _find_order_qty_units(self))
-        put(self, "_order_notional_nano", _find_order_notional_nano(self))
+        put(self, "_price_cap_units", cap_units)
+        put(self, "_worst_price_units", worst_units)
+        put(self, "_order_qty_units", _qty_at_mid(self) if qty_units is None else qty_units)
+        put(self, "_order_notional_nano", notional_nano)
 
 
 def price_cap_units(view: GateView) -> int:
@@ -119,8 +126,10 @@ def order_notional_nano(view: GateView) -> int:
 
 def cap_units_of(order: ParentOrder, limits: Limits | None, mid_half_units: int) -> int:
     """As `price_cap_units`, of an order whose arrival mid was `mid_half_units` (0: none)."""
-    past_units = order.schedule.past_limit_units * order.side.sign if order.schedule is not None else 0
-    caps = [] if order.limit_price_units is None else [order.limit_price_units + past_units]
+    caps = []
+    if order.limit_price_units is not None:
+        past_units = order.schedule.past_limit_units * order.side.sign if order.schedule is not None else 0
+        caps.append(order.limit_price_units + past_units)
     slippage_ppm = order.max_slippage_ppm
     if slippage_ppm is None and order.limit_price_units is None and limits is not None:
         slippage_ppm = limits.default_slippage_ppm or None  # a default of 0 is none at all; an order's own 0 is a cap
@@ -134,30 +143,13 @@ def cap_units_of(order: ParentOrder, limits: Limits | None, mid_half_units: int)
     return max(min(caps) if order.side is Side.BUY else max(caps), 1)
 
 
-def _find_price_cap_units(view: GateView) -> int:
-    return cap_units_of(view.order, view.account.limits, view.reference.mid_half_units)
-
-
-def _find_worst_price_units(view: GateView) -> int:
-    cap_units = price_cap_units(view)
-    mid_units = -(-view.reference.mid_half_units // 2)
-    return max(cap_units, mid_units) if view.order.side is Side.SELL else (cap_units or mid_units)
-
-
-def _find_order_qty_units(view: GateView) -> int:
+def _qty_at_mid(view: GateView) -> int:
+    """What a notional order buys at the mid."""
     order = view.order
-    if order.qty_units is not None:
-        return order.qty_units
     if order.notional_nano is None:
         return 0  # neither: invalid_quantity answers
     one_unit_nano = view.symbol.notional_nano(max(1, view.reference.mid_half_units // 2), 10**view.symbol.qty_scale)
     return int(-(-order.notional_nano * 10**view.symbol.qty_scale // max(1, one_unit_nano)))
-
-
-def _find_order_notional_nano(view: GateView) -> int:
-    if view.order.notional_nano is not None:
-        return view.order.notional_nano
-    return view.symbol.notional_nano(max(1, worst_price_units(view)), view.order.qty_units or 0)
 
 
 def qty_nano(symbol: Symbol, qty_units: int) -> int:
