@@ -63,6 +63,31 @@ async def test_every_row_rebuilds_its_record_exactly(database_url: str, seed: in
             assert await projection.reads.order(parent.account, parent.order_id) == parent
 
 
+async def test_a_batch_gathers_until_somebody_waits(database_url: str) -> None:
+    log = Log(200)
+    async with projecting(database_url, log, replace(FAST, linger_s=60.0)) as projection:
+        log.tell(8, projection)
+        await caught_up(projection, first_seq := log.seq)
+        log.tell(8, projection)
+        await asyncio.sleep(0.3)
+        assert projection.watermark_seq == first_seq
+        log.tell(8, projection)
+        await caught_up(projection, log.seq)
+        await assert_equal_states(database_url, log)
+
+
+async def test_a_full_batch_gathers_no_longer(database_url: str) -> None:
+    log = Log(200)
+    async with projecting(database_url, log, replace(FAST, linger_s=60.0, max_batch_facts=40)) as projection:
+        while log.seq < 40:
+            log.tell(1, projection)
+        for _ in range(500):
+            if projection.watermark_seq >= 40:
+                break
+            await asyncio.sleep(0.01)
+        assert projection.watermark_seq == 40
+
+
 async def test_a_log_that_was_there_first_is_read_from_the_log(database_url: str) -> None:
     log = Log(600)
     log.tell_all()
