@@ -59,6 +59,7 @@ from app.execution.step import Core
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
 from app.services.health import EngineHealth
+from app.services.inbox import Inbox
 from app.services.marketdata import MarketData
 from app.services.quotes import quote_of
 from app.shm.books import SymbolBooks
@@ -68,10 +69,8 @@ ReportListener = Callable[[ExecutionReport], None]
 BookListener = Callable[[BookSnapshot | BookDelta], None]
 _T = TypeVar("_T")
 
-# Bounds: what waits for a turn, what waits for the disk, how much one turn takes.
 MAX_WAITING_INPUTS: Final = 10_000
 MAX_UNDURABLE_TURNS: Final = 4_096
-MAX_TURN_INPUTS: Final = 64
 MAX_HELD_FACTS: Final = 256
 # What the log must still take before a new order is let in: venues' words and cancels are never turned away.
 MIN_FREE_FACTS: Final = 4_096
@@ -79,6 +78,7 @@ TICK_S: Final = 0.02
 # How often venues are asked how they are: their connections are routing input.
 HEALTH_EVERY_TICKS: Final = 5
 PACE_S: Final = 0.002
+BUSY_PACE_S: Final = 0.004  # while orders wait for their turn: a commit takes the loop's time too
 RIDE_S: Final = 0.002
 
 
@@ -107,7 +107,7 @@ class Engine:
     is_ready: bool = False
     is_draining: bool = False
     venue_health: dict[str, VenueHealth] = field(default_factory=dict)
-    _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
+    _inbox: Inbox = field(default_factory=Inbox)
     _undurable: deque[_Waiting] = field(default_factory=deque)
     _fact_listeners: list[FactListener] = field(default_factory=list)
     _report_listeners: list[ReportListener] = field(default_factory=list)
@@ -246,7 +246,7 @@ class Engine:
             self.on_fatal(error)
 
     def _put(self, item: Input, asker: asyncio.Future[Reply] | None) -> None:
-        self._inbox.append((item, asker))
+        self._inbox.put(item, asker)
         if not self._is_scheduled:
             assert self._loop is not None
             self._is_scheduled = True
@@ -278,8 +278,7 @@ class Engine:
         if self._is_broken:
             self._inbox.clear()
             return
-        n_taken = min(len(self._inbox), MAX_TURN_INPUTS)
-        taken = [self._inbox.popleft() for _ in range(n_taken)]
+        taken = self._inbox.take()
         if self._inbox:
             self._is_scheduled = True
             assert self._loop is not None
@@ -304,7 +303,8 @@ class Engine:
             return
         assert self._loop is not None
         now_s = self._loop.time()
-        due_s = self._last_commit_s + PACE_S if is_awaited else now_s + RIDE_S
+        pace_s = BUSY_PACE_S if self._inbox.has_awaited else PACE_S
+        due_s = self._last_commit_s + pace_s if is_awaited else now_s + RIDE_S
         if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
             self._commit()
         elif self._commit_timer is None or due_s < self._commit_timer[0]:

@@ -156,7 +156,7 @@ def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
 
     def slow_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
         threads.append(threading.current_thread() is threading.main_thread())
-        time.sleep(0.02)  # forbids prompt commits for four seconds
+        time.sleep(0.1)  # forbids prompt commits for some four seconds
         insert(connection, rows)
 
     monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
