@@ -14,7 +14,7 @@ from typing import Final
 from app.domain import conditional_events as ce
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.conditions import Condition, Conditional, ConditionKind, Leg, Pool, TriggerSource, pools
-from app.domain.enums import ChildState, ContractKind, ParentState, Side, TimeInForce
+from app.domain.enums import ChildState, ContractKind, ParentState, RefusalCode, Side, TimeInForce
 from app.domain.errors import BadRequest, OrderRefused
 from app.domain.ids import venue_client_id
 from app.domain.instrument import Instrument
@@ -31,7 +31,7 @@ from app.execution.posting import pull
 from app.execution.stakes import account_fees, gate_view
 from app.execution.wave import send_child
 from app.risk import gate
-from app.risk.exposure import GateView, price_cap_units, room_lots
+from app.risk.exposure import GateView, capped_price_units, price_cap_units, room_lots
 
 AGAIN_NS: Final = 1_000_000_000  # after a stop was taken back or refused, before the next one
 _BY: Final = {TriggerSource.LAST: StopSource.LAST, TriggerSource.MARK: StopSource.MARK}
@@ -68,6 +68,9 @@ def _why_not(ctx: Context, definition: Conditional, leg: Leg) -> str:
     offer = ctx.world.stops.get(chosen[0])
     if offer is None or not offer.is_served or (chosen[0], definition.symbol) not in ctx.world.universe.instruments:
         return f"{chosen[0]} holds no stops for us."
+    kind = ctx.world.universe.symbols[definition.symbol].fungible.kind
+    if kind not in offer.kinds:
+        return f"{chosen[0]} holds no stops of {kind.value} markets for us."
     is_offered = offer.has_stop if leg.limit_price_units is None else offer.has_stop_limit
     if condition.kind is not ConditionKind.STOP or not is_offered:
         return f"{chosen[0]} holds no such stop for us: trails and touches are watched here."
@@ -75,7 +78,6 @@ def _why_not(ctx: Context, definition: Conditional, leg: Leg) -> str:
     if by is None or by not in offer.sources:
         known = " or ".join(sorted(source.value for source in offer.sources))
         return f"{chosen[0]} watches {known}, not {condition.source.value}."
-    kind = ctx.world.universe.symbols[definition.symbol].fungible.kind
     if by is StopSource.MARK and kind is ContractKind.SPOT:
         return f"{definition.symbol} has no mark price."
     for pool in pools(definition):
@@ -206,19 +208,38 @@ def _place(
     lots = min(qty_units // listing.lot_units, listing.max_qty_lots, room_lots(view, listing, worst_units))
     if lots < listing.min_qty_lots:
         lots = qty_units // listing.lot_units  # the gate says why not
+    lots = min(lots, _capped_lots(ctx, view, listing))
+    if lots < listing.min_qty_lots:
+        cap_nano = ctx.world.child_cap_nano.get(listing.venue, 0)
+        _refused(ctx, record, leg_i, OrderRefused(RefusalCode.CREDIT_LIMIT, limit=str(cap_nano), value=str(qty_units)))
+        return
     order = replace(order, qty_units=lots * listing.lot_units)
     view = _view(ctx, record, leg, order, old)
     try:
         approved = gate.approve(view, ctx.ledger.seq + 1)
     except OrderRefused as refusal:
-        names = (record.account, record.conditional_id, definition.symbol, leg_i)
-        ctx.emit(ce.LegRefused(*names, refusal.code, refusal.limit, refusal.value, refusal.unit))
+        _refused(ctx, record, leg_i, refusal)
         return
     approval = Approval(approved, None, ctx.next_order_id("ord"), price_cap_units(view))
     fact = write_accepted(ctx, order, record.mode, approval)
     names = (record.account, record.conditional_id, definition.symbol, leg_i)
     ctx.emit(ce.LegOrdered(*names, fact.order_id, order.qty_units or 0))
     _send(ctx, record, leg_i, ctx.ledger.parents[fact.order_id], old)
+
+
+def _refused(ctx: Context, record: ConditionalRecord, leg_i: int, refusal: OrderRefused) -> None:
+    names = (record.account, record.conditional_id, record.definition.symbol, leg_i)
+    ctx.emit(ce.LegRefused(*names, refusal.code, refusal.limit, refusal.value, refusal.unit))
+
+
+def _capped_lots(ctx: Context, view: GateView, listing: Instrument) -> int:
+    """Lots within the cap of one child at an uncertified venue, as the last gate judges it: at the market of now."""
+    cap_nano = ctx.world.child_cap_nano.get(listing.venue)
+    if cap_nano is None:
+        return listing.max_qty_lots
+    mid_half_units = ctx.mid_half_units(view.symbol.name)
+    price_units = capped_price_units(price_cap_units(view), view.order.side, mid_half_units)
+    return cap_nano // max(1, view.symbol.notional_nano(price_units, listing.lot_units))
 
 
 def _send(

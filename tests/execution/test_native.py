@@ -8,7 +8,7 @@ import pytest
 
 from app.domain import conditional_events as ce
 from app.domain.conditions import Conditional, OrderClass, Trail, TriggerSource
-from app.domain.enums import DoneReason, KillAction, KillScope, Mode, ParentState, Side, TimeInForce
+from app.domain.enums import DoneReason, KillAction, KillScope, Mode, ParentState, RefusalCode, Side, TimeInForce
 from app.domain.errors import BadRequest
 from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
@@ -17,6 +17,7 @@ from app.execution import inputs as inp
 from app.execution.context import Context, Memory
 from app.execution.ledger import fold
 from app.execution.native import offer_of
+from app.risk.exposure import capped_price_units
 from tests.conditionals import definition, limit, move, taken, touch, trail
 from tests.native_stops import AT, ack, canceled, native, native_oco, stop_desk, stop_leg, trade
 from tests.worlds import LIMITS, MS, Desk, make_order, sent
@@ -337,6 +338,37 @@ def test_the_offer_is_that_of_the_one_venue(desk: Desk) -> None:
     assert found is not None
     assert found.venue == "ven_a"
     assert offer_of(ctx, asked, limit(6_100_000)) is None
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_stop_at_an_uncertified_venue_is_within_the_cap_of_one_child(desk: Desk, side: Side) -> None:
+    """Judged as the last gate judges it, at the market of now: a seller's stop lies below it. The rest is one more."""
+    price = 5_900_000 if side is Side.SELL else 6_100_000
+    cap_nano = desk.core.world.universe.symbols["BTC/USDT"].notional_nano(6_000_000, 200)
+    desk.core.world = replace(desk.core.world, child_cap_nano={"ven_a": cap_nano})
+    record, children = taken(desk, native(stop_leg(price, side=side)))
+    for child in list(children):
+        ack(desk, child)
+    children += sent(look(desk, 6_000_000))
+    mid_half_units = 2 * 6_000_000
+    worth = [capped_price_units(child.price_units, side, mid_half_units) * child.qty_units for child in children]
+    assert max(worth) <= 6_000_000 * 200
+    assert sum(child.qty_units for child in children) == 300
+    assert len(children) == 2
+    assert all(child.stop is not None for child in children)
+    assert not record.legs[0].is_triggered
+    assert fold(desk.facts) == desk.core.ledger
+
+
+def test_a_cap_that_has_shrunk_below_the_smallest_order_leaves_the_engine_watching(desk: Desk) -> None:
+    record, (child,) = taken(desk, native(stop_leg(5_900_000)))
+    desk.core.world = replace(desk.core.world, child_cap_nano={"ven_a": 1})
+    desk.report(child, ReportKind.REJECTED, code="no")
+    assert not sent(look(desk, 6_000_000, ms=1_100))
+    (refusal,) = [fact.event for fact in desk.facts if isinstance(fact.event, ce.LegRefused)]
+    assert refusal.code is RefusalCode.CREDIT_LIMIT
+    assert look(desk, 5_800_000).commands == []
+    assert record.legs[0].is_triggered
 
 
 def test_it_is_an_order_without_a_plan(desk: Desk) -> None:
