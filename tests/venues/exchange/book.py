@@ -39,6 +39,8 @@ class Order:
     version: int = 0
     self_trade: str = "none"
     tags: dict[str, str] = field(default_factory=dict)  # the protocol's own words, e.g. the order type as it came
+    stop: int = 0  # ticks; 0 for one that waits for nothing
+    waits: bool = False  # for its stop
 
     @property
     def left(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .book import BUY, SELL
+from .engine import PublicTrade
 from .units import text
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Control:
 
     METHODS = frozenset(
         {"account", "deposit", "switch", "clear", "rules", "hits", "set_book", "freeze", "step", "book"}
-        | {"ledger", "balances", "imbalance", "orders", "drop", "cancel_all"}
+        | {"ledger", "balances", "imbalance", "orders", "drop", "cancel_all", "move"}
     )
 
     def __init__(self, server: LocalExchange) -> None:
@@ -79,6 +80,22 @@ class Control:
         def act() -> None:
             self._server.makers[(venue, market)].frozen = True
             self._server.exchanges[venue].set_book(market, [(p, q) for p, q in bids], [(p, q) for p, q in asks])
+
+        self._call(act)
+
+    def move(
+        self, venue: str, market: str, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]], last: str
+    ) -> None:
+        """The market is somewhere else: a trade between two strangers at `last`, and exactly these levels around it."""
+
+        def act() -> None:
+            exchange = self._server.exchanges[venue]
+            self._server.makers[(venue, market)].frozen = True
+            exchange.set_book(market, [(p, q) for p, q in bids], [(p, q) for p, q in asks])
+            listed, number = exchange.markets[market], next(exchange.trade_ids)
+            price, now_ns = listed.ticks(last), exchange.now_ns()
+            exchange.traded(PublicTrade(number, listed, price, listed.min_lots, SELL, now_ns))
+            exchange.stops.go_off()
 
         self._call(act)
 
@@ -143,6 +160,7 @@ class Control:
                     "filled": order.market.qty(order.filled),
                     "state": order.state,
                     "reason": order.reason,
+                    "stop": order.market.price(order.stop) if order.waits else "",
                 }
                 for order in self._server.exchanges[venue].orders_of(account)
             ]

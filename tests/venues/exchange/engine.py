@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .book import BUY, SELL, Book, BookChange, Order
+from .entries import fill_row, order_row
 from .ledger import Ledger
 from .markets import Habits, Market, Refused
 from .settlement import FEES, HOUSE, OUTSIDE, Account, Accounts, Fill
+from .stops import Stops
 from .units import atoms, text
 
 NS_PER_MS = 1_000_000
@@ -24,7 +26,9 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a client asks for, in the venue's decimal strings. No price: market; `budget` buys for so much quote."""
+    """What a client asks for, in the venue's decimal strings. No price: market; `budget` buys for so much quote;
+    `stop`: it waits for the last trade to be there.
+    """
 
     market: str
     side: int
@@ -37,11 +41,12 @@ class Ticket:
     budget: str = ""
     self_trade: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """An order of a client changed. `what` is "new", "fill", "canceled" or "amended"; `fill` belongs to "fill"."""
+    """An order of a client changed. `what` is "new", "triggered", "fill", "canceled" or "amended"."""
 
     order: Order
     what: str
@@ -87,7 +92,8 @@ class Exchange:
         self.ledger = Ledger() if ledger is None else ledger
         self.markets = {market.id: market for market in markets}
         self.books = {market.id: Book(market) for market in self.markets.values()}
-        self.accounts = Accounts(habits.leverage)
+        self.accounts = Accounts(habits.leverage, stops_hold=habits.stop_holds)
+        self.stops = Stops(self)
         self.orders: dict[str, Order] = {}
         self.fills: list[Fill] = []
         self.trades: deque[PublicTrade] = deque(maxlen=500)
@@ -99,7 +105,7 @@ class Exchange:
         self._clock_ns = clock_ns
         self._last_ns = 0
         self._order_ids = itertools.count(habits.first_order_id)
-        self._trade_ids = itertools.count(habits.first_trade_id)
+        self.trade_ids = itertools.count(habits.first_trade_id)
         self.order_id: Callable[[int], str] = str  # a venue with other ids (Kraken, Coinbase) makes them from a number
 
     # -- accounts --------------------------------------------------------------------------------------------------
@@ -140,17 +146,36 @@ class Exchange:
             self._log_order("order", order)
         self.accounts.hold(order)
         self._told(order, "new")
-        self._execute(order)
+        if order.waits:
+            self.stops.take(order)
+        else:
+            self._execute(order)
         self._publish(order.market)
+        self.stops.go_off()
         if account == HOUSE and not order.is_open:
             self.orders.pop(order.id, None)  # the house leaves no history behind
         return order
+
+    def set_off(self, order: Order) -> None:
+        """A stop that waits no more: matched as what it is, or closed where the account cannot pay it any more."""
+        order.waits = False
+        self._touch(order)
+        self._log_order("trigger", order)
+        self._told(order, "triggered")
+        try:
+            self.accounts.check(order, order.price, order.qty)
+        except Refused:
+            self._close(order, "trigger_failed", was_resting=False)
+            return
+        self.accounts.hold(order)
+        self._execute(order)
+        self._publish(order.market)
 
     def cancel(self, order: Order, reason: str = "user") -> Order:
         """Take an open order off the book; raises Refused("order_closed") when it is no longer open."""
         if not order.is_open:
             raise Refused("order_closed", order.id)
-        self._close(order, reason, was_resting=True)
+        self._close(order, reason, was_resting=not order.waits)
         self._publish(order.market)
         return order
 
@@ -165,7 +190,7 @@ class Exchange:
 
     def amend(self, order: Order, price: str = "", qty: str = "") -> Order:
         """Change an open order. Less quantity at the same price keeps its place in the queue, else it is lost."""
-        if not order.is_open:
+        if not order.is_open or order.waits:
             raise Refused("order_closed", order.id)
         market = order.market
         new_price = market.ticks(price) if price else order.price
@@ -188,6 +213,7 @@ class Exchange:
         if not keeps_place:
             self._execute(order)
         self._publish(market)
+        self.stops.go_off()
         return order
 
     def by_id(self, account: str, order_id: str) -> Order | None:
@@ -251,11 +277,14 @@ class Exchange:
             updated_ns=now_ns,
             self_trade=ticket.self_trade or self.habits.self_trade,
             tags=dict(ticket.tags),
+            stop=market.ticks(ticket.stop) if ticket.stop else 0,
+            waits=bool(ticket.stop),
         )
+        self.stops.admit(order)
         if account != HOUSE:
             self._check_size(order)
         book = self.books[market.id]
-        if order.post_only and book.crosses(order.side, price):
+        if order.post_only and not order.waits and book.crosses(order.side, price):
             if self.habits.post_only == "refuse":
                 raise Refused("post_only", ticket.price)
             if self.habits.post_only == "shift":
@@ -359,7 +388,7 @@ class Exchange:
             self._close(taker, "self_trade", was_resting=False)
 
     def _trade(self, taker: Order, maker: Order, lots: int) -> None:
-        now_ns, trade_id = self.now_ns(), next(self._trade_ids)
+        now_ns, trade_id = self.now_ns(), next(self.trade_ids)
         book = self.books[taker.market.id]
         price = maker.price
         book.shrink(maker, lots)
@@ -374,7 +403,6 @@ class Exchange:
             for order, fill, deltas in told:
                 self._log_fill(order, fill, deltas)
         trade = PublicTrade(trade_id, taker.market, price, lots, taker.side, now_ns)
-        self.trades.append(trade)
         for order, fill, deltas in told:
             if order.account != HOUSE:
                 self.fills.append(fill)
@@ -382,6 +410,12 @@ class Exchange:
                 self._order_fills.setdefault(order.id, []).append(fill)
                 self._tell(OrderChange(order, "fill", now_ns, fill))
                 self._tell(BalanceChange(order.account, tuple(deltas.items()), "fill", now_ns))
+        self.traded(trade)
+
+    def traded(self, trade: PublicTrade) -> None:
+        """Tells a trade to everybody, stops among them."""
+        self.trades.append(trade)
+        self.stops.hear(trade.market, trade.price)
         self._tell(trade)
 
     def _fill(
@@ -417,6 +451,7 @@ class Exchange:
     def _close(self, order: Order, reason: str, was_resting: bool) -> None:
         if was_resting:
             self.books[order.market.id].remove(order)
+        self.stops.drop(order)
         order.state, order.reason = "canceled", reason
         self._touch(order)
         self.accounts.hold(order)
@@ -454,41 +489,10 @@ class Exchange:
         self.ledger.append(self.now_ns(), self.venue, kind, account, **data)
 
     def _log_order(self, kind: str, order: Order) -> None:
-        market = order.market
-        self._log(
-            kind,
-            order.account,
-            order_id=order.id,
-            client_id=order.client_id,
-            market=market.id,
-            side="buy" if order.side == BUY else "sell",
-            type=order.kind,
-            time_in_force=order.time_in_force,
-            price=market.price(order.price),
-            qty=market.qty(order.qty),
-            filled=market.qty(order.filled),
-            state=order.state,
-            reason=order.reason,
-        )
+        self._log(kind, order.account, **order_row(order))
 
     def _log_fill(self, order: Order, fill: Fill, deltas: dict[str, int]) -> None:
-        market = order.market
-        self._log(
-            "fill",
-            order.account,
-            trade_id=str(fill.trade_id),
-            order_id=order.id,
-            client_id=order.client_id,
-            market=market.id,
-            side="buy" if order.side == BUY else "sell",
-            price=market.price(fill.price),
-            qty=market.qty(fill.lots),
-            cash=text(fill.cash),
-            fee=text(fill.fee),
-            fee_currency=fill.fee_in,
-            liquidity=fill.liquidity,
-            realised=text(fill.realised),
-        )
+        self._log("fill", order.account, **fill_row(fill))
         for currency, amount in deltas.items():
             total = self.accounts[order.account].total[currency]
             self._log("balance", order.account, currency=currency, delta=text(amount), total=text(total))

@@ -11,7 +11,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. Amounts in `data` are decimal strings; `kind` is one of
-    deposit, order, refused, fill, cancel, amend, balance, fault, malformed.
+    deposit, order, refused, trigger, fill, cancel, amend, balance, fault, malformed.
     """
 
     seq: int

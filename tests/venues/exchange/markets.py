@@ -147,6 +147,8 @@ class Habits:
     post_only: Literal["refuse", "cancel", "shift"] = "refuse"
     self_trade: Literal["none", "taker", "maker", "both"] = "none"
     leverage: int = 10
+    stop_through: Literal["refuse", "trigger"] = "refuse"  # a stop whose price the last trade has reached already
+    stop_holds: bool = True  # whether a stop that waits holds what it would pay
     first_order_id: int = 1
     first_trade_id: int = 1
 

@@ -71,8 +71,8 @@ class Fill:
 class Accounts:
     """All accounts of one venue and the rules by which money moves among them."""
 
-    def __init__(self, leverage: int) -> None:
-        self._leverage = leverage
+    def __init__(self, leverage: int, *, stops_hold: bool = True) -> None:
+        self._leverage, self._stops_hold = leverage, stops_hold
         self._by_name = {name: Account(name) for name in (OUTSIDE, FEES, HOUSE)}
         self._by_key: dict[str, Account] = {}
 
@@ -126,7 +126,8 @@ class Accounts:
         account = self[order.account]
         if account.is_unlimited:
             return
-        currency, amount = self.need(order, order.price, order.left) if order.is_open else (order.held_in, 0)
+        is_holding = order.is_open and (self._stops_hold or not order.waits)
+        currency, amount = self.need(order, order.price, order.left) if is_holding else (order.held_in, 0)
         if order.held_in:
             account.held[order.held_in] -= order.held
         order.held_in, order.held = currency, amount

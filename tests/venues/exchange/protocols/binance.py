@@ -184,9 +184,12 @@ class Binance(Protocol):
         market = self._market(call)
         words = call.query | call.form
         kind, force = words["type"], words.get("timeInForce", "GTC")
-        if kind not in {"LIMIT", "MARKET", "LIMIT_MAKER"}:
+        is_stop = kind == "STOP_LOSS_LIMIT" and market.kind is Kind.SPOT
+        if kind not in {"LIMIT", "MARKET", "LIMIT_MAKER"} and not is_stop:
             raise Refusal(error(-1116, "Invalid orderType."))
-        if kind == "LIMIT" and "timeInForce" not in words:
+        if is_stop and "stopPrice" not in words:
+            raise Refusal(error(-1102, "Mandatory parameter 'stopPrice' was not sent, was empty/null, or malformed."))
+        if (kind == "LIMIT" or is_stop) and "timeInForce" not in words:
             raise Refusal(error(-1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed."))
         ticket = Ticket(
             market.id,
@@ -200,6 +203,7 @@ class Binance(Protocol):
             budget=words.get("quoteOrderQty", ""),
             self_trade=STP.get(words.get("selfTradePreventionMode", ""), ""),
             tags=(("type", kind), ("timeInForce", force)),
+            stop=words["stopPrice"] if is_stop else "",
         )
         order = self.exchange.place(call.owner, ticket)
         if market.kind is Kind.LINEAR:

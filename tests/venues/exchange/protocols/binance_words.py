@@ -52,6 +52,12 @@ REFUSALS = {
         "Due to the order could not be executed as maker, the Post Only order will be rejected.",
     ),
     "reduce_only": (-1106, "Parameter 'reduceOnly' sent when not required.", -2022, "ReduceOnly Order is rejected."),
+    "stop_through": (
+        -2010,
+        "Stop price would trigger immediately.",
+        -2021,
+        "Order would immediately trigger.",
+    ),
     "order_closed": (-2011, "Unknown order sent.", -2011, "Unknown order sent."),
     "qty_below_filled": (-2010, "Order amend rejected.", -4028, "Quantity is below the executed quantity."),
 }
@@ -93,6 +99,10 @@ def price_of(order: Order) -> str:
     return fixed(order.price * market.tick_atoms, 8 if market.kind is Kind.SPOT else market.price_places)
 
 
+def stop_price_of(order: Order) -> str:
+    return fixed(order.stop * order.market.tick_atoms, 8)
+
+
 def quantity(market: Market, lots: int) -> str:
     return fixed(lots * market.lot_atoms, 8 if market.kind is Kind.SPOT else market.qty_places)
 
@@ -120,12 +130,12 @@ def spot_row(order: Order) -> dict[str, Any]:
         "timeInForce": force_of(order),
         "type": type_of(order),
         "side": "BUY" if order.side == BUY else "SELL",
-        "stopPrice": "0.00000000",
+        "stopPrice": stop_price_of(order),
         "icebergQty": "0.00000000",
         "time": ms(order.created_ns),
         "updateTime": ms(order.updated_ns),
-        "isWorking": True,
-        "workingTime": ms(order.created_ns),
+        "isWorking": not order.waits,
+        "workingTime": -1 if order.waits else ms(order.created_ns),
         "selfTradePreventionMode": STP_WORD[order.self_trade],
     }
 
@@ -208,7 +218,7 @@ def trade_row(fill: Fill) -> dict[str, Any]:
     }
 
 
-_EXECUTION = {"new": "NEW", "fill": "TRADE", "canceled": "CANCELED", "amended": "AMENDMENT"}
+_EXECUTION = {"new": "NEW", "triggered": "NEW", "fill": "TRADE", "canceled": "CANCELED", "amended": "AMENDMENT"}
 
 
 def execution_report(change: OrderChange, now_ms: int) -> dict[str, Any]:
@@ -228,7 +238,7 @@ def execution_report(change: OrderChange, now_ms: int) -> dict[str, Any]:
         "f": force_of(order),
         "q": quantity(order.market, order.qty),
         "p": price_of(order),
-        "P": "0.00000000",
+        "P": stop_price_of(order),
         "F": "0.00000000",
         "g": -1,
         "C": order.client_id if is_cancel else "",
@@ -244,7 +254,7 @@ def execution_report(change: OrderChange, now_ms: int) -> dict[str, Any]:
         "T": ms(change.ts_ns),
         "t": fill.trade_id if fill else -1,
         "I": int(order.id) * 10 + order.version,
-        "w": order.is_open,
+        "w": order.is_open and not order.waits,
         "m": bool(fill and fill.liquidity == "maker"),
         "M": False,
         "O": ms(order.created_ns),
