@@ -299,8 +299,8 @@ def places_of(settings: Settings, universe: Universe) -> Places:
 
 
 def make_stops(settings: Settings, universe: Universe) -> dict[str, StopOffer]:
-    """Venues that hold stops for us: simulated ones, as stops.toml says."""
-    if settings.market != "sim":
+    """Venues that hold stops for us, as stops.toml says: simulated ones, and real ones where money is live."""
+    if settings.market != "sim" and settings.mode != "live":
         return {}
     return {venue: offer for venue, offer in served_offers().items() if venue in universe.venues}
 

@@ -17,8 +17,9 @@ from app.domain.errors import Refused
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.units import NANO_SCALE
+from app.domain.venue_stops import StopSource
 
-TERMS_VERSION: Final = 1
+TERMS_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class RiskToken:
 
 @dataclass(frozen=True, slots=True)
 class ChildTerms:
-    """What a placement must say. `qty_nano`: 1e-9 of the base (spot) or of a contract, each `multiplier_nano` big."""
+    """What a placement must say. `qty_nano`: 1e-9 of the base (spot) or of a contract, each `multiplier_nano` big.
+
+    `stop_nano`: the price that a stop waits for, 0 for none; `stop_by`: whose price that is, empty for none.
+    """
 
     account: str
     venue: str
@@ -47,9 +51,11 @@ class ChildTerms:
     qty_nano: int
     multiplier_nano: int
     deadline_ts_ns: int
+    stop_nano: int = 0
+    stop_by: StopSource | None = None
 
     def encoded(self) -> bytes:
-        """Canonical bytes: one sequence of fields, integers and text only."""
+        """Canonical bytes: one sequence of fields, integers, text and null only."""
         return _encode([TERMS_VERSION, *_values(self)]).encode()
 
 
@@ -63,12 +69,13 @@ def decode_terms(child: bytes) -> ChildTerms:
     """The terms in `child`; raises Refused for bytes that `encoded` never makes."""
     try:
         version, *values = json.loads(child)
-        texts, numbers = values[:_TEXTS], values[_TEXTS:]
+        texts, numbers, by = values[:_TEXTS], values[_TEXTS:-1], values[-1]
         if version != TERMS_VERSION or len(values) != _N_FIELDS:
             raise ValueError(version)
         if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
             raise TypeError(child)
         account, venue, venue_symbol, kind, client_id, side, time_in_force = texts
+        price_nano, qty_nano, multiplier_nano, deadline_ts_ns, stop_nano = numbers
         terms = ChildTerms(
             account,
             venue,
@@ -77,9 +84,16 @@ def decode_terms(child: bytes) -> ChildTerms:
             client_id,
             Side(side),
             TimeInForce(time_in_force),
-            *numbers,
+            price_nano,
+            qty_nano,
+            multiplier_nano,
+            deadline_ts_ns,
+            stop_nano,
+            None if by is None else StopSource(by),
         )
-    except (ValueError, TypeError):
+        if (terms.stop_nano > 0) is (terms.stop_by is None):
+            raise ValueError(by)
+    except (ValueError, TypeError, IndexError):
         raise Refused(reason="token_malformed") from None
     if terms.encoded() != child:
         raise Refused(reason="token_malformed")
@@ -88,6 +102,7 @@ def decode_terms(child: bytes) -> ChildTerms:
 
 def terms_of(child: ChildOrder, instrument: Instrument, symbol: Symbol) -> ChildTerms:
     """`child` in the words of the venue that lists it as `instrument`."""
+    stop, unit_nano = child.stop, 10 ** (NANO_SCALE - symbol.price_scale)
     return ChildTerms(
         account=child.account,
         venue=child.venue,
@@ -96,8 +111,10 @@ def terms_of(child: ChildOrder, instrument: Instrument, symbol: Symbol) -> Child
         client_id=child.client_id,
         side=child.side,
         time_in_force=child.time_in_force,
-        price_nano=child.price_units * 10 ** (NANO_SCALE - symbol.price_scale),
+        price_nano=child.price_units * unit_nano,
         qty_nano=child.qty_units * 10 ** (NANO_SCALE - symbol.qty_scale),
         multiplier_nano=instrument.fungible.multiplier_nano,
         deadline_ts_ns=child.deadline_ts_ns,
+        stop_nano=0 if stop is None else stop.price_ticks * child.tick_units * unit_nano,
+        stop_by=None if stop is None else stop.by,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from app.domain.enums import ContractKind
 from app.domain.quick import quick_init
 
 # A stop that nobody bounds in time: 2^62, beyond every clock, within every column.
@@ -46,8 +47,8 @@ class VenueStop:
 @dataclass(frozen=True, slots=True)
 class StopOffer:
     """What one venue offers. `sources`: what may set a stop off. `can_replace`: a stop takes another's place in one
-    step. `has_trailing`, `has_oco`: offered there; nothing here uses them. `is_served`: whether we use any of it.
-    `source`, `as_of`: who says so, and when.
+    step. `has_trailing`, `has_oco`: offered there; nothing here uses them. `is_served`: whether we use any of it, and
+    in markets of which `kinds`. `source`, `as_of`: who says so, and when.
     """
 
     venue: str
@@ -60,3 +61,4 @@ class StopOffer:
     sources: frozenset[StopSource]
     source: str
     as_of: str
+    kinds: frozenset[ContractKind] = frozenset(ContractKind)

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from app.domain.enums import ContractKind
 from app.domain.venue_stops import StopOffer, StopSource
 from app.venues.registry import read_table
 
@@ -28,6 +29,7 @@ def load_offers() -> Mapping[str, StopOffer]:
             sources=frozenset(StopSource(source) for source in row["sources"]),
             source=row["source"],
             as_of=row["as_of"],
+            kinds=frozenset(ContractKind(kind) for kind in row.get("kinds", ContractKind)),
         )
         for row in read_table(STOPS)["venues"]
     }

@@ -37,6 +37,7 @@ from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
+from app.venues.cex.stops import barred_stop, stop_params
 from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
 from app.venues.cex.tape import CcxtTape
 
@@ -262,6 +263,7 @@ class CcxtVenue(VenueBase):
         return {
             **profile.time_in_force[child.time_in_force],
             **(profile.post_only_params if child.is_post_only else {}),
+            **stop_params(profile.ccxt_id, child, order.symbol, order.instrument),
             profile.client_id.param: order.wire_id,
             **deadline_params(self._life, child.deadline_ts_ns + offset_ns, venue_now_ns),
         }
@@ -275,7 +277,11 @@ class CcxtVenue(VenueBase):
             return reason
         if child.time_in_force not in self.profile.time_in_force:
             return f"{child.time_in_force} is not offered"
-        if child.rests and not self.profile.rests:
+        if child.stop is not None:
+            kind = self._listings[child.symbol][0].fungible.kind
+            if why := barred_stop(self.venue_id, self.profile.ccxt_id, kind, child):
+                return why
+        if child.rests and child.stop is None and not self.profile.rests:
             return "no child may rest here: post-only and its end have not been shown at this venue"
         if child.display_lots:
             return "no child may hide a part here: that has not been shown at this venue"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.errors import InvariantBroken
+from app.domain.venue_stops import StopSource
 from app.venues.cex.profile import ClientIdRule, VenueProfile
 from app.venues.cex.profile_table import VENUES, parts_of_rows, profiles
 
@@ -24,7 +25,11 @@ _SAYS: Final[Mapping[str, frozenset[str]]] = {
     "amount": frozenset({"qty"}),
     "signed_qty": frozenset({"qty", "side"}),
     "side_tif": frozenset({"side", "tif"}),
+    **{word: frozenset({word}) for word in ("stop", "stop_by", "stop_way")},
 }
+# What the placement of a stop must say beside that: the price, whose it is, and from which side it must come. Without
+# that a stop that is through already could be taken for one that waits for the way back.
+_STOP_SAYS: Final = frozenset({"stop", "stop_by", "stop_way"})
 # No table may allow these, whatever a hand writes into it.
 _NEVER: Final = re.compile(r"withdraw|transfer|sub.?(account|user)|api.?key.*(create|add|new|update)|loan|borrow", re.I)
 # Venues whose signature covers the path. Anywhere else a read's or a cancel's signature is good for every endpoint of
@@ -76,9 +81,10 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRule:
-    """One placement endpoint for some kinds of market. `words`: the vendor's pattern for a side, a tif, a kind or
-    both `side tif`, by our word. `side`: the endpoint's own, where it is no parameter. `default_tif`: what an order
-    without a word for it is."""
+    """One placement endpoint for some kinds of market. `words`: the vendor's pattern for a side, a tif, a kind, both
+    `side tif`, whose price sets a stop off, or `side way`, by our word. `side`: the endpoint's own, where it is no
+    parameter. `default_tif`: what an order without a word for it is. `stop_by`: of a stop, what may set it off; empty
+    where the rule is of no stop. `says`: what the rule says without a parameter."""
 
     endpoint: str
     kinds: frozenset[ContractKind]
@@ -87,6 +93,12 @@ class PlaceRule:
     side: Side | None = None
     is_list: bool = False
     default_tif: TimeInForce | None = None
+    stop_by: frozenset[StopSource] = frozenset()
+    says: frozenset[str] = frozenset()
+
+    @property
+    def must_say(self) -> frozenset[str]:
+        return MUST_SAY | _STOP_SAYS if self.stop_by else MUST_SAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +169,20 @@ def _venue(venue: str, table: Mapping[str, Any]) -> VenueRules:
 
 
 def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
-    _known(venue, place, {"endpoint", "kinds", "params", "words", "sides", "tifs", "default_tif", "side", "is_list"})
-    words = {**place.get("words", {}), **place.get("sides", {}), **place.get("tifs", {})}
+    _known(
+        venue,
+        place,
+        {"endpoint", "kinds", "params", "words", "sides", "tifs", "default_tif", "side", "is_list"}
+        | {"stop", "stop_words", "ways", "has_own_way"},
+    )
+    words = {**place.get("words", {}), **place.get("sides", {}), **place.get("tifs", {}), **place.get("stop_words", {})}
+    words |= {f"{side} way": text for side, text in place.get("ways", {}).items()}
+    stop_by = frozenset(StopSource(source) for source in place.get("stop", ()))
+    says = {"kind"} | ({"side"} if "side" in place else set())
+    if len(stop_by) == 1:
+        says.add("stop_by")
+    if place.get("has_own_way", False):
+        says.add("stop_way")
     rule = PlaceRule(
         endpoint=place["endpoint"],
         kinds=frozenset(ContractKind(kind) for kind in place["kinds"]),
@@ -167,12 +191,14 @@ def _place(venue: str, place: Mapping[str, Any]) -> PlaceRule:
         side=Side(place["side"]) if "side" in place else None,
         is_list=place.get("is_list", False),
         default_tif=TimeInForce(place["default_tif"]) if "default_tif" in place else None,
+        stop_by=stop_by,
+        says=frozenset(says),
     )
-    said = {"kind"} | ({"side"} if rule.side else set()) | ({"tif"} if rule.default_tif else set())
+    said = says | ({"tif"} if rule.default_tif else set())
     for bind in rule.params.values():
         said |= bind.says
-    if said != MUST_SAY:
-        raise InvariantBroken(venue=venue, endpoint=rule.endpoint, unsaid=", ".join(sorted(MUST_SAY - said)))
+    if said != rule.must_say:
+        raise InvariantBroken(venue=venue, endpoint=rule.endpoint, unsaid=", ".join(sorted(rule.must_say ^ said)))
     return rule
 
 

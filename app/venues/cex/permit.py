@@ -19,7 +19,7 @@ from app.domain.errors import InvariantBroken, Refused
 from app.domain.proof import ChildTerms
 from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import wire_client_id
-from app.venues.cex.endpoints import MUST_SAY, SIGNS_PATH, Bind, PlaceRule, VenueRules
+from app.venues.cex.endpoints import SIGNS_PATH, Bind, PlaceRule, VenueRules
 from app.venues.cex.signing import SignRequest
 
 MAX_VALUES: Final = 64
@@ -168,7 +168,7 @@ def check_placement(rules: VenueRules, request: SignRequest, terms: ChildTerms) 
     if (terms.venue, terms.account) != (request.venue, request.account):
         raise Refused(reason="token_of_another", limit=terms.venue, value=request.venue)
     for rule in rules.places[endpoint_of(request)]:
-        if terms.kind in rule.kinds:
+        if terms.kind in rule.kinds and (terms.stop_by in rule.stop_by or not (rule.stop_by or terms.stop_by)):
             break
     else:
         raise Refused(reason="placement_differs", param="kind", limit=terms.kind.value)
@@ -219,9 +219,9 @@ def _wire_id(rules: VenueRules, client_id: str) -> str:
 def _compare(rule: PlaceRule, params: Mapping[str, object], terms: ChildTerms, wire_id: str) -> None:
     if rule.side not in (None, terms.side):
         raise Refused(reason="placement_differs", param="side")
-    said = set() if any(bind.word == "kind" for bind in rule.params.values()) else {"kind"}
-    if rule.side is not None:
-        said.add("side")
+    said = set(rule.says)
+    if any(bind.word == "kind" for bind in rule.params.values()):
+        said.discard("kind")  # here a parameter must say it
     if rule.default_tif is terms.time_in_force and not _says_tif(rule, params):
         said.add("tif")
     for name, value in params.items():
@@ -231,8 +231,8 @@ def _compare(rule: PlaceRule, params: Mapping[str, object], terms: ChildTerms, w
         if bind.tif not in (None, terms.time_in_force) or not _fits(rule, bind, value, terms, wire_id):
             raise Refused(reason="placement_differs", param=name)
         said |= bind.says
-    if said != MUST_SAY:
-        raise Refused(reason="placement_unsaid", param=", ".join(sorted(MUST_SAY - said)))
+    if said != rule.must_say:
+        raise Refused(reason="placement_unsaid", param=", ".join(sorted(rule.must_say - said)))
 
 
 def _says_tif(rule: PlaceRule, params: Mapping[str, object]) -> bool:
@@ -256,6 +256,12 @@ def _fits(rule: PlaceRule, bind: Bind, value: object, terms: ChildTerms, wire_id
             return _number(value) == _nano(terms.qty_nano) * _nano(terms.multiplier_nano)
         case "signed_qty":
             return _number(value) == _nano(terms.qty_nano) * terms.side.sign
+        case "stop":
+            return _number(value) == _nano(terms.stop_nano)
+        case "stop_by" if terms.stop_by is not None:
+            word = terms.stop_by.value
+        case "stop_way":
+            word, value = f"{terms.side.value} way", _text(value)
         case "side":
             word = terms.side.value
         case "tif":

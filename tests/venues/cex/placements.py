@@ -12,11 +12,14 @@ import ccxt
 from app.domain.enums import ContractKind, Side, TimeInForce
 from app.domain.proof import ChildTerms
 from app.domain.units import NANO
+from app.domain.venue_stops import StopSource
 from app.venues.cex.client_ids import client_id_params
 from app.venues.cex.endpoints import load_rules
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.cex.signing import SignRequest
+from app.venues.cex.stops import stop_words
+from app.venues.stop_offers import served_offers
 
 from .captured import HANDSHAKES, credentials, one_market
 
@@ -61,10 +64,26 @@ def post_only_placements() -> list[Placement]:
     return [captured(market, side, TimeInForce.GTC, is_post_only=True) for market in MARKETS for side in Side]
 
 
+def stop_placements() -> list[Placement]:
+    """What ccxt would have signed for stops, at every venue that they are left with, either way and by each source."""
+    return [
+        captured(market, side, TimeInForce.IOC, stop_by=by)
+        for market in MARKETS
+        for side in Side
+        if (offer := served_offers().get(market[0])) is not None and market[1] in offer.kinds
+        for by in sorted(offer.sources)
+    ]
+
+
 def captured(
-    market: tuple[str, ContractKind, str, str], side: Side, tif: TimeInForce, *, is_post_only: bool = False
+    market: tuple[str, ContractKind, str, str],
+    side: Side,
+    tif: TimeInForce,
+    *,
+    is_post_only: bool = False,
+    stop_by: StopSource | None = None,
 ) -> Placement:
-    """What ccxt would have signed for 0.012 BTC (or 3 contracts) at 60,000.5."""
+    """What ccxt would have signed for 0.012 BTC (or 3 contracts) at 60,000.5; a stop waits for 60,100.25."""
     ccxt_id, kind, symbol, venue_symbol = market
     amount = 0.012 if kind is SPOT else 3
     asked: list[tuple[str, Any, str, Any]] = []
@@ -84,6 +103,8 @@ def captured(
     if is_post_only:
         assert profile.rests, ccxt_id
         params |= profile.post_only_params
+    if stop_by is not None:
+        params |= stop_words(ccxt_id, side, stop_by, "60100.25")
     with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
     path, api, method, given = asked[-1]
@@ -93,6 +114,8 @@ def captured(
     terms = ChildTerms(
         ACCOUNT, ccxt_id, venue_symbol, kind, CLIENT_ID, side, tif, 60_000_500_000_000, qty_nano, NANO, T0_NS
     )
+    if stop_by is not None:
+        terms = replace(terms, stop_nano=60_100_250_000_000, stop_by=stop_by)
     return Placement(request, terms)
 
 
@@ -178,7 +201,7 @@ def _exchange(market: tuple[str, ContractKind, str, str]) -> Any:
         "contractSize": None if is_spot else 1.0,
         "precision": {"amount": 0.00001 if is_spot else 1, "price": 0.01},
         "limits": {"amount": {}, "price": {}, "cost": {}, "leverage": {}},
-        "info": {"orderTypes": ["LIMIT"], "quantityScale": 5},
+        "info": {"orderTypes": ["LIMIT", "STOP_LOSS_LIMIT"], "quantityScale": 5},
     }
     currencies = {code: {"id": code, "code": code, "precision": 1e-8} for code in ("BTC", "USDT", "USD", "USDC")}
     exchange.set_markets([exchange.safe_market_structure(listing)], currencies)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused
+from app.domain.venue_stops import StopSource
 from app.venues.cex.ccxt_sign import CcxtSigner, Credentials, VenueSetup
 from app.venues.cex.endpoints import SIGNS_PATH, load_rules
 from app.venues.cex.permit import Role, Use, check_login, check_placement, endpoint_of, use_of
@@ -28,6 +29,7 @@ from .placements import (
     all_placements,
     captured,
     post_only_placements,
+    stop_placements,
     table_placements,
     with_params,
 )
@@ -72,6 +74,39 @@ def test_a_post_only_order_is_signed_for_a_child_that_may_rest_and_for_no_other(
         for tif in TIFS
         if tif is not TimeInForce.GTC and allowed(placement.request, replace(terms, time_in_force=tif))
     ]
+
+
+@pytest.mark.parametrize(
+    "placement", stop_placements(), ids=lambda p: f"{p.request.venue}-{p.terms.kind}-{p.terms.side}-{p.terms.stop_by}"
+)
+def test_a_stop_is_signed_for_the_child_that_is_that_stop_and_for_no_other(placement):
+    """Its trigger price, whose price that is, and which way: each is proven, and a plain child's token buys none."""
+    terms, rules = placement.terms, RULES[placement.request.venue]
+    check_placement(rules, placement.request, terms)
+    others = (
+        replace(terms, stop_nano=terms.stop_nano + 1),
+        replace(terms, stop_nano=0, stop_by=None),
+        replace(terms, stop_by=StopSource.MARK if terms.stop_by is StopSource.LAST else StopSource.LAST),
+        replace(terms, side=Side.BUY if terms.side is Side.SELL else Side.SELL),
+        replace(terms, price_nano=terms.price_nano + 1),
+        replace(terms, qty_nano=terms.qty_nano - 1),
+        replace(terms, client_id="01JD9Z3W4X5Y6Z7A8B9C0D1E2G"),
+        *(replace(terms, time_in_force=tif) for tif in TIFS if tif is not TimeInForce.IOC),
+    )
+    assert not [other for other in others if allowed(placement.request, other)]
+    market = next(m for m in MARKETS if (m[0], m[1]) == (terms.venue, terms.kind))
+    plain = captured(market, terms.side, TimeInForce.IOC)
+    assert not allowed(plain.request, terms), "a stop's token buys no order of now"
+    row = placement.request.params[0] if isinstance(placement.request.params, list) else placement.request.params
+    for name in row:
+        less = {key: value for key, value in row.items() if key != name}
+        request = replace(placement.request, params=[less] if isinstance(placement.request.params, list) else less)
+        bind = next(
+            rule.params.get(name)
+            for rule in rules.places[endpoint_of(request)]
+            if rule.stop_by and terms.kind in rule.kinds
+        )
+        assert not (bind is not None and bind.says and allowed(request, terms)), f"without {name}"
 
 
 def test_a_placement_of_another_child_is_refused_field_by_field():

@@ -1,0 +1,71 @@
+"""How a stop is left with each exchange: who takes one, what its placement says, and how its end is to be read.
+
+Laws: a stop leaves as a limit order that its venue places at the trigger, immediate where the venue knows that. From
+which side the price must come is said by the order itself: a venue that reads it off the price of the instant could
+take a stop that is through already for one that waits for the way back, so no stop is left there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.domain.enums import ContractKind, Side
+from app.domain.instrument import Instrument, Symbol
+from app.domain.orders import ChildOrder
+from app.domain.venue_stops import StopSource
+from app.venues.cex.exact import price_text
+from app.venues.stop_offers import load_offers
+
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StopDialect:
+    """What create_order takes for a stop. `params`: of each, `{}` stands for the trigger price; `by`: what says whose
+    price sets it off, by source; `ways`: what says from which side the price must come, where the type does not.
+    """
+
+    params: Words
+    by: Mapping[StopSource, Words] = field(default_factory=lambda: {StopSource.LAST: {}})
+    ways: Mapping[Side, Words] = field(default_factory=dict)
+
+
+# By ccxt id, from the venues' documents and ccxt's code.
+_DIALECTS: Final[Mapping[str, StopDialect]] = {
+    "binance": StopDialect({"stopLossPrice": "{}"}),  # STOP_LOSS_LIMIT on the same endpoint, its id and its client id
+}
+
+
+def dialect_of(ccxt_id: str) -> StopDialect | None:
+    """How stops are left with the venue; None where none are."""
+    return _DIALECTS.get(ccxt_id)
+
+
+def barred_stop(venue_id: str, ccxt_id: str, kind: ContractKind, child: ChildOrder) -> str:
+    """Why a stop does not leave for the venue; empty where it may."""
+    stop, offer, dialect = child.stop, load_offers().get(venue_id), dialect_of(ccxt_id)
+    assert stop is not None
+    if dialect is None or offer is None or not offer.is_served or kind not in offer.kinds:
+        return "no stop may rest here: that has not been shown at this venue"
+    if stop.by not in offer.sources or stop.by not in dialect.by:
+        return f"no stop on the {stop.by.value} price here"
+    if stop.replaces and not offer.can_replace:
+        return "no stop takes another's place in one step here"
+    return ""
+
+
+def stop_words(ccxt_id: str, side: Side, by: StopSource, price: str) -> dict[str, str]:
+    """What create_order takes beside the order for a stop that waits for `price` of the source."""
+    dialect = _DIALECTS[ccxt_id]
+    params = {name: text.replace("{}", price) for name, text in dialect.params.items()}
+    return {**params, **dialect.by[by], **dialect.ways.get(side, {})}
+
+
+def stop_params(ccxt_id: str, child: ChildOrder, symbol: Symbol, instrument: Instrument) -> dict[str, str]:
+    """What the placement of a stop adds, its trigger price exact; nothing for a child that is none."""
+    if child.stop is None:
+        return {}
+    price = price_text(symbol, instrument, child.stop.price_ticks)
+    return stop_words(ccxt_id, child.side, child.stop.by, price)
