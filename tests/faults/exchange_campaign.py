@@ -34,8 +34,9 @@ from app.store.migrate import plain_url, upgrade
 from app.workers.postgres import EmbeddedPostgres
 from app.workers.venue_host import BOARD_DEPTH
 from tests.faults.checker import read_log
-from tests.faults.exchange_checker import check_exchange_campaign, children_of, unresolved
+from tests.faults.exchange_checker import check_exchange_campaign, children_of
 from tests.faults.harness import ROOT, Desk, Gateway, Venues
+from tests.faults.settling import Settled, settle
 from tests.faults.ten_venues import (
     ALLOWED,
     MARKETS,
@@ -280,7 +281,8 @@ class Campaign:
                 report.figures["s until ready"] = round(time.monotonic() - began_s, 1)
                 await self._storm(exchange, gateway, trader, watch, report)
                 report.figures["s until calm"] = round(time.monotonic() - began_s, 1)
-                report.figures["open at the end"] = await self._settle(exchange, gateway, trader)
+                settled = await self._settle(exchange, gateway, trader)
+                report.figures |= {"open at the end": settled.n_lost, "settled": settled.words}
                 gateway.stop()
             finally:
                 gateway.close()
@@ -330,22 +332,13 @@ class Campaign:
     def _engine_kills(self) -> list[int]:
         return [self.wanted * (n + 1) // (self.n_engine_kills + 1) for n in range(self.n_engine_kills)]
 
-    async def _settle(self, exchange: LocalExchange, gateway: Gateway, trader: Trader) -> int:
-        """Until the journal and the venues agree on every child that reached one; how many never did, as far as known.
-
-        A request that was lost is proven lost only when the venue could not take it any more: minutes, at some venues.
-        """
+    async def _settle(self, exchange: LocalExchange, gateway: Gateway, trader: Trader) -> Settled:
         headers = {"Authorization": f"Bearer {gateway.key}"}
         async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=5) as client:
             for client_order_id in trader.unsure:
                 await trader.post(client, client_order_id)
-        until_s = time.monotonic() + self.waits_s
-        while True:
-            children = children_of(read_log(self.home / "journal.db"))
-            live, lost = [c for c in children.values() if c.is_live], unresolved(children, told(exchange))
-            if not live or time.monotonic() > until_s or (len(live) == len(lost) and self.wanted <= 2_000):
-                return len(lost)
-            await asyncio.sleep(1)
+            journal, is_long = self.home / "journal.db", self.wanted > 2_000
+            return await settle(client, journal, lambda: told(exchange), self.waits_s, waits_for_lost=is_long)
 
     async def _judge(self, exchange: LocalExchange, trader: Trader, watch: BookWatch, report: Report) -> None:
         log, venues = read_log(self.home / "journal.db"), told(exchange)

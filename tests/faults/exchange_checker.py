@@ -37,6 +37,8 @@ class Child:
     leaves: int
     fills: list[dict[str, Any]] = field(default_factory=list)
     end: str = ""
+    evidence: str = ""
+    ended_lots: int = -1  # the total that its end counted; -1: none
     venue_order_id: str = ""
     is_unknown: bool = False
 
@@ -70,7 +72,8 @@ def children_of(log: Log) -> dict[str, Child]:
         elif kind == "child_unknown":
             found[event["child_id"]].is_unknown = True
         elif kind in ENDS:
-            found[event["child_id"]].end = kind
+            child = found[event["child_id"]]
+            child.end, child.evidence, child.ended_lots = kind, event["evidence"], event.get("cum_qty_lots", -1)
     return found
 
 
@@ -109,7 +112,9 @@ def check_orders(children: Mapping[str, Child], venues: Mapping[str, Venue]) -> 
 
 
 def check_ends(children: Mapping[str, Child], venues: Mapping[str, Venue]) -> list[str]:
-    """No child ended but as its venue's ledger says: refused means no order there, and an order there is over."""
+    """No child ended but as its venue's ledger says: refused means no order there, an order there is over, and its end
+    counted all that filled.
+    """
     orders = {(venue, order["client_id"]): order for venue, told in venues.items() for order in told.orders}
     breaches = []
     for key, child in by_wire_id(children).items():
@@ -122,6 +127,10 @@ def check_ends(children: Mapping[str, Child], venues: Mapping[str, Venue]) -> li
             breaches.append(f"{key} is over here ({child.end or 'filled'}) and open there")
         elif order is not None and order["state"] != "open" and child.is_live:
             breaches.append(f"{key} is {order['state']} there and live here")
+        elif order is not None and child.ended_lots >= 0:
+            counted, filled = child.ended_lots * child.sent["lot_units"], _units(order["filled"], 6)
+            if counted != filled:
+                breaches.append(f"{key} was {child.end} with {counted} by {child.evidence}; {filled} filled there")
     return breaches
 
 
@@ -149,7 +158,10 @@ def check_fills(children: Mapping[str, Child], venues: Mapping[str, Venue]) -> l
         for f in child.fills
     )
     theirs = Counter({(*row[:5], row[5] if row[4] else ""): n for row, n in theirs.items()})
-    breaches = [f"venue fill is missing here: {row} x{n}" for row, n in (theirs - ours).items()]
+    ends = {key: f"{child.end or 'no end'} {child.evidence}" for key, child in by_wire_id(children).items()}
+    breaches = [
+        f"venue fill is missing here: {row} x{n}; {ends.get(row[:2], 'no child')}" for row, n in (theirs - ours).items()
+    ]
     return breaches + [f"fill is a phantom or differs: {row} x{n}" for row, n in (ours - theirs).items()]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.faults.checker import Log
 from tests.faults.exchange_campaign import Campaign, summary
 from tests.faults.exchange_checker import Venue, check_ends, check_fills, check_orders, children_of, unresolved, wire_id
+from tests.faults.settling import settle, unsettled
 
 ULID = "01M8B2CKGZDPCHGMZEVPS8R4J5"
 SENT = {
@@ -45,7 +48,7 @@ async def test_random_faults_lose_and_double_nothing(
     campaign = Campaign(tmp_path, seed, n_faults, database_url, waits_s=waits_s, n_engine_kills=n_engine_kills)
     report = await campaign.run()
     print(json.dumps(summary(report)))
-    assert not report.breaches, "\n".join(report.breaches[:20])
+    assert not report.breaches, "\n".join([f"settled {report.figures['settled']}", *report.breaches[:20]])
     assert report.n_faults >= n_faults
     assert report.n_process_kills >= 1
     assert len({fault for _, fault in report.faults if report.faults[_, fault]}) >= 18, "faults of every kind"
@@ -72,9 +75,44 @@ def test_the_checker_finds_what_was_lost_doubled_or_ended_without_proof() -> Non
     rejected = children_of(log_of(sending, ("child_rejected", {"child_id": f"chd_{ULID}", "evidence": "rest:query"})))
     assert len(check_ends(rejected, told)) == 1
     assert check_ends(rejected, {"gate": Venue()}) == []
+    early = {"child_id": f"chd_{ULID}", "cum_qty_lots": 60, "evidence": "stream order:7"}
+    assert len(check_ends(children_of(log_of(sending, filled, ("child_canceled", early))), told)) == 1
+    counted = ("child_canceled", early | {"cum_qty_lots": 100})
+    assert check_ends(children_of(log_of(sending, filled, counted)), told) == []
     lost = children_of(log_of(sending))
     assert len(check_ends(lost, told)) == 1
     assert (unresolved(lost, told), unresolved(lost, {"gate": Venue()})) == ([], ["gate"])
+
+
+def test_the_end_of_a_run_is_waited_for_by_what_is_still_under_way() -> None:
+    accepted, done = ("order_accepted", {"order_id": "ord_1"}), ("order_done", {"order_id": "ord_1"})
+    sending, filled = ("child_sending", {"child": SENT | {"order_id": "ord_1"}}), ("child_filled", BOOKED)
+    told, nothing = {"gate": Venue(orders=[ORDER], fills=[FILL])}, {"gate": Venue()}
+    assert unsettled(log_of(accepted, sending, filled, done), told, waits_for_lost=True) == []
+    assert len(unsettled(log_of(accepted), nothing, waits_for_lost=False)) == 1
+    there = unsettled(log_of(accepted, sending), told, waits_for_lost=False)
+    assert (len(there), "children live here" in there[0], "missing" in there[1]) == (2, True, True)
+    lost = log_of(accepted, sending)
+    assert (unsettled(lost, nothing, waits_for_lost=False), len(unsettled(lost, nothing, waits_for_lost=True))) == (
+        [],
+        1,
+    )
+
+
+async def test_a_run_that_never_settles_says_why(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    connection.execute("create table facts (seq, account, account_seq, kind, body)")
+    connection.execute("""insert into facts values (1, 'acme', 1, 'order_accepted', '{"order_id": "ord_1"}')""")
+    connection.commit()
+    answers = httpx.MockTransport(lambda request: httpx.Response(207, json={"data": []}))
+    async with httpx.AsyncClient(transport=answers, base_url="http://x") as client:
+        gave_up = await settle(client, tmp_path / "journal.db", dict, 0.0, waits_for_lost=False)
+        connection.execute("""insert into facts values (2, 'acme', 2, 'order_done', '{"order_id": "ord_1"}')""")
+        connection.commit()
+        settled = await settle(client, tmp_path / "journal.db", dict, 0.0, waits_for_lost=False)
+    connection.close()
+    assert gave_up.words.startswith("gave up after 0 s: 1 orders open without a child: ['ord_1']")
+    assert settled.words == "after 0 s"
 
 
 def test_each_venue_has_its_own_form_of_an_id() -> None:
