@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -172,6 +173,7 @@ def fee_nano(money_nano: int, fee_ppm: int) -> int:
     return div_up(money_nano * fee_ppm, PPM)
 
 
+@lru_cache(maxsize=4_096)
 def market_of(symbol: str) -> MarketKind:
     """The kind of market that a unified symbol names: `B/Q` spot, `B/Q:S` by settlement, `B/Q:S-...-C` an option."""
     pair, _, contract = symbol.partition(":")

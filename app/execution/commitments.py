@@ -121,11 +121,11 @@ class Commitments:
         if record is None:
             return
         child = record.child
-        tier = ledger.fees.tiers.get((child.account, child.venue, market_of(child.symbol)))
-        venue, currency, amount_nano = reservation(universe, record, tier or universe.fees[child.venue])
-        flying_nano = flying_notional_nano(universe.symbols[child.symbol], record)
+        account, venue, name = child.account, child.venue, child.symbol
+        tier = ledger.fees.tiers.get((account, venue, market_of(name))) or universe.fees[venue]
+        currency, amount_nano, flying_nano = _taken(universe.symbols[name], record, tier)
         now = self._children[child_id] = _Live(
-            (child.account, venue, currency), amount_nano, (child.account, venue, child.symbol, child.side), flying_nano
+            (account, venue, currency), amount_nano, (account, venue, name, child.side), flying_nano
         )
         _add(self.reserved_nano, now.balance_key, amount_nano)
         _add(self.flying_nano, now.venue_key, flying_nano)
@@ -161,15 +161,22 @@ def leaves(universe: Universe, parent: ParentRecord) -> tuple[int, int]:
 
 def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple[str, str, int]:
     """(venue, currency, nano) that a live child may still take, at its worst price and with its account's fee."""
-    child = record.child
-    symbol = universe.symbols[child.symbol]
-    if symbol.fungible.kind is ContractKind.SPOT and child.side is Side.SELL:
-        return child.venue, symbol.fungible.base, qty_nano(symbol, record.leaves_qty_units)
-    # A linear contract takes most at the highest price, an inverse one at the lowest (it pays multiplier / price).
-    price_units = cheap_price_units(record) if symbol.fungible.is_inverse else dear_price_units(record)
-    money_nano = symbol.money_nano(price_units, record.leaves_qty_units)
+    currency, amount_nano, _ = _taken(universe.symbols[record.child.symbol], record, tier)
+    return record.child.venue, currency, amount_nano
+
+
+def _taken(symbol: Symbol, record: ChildRecord, tier: FeeTier) -> tuple[str, int, int]:
+    """(currency, nano of it that a live child may still take, its notional in flight in quote nano)."""
+    fungible, leaves_units = symbol.fungible, record.leaves_qty_units
+    if fungible.is_inverse:  # it takes most at the lowest price: it pays multiplier / price
+        money_nano = symbol.money_nano(cheap_price_units(record), leaves_units)
+        flying_nano = flying_notional_nano(symbol, record)
+    else:
+        money_nano = flying_nano = symbol.money_nano(dear_price_units(record), leaves_units)
+    if fungible.kind is ContractKind.SPOT and record.child.side is Side.SELL:
+        return fungible.base, qty_nano(symbol, leaves_units), flying_nano
     fee = max(0, fee_nano(money_nano, tier.taker_fee_ppm)) + tier.fixed_nano
-    return child.venue, symbol.money_currency, money_nano + fee
+    return symbol.money_currency, money_nano + fee, flying_nano
 
 
 def cheap_price_units(record: ChildRecord) -> int:

@@ -29,6 +29,7 @@ from app.domain.placement import Placed, PlacementAsk
 from app.domain.plan import Exclusion, Planned, PlanRequest
 from app.domain.ports import Prepared
 from app.domain.posting import Posting
+from app.domain.quick import maker
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.universe import Universe
 from app.domain.venue_stops import StopOffer
@@ -149,6 +150,7 @@ class QueueOutflows(Protocol):
 Placer = Callable[[PlacementAsk], Placed]
 Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
+_fact: Final = maker(Fact)
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
 _STANDING: Final = frozenset({OrderAccepted, CostForetold, RoutePlanned, ChildSending})
 
@@ -326,7 +328,7 @@ class Context:
     def emit(self, event: Event) -> Fact:
         ledger, world = self.ledger, self.world
         account_seq = ledger.account_seqs.get(event.account, 0) + 1 if event.account else 0
-        fact = Fact(ledger.seq + 1, self.now_ns, account_seq, event)
+        fact = _fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
         self.memory.commitments.note(ledger, world.universe, event)
         if type(event) not in _STANDING:

@@ -37,7 +37,7 @@ class CostRecord:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
     n_left_out: int = 0
-    # symbol -> sum of the squares of what `moves_ubps` holds: each order asks for it, an instant changes it at times
+    # symbol -> sum of the squares of what `moves_ubps` holds: orders ask for it, an instant changes it now and then
     _square_ubps: dict[str, int] = field(default_factory=dict)
 
     def sigma_bps_sqrt_s(self, symbol: str) -> float:

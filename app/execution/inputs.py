@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from app.domain.belief import Observation
 from app.domain.conditional_events import ConditionalAccepted
@@ -326,6 +327,8 @@ Input = (
     | TellMet
     | TellIncumbent
 )
+# What is turned away while the log cannot keep up; a word about what is there already never is.
+NEW_ORDERS: Final[frozenset[type]] = frozenset({Submit, SubmitConditional, TellShadow, TellIncumbent})
 
 
 @quick_init

@@ -73,7 +73,7 @@ class Core:
         parent = self.ledger.parents.get(child.order_id)
         own_symbol = parent.accepted.order.symbol if parent is not None else child.symbol
         targets = (*gate.kill_targets(child), (KillScope.SYMBOL, own_symbol))
-        if any(target in self.ledger.kills for target in targets):
+        if self.ledger.kills and any(target in self.ledger.kills for target in targets):
             return "kill_switch"
         if child.venue in self.memory.unreachable:
             return "venue_unavailable"

@@ -32,6 +32,8 @@ def _money(amount_nano: int) -> str:
 def trading_halted(view: GateView) -> OrderRefused | None:
     """P01: a kill switch over everything, the account, the symbol, or every venue of it."""
     order = view.order
+    if not view.account.killed:
+        return None
     for scope, target in (
         (KillScope.GLOBAL, ""),
         (KillScope.ACCOUNT, order.account),

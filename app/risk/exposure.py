@@ -165,11 +165,15 @@ def capacity_nano(view: GateView) -> dict[str, int]:
     """
     account, fungible, side = view.account, view.symbol.fungible, view.order.side
     is_base = fungible.kind is ContractKind.SPOT and side is Side.SELL
-    if account.limits is None or view.child_cap_nano or is_base or fungible.is_inverse:
+    if account.limits is None or view.child_cap_nano or fungible.is_inverse:
         return {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
-    # The usual case, for which the functions below say the same venue by venue.
+    # The usual cases, for which the functions below say the same venue by venue.
     free, stakes, currency = account.free_nano, account.venue_stake_nano, fungible.settle
     credit_nano = account.limits.venue_credit_nano
+    if is_base:
+        one_nano, mid_units = 10**view.symbol.price_scale, max(1, -(-view.reference.mid_half_units // 2))
+        rooms = [(v, max(0, credit_nano - stakes.get((v, side), 0)) * one_nano // mid_units) for v in view.eligible]
+        return {v: max(0, min(free.get((v, fungible.base), 0), room_nano)) for v, room_nano in rooms}
     return {
         venue: max(0, min(free.get((venue, currency), 0), credit_nano - stakes.get((venue, side), 0)))
         for venue in view.eligible

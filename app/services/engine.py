@@ -30,6 +30,7 @@ from app.domain.statement import VenueHealth, VenueState
 from app.domain.universe import Universe
 from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
+    NEW_ORDERS,
     Accepted,
     AskQuote,
     BookReached,
@@ -46,10 +47,6 @@ from app.execution.inputs import (
     SearchAway,
     SendChild,
     Start,
-    Submit,
-    SubmitConditional,
-    TellIncumbent,
-    TellShadow,
     Tick,
     Turn,
 )
@@ -77,6 +74,7 @@ MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
 # How often venues are asked how they are: their connections are routing input.
 HEALTH_EVERY_TICKS: Final = 5
+_ALARMING: Final = frozenset({FeeDeviated, FeeTierSet, BreakFound, BreakClosed, KillSwitchSet})
 PACE_S: Final = 0.002
 BUSY_PACE_S: Final = 0.004  # while orders wait for their turn: a commit takes the loop's time too
 RIDE_S: Final = 0.002
@@ -186,7 +184,7 @@ class Engine:
 
     async def ask(self, item: Input) -> Reply:
         """`item` takes part in the next turn; returns once durable. Raises the BestexError of a refusal."""
-        if isinstance(item, Submit | SubmitConditional | TellShadow | TellIncumbent):
+        if type(item) in NEW_ORDERS:
             self._refuse_when_full()
         assert self._loop is not None
         asker: asyncio.Future[Reply] = self._loop.create_future()
@@ -369,8 +367,7 @@ class Engine:
 
     def _alarm(self, facts: Sequence[Fact]) -> None:
         """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
-        for fact in facts:
-            event = fact.event
+        for event in [fact.event for fact in facts if type(fact.event) in _ALARMING]:
             if isinstance(event, FeeDeviated):
                 observe.fee_deviated(event)
             elif isinstance(event, FeeTierSet):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact, RoutePlanned
 from app.domain.shadow_events import ShadowPlanned
+
+_NAMING: Final = frozenset({RoutePlanned, ShadowPlanned})
 
 
 def receipt_of(event: Event) -> str:
@@ -20,7 +23,7 @@ def placed(facts: Sequence[Fact], receipts: Sequence[tuple[str, bytes]]) -> list
     """(sha256, seq, bytes) of one turn's receipts; raises InvariantBroken for one that none of its routes names."""
     if not receipts:
         return []
-    seqs = {receipt_of(fact.event): fact.seq for fact in reversed(facts)}
+    seqs = {receipt_of(fact.event): fact.seq for fact in reversed(facts) if type(fact.event) in _NAMING}
     rows = []
     for sha256, body in receipts:
         if sha256 not in seqs:

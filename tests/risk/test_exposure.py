@@ -15,6 +15,7 @@ from app.risk.exposure import (
     venue_capacity_nano,
     worst_price_units,
 )
+from app.risk.reference import Reference
 from tests.risk.test_checks import MID_HALF, make_view
 from tests.worlds import LIMITS, VENUES
 
@@ -80,4 +81,16 @@ def test_all_venues_at_once_are_what_each_is_alone(free: list[int], used: list[i
     balances = {(v, currency): nano for v, nano in zip(VENUES, free, strict=True) for currency in ("USDT", "BTC")}
     stakes = {(v, side): nano for v, nano in zip(VENUES, used, strict=True)}
     view = make_view(order_side=side, account_free_nano=balances, account_venue_stake_nano=stakes)
+    assert capacity_nano(view) == {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
+
+
+@given(st.sampled_from(Side), st.integers(-5, 10**15), st.integers(-(10**15), 10**15), st.integers(0, 10**8))
+def test_all_venues_at_once_are_each_venue(side: Side, free: int, stake: int, mid_half: int) -> None:
+    """The usual cases are written out; they say what the function of one venue says."""
+    view = make_view(
+        order_side=side,
+        account_free_nano={("ven_a", "USDT"): free, ("ven_a", "BTC"): free, ("ven_b", "BTC"): 7},
+        account_venue_stake_nano={("ven_a", side): stake},
+        reference=Reference(mid_half, 0, 0, {}, {}, True),
+    )
     assert capacity_nano(view) == {venue: venue_capacity_nano(view, venue) for venue in view.eligible}
