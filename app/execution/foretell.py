@@ -21,8 +21,9 @@ from app.domain.scheduled import ScheduleState, parameters_of
 from app.domain.units import NANO, PPM
 from app.execution import slicer
 from app.execution.context import Context
-from app.execution.stakes import far_side, open_venues
+from app.execution.stakes import FarSide, far_side
 from app.learning.pretrade import Levels, held_s, look
+from app.shm.books import SymbolBooks
 
 # A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
 N_LOOKS: Final = 12
@@ -55,7 +56,8 @@ def foretell(
     ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
 ) -> Foretold:
     """What `order` would cost if it were taken now. Changes nothing."""
-    costs, mid_half_units = ctx.world.costs, ctx.market(order.symbol)[1].mid_half_units
+    costs, (books, reference) = ctx.world.costs, ctx.market(order.symbol)
+    mid_half_units = reference.mid_half_units
     if costs is None:
         return Foretold(why="No law of costs is loaded.")
     if not mid_half_units:
@@ -63,10 +65,10 @@ def foretell(
     symbol = ctx.world.universe.symbols[order.symbol]
     if order.quote_pool is not None or symbol.fungible.is_inverse:
         return Foretold(why="Quote pools and inverse contracts are not estimated.")
-    venues = open_venues(ctx, order, mode)
+    venues, far = far_side(ctx, order, mode)
     cap_units = price_cap_units if state is None else 0
     qty_units, plan = _qty_units(order, symbol, mid_half_units), _planned(ctx, order, state)
-    levels, sign = _levels(ctx, order, venues, cap_units), order.side.sign
+    levels, sign = _levels(books, far, cap_units), order.side.sign
     seen = look(levels, sign, mid_half_units / 2, float(qty_units), plan.n_slices) if qty_units > 0 else None
     if seen is None:
         return Foretold(why="Nothing is displayed within its limit.")
@@ -105,13 +107,12 @@ def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
     return units
 
 
-def _levels(ctx: Context, order: ParentOrder, venues: tuple[str, ...], cap_units: int) -> Levels:
+def _levels(books: SymbolBooks, far: FarSide, cap_units: int) -> Levels:
     """The books of the order's symbol, those that it may use open, with the account's fees."""
-    books, symbol = ctx.market(order.symbol)[0], ctx.world.universe.symbols[order.symbol]
     price, qty, counts = books.price_units, books.qty_units, books.n_levels
     if not books.is_plain:
         price, qty, counts = (np.require(array, np.int64, ["C", "W"]) for array in (price, qty, counts))
-    return Levels(price, qty, counts, *far_side(ctx, order.account, symbol, venues), cap_units)
+    return Levels(price, qty, counts, far[0], far[1], cap_units)
 
 
 def _planned(ctx: Context, order: ParentOrder, state: ScheduleState | None) -> _Plan:
@@ -156,7 +157,7 @@ def _participation_ppm(ctx: Context, order: ParentOrder, qty_units: int, plan: _
     volumes = ctx.world.volumes
     if volumes is None:
         return 0
-    key = order.symbol, max(round(plan.duration_s * NANO), _LEAST_NS)
+    key = order.symbol, max(round(plan.duration_s * NANO), _LEAST_NS) if plan.duration_s else _LEAST_NS
     expected = ctx.expected_units.get(key)
     if expected is None:  # orders of one turn ask for the same
         expected = volumes.expected_units(order.symbol, ctx.now_ns, ctx.now_ns + key[1])

@@ -130,20 +130,18 @@ def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, Fee
     return _standing(ctx, account, symbol).fees
 
 
-def open_venues(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[str, ...]:
-    """The venues that nothing bars for `order` now, before its first wave."""
-    return _barred(ctx, order, mode, None, _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol]))[1]
-
-
-def far_side(ctx: Context, account: str, symbol: Symbol, venues: tuple[str, ...]) -> FarSide:
-    """(float64[n] taker fees in ppm, bool[n] whether it is one of `venues`) of the symbol's books, as they are read."""
-    standing = _standing(ctx, account, symbol)
+def far_side(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[tuple[str, ...], FarSide]:
+    """The venues that nothing bars for `order` now, before its first wave; and of its symbol's books, as they are read,
+    (float64[n] taker fees in ppm, bool[n] whether it is one of those venues).
+    """
+    standing = _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol])
+    venues = _barred(ctx, order, mode, None, standing)[1]
     found = standing.far.get(venues)
     if found is None:
-        names, ppm = ctx.market(symbol.name)[0].venues, standing.taker_fee_ppm
+        names, ppm = ctx.market(order.symbol)[0].venues, standing.taker_fee_ppm
         fees = np.array([ppm.get(name, 0) for name in names], dtype=np.float64)
         found = standing.far[venues] = fees, np.array([name in venues for name in names], dtype=np.bool_)
-    return found
+    return venues, found
 
 
 def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str = "") -> AccountView:
