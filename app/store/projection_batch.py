@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,8 @@ _CLEAR: Final = (
 )
 
 Write = tuple[str, list[Any]]
+# Rows made between two pauses, some 50 us each.
+PAUSE_ROWS: Final = 8
 
 
 @dataclass(slots=True)
@@ -87,17 +89,20 @@ class Batch:
         """The receipts that `writes` wants."""
         return [event.plan.certificate.receipt_sha256 for _, event in self.routes]
 
-    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[Write]:
-        """The batch's statements with their arguments. `ledger` stands at the batch's end."""
+    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[Write | None]:
+        """The batch's statements with their arguments; None is a pause, at which others may have their turn.
+
+        `ledger` stands at the batch's end, and must until all is written.
+        """
         parents = ledger.parents
-        yield from _write(_PARENTS, [rows.parent_row(parents[order_id]) for order_id in self.orders])
+        yield from _paused(_PARENTS, (rows.parent_row(parents[order_id]) for order_id in self.orders))
         definitions = ledger.definitions.all
         yield from _write(_CONDITIONALS, [rows.conditional_row(definitions[i]) for i in self.conditionals])
-        yield from _write(_CHILDREN, self._child_rows(ledger))
+        yield from _paused(_CHILDREN, self._child_rows(ledger))
         yield from _write(_FILLS, self.fills)
-        yield from _write(
+        yield from _paused(
             _ROUTES,
-            [rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes],
+            (rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes),
         )
         yield from _write(_REPORTS, list(self.reports.values()))
         yield from _write(_MARKOUTS, self.markouts)
@@ -113,15 +118,13 @@ class Batch:
         yield from self._kill_writes(ledger)
         yield from _write(_VENUES, list(self.venues.values()))
 
-    def _child_rows(self, ledger: Ledger) -> list[Row]:
-        found = []
+    def _child_rows(self, ledger: Ledger) -> Iterator[Row]:
         places: dict[str, dict[str, int]] = {}
         for child_id, order_id in self.children.items():
             siblings = ledger.parents[order_id].children
             if order_id not in places:
                 places[order_id] = {sibling: i for i, sibling in enumerate(siblings)}
-            found.append(rows.child_row(siblings[child_id], places[order_id][child_id]))
-        return found
+            yield rows.child_row(siblings[child_id], places[order_id][child_id])
 
     def _kill_writes(self, ledger: Ledger) -> Iterator[Write]:
         kills = [
@@ -138,6 +141,16 @@ class Batch:
 def _write(table: TableWrite, table_rows: list[Row]) -> Iterator[Write]:
     if table_rows:
         yield table.statement, table.arguments(table_rows)
+
+
+def _paused(table: TableWrite, made: Iterable[Row]) -> Iterator[Write | None]:
+    """One write of all rows, which are made a few at a time."""
+    found: list[Row] = []
+    for row in made:
+        found.append(row)
+        if len(found) % PAUSE_ROWS == 0:
+            yield None
+    yield from _write(table, found)
 
 
 def _sending(batch: Batch, ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:

@@ -30,7 +30,7 @@ from app.store.working_set import adopt, is_lacking, order_of, release
 
 # Of what the server says, that which a retry would meet again: our bug or a foreign hand in the tables.
 _BROKEN: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
-_YIELD_EVERY: Final = 32  # facts folded between two yields to the loop: well under a millisecond
+_YIELD_EVERY: Final = 16  # facts folded between two yields to the loop: some 0.3 ms
 _WATERMARK: Final = """
 insert into watermarks (shard, epoch, seq, ts_ns, chain_hash) values ($1, $2, $3, $4, $5)
 on conflict (shard) do update
@@ -311,8 +311,8 @@ class Projection:
             )
             if (held or b"") != self._chain_hash:
                 raise asyncpg.InterfaceError("another process moved the watermark")
-            for statement, arguments in batch.writes(ledger, receipts):
-                await connection.execute(statement, *arguments)
+            for write in batch.writes(ledger, receipts):
+                await (connection.execute(write[0], *write[1]) if write is not None else asyncio.sleep(0))
             await connection.execute(_WATERMARK, self._shard, ledger.epoch, ledger.seq, ledger.ts_ns, chain_hash)
         self._chain_hash = chain_hash
         self._advance(ledger.seq)

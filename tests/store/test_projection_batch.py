@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from app.domain.enums import Strategy
 from app.domain.events import TcaReported
 from app.domain.fills import ReportKind
 from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger, evolve, fold
-from app.store.projection_batch import Batch
+from app.store import rows
+from app.store.projection_batch import PAUSE_ROWS, Batch
+from app.store.upserts import Row
 from app.store.working_set import order_of
 from tests.store.logs import story_facts
 from tests.worlds import Desk, make_desk, make_order
@@ -25,9 +31,9 @@ def batch_of(facts: list, ledger: Ledger) -> Batch:
 
 def rows_of(batch: Batch, ledger: Ledger, table: str) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
-    for statement, arguments in batch.writes(ledger, RECEIPTS):
-        if statement.startswith(f"insert into {table} "):
-            found += zip(*arguments, strict=True)
+    for write in batch.writes(ledger, RECEIPTS):
+        if write is not None and write[0].startswith(f"insert into {table} "):
+            found += zip(*write[1], strict=True)
     return found
 
 
@@ -58,6 +64,30 @@ def test_a_batch_touches_only_what_its_facts_concern() -> None:
     touched = {order_of(fact.event) for fact in later} - {""}
     assert {row[0] for row in rows_of(batch, ledger, "parent_orders")} == touched
     assert {row[2] for row in rows_of(batch, ledger, "child_orders")} <= touched
+
+
+def test_others_have_their_turn_between_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, between = 0, []
+
+    def counted(name: str) -> None:
+        make: Callable[..., Row] = getattr(rows, name)
+
+        def one(*arguments: object) -> Row:
+            nonlocal made
+            made += 1
+            return make(*arguments)
+
+        monkeypatch.setattr(rows, name, one)
+
+    ledger = Ledger()
+    batch = batch_of(FACTS, ledger)
+    for name in ("parent_row", "child_row", "route_row"):
+        counted(name)
+    for _ in batch.writes(ledger, RECEIPTS):
+        between.append(made)
+        made = 0
+    assert sum(between) == len(batch.orders) + len(batch.children) + len(batch.routes) > 5 * PAUSE_ROWS
+    assert max(between) == PAUSE_ROWS
 
 
 def test_an_empty_batch_writes_nothing() -> None:
