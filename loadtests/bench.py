@@ -95,7 +95,9 @@ PARTS = (
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "
-        "waiting order's limit to its first child's bytes; and from the first to the last child of one spray.",
+        "waiting order's limit to its first child's bytes; and from the first to the last child of one spray. Append: "
+        "a wave's facts until the journal gives the loop back, prompt where they are durable then; bare sync: as many "
+        "bytes written and synced by nothing else on the same disk, below which no child leaves.",
         "feed:measure",
     ),
     Part(

@@ -8,6 +8,8 @@ an event reaches their limit; *sprays* are market orders that need several venue
     event to bytes   from the receipt of the first event that reaches a probe's limit to the write of its first child
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
+    append           of an order's facts, until the journal gave the loop back; `prompt`: how many were durable then
+    bare sync        the disk's own part: as many bytes written and synced by nobody else, before the run
 
     python -m loadtests.feed [--seconds 30] [--speed 10]
 """
@@ -54,6 +56,7 @@ from app.store.journal import SqliteJournal
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
+from loadtests.floor import bare_syncs_ns
 from loadtests.markets import market_order
 
 RECORDING = Path(__file__).parents[2] / "shared" / "data" / "public" / "l2" / "binance_3mkt_20240808"
@@ -91,6 +94,9 @@ class Watch:
     n_plans: int = 0
     n_events: int = 0
     late_ns: list[int] = field(default_factory=list)
+    appends_ns: list[int] = field(default_factory=list)
+    n_prompt: int = 0
+    bare_syncs_ns: list[int] = field(default_factory=list)
 
     def on_written(self, child: ChildOrder) -> None:
         now_ns = time.time_ns()
@@ -125,6 +131,19 @@ class TimedVenue(RemoteVenue):
     async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
         await super()._transmit(child, limits_version, decision_seq)
         self.watch.on_written(child)
+
+
+class TimedJournal(SqliteJournal):
+    """The product's journal, with the time for which it kept the loop whenever it was given a wave to write."""
+
+    watch: Watch
+
+    def append(self, facts: Sequence[Fact], receipts: Sequence[tuple[str, bytes]]) -> None:
+        began_ns = time.perf_counter_ns()
+        super().append(facts, receipts)
+        if receipts:
+            self.watch.appends_ns.append(time.perf_counter_ns() - began_ns)
+            self.watch.n_prompt += self.durable_seq == facts[-1].seq
 
 
 def served_events(
@@ -345,7 +364,9 @@ async def run(
         start=Start("bench", "bench", "bench", Mode.PAPER),
         on_fatal=fatal.append,
     )
-    journal = SqliteJournal(folder / "journal.db", on_durable=engine.on_durable_from_thread, on_fatal=fatal.append)
+    watch.bare_syncs_ns = bare_syncs_ns(folder)
+    journal = TimedJournal(folder / "journal.db", on_durable=engine.on_durable_from_thread, on_fatal=fatal.append)
+    journal.watch = watch
     garbage = Garbage(engine)
     await engine.open(journal)
     await garbage.open()
@@ -375,6 +396,10 @@ def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, afte
         "n_probes": len(delays),
         "event_to_bytes_ms_p50": _at(delays, 0.5),
         "event_to_bytes_ms_p99": _at(delays, 0.99),
+        "append_ms_p50": _at(sorted(watch.appends_ns), 0.5),
+        "prompt_percent": round(100 * watch.n_prompt / max(1, len(watch.appends_ns))),
+        "bare_sync_ms_p50": _at(watch.bare_syncs_ns, 0.5),
+        "bare_sync_ms_p99": _at(watch.bare_syncs_ns, 0.99),
         "n_sprays": len(skews),
         "spray_skew_ms_p50": _at(skews, 0.5),
         "spray_skew_ms_p99": _at(skews, 0.99),

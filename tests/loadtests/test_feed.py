@@ -53,6 +53,9 @@ def test_a_short_run_measures_probes_and_sprays(monkeypatch: pytest.MonkeyPatch)
     assert row["n_plans"] > 0
     assert row["n_sprays"] > 0
     assert row["oldest_book_ms"] <= row["age_limit_ms"]
+    assert row["append_ms_p50"] > 0
+    assert 0 <= row["prompt_percent"] <= 100
+    assert 0 < row["bare_sync_ms_p50"] <= row["bare_sync_ms_p99"]
 
 
 def test_an_event_is_served_by_every_venue_at_its_own_time():
