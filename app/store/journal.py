@@ -37,7 +37,9 @@ from app.store.lock import WriterLock
 from app.store.receipts import placed
 
 MAX_QUEUED_FACTS: Final = 65_536
-CHECKPOINT_EVERY_S: Final = 0.5
+# A checkpoint syncs the file beside the commits and holds the disk for 20 to 30 ms where this is busy, whether a half
+# second's commits are moved or four times as many: pages that several of them wrote are moved once.
+CHECKPOINT_EVERY_S: Final = 2.0
 REPLAY_CHUNK: Final = 2_000
 # Beyond this the writer itself finishes a checkpoint between two commits, so that a log that is never idle starts
 # over at the beginning of its write-ahead file instead of growing it for ever (16,384 pages of 4 KiB = 64 MiB).
