@@ -197,9 +197,14 @@ class RoutePlan:
     conversions: tuple[Conversion, ...] = ()
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with its receipt: the compact bytes from which a stranger recomputes it (format: docs/receipts.md)."""
+    """A plan with its receipt: the compact bytes from which a stranger recomputes it (format: docs/receipts.md).
+
+    `receipt_sha256`: the one that the plan's certificate names.
+    """
 
     plan: RoutePlan
     receipt: bytes
+    receipt_sha256: str

@@ -7,7 +7,7 @@ one: the values are equal, frozen and of the frozen type, as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -48,6 +48,11 @@ def values(kind: type[T], rows: Iterable[tuple[object, ...]]) -> list[T]:
 def maker(kind: Callable[P, T]) -> Callable[P, T]:
     """Makes a frozen `kind` as its constructor would. Raises TypeError where a field is missing: none has a default."""
     return cast("Callable[P, T]", _maker(cast("Hashable", kind)))
+
+
+def maker_of(kind: type[T], *names: str) -> Callable[..., T]:
+    """Makes a frozen `kind` with these attributes, by name or in this order, and no other: the rest is set later."""
+    return cast("Callable[..., T]", _made(cast("Hashable", kind), names))
 
 
 def changed(value: T, **changes: object) -> T:
@@ -112,7 +117,10 @@ def _of_rows(kind: Hashable) -> Callable[[Iterable[tuple[object, ...]]], list[An
 
 @cache
 def _maker(kind: Hashable) -> Callable[..., Any]:
-    names = [field.name for field in _fields(kind)]
+    return _made(kind, [field.name for field in _fields(kind)])
+
+
+def _made(kind: Hashable, names: Sequence[str]) -> Callable[..., Any]:
     body = ["one = new(open_kind)", *[f"one.{name} = {name}" for name in names], "one.__class__ = kind", "return one"]
     return cast(
         "Callable[..., Any]",

@@ -120,7 +120,7 @@ def _told(ctx: Context, foreseen: Preview) -> _Told:
     if refusals or planned is None:
         return _Told(refusals[0] if refusals else "no_plan")
     plan = planned.plan
-    return _Told("", plan.route_id, plan.certificate.receipt_sha256, _children(ctx, planned))
+    return _Told("", plan.route_id, planned.receipt_sha256, _children(ctx, planned))
 
 
 def _children(ctx: Context, planned: Planned) -> tuple[ShadowChild, ...]:

@@ -66,7 +66,7 @@ def plan_request(
 def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     """RoutePlanned, then one ChildSending per allocation, each past the last gate."""
     ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
-    ctx.turn.receipts.append((planned.plan.certificate.receipt_sha256, planned.receipt))
+    ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
     tell_weighed(ctx, parent, planned)
     if is_held(parent.accepted.order):
         ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns

@@ -71,15 +71,18 @@ KEY: Final = TABLE + 21
 HEAP_KEY: Final = TABLE + 22
 NANO: Final = TABLE + 23
 N_LEVELS: Final = TABLE + 24
-N_HEADER: Final = TABLE + 25
+# What kernels/answer.py writes of the decision, and its scratch.
+ANSWER: Final = TABLE + 25
+LEVELS: Final = TABLE + 26
+N_HEADER: Final = TABLE + 27
 # Header of the floats: money nano per unit at price 1, units of a whole quantity, then `reach`.
 RATIO: Final = 0
 SCALE: Final = 1
 REACH: Final = 2
 N_FLOATS: Final = REACH + N_REACH
 
-# Plans that a workspace has room for.
-MOST_PLANS: Final = 4
+# Plans that a workspace has room for: those of one contest, and what searches add to it.
+MOST_PLANS: Final = 6
 
 
 @kernel("")

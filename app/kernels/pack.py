@@ -60,7 +60,7 @@ def pack_column(values: Int64, n: int, out_bytes: UInt8, start: int) -> int:
     return start + 1 + 8 * n
 
 
-@kernel("", allocates=True)
+@kernel("")
 def pack_levels(
     first: Int64,
     price_units: Int64,
@@ -69,19 +69,21 @@ def pack_levels(
     walk: Int64,
     horizon_nano: float,
     side: int,
+    out_work: Int64,
+    out_levels: Int64,
     out_bytes: UInt8,
     start: int,
 ) -> int:
     """Writes the levels a stranger needs: down to the first dearer than the horizon, or as deep as any plan reads.
 
-    walk: int64[n_plans, n, 4] of walk_plans. horizon_nano: unit cost up to which levels matter to the bound.
-    Four columns from `start`: levels kept and first price per venue, then price steps towards dearer and quantities of
-    all kept levels. Returns the end.
+    walk: int64[n_plans, n, 4] of walk_plans. horizon_nano: unit cost up to which levels matter to the bound. out_work:
+    int64[2, n] and out_levels: int64[2, levels], scratch. Four columns from `start`: levels kept and first price per
+    venue, then price steps towards dearer and quantities of all kept levels. Returns the end.
     """
     n = first.size - 1
-    kept = np.empty(n, np.int64)
-    base = np.empty(n, np.int64)
-    total = 0
+    kept, base = out_work[0], out_work[1]
+    steps, qtys = out_levels[0], out_levels[1]
+    k = 0
     for v in range(n):
         count = 0
         while first[v] + count < first[v + 1] and unit_nano[first[v] + count] <= horizon_nano:
@@ -91,19 +93,14 @@ def pack_levels(
             count = max(count, walk[plan_i, v, 3])
         kept[v] = min(count, first[v + 1] - first[v])
         base[v] = price_units[first[v]] if kept[v] > 0 else 0
-        total += kept[v]
-    steps = np.empty(total, np.int64)
-    qtys = np.empty(total, np.int64)
-    k = 0
-    for v in range(n):
         for i in range(first[v], first[v] + kept[v]):
             steps[k] = (price_units[i] - price_units[i - 1]) * side if i > first[v] else 0
             qtys[k] = qty_units[i]
             k += 1
     at = pack_column(kept, n, out_bytes, start)
     at = pack_column(base, n, out_bytes, at)
-    at = pack_column(steps, total, out_bytes, at)
-    return int(pack_column(qtys, total, out_bytes, at))
+    at = pack_column(steps, k, out_bytes, at)
+    return int(pack_column(qtys, k, out_bytes, at))
 
 
 @kernel("")
@@ -131,11 +128,7 @@ def fact_of(
     return int(asked[ESTIMATE_PPM, k])
 
 
-@kernel(
-    "int64(int64[:,::1], int64[:,::1], int64[:,::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[:,::1],"
-    " int64[::1], int64[:,::1], int64[:,:,::1], float64, int64, uint8[::1])",
-    allocates=True,
-)
+@kernel("")
 def pack_receipt(
     asked: Int64,
     places: Int64,
@@ -150,16 +143,19 @@ def pack_receipt(
     walk: Int64,
     horizon_nano: float,
     side: int,
+    out_work: Int64,
+    out_levels: Int64,
     out_bytes: UInt8,
+    start: int,
 ) -> int:
-    """Writes the table of venues, then the levels: columns of docs/receipts.md in their order.
+    """Writes the table of venues, then the levels: columns of docs/receipts.md in their order, from `start` on.
 
     asked, places: as posed (kernels/pose.py); facts: int64[7, n_listings]; sent: int64[n, 2], limits in ticks first;
-    units: int64[n], the plan; rivals: int64[k, n] units, walked in `walk`. Returns the bytes written.
+    units: int64[n], the plan; rivals: int64[k, n] units, walked in `walk`; out_work, out_levels: scratch, as in
+    pack_levels. Returns the end.
     """
-    n = first.size - 1
-    column = np.empty(n, np.int64)
-    at = 0
+    n, column = first.size - 1, out_work[0]
+    at = start
     for c in range(N_FACTS + rivals.shape[0]):
         for v in range(n):
             if c < N_FACTS:
@@ -167,4 +163,8 @@ def pack_receipt(
             else:
                 column[v] = rivals[c - N_FACTS, v] // facts[LOT_FACT, places[PICK, v]]
         at = pack_column(column, n, out_bytes, at)
-    return int(pack_levels(first, price_units, qty_units, unit_nano, walk, horizon_nano, side, out_bytes, at))
+    return int(
+        pack_levels(
+            first, price_units, qty_units, unit_nano, walk, horizon_nano, side, out_work, out_levels, out_bytes, at
+        )
+    )

@@ -135,10 +135,15 @@ def is_final(found: Contest, request: PlanRequest, panel: Panel, *, has_fixed: b
 
 def is_enough(found: Contest) -> bool:
     """Whether the plan is proven best, or places all that was wanted and is proven close enough to the best."""
-    plan, finding = found.chosen, found.finding
-    if plan is None or finding.status is SolveStatus.OPTIMAL:
+    plan = found.chosen
+    return plan is None or is_near(found.finding, plan.qty_units, found.wanted_units)
+
+
+def is_near(finding: Finding, qty_units: int, wanted_units: int) -> bool:
+    """As `is_enough` of a plan of `qty_units`."""
+    if finding.status is SolveStatus.OPTIMAL:
         return True
-    return plan.qty_units == found.wanted_units and finding.gap_ubps <= GOOD_ENOUGH_UBPS
+    return qty_units == wanted_units and finding.gap_ubps <= GOOD_ENOUGH_UBPS
 
 
 def decide(problem: RouteProblem, panel: Panel, found_first: Contest | None = None) -> Contest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import compress, repeat
 
 import numpy as np
+import numpy.typing as npt
 
 from app.domain import quick
 from app.domain.enums import ContractKind, ExclusionCode, Side, TimeInForce, UnallocatedCode
@@ -13,6 +14,8 @@ from app.domain.units import NANO_SCALE, div_half_even
 from app.kernels import cost
 from app.routing.findings import Proof, Recosted
 from app.routing.problem import RouteProblem
+
+Int64Array = npt.NDArray[np.int64]
 
 
 def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, proof: Proof) -> list[Exclusion]:
@@ -43,7 +46,7 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
             continue
         price_nano = own_nano[v]
         if room[v] <= 0 or least[v] > wanted_units:
-            add(_impossible(problem, v, wanted_units))
+            add(impossible(problem, v, wanted_units))
         elif is_bound and (plan is None or price_nano < ceiling_nano):
             add((venue, max_code, max_venues, n_used))
         else:
@@ -51,12 +54,12 @@ def exclusions(problem: RouteProblem, plan: Recosted | None, wanted_units: int, 
     return quick.values(Exclusion, rows)
 
 
-def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> tuple[str, ExclusionCode, int, int]:
+def impossible(problem: RouteProblem, venue_i: int, wanted_units: int) -> tuple[str, ExclusionCode, int, int]:
     """The reason of a venue that could take nothing at any price: limit, least quantity, least notional, balance."""
-    venue, touch_units = problem.venues[v], int(problem.seen[v, 0])
-    listing = problem.admitted.listings.instruments[problem.admitted.picks[v]]
-    row = problem.terms[v].tolist()
-    depth = int(problem.qty_units[problem.first[v] : problem.first[v + 1]].sum())
+    venue, touch_units = problem.venues[venue_i], int(problem.seen[venue_i, 0])
+    listing = problem.admitted.listings.instruments[problem.admitted.picks[venue_i]]
+    row = problem.terms[venue_i].tolist()
+    depth = int(problem.qty_units[problem.first[venue_i] : problem.first[venue_i + 1]].sum())
     if depth == 0:
         # Without a cap it is the least price that the venue's tick can say.
         limit_units = problem.request.price_cap_units or row[cost.LIMIT_UNITS]
@@ -72,19 +75,19 @@ def _impossible(problem: RouteProblem, v: int, wanted_units: int) -> tuple[str, 
     needed = problem.symbol.notional_nano(touch_units, row[cost.MIN_UNITS])
     if problem.side is Side.SELL and problem.symbol.fungible.kind is ContractKind.SPOT:
         needed = row[cost.MIN_UNITS] * 10 ** (NANO_SCALE - problem.symbol.qty_scale)
-    return (venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[v], needed)
+    return (venue, ExclusionCode.INSUFFICIENT_BALANCE, problem.admitted.capacity_nano[venue_i], needed)
 
 
 def unallocated_code(
-    problem: RouteProblem | None,
-    plan: Recosted | None,
-    rest_units: int | None,
-    wanted_units: int,
+    problem: RouteProblem | None, units: Int64Array | None, rest_units: int | None, wanted_units: int
 ) -> UnallocatedCode:
-    """Why the rest found no venue: the nearest reason that would have to change for more to be placed."""
+    """Why the rest found no venue: the nearest reason that would have to change for more to be placed.
+
+    `units`: int64[n], the plan; None: nobody got anything.
+    """
     if problem is None:
         return UnallocatedCode.NO_VENUE
-    units = plan.units if plan is not None else np.zeros(problem.n_venues, dtype=np.int64)
+    units = units if units is not None else np.zeros(problem.n_venues, dtype=np.int64)
     terms = problem.terms
     rest = rest_units if rest_units is not None else max(wanted_units - int(units.sum()), 0)
     room = terms[:, cost.USABLE_UNITS] - units

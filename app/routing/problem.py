@@ -19,7 +19,7 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
 from app.domain.units import MAX_UNITS, NANO, PPM, div_up
-from app.kernels import cost, decide, pose, prove
+from app.kernels import answer, cost, decide, pack, pose, prove
 from app.routing import exact
 from app.routing.listings import NARROW, Listings
 from app.shm.books import SymbolBooks
@@ -73,6 +73,35 @@ class Step(NamedTuple):
     is_sweep: bool = False
 
 
+def _sizes(n: int, n_levels: int) -> dict[int, int]:
+    """How long each array of integers is, by its place in the header."""
+    most = decide.MOST_PLANS
+    return {
+        decide.TABLE: pose.N_ASKED * n,
+        decide.WISH: pose.N_WISHES,
+        decide.RULE: cost.N_RULES,
+        decide.PLACES: pose.N_PLACES * n,
+        decide.STANDING: n * cost.N_TERMS,
+        decide.FACTS: prove.N_FACTS * n,
+        decide.TERMS: n * cost.N_TERMS,
+        decide.FIRST: n + 1,
+        decide.SEEN: 2 * n,
+        decide.ROOM: n,
+        decide.WORK: 2 * n,
+        decide.SENT: 2 * n,
+        decide.CHOSEN: n,
+        decide.CHOSEN_WALK: 4 * n,
+        decide.UNITS: most * n,
+        decide.WALK: most * n * 4,
+        decide.TOTAL: most * 6,
+        decide.STATUS: most,
+        decide.PRICE: n_levels,
+        decide.QTY: n_levels,
+        decide.ANSWER: answer.N_HEAD + n * (answer.N_CHILD + answer.N_BOOK) + most * answer.N_RIVAL,
+        decide.LEVELS: max(2 * n_levels, most),
+    }
+
+
 class Contestants(NamedTuple):
     """What a contest of k plans over n venues writes, and its proof: kernels/contest.py and prove.py say what.
 
@@ -106,28 +135,7 @@ class Workspace:
         n, most = len(listings.venues), decide.MOST_PLANS
         num, den = listings.num_den
         self.listings, self.n, self.n_levels = listings, n, n_levels
-        sizes = {
-            decide.TABLE: pose.N_ASKED * n,
-            decide.WISH: pose.N_WISHES,
-            decide.RULE: cost.N_RULES,
-            decide.PLACES: pose.N_PLACES * n,
-            decide.STANDING: n * cost.N_TERMS,
-            decide.FACTS: prove.N_FACTS * n,
-            decide.TERMS: n * cost.N_TERMS,
-            decide.FIRST: n + 1,
-            decide.SEEN: 2 * n,
-            decide.ROOM: n,
-            decide.WORK: 2 * n,
-            decide.SENT: 2 * n,
-            decide.CHOSEN: n,
-            decide.CHOSEN_WALK: 4 * n,
-            decide.UNITS: most * n,
-            decide.WALK: most * n * 4,
-            decide.TOTAL: most * 6,
-            decide.STATUS: most,
-            decide.PRICE: n_levels,
-            decide.QTY: n_levels,
-        }
+        sizes = _sizes(n, n_levels)
         begins, end = {}, decide.N_HEADER
         for place, size in sizes.items():
             begins[place] = end
@@ -145,6 +153,12 @@ class Workspace:
         self.ints[decide.HAS_FIXED], self.ints[decide.RULE_FITS] = listings.has_fixed, is_rule_narrow(num, den)
         self.floats[decide.RATIO], self.floats[decide.SCALE] = num / den, 10.0**listings.symbol.qty_scale
         self._begins = begins
+        # The widest columns of a receipt of the most plans, each with its byte of width, rivals' costs before them.
+        columns = n * (pack.N_FACTS + most + 2) + 2 * n_levels + most
+        self.packed = np.zeros(8 * columns + pack.N_FACTS + most + 5, np.uint8)
+        self.answer = self.cut(decide.ANSWER, sizes[decide.ANSWER])
+        self.answer_head = self.answer[: answer.N_HEAD]
+        self._packed_bytes, self._answer_bytes = self.packed.data, self.answer.data.cast("B")
         self.table, self.places = self.cut(decide.TABLE, pose.N_ASKED, n), self.cut(decide.PLACES, pose.N_PLACES, n)
         self.wish, self.rule = self.cut(decide.WISH, pose.N_WISHES), self.cut(decide.RULE, cost.N_RULES)
         self.standing, self.facts = self.cut(decide.STANDING, n, cost.N_TERMS), self.cut(decide.FACTS, prove.N_FACTS, n)
@@ -249,6 +263,17 @@ class Workspace:
         )
         found: list[int] = self.results.tolist()
         return found
+
+    def write(self, step_i: int, n_plans: int, horizon_nano: float, mid_half_units: int, max_venues: int) -> bytes:
+        """The steps of `step_i` of kernels/answer.py in one call. Returns what it packed."""
+        end = answer.write_answer(
+            self.ints, self.floats, step_i, n_plans, horizon_nano, mid_half_units, max_venues, self.packed
+        )
+        return self._packed_bytes[:end].tobytes()
+
+    def answer_words(self, n_words: int) -> bytes:
+        """The first words of the table that `write` has written, as int64 of this machine."""
+        return self._answer_bytes[: 8 * n_words].tobytes()
 
 
 class RouteProblem(NamedTuple):

@@ -6,6 +6,7 @@ reads; deeper levels can change neither plan nor bound. Delta-coded integers of 
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.enums import TimeInForce, UnallocatedCode
+from app.domain.errors import InvariantBroken
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
-from app.kernels import pack as receipts
+from app.kernels import answer
 from app.kernels.decide import MOST_PLANS
 from app.routing.costs import Walks, prices_only
 from app.routing.findings import Finding, Recosted
@@ -47,10 +49,6 @@ def text_bytes(value: str) -> bytes:
     return len(data).to_bytes(2, "little") + data
 
 
-# The same of a word that comes again and again: a name of ours, never a name from outside.
-word_bytes: Final = lru_cache(maxsize=256)(text_bytes)
-
-
 def integers_bytes(values: Sequence[int]) -> bytes:
     """One byte of width, 8 or 32, then each signed integer in little endian."""
     try:
@@ -59,20 +57,26 @@ def integers_bytes(values: Sequence[int]) -> bytes:
         return bytes((LONG,)) + b"".join([value.to_bytes(LONG, "little", signed=True) for value in values])
 
 
+def sha256(receipt: bytes) -> str:
+    """The name of a receipt, in hexadecimal."""
+    return hashlib.sha256(receipt).hexdigest()
+
+
 def encode(request: PlanRequest, problem: RouteProblem | None, outcome: Outcome) -> bytes:
     """The receipt's bytes: the same decision gives the same bytes."""
-    head = _head(request, outcome)
+    plan = outcome.plan
+    chosen = (plan.name, plan.qty_units, plan.money_nano) if plan is not None else ("", 0, 0)
+    head = head_bytes(request, chosen, outcome.finding, outcome.unallocated_code)
     if problem is None:
-        return b"".join([*head, b"\0\0", *_pool(request, ())])
+        return b"".join([head, b"\0\0", *_pool(request, ())])
     n, rivals = problem.n_venues, outcome.alternatives
     names, picks = problem.admitted.listings.names, problem.admitted.picks
     return b"".join(
         [
-            *head,
-            n.to_bytes(2, "little"),
-            *(names if n == len(names) else [names[pick] for pick in picks]),
-            len(rivals).to_bytes(1, "little"),
-            *[word_bytes(rival.name) for rival in rivals],
+            head,
+            names_bytes(
+                names if n == len(names) else tuple([names[pick] for pick in picks]), *[r.name for r in rivals]
+            ),
             integers_bytes([rival.objective_nano for rival in rivals]),
             _columns(problem, outcome),
             *_pool(request, problem.venues),
@@ -111,34 +115,29 @@ def _pool(request: PlanRequest, venues: Sequence[str]) -> list[bytes]:
 def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
     """The venues' table and the levels that matter, packed by one kernel call."""
     space, n, rivals = problem.workspace, problem.n_venues, outcome.alternatives
-    witness_nano = outcome.finding.witness_upnano * 1e-6
+    if len(rivals) > MOST_PLANS:
+        raise InvariantBroken(reason="more plans than a receipt has room for", n_plans=len(rivals))
+    room, walks = space.contestants(len(rivals), n), outcome.walks
+    if rivals and walks is not room.walk:  # else the contest's own, row by row
+        for row, rival in zip(room.units, rivals, strict=True):
+            row[:] = rival.units
+        room.walk[:] = walks if walks.dtype == np.int64 else prices_only(walks)
+    room.chosen[:] = outcome.plan.units if outcome.plan is not None else 0
+    return space.write(answer.PACK, len(rivals), horizon_nano(outcome.finding.witness_upnano), 0, 0)
+
+
+def horizon_nano(witness_upnano: int) -> float:
+    """The unit cost up to which a stranger needs the levels."""
+    witness_nano = witness_upnano * 1e-6
     # A margin over the float comparison keeps the first dearer level and a nano of rounding inside.
-    horizon_nano = witness_nano + 2.0 + abs(witness_nano) * 1e-9
-    units = outcome.plan.units if outcome.plan is not None else np.zeros(n, dtype=np.int64)
-    held = space.contestants(len(rivals), n) if len(rivals) <= MOST_PLANS else None
-    if held is not None and outcome.walks is held.walk:
-        rival_units = held.units  # the contest's own, row by row
-    else:
-        rival_units = np.concatenate([rival.units for rival in rivals] or [units[:0]]).reshape(len(rivals), n)
-    size = (n * (receipts.N_FACTS + len(rivals) + 2) + 2 * problem.price_units.size) * 8 + receipts.N_FACTS + 64
-    out = np.empty(size, dtype=np.uint8)
-    n_bytes = receipts.pack_receipt(
-        problem.asked.table,
-        space.places,
-        problem.admitted.listings.facts,
-        problem.first,
-        problem.price_units,
-        problem.qty_units,
-        problem.unit_nano,
-        space.contestants(0, n).sent,
-        units,
-        rival_units,
-        outcome.walks if outcome.walks.dtype == np.int64 else prices_only(outcome.walks),
-        horizon_nano,
-        problem.side.sign,
-        out,
-    )
-    return out[:n_bytes].tobytes()
+    return witness_nano + 2.0 + abs(witness_nano) * 1e-9
+
+
+@lru_cache(maxsize=256)
+def names_bytes(venues: tuple[bytes, ...], *rivals: str) -> bytes:
+    """How many venues, their names (with their lengths), how many rivals, theirs."""
+    pieces = [len(venues).to_bytes(2, "little"), *venues, len(rivals).to_bytes(1, "little")]
+    return b"".join([*pieces, *map(text_bytes, rivals)])
 
 
 def symbol_bytes(symbol: Symbol) -> bytes:
@@ -148,41 +147,45 @@ def symbol_bytes(symbol: Symbol) -> bytes:
     return b"".join(map(text_bytes, names))
 
 
-def _head(request: PlanRequest, outcome: Outcome) -> list[bytes]:
-    """Texts, then integers, in the order of docs/receipts.md."""
+def head_bytes(
+    request: PlanRequest, chosen: tuple[str, int, int], finding: Finding, code: UnallocatedCode | None
+) -> bytes:
+    """Texts, then integers, in the order of docs/receipts.md. `chosen`: the plan's name, units and money."""
     order, symbol = request.approved.value, request.symbol
-    fungible, finding, plan = symbol.fungible, outcome.finding, outcome.plan
+    name, qty_units, money_nano = chosen
+    objective, bound, witness, gap_ubps, status, estimated, is_searched = finding
     is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
-    words = (
-        order.side,
-        order.strategy,
-        plan.name if plan is not None else "",
-        finding.status,
-        outcome.unallocated_code or "",
-    )
+    wanted = request.qty_units
     integers = (
         request.wave,
         request.now_ns,
         symbol.price_scale,
         symbol.qty_scale,
-        fungible.multiplier_nano,
-        int(request.qty_units is None),
-        request.qty_units if request.qty_units is not None else request.notional_nano or 0,
+        symbol.fungible.multiplier_nano,
+        wanted is None,
+        wanted if wanted is not None else request.notional_nano or 0,
         request.price_cap_units,
         request.mid_half_units,
         order.venues.max_venues,
-        int(is_whole),
-        plan.qty_units if plan is not None else 0,
-        plan.money_nano if plan is not None else 0,
-        finding.objective_nano,
-        finding.bound_nano,
-        finding.witness_upnano,
-        finding.gap_ubps,
-        finding.estimated_nano,
-        int(finding.is_searched),
+        is_whole,
+        qty_units,
+        money_nano,
+        objective,
+        bound,
+        witness,
+        gap_ubps,
+        estimated,
+        is_searched,
     )
     magic = MAGIC if request.pool is None else POOL_MAGIC
-    return [magic, text_bytes(request.route_id), _names(symbol), *map(word_bytes, words), integers_bytes(integers)]
+    words = _words(order.side, order.strategy, name, status, code or "")
+    return b"".join((magic, text_bytes(request.route_id), _names(symbol), words, integers_bytes(integers)))
+
+
+@lru_cache(maxsize=1_024)
+def _words(*words: str) -> bytes:
+    """Words of ours, never names from outside."""
+    return b"".join(map(text_bytes, words))
 
 
 _names: Final = lru_cache(maxsize=1_024)(symbol_bytes)

@@ -11,10 +11,10 @@ import numpy as np
 from app.domain import quick
 from app.domain.enums import Side
 from app.domain.errors import InvariantBroken
-from app.domain.plan import Allocation, Alternative, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
+from app.domain.plan import Allocation, Alternative, BookUse, CostSplit, Exclusion, Planned, PlanRequest, RoutePlan
 from app.domain.ports import Prepared
 from app.kernels import cost
-from app.routing import carry, choose, explain, receipt, search, verify
+from app.routing import carry, choose, explain, receipt, search, verify, written
 from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted
@@ -57,8 +57,11 @@ class Router:
         Raises InvariantBroken only for a bug of ours: another class, a venue without fees, a plan that fails its check.
         """
         books = plain(books)
-        problem, excluded, contest = self._decide(request, books)
-        return _assemble(request, books, problem, excluded, contest)
+        laid = self._lay(request, books)
+        planned = written.plan(request, books, laid, self._panel)
+        if planned is not None:
+            return planned
+        return _assemble(request, books, *self._settle(request, books, laid, choose.held(laid, self._panel)))
 
     def prepare(self, request: PlanRequest, books: SymbolBooks) -> Prepared | None:
         """The problem in words where sending it to a route worker pays; None: plan it here."""
@@ -107,10 +110,6 @@ class Router:
         if contest.proof.is_judged and contest.proof.n_broken:
             raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
         return contest
-
-    def _decide(self, request: PlanRequest, books: SymbolBooks) -> tuple[RouteProblem | None, list[Exclusion], Contest]:
-        laid = self._lay(request, books)
-        return self._settle(request, books, laid, choose.held(laid, self._panel))
 
     def _lay(self, request: PlanRequest, books: SymbolBooks) -> Laid:
         """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
@@ -220,9 +219,13 @@ def _assemble(
     rest_qty = request.qty_units - qty if request.qty_units is not None else None
     rest_notional = request.notional_nano - notional if request.notional_nano is not None else None
     has_rest = bool(rest_qty or rest_notional)
-    code = explain.unallocated_code(problem, plan, rest_qty, contest.wanted_units) if has_rest else None
+    placed = plan.units if plan is not None else None
+    code = explain.unallocated_code(problem, placed, rest_qty, contest.wanted_units) if has_rest else None
     outcome = Outcome(plan, contest.candidates, contest.walks, contest.finding, code)
     data = receipt.encode(request, problem, outcome)
+    sealed = verify.seal(
+        contest.finding, plan.name if plan is not None else greedy.NAME, receipt.sha256(data), believed
+    )
     routed = _route_plan(
         route_id=request.route_id,
         order_id=request.order_id,
@@ -243,9 +246,7 @@ def _assemble(
         excluded=tuple(excluded),
         alternatives=_alternatives(problem, contest.candidates) if problem is not None else (),
         cost=split,
-        certificate=verify.certify(
-            problem, contest.finding, plan.name if plan is not None else greedy.NAME, data, believed
-        ),
+        certificate=verify.certify(sealed, _books(problem)),
         conversions=request.pool.conversions if request.pool is not None else (),
     )
     laws = contest.proof.laws
@@ -253,7 +254,14 @@ def _assemble(
     broken = verify.find_violations(routed, request, books, judged)
     if broken:
         raise InvariantBroken(reason="plan fails its own check", laws="; ".join(broken), route_id=request.route_id)
-    return Planned(routed, data)
+    return Planned(routed, data, sealed.receipt_sha256)
+
+
+def _books(problem: RouteProblem | None) -> tuple[BookUse, ...]:
+    if problem is None:
+        return ()
+    admitted = problem.admitted
+    return tuple(quick.values(BookUse, zip(admitted.venues, admitted.book_seq, admitted.age_ns, strict=True)))
 
 
 def _alternatives(problem: RouteProblem, rivals: Sequence[Recosted]) -> tuple[Alternative, ...]:

@@ -6,7 +6,6 @@ listing itself, and the bound is the Lagrangian value of a witness price, valid 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -28,6 +27,7 @@ from app.domain.plan import (
     RoutePlan,
 )
 from app.domain.quote_pool import MAX_BASIS_PPM, may_pool, source_of, venue_of
+from app.domain.tabled import Seal
 from app.domain.units import NANO, PPM, div_up
 from app.kernels import decide, pose, screen
 from app.routing.believed import NOTHING_BELIEVED, Believed
@@ -313,13 +313,21 @@ def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple
 
 def found_at(plan: Recosted, witness_upnano: int, value_nano: int, n_rounded: int) -> Finding:
     """The finding of a plan that is not empty, the witness's value known."""
+    n_read = int(plan.walk[:, 3].sum()) if n_rounded else 0
+    costs = plan.objective_nano, plan.estimated_nano, plan.money_nano
+    return found_of(costs, plan.n_venues, n_read, (witness_upnano, value_nano, n_rounded))
+
+
+def found_of(costs: tuple[int, int, int], n_venues: int, n_read: int, proven: tuple[int, int, int]) -> Finding:
+    """The finding of a plan's objective, estimate and money. `proven`: witness, its value, levels owing rounding."""
+    witness_upnano, value_nano, n_rounded = proven
     # Each fee rounds up by less than a nano, the bound rounds down by less than one, and so does money per level.
-    resolution = plan.n_venues + 1 + (2 * n_rounded + int(plan.walk[:, 3].sum()) if n_rounded else 0)
-    return _judged(plan, value_nano - 2 * n_rounded, witness_upnano, resolution)
+    resolution = n_venues + 1 + (2 * n_rounded + n_read if n_rounded else 0)
+    return _judged(costs, value_nano - 2 * n_rounded, witness_upnano, resolution)
 
 
-def _judged(plan: Recosted, bound: int, witness_upnano: int, resolution: int) -> Finding:
-    objective, estimated, money = plan.objective_nano, plan.estimated_nano, plan.money_nano
+def _judged(costs: tuple[int, int, int], bound: int, witness_upnano: int, resolution: int) -> Finding:
+    objective, estimated, money = costs
     gap = objective + estimated - bound
     if gap < 0:
         raise InvariantBroken(reason="bound above objective", bound=bound, objective=objective + estimated)
@@ -340,7 +348,8 @@ def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:
         raise InvariantBroken(reason="a search's bound above the plan", bound=bound, objective=plan.ranked_nano)
     if bound > finding.bound_nano:
         resolution = plan.n_venues + 1 + plan.money_nano // SEARCH_PARTS
-        finding = _judged(plan, bound, finding.witness_upnano, resolution)._replace(is_searched=True)
+        costs = plan.objective_nano, plan.estimated_nano, plan.money_nano
+        finding = _judged(costs, bound, finding.witness_upnano, resolution)._replace(is_searched=True)
     if finding.status is not SolveStatus.OPTIMAL and not settled.is_complete:
         return finding._replace(status=SolveStatus.DEADLINE)
     return finding
@@ -351,27 +360,17 @@ def nothing_found() -> Finding:
     return Finding(0, 0, 0, 0, SolveStatus.OPTIMAL)
 
 
-def certify(
-    problem: RouteProblem | None, finding: Finding, solver: str, receipt: bytes, believed: Believed = NOTHING_BELIEVED
-) -> Certificate:
-    """The one maker of a Certificate; `problem` None means that no venue could be looked at."""
-    admitted = problem.admitted if problem is not None else None
-    rows = zip(admitted.venues, admitted.book_seq, admitted.age_ns, strict=True) if admitted is not None else ()
-    return _certificate(
-        objective_nano=finding.objective_nano,
-        bound_nano=finding.bound_nano,
-        gap_ubps=finding.gap_ubps,
-        status=finding.status,
-        solver=solver,
-        books=tuple(quick.values(BookUse, rows)),
-        certified_terms=CERTIFIED_TERMS,
-        estimated_terms=believed.terms,
-        receipt_sha256=hashlib.sha256(receipt).hexdigest(),
-        estimated_nano=finding.estimated_nano,
-        estimated_low_nano=believed.low_nano,
-        estimated_high_nano=believed.high_nano,
-        is_bound_searched=finding.is_searched,
-    )
+def seal(finding: Finding, solver: str, receipt_sha256: str, believed: Believed = NOTHING_BELIEVED) -> Seal:
+    """What a certificate says of a finding."""
+    objective, bound, _, gap_ubps, status, estimated, is_searched = finding
+    told = believed.terms, receipt_sha256, estimated, believed.low_nano, believed.high_nano
+    return Seal(objective, bound, gap_ubps, status, solver, CERTIFIED_TERMS, *told, is_searched)
+
+
+def certify(sealed: Seal, books: tuple[BookUse, ...]) -> Certificate:
+    """The one maker of a Certificate; no books where no venue could be looked at."""
+    certified, estimated, sha256, estimated_nano, low, high, is_searched = sealed[5:]
+    return _certificate(*sealed[:5], books, certified, estimated, sha256, estimated_nano, low, high, is_searched)
 
 
 def find_violations(

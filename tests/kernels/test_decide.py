@@ -104,7 +104,7 @@ def test_no_array_of_a_workspace_overlaps_another():
     out = space.contestants(decide.MOST_PLANS, n)
     ints = [space.table, space.wish, space.rule, space.places, space.standing, space.facts, space.terms, space.first]
     ints += [space.seen, space.room, space.price, space.qty, out.units, out.walk, out.total, out.status, out.work]
-    ints += [out.chosen, out.chosen_walk, out.sent]
+    ints += [out.chosen, out.chosen_walk, out.sent, space.answer, space.cut(decide.LEVELS, 2, space.n_levels)]
     for i, array in enumerate(ints):
         array[...] = i
     assert [set(array.ravel().tolist()) for array in ints] == [{i} for i in range(len(ints))]

@@ -43,7 +43,8 @@ def test_levels_are_kept_to_the_first_dearer_one_and_as_deep_as_any_plan_reads(s
     for v, own in enumerate(flat.levels):
         walk[:, v, 3] = [rng.randint(0, len(own)), rng.randint(0, len(own))]
     out = np.zeros(4_000, np.uint8)
-    end = pack.pack_levels(flat.first, flat.price, flat.qty, flat.unit_nano, walk, horizon, side, out, 0)
+    work, levels = np.zeros((2, n), np.int64), np.zeros((2, flat.price.size), np.int64)
+    end = pack.pack_levels(flat.first, flat.price, flat.qty, flat.unit_nano, walk, horizon, side, work, levels, out, 0)
     data = out.tobytes()
     kept, at = unpack(data, 0, n)
     base, at = unpack(data, at, n)
