@@ -1,0 +1,106 @@
+"""The text of a plan's table is the text of the plan's values."""
+
+from dataclasses import replace
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.domain.enums import ExclusionCode, UnallocatedCode
+from app.domain.errors import InvariantBroken
+from app.domain.events import RoutePlanned
+from app.domain.plan import Exclusion, RoutePlan
+from app.domain.tabled import TabledPlan, tabled_plan
+from app.kernels import spell
+from app.routing.router import Router
+from app.store import codec
+from tests.domain.test_tabled import LATE, plain, tabled
+from tests.routing.scenes import LINEAR_FINE, SPOT
+from tests.routing.test_written import plain_scene
+
+WORST = (-(2**63), -(2**63) + 1, -1, 0, 9, 10, 99, 100, 2**62, 2**63 - 1)
+
+
+def told(plan):
+    """A plan of the same values without a table."""
+    return RoutePlan(*[getattr(plan, name) for name in RoutePlan.__dataclass_fields__])
+
+
+def texts(plan, account="acc"):
+    table, values = RoutePlanned(account, "o", plan), RoutePlanned(account, "o", told(plan))
+    return codec.encode(table), msgspec.json.Encoder().encode(values)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**32), st.sampled_from([SPOT, LINEAR_FINE]))
+def test_it_is_the_text_of_the_values(seed, symbol):
+    scene = plain_scene(Random(seed), symbol)
+    plan = Router().plan(scene.request(), scene.books()).plan
+    if isinstance(plan, TabledPlan):
+        text, values = texts(plan)
+        assert text == values
+
+
+def with_table(**changes):
+    """The plan of tests/domain/test_tabled.py with other words in its table."""
+    plan = tabled()
+    scalars = [getattr(plan, name) for name in RoutePlan.__dataclass_fields__ if name not in PARTS]
+    return tabled_plan(plan.table._replace(**changes), *scalars)
+
+
+PARTS = {"allocations", "excluded", "alternatives", "cost", "certificate"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"left_out": ()},
+        {"left_out": (LATE, Exclusion('"q"\\', ExclusionCode.BOOK_GAP, -1, 2**70))},
+        {"venues": ('a"\n', "b\\", "ü€\u2028")},
+        {"rivals": ("", "x" * 300)},
+        {"seal": tabled().table.seal._replace(is_bound_searched=True, estimated_terms=(), bound_nano=-(2**70))},
+    ],
+    ids=["as it is", "nobody before", "somebody before", "odd names", "long names", "a wide seal"],
+)
+def test_any_name_and_number_is_told_as_it_is(changes):
+    text, values = texts(with_table(**changes))
+    assert text == values
+
+
+def test_every_scalar_is_told_as_it_is():
+    plan = tabled()
+    for changes in (
+        {"requested_qty_units": None, "requested_notional_nano": 5, "unallocated_qty_units": None},
+        {"unallocated_code": UnallocatedCode.BELOW_LOT, "unallocated_notional_nano": -3, "wave": 2**40},
+        {"symbol": 'é"', "route_id": "\x7f\t", "order_id": ""},
+    ):
+        scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | changes
+        changed = tabled_plan(plan.table, *scalars.values())
+        assert changed == replace(plain(), **changes)
+        text, values = texts(changed, account='"\\')
+        assert text == values
+
+
+@example(WORST)
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20))
+def test_a_number_is_its_digits(values):
+    out = np.zeros(30, np.uint8)
+    for value in values:
+        end = spell.put_number(value, out, 3)
+        assert out[3:end].tobytes() == b"%d" % value
+
+
+def test_a_lone_surrogate_is_refused():
+    with pytest.raises(InvariantBroken, match="cannot be written"):
+        codec.encode_unread(RoutePlanned("\ud800", "o", tabled()))
+
+
+def test_it_reads_back_as_the_plain_plan():
+    event = RoutePlanned("acc", "o", tabled())
+    found = codec.decode(event.KIND, event.V, codec.encode(event))
+    assert type(found.plan) is RoutePlan
+    assert found == event
