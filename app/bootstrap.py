@@ -19,7 +19,6 @@ from app.domain.enums import Mode
 from app.domain.errors import InvariantBroken
 from app.domain.ports import Clock, PlanQueue, VenueHost, VenuePort
 from app.domain.posting import Posting
-from app.domain.records import ParentRecord
 from app.domain.terms import SourceTerms
 from app.domain.units import NANO
 from app.domain.universe import Universe
@@ -37,6 +36,7 @@ from app.services.accounts import Accounts
 from app.services.admin import AdminService
 from app.services.ages import open_ages
 from app.services.amend import AmendService
+from app.services.archive import Archive
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
@@ -56,6 +56,7 @@ from app.services.reconcile import Reconciler
 from app.services.record import Recorder
 from app.services.recover import recover
 from app.services.shadow import ShadowService
+from app.services.snapshots import Snapshots
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tape import Tape, open_tape
@@ -65,6 +66,7 @@ from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.projector import Projection
+from app.store.refold import refold
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
@@ -121,6 +123,7 @@ class Process:
     _shadow: ShadowService | None = None
     _recorder: Recorder | None = None
     _warming: Warming | None = None
+    _snapshot_seq: int = 0
 
     async def open(self) -> Services:
         """Replays the log, compiles what must not compile later, lets venues in. Ready when it returns."""
@@ -169,17 +172,28 @@ class Process:
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await self._watch(Garbage(engine))  # its look at all there is takes its time: before books are heard
-        await engine.open(self._journal)
-        await self._watch(Measurer(engine, tape.traded), Outlooks(engine, tape), CurveKeeper(engine, tape), meter)
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
+        measurer = Measurer(engine, tape.traded)
+        archive = make_archive(settings, engine, self._projection, measurer)
+        await engine.open(self._journal)
+        await self._watch(measurer, Outlooks(engine, tape), CurveKeeper(engine, tape), meter)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
-        services = make_services(engine, self._reader, self._projection, calibration)
+        services = make_services(engine, self._reader, self._projection, calibration, archive)
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
         rows = self._projection if settings.database_url else None
-        await self._watch(Reconciler(engine, self._reader, rows, settings.reconcile_s))
+        await self._watch(
+            Reconciler(engine, self._reader, rows, settings.reconcile_s, archive), *self._leaving(archive)
+        )
         return services
+
+    def _leaving(self, archive: Archive | None) -> list[Watcher]:
+        """What runs where closed orders leave memory."""
+        if archive is None:
+            return []
+        path = self.settings.journal_path
+        return [archive, Snapshots(archive.engine, path, archive.keep_ns, self._snapshot_seq)]
 
     async def _watch(self, *watchers: Watcher) -> None:
         for watcher in watchers:
@@ -198,7 +212,13 @@ class Process:
             options=options,
         )
         self._reader = JournalReader(path)
-        engine.core.ledger = recover(self._reader.replay())
+        keep_ns = keep_closed_ns(settings)
+        if not keep_ns:
+            engine.core.ledger = recover(self._reader.replay())
+            return
+        found = refold(self._reader, path, keep_ns)
+        engine.core.ledger, self._snapshot_seq = found.ledger, found.snapshot_seq
+        observe.log_folded(found.n_folded, found.snapshot_seq, found.why)
 
     async def close(self) -> None:
         """Drains, then lets go in the reverse order of `open`."""
@@ -221,14 +241,17 @@ class Process:
             self._reader.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """Orders that memory has let go, from the projection's database."""
+def make_archive(settings: Settings, engine: Engine, projection: Projection, measurer: Measurer) -> Archive | None:
+    """The way out of memory for closed orders; None where the settings or the want of a database keep them for ever."""
+    keep_ns = keep_closed_ns(settings)
+    if not keep_ns:
+        return None
+    return Archive(engine, projection, projection.past, keep_ns, measurer.is_measuring)
 
-    projection: Projection
 
-    async def order(self, account: str, order_id: str) -> ParentRecord | None:
-        return await self.projection.reads.order(account, order_id)
+def keep_closed_ns(settings: Settings) -> int:
+    """How long closed orders stay in memory; 0: for ever, as where no database could answer for them."""
+    return int(settings.keep_closed_s * NANO) if settings.database_url else 0
 
 
 def listen(settings: Settings, engine: Engine) -> tuple[Tape, OutflowMeter]:
@@ -320,18 +343,28 @@ def make_beliefs(settings: Settings, universe: Universe, calibration: Calibratio
     return Beliefs(Estimator(calibration), terms, latency_ns, routing.max_estimate_ppm)
 
 
-def make_services(engine: Engine, reader: JournalReader, projection: Projection, calibration: Calibration) -> Services:
+def make_services(
+    engine: Engine,
+    reader: JournalReader,
+    projection: Projection,
+    calibration: Calibration,
+    archive: Archive | None = None,
+) -> Services:
     """Every use case over one engine."""
+    reads = Reads(engine, projection.past, reader)
+    if archive is not None:
+        archive.on_left.append(reads.forget)
+        archive.on_back.append(reads.remember)
     return Services(
         release=RELEASE,
         engine=engine,
-        submit=SubmitService(engine),
+        submit=SubmitService(engine, archive),
         cancel=CancelService(engine),
-        amend=AmendService(engine),
-        conditionals=ConditionalService(engine),
+        amend=AmendService(engine, archive),
+        conditionals=ConditionalService(engine, archive),
         estimate=EstimateService(engine),
-        reads=(reads := Reads(engine, _History(projection), reader)),
-        admin=AdminService(engine),
+        reads=reads,
+        admin=AdminService(engine, archive),
         accounts=Accounts(engine),
         streams=Streams(engine, reader),
         database=projection,

@@ -158,6 +158,21 @@ def history_unavailable(what: str) -> None:
     _log().warning("history_unavailable", what=what)
 
 
+def log_folded(n_facts: int, snapshot_seq: int, why: str) -> None:
+    """How much of the log the start has folded, and from where; `why` no snapshot was used, if none was."""
+    _log().info("log_folded", n_facts=n_facts, snapshot_seq=snapshot_seq, why=why)
+
+
+def snapshot_ended(seq: int, code: int, took_s: float) -> None:
+    """The process that brings the snapshot up to the log has ended; a code other than 0 says that it could not."""
+    (_log().info if code == 0 else _log().warning)("snapshot_ended", seq=seq, code=code, took_s=round(took_s, 1))
+
+
+def recalls_left(n_reports: int) -> None:
+    """Venues' words on closed orders that the database could not place; the venues' statements will show them."""
+    _log().error("recalls_left", n_reports=n_reports)
+
+
 def key_changed(change: str, account: str, prefix: str, actor: str) -> None:
     _keys.labels(change).inc()
     _log().info("key_changed", change=change, account=account, prefix=prefix, actor=actor)

@@ -187,6 +187,9 @@ class Settings(BaseSettings):
     journal_read_back: int = Field(default=16, ge=1)
     """One in so many of an order's common facts is read back before it is written; 1: each one."""
     drain_s: float = Field(default=3.0, ge=0)
+    keep_closed_s: float = Field(default=900.0, ge=0)
+    """How long a closed order stays in the engine's memory after its last change, and until it is measured and in the
+    database, which answers for it from then on; 0, or no database: for ever."""
     reconcile_s: float = Field(default=60.0, gt=0)
     """How often every venue is asked what it holds for each account, beside the start and after a reconnect."""
     streams_per_key: int = Field(default=10, ge=1, le=4_096)

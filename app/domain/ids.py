@@ -18,6 +18,16 @@ def ulid(ts_ns: int, entropy80: int) -> str:
     return _text(ts_ns, entropy80 >> 40 & _LOW_40, entropy80 & _LOW_40)
 
 
+def ulid_ms(text: str) -> int:
+    """The milliseconds that a ULID begins with. Raises ValueError for what is none."""
+    if len(text) != ULID_LENGTH:
+        raise ValueError(text)
+    ms = 0
+    for letter in text[:10]:
+        ms = ms << 5 | _ALPHABET.index(letter)
+    return ms
+
+
 def hash80(*parts: object) -> int:
     """80 bits of SHA-256 over the parts' texts, joined by a unit separator."""
     text = _JOIN.join(map(str, parts)).encode()

@@ -25,10 +25,11 @@ from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
+from app.execution.closed import fill_mark
 from app.execution.closing import judge
 from app.execution.context import Context
 from app.execution.fees import audit
-from app.execution.inputs import CancelChild, QueryChild
+from app.execution.inputs import CancelChild, QueryChild, Recall
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance
 from app.execution.posting import POST_ONLY_CODE
@@ -38,10 +39,15 @@ ENGINE_ACTOR: Final = "engine"  # of the kill switches that no person has set
 
 
 def on_report(ctx: Context, report: ExecutionReport) -> None:
-    """Takes one report of one child; a report about nobody we know is only counted."""
+    """Takes one report of one child. One about nobody we know is only counted, unless its order may have left memory:
+    then that is taken back first.
+    """
     child_id = ctx.ledger.by_venue_client_id.get(report.client_id)
     if child_id is None:
-        ctx.memory.n_foreign_reports += 1
+        if ctx.ledger.closed is None:
+            ctx.memory.n_foreign_reports += 1
+        else:
+            ctx.turn.commands.append(Recall(report))
         return
     parent = ctx.ledger.parents[ctx.ledger.child_parent[child_id]]
     record = parent.children[child_id]
@@ -135,11 +141,12 @@ def _lacks_fills(ctx: Context, record: ChildRecord, report: ExecutionReport) -> 
 
 def _filled(ctx: Context, parent: ParentRecord, record: ChildRecord, report: ExecutionReport) -> None:
     child = record.child
-    if (
-        fill_key(child.venue, parent.account, child.symbol, report.venue_trade_id, child.side.sign)
-        in ctx.ledger.fill_keys
-    ):
+    key = fill_key(child.venue, parent.account, child.symbol, report.venue_trade_id, child.side.sign)
+    if key in ctx.ledger.fill_keys:
         ctx.memory.n_duplicate_fills += 1
+        return
+    if ctx.ledger.closed is not None and fill_mark(key) in ctx.ledger.closed:
+        ctx.turn.commands.append(Recall(report, key))
         return
     if not report.venue_trade_id or report.qty_lots < 1 or report.price_ticks < 1:
         # Nothing that can be counted once. The child stays open, and its venue is asked for the real fill.

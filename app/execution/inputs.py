@@ -11,7 +11,7 @@ from app.domain.conditional_events import ConditionalAccepted
 from app.domain.conditions import Conditional
 from app.domain.enums import KillAction, KillScope, Mode, Scope
 from app.domain.errors import BestexError
-from app.domain.events import Event, Fact, OrderAccepted
+from app.domain.events import Event, Fact, FillKey, OrderAccepted
 from app.domain.fills import ExecutionReport
 from app.domain.limits import Limits
 from app.domain.markouts import Measurement
@@ -365,7 +365,17 @@ class AskQuote:
     request: QuoteRequest
 
 
-Command = SendChild | CancelChild | QueryChild | SearchAway | AskQuote
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A report that memory cannot place, though orders have left it: its order is to be taken back, and it to come
+    again. `fill_key` None: no child in memory has its client id; else: a fill that may have been counted before.
+    """
+
+    report: ExecutionReport
+    fill_key: FillKey | None = None
+
+
+Command = SendChild | CancelChild | QueryChild | SearchAway | AskQuote | Recall
 
 
 @quick_init

@@ -25,6 +25,7 @@ from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import DiscretionUsed, ScheduleBent, VolumeBin, VolumeLearned
 from app.execution import break_record, conditional_ledger, hidden_record, shadow_ledger
 from app.execution.break_record import BreakKey
+from app.execution.closed import Marks
 from app.execution.conditional_ledger import Definitions
 from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
 from app.execution.fee_record import FeeRecord
@@ -76,6 +77,7 @@ class Ledger:
     costs: CostRecord = field(default_factory=CostRecord)
     hidden: HiddenRecord = field(default_factory=HiddenRecord)
     volumes: dict[str, dict[int, VolumeBin]] = field(default_factory=dict)  # symbol -> bin -> its newest word
+    closed: Marks | None = None  # of orders and definitions that memory has let go; None: none has left
 
     @property
     def n_to_drain(self) -> int:
@@ -144,10 +146,7 @@ def _kill_cleared(ledger: Ledger, fact: Fact, event: ev.KillSwitchCleared) -> No
 
 
 def _venue_set(ledger: Ledger, fact: Fact, event: ev.VenueSet) -> None:
-    if event.is_enabled:
-        ledger.disabled_venues.discard(event.venue)
-    else:
-        ledger.disabled_venues.add(event.venue)
+    (ledger.disabled_venues.discard if event.is_enabled else ledger.disabled_venues.add)(event.venue)
 
 
 def _order_accepted(ledger: Ledger, fact: Fact, event: ev.OrderAccepted) -> None:

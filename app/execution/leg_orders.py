@@ -11,6 +11,7 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.units import div_up
 from app.execution.context import Context
+from app.execution.working_set import may_have_left
 from app.risk.exposure import GateView
 
 
@@ -60,7 +61,8 @@ def next_client_id(ctx: Context, definition: Conditional, conditional_id: str, l
     """Ours by its form; a desk may have taken the same text, so the next free number."""
     while True:
         client_id = f"{conditional_id}.{definition.legs[leg_i].name}.{order_i}"
-        if (definition.account, client_id) not in ctx.ledger.by_client_id:
+        is_taken = (definition.account, client_id) in ctx.ledger.by_client_id
+        if not is_taken and not may_have_left(ctx.ledger, definition.account, client_id):
             return client_id
         order_i += 1
 

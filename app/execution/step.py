@@ -33,6 +33,7 @@ from app.execution.pooling import with_pool
 from app.execution.preview import Preview, preview
 from app.execution.quoted import follow_hidden, on_quoted
 from app.execution.reconcile import flush_refusals, on_start, on_tick
+from app.execution.repeated import repeated_definition, repeated_order
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.stakes import gate_view
@@ -129,9 +130,9 @@ def _check_universe(ctx: Context) -> None:
 
 def _submit(ctx: Context, item: inp.Submit) -> Reply:
     order = item.order
-    known = ctx.ledger.by_client_id.get((order.account, order.client_order_id))
+    known = repeated_order(ctx, order)
     if known is not None:
-        return _replay(ctx, order, *known)
+        return known
     view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account)), None)
     approval: Approval | ScheduledApproval
     try:
@@ -148,12 +149,9 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
 
 def _submit_conditional(ctx: Context, item: inp.SubmitConditional) -> Reply:
     definition = item.definition
-    known = ctx.ledger.by_client_id.get((definition.account, definition.client_order_id))
+    known = repeated_definition(ctx, definition)
     if known is not None:
-        record = ctx.ledger.definitions.all.get(known[0])
-        if record is None or known[1] != definition.body_hash:
-            return _conflict(definition.client_order_id, known[0])
-        return inp.ConditionalTaken(record.accepted, record.accepted_account_seq, is_replay=True)
+        return known
     wait_ns = _take_token(ctx, definition.account)
     try:
         fact = conditional.submit(ctx, definition, item.entry, item.mode, wait_ns)
@@ -196,18 +194,6 @@ def _cancel_conditional(ctx: Context, item: inp.CancelConditional) -> Reply:
 
 def _no_conditional() -> BadRequest:
     return BadRequest("not_found", "No such conditional order.", hint="See GET /v1/conditional-orders.")
-
-
-def _conflict(client_order_id: str, order_id: str) -> Failed:
-    detail = f"client_order_id {client_order_id} already names {order_id} with another body."
-    return Failed(BadRequest("client_order_id_conflict", detail, pointer="/client_order_id", hint="Use a new id."))
-
-
-def _replay(ctx: Context, order: ParentOrder, order_id: str, body_hash: str) -> Reply:
-    if body_hash != order.body_hash or order_id not in ctx.ledger.parents:
-        return _conflict(order.client_order_id, order_id)
-    parent = ctx.ledger.parents[order_id]
-    return Accepted(parent.acknowledged, parent.accepted_account_seq, is_replay=True)
 
 
 def _take_token(ctx: Context, account: str) -> int:

@@ -14,6 +14,7 @@ from app.domain.events import Fact, KillSwitchSet
 from app.domain.limits import Limits
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.inputs import ClearKillSwitch, Resolve, SetKillSwitch, SetLimits, SetLoop, SetVenue
+from app.services.archive import Archive
 from app.services.engine import Engine
 
 # How long a kill waits for venues to confirm before it tells what they have not.
@@ -43,8 +44,10 @@ class KillOutcome:
 class AdminService:
     """Use cases of the operator, and of an account's own risk officer."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, archive: Archive | None = None) -> None:
+        """`archive` None: nothing leaves the engine's memory."""
         self._engine = engine
+        self._archive = archive
         self._moved = asyncio.Event()
         engine.add_listener(self._on_durable)
 
@@ -92,6 +95,8 @@ class AdminService:
 
     async def resolve(self, account: str, order_id: str, child_id: str, actor: str, evidence: str) -> ChildRecord:
         """Closes an unknown child on an operator's evidence; raises BadRequest for anything but an unknown one."""
+        if self._archive is not None:
+            await self._archive.order(account, order_id)
         await self._engine.ask(Resolve(account, order_id, child_id, actor, evidence))
         observe.child_resolved(order_id, child_id, actor)
         return self._engine.ledger.child(child_id)

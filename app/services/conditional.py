@@ -1,9 +1,9 @@
-"""Conditional orders as use cases: place, look at, amend, cancel. Memory holds every definition; nothing is let go."""
+"""Conditional orders as use cases: place, look at, amend, cancel. Of what has left memory the database answers."""
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,7 +14,7 @@ from app.domain.conditional_events import ConditionalAccepted
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.conditions import Conditional, LegState, pools
 from app.domain.enums import Mode, OrderStatus, ParentState, RefusalCode
-from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
+from app.domain.errors import BadRequest, InvariantBroken, OrderRefused, Unavailable
 from app.domain.events import Fact
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
@@ -22,9 +22,13 @@ from app.domain.venue_stops import TriggerLocation
 from app.execution.conditional import previewed
 from app.execution.context import Context, Memory
 from app.execution.inputs import AmendConditional, CancelConditional, ConditionalTaken, SubmitConditional, Tick, Turn
+from app.execution.ledger import Ledger
+from app.execution.settling import Left
 from app.execution.shares import leg_state
+from app.execution.working_set import adopt, may_have_left
+from app.services.archive import Archive
 from app.services.engine import Engine
-from app.services.reads import OrderFilter, PageOf, Slice
+from app.services.pages import OrderFilter, PageOf, Slice, cut
 from app.services.submit import body_hash
 
 _EXPIRED: Final = "Use a time in the future."
@@ -68,13 +72,18 @@ def definition_hash(definition: Conditional, entry: ParentOrder | None) -> str:
 class ConditionalService:
     """Everything about definitions over one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, archive: Archive | None = None) -> None:
+        """`archive` None: nothing leaves the engine's memory."""
         self._engine = engine
-        self._ids: dict[str, list[str]] = {}
+        self._archive = archive
+        self._ids: dict[str, list[str]] = {}  # in memory, in the order of the log
         for record in engine.ledger.definitions.all.values():
-            self._ids.setdefault(record.account, []).append(record.conditional_id)
+            insort(self._ids.setdefault(record.account, []), record.conditional_id)
         self._base_seq = engine.ledger.seq
         engine.add_listener(self._on_durable)
+        if archive is not None:
+            archive.on_left.append(self._forget)
+            archive.on_back.append(self._remember)
 
     async def place(
         self, definition: Conditional, entry: ParentOrder | None, mode: Mode, *, deadline_ts_ns: int = 0
@@ -89,7 +98,14 @@ class ConditionalService:
         hashed = definition_hash(definition, entry)
         if entry is not None:
             entry = replace(entry, body_hash=hashed)
-        reply = await self._engine.ask(SubmitConditional(replace(definition, body_hash=hashed), entry, mode))
+        item = SubmitConditional(replace(definition, body_hash=hashed), entry, mode)
+        try:
+            reply = await self._engine.ask(item)
+        except Unavailable as error:
+            if self._archive is None or error.code != "history_unavailable":
+                raise
+            await self._archive.name(definition.account, definition.client_order_id)
+            reply = await self._engine.ask(item)
         if not isinstance(reply, ConditionalTaken):
             raise InvariantBroken(reply=type(reply).__name__, expected="ConditionalTaken")
         return reply
@@ -97,12 +113,16 @@ class ConditionalService:
     async def _refuse_late(self, definition: Conditional, late_ns: int, pointer: str, hint: str) -> None:
         """Raises stale_request unless the id names something already; a tick comes behind an earlier request."""
         await self._engine.ask(Tick())
+        if self._archive is not None:
+            await self._archive.name(definition.account, definition.client_order_id)
         if (definition.account, definition.client_order_id) in self._engine.ledger.by_client_id:
             return
         raise _late(late_ns, pointer, hint)
 
     async def amend(self, record: ConditionalRecord, definition: Conditional, version: int, actor: str) -> None:
         """Replaces the definition of `version`. Raises BadRequest (version_conflict, leg_triggered), OrderRefused."""
+        if self._archive is not None and record.conditional_id not in self._engine.ledger.definitions.all:
+            await self._archive.take_definition_back(record)  # why it cannot change is the engine's to say
         await self._engine.ask(AmendConditional(record.account, record.conditional_id, definition, version, actor))
 
     async def cancel(self, record: ConditionalRecord, actor: str, reason: str = "client") -> None:
@@ -121,38 +141,63 @@ class ConditionalService:
             await self.cancel(record, actor)
         return found
 
-    def find(self, account: str, reference: str) -> ConditionalRecord:
-        """By id or `client:ID`; BadRequest("not_found") for a foreign one as for none."""
-        conditional_id = reference
+    async def find(self, account: str, reference: str) -> ConditionalRecord:
+        """By id or `client:ID`; BadRequest("not_found") for a foreign one as for none. Raises Unavailable."""
+        ledger, archive = self._engine.ledger, self._archive
+        record: ConditionalRecord | None = None
         if reference.startswith("client:"):
-            conditional_id = self._engine.ledger.by_client_id.get((account, reference[7:]), ("", ""))[0]
-        record = self._engine.ledger.definitions.all.get(conditional_id)
+            name = reference[7:]
+            known = ledger.by_client_id.get((account, name))
+            if known is not None:
+                record = ledger.definitions.all.get(known[0])
+            elif archive is not None and may_have_left(ledger, account, name):
+                record = await archive.past.definition_by_client_id(account, name)
+        else:
+            record = await self._by_id(account, reference)
         if record is None or record.account != account:
             raise BadRequest("not_found", "No such conditional order.", hint="See GET /v1/conditional-orders.")
         return record
 
-    def page(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ConditionalRecord]:
-        """Definitions of an account by id, newest first unless `part` says otherwise."""
+    async def _by_id(self, account: str, conditional_id: str) -> ConditionalRecord | None:
+        ledger, archive = self._engine.ledger, self._archive
+        record = ledger.definitions.all.get(conditional_id)
+        if record is None and archive is not None and ledger.closed is not None and conditional_id.startswith("cnd_"):
+            record = await archive.past.definition(account, conditional_id)
+        return record
+
+    async def page(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ConditionalRecord]:
+        """Definitions of an account by id, newest first unless `part` says otherwise. Raises Unavailable."""
         ids = self._ids.get(account, [])
         if part.is_ascending:
             order = ids[bisect_right(ids, part.cursor) if part.cursor else 0 :]
         else:
             order = ids[: bisect_left(ids, part.cursor) if part.cursor else len(ids)][::-1]
-        rows: list[ConditionalRecord] = []
+        rows: dict[str, ConditionalRecord] = {}
         for conditional_id in order:
             record = self._engine.ledger.definitions.all[conditional_id]
             if wanted.symbol and record.definition.symbol != wanted.symbol:
                 continue
             if wanted.is_open is not None and wanted.is_open is record.is_done:
                 continue
-            rows.append(record)
+            rows[conditional_id] = record
             if len(rows) > part.limit:
-                return PageOf(rows[:-1], rows[-2].conditional_id)
-        return PageOf(rows, "")
+                break
+        if self._archive is not None and self._engine.ledger.closed is not None and not wanted.is_open:
+            past = await self._archive.past.definitions(
+                account,
+                part.limit + 1,
+                cursor=part.cursor,
+                is_open=wanted.is_open,
+                symbol=wanted.symbol,
+                is_ascending=part.is_ascending,
+            )
+            rows = {record.conditional_id: record for record in past} | rows
+        found = [rows[conditional_id] for conditional_id in sorted(rows, reverse=not part.is_ascending)]
+        return cut(found, part.limit, lambda record: record.conditional_id)
 
-    def view(self, record: ConditionalRecord) -> ConditionalView:
-        """The definition with its orders, as they stand."""
-        ledger = self._engine.ledger
+    async def view(self, record: ConditionalRecord) -> ConditionalView:
+        """The definition with its orders, as they stand. Raises Unavailable."""
+        ledger = await self._with_orders(record)
         legs = []
         for i, leg in enumerate(record.legs):
             orders = [ledger.parents[order_id] for order_id in leg.order_ids]
@@ -166,13 +211,32 @@ class ConditionalService:
             legs.append(LegView(leg_state(ledger, record, i), filled_units, working_units, orders, is_at_venue))
         return ConditionalView(record, _status(record, legs), legs)
 
-    def of_order(self, order_id: str) -> tuple[ConditionalRecord, str] | None:
-        """The definition and the leg's name that an order belongs to."""
-        place = self._engine.ledger.definitions.leg_of_order.get(order_id)
-        if place is None:
-            return None
-        record = self._engine.ledger.definitions.all[place[0]]
-        return record, record.definition.legs[place[1]].name
+    async def _with_orders(self, record: ConditionalRecord) -> Ledger:
+        """The engine's ledger, or one with this definition's orders alone where some of them have left memory."""
+        parents = self._engine.ledger.parents
+        order_ids = [order_id for leg in record.legs for order_id in leg.order_ids]
+        away = [order_id for order_id in order_ids if order_id not in parents]
+        if not away or self._archive is None:
+            return self._engine.ledger
+        found = await self._archive.past.orders_by_id(record.account, away)
+        apart = Ledger()
+        for order_id in order_ids:
+            adopt(apart, found.get(order_id) or parents[order_id])
+        return apart
+
+    async def of_order(self, order: ParentRecord) -> tuple[ConditionalRecord, str] | None:
+        """The definition and the leg's name that an order belongs to. Raises Unavailable."""
+        definitions = self._engine.ledger.definitions
+        place = definitions.leg_of_order.get(order.order_id)
+        if place is not None:
+            record = definitions.all[place[0]]
+            return record, record.definition.legs[place[1]].name
+        named = order.accepted.order.client_order_id.partition(".")[0]  # of the form that orders of legs have
+        found = await self._by_id(order.account, named)
+        for leg, leg_record in zip(found.definition.legs, found.legs, strict=True) if found is not None else ():
+            if found is not None and order.order_id in leg_record.order_ids:
+                return found, leg.name
+        return None
 
     def preview_order(self, definition: Conditional, entry: ParentOrder | None) -> ParentOrder:
         """What a preview shows: the entry, or the first leg's order as if it triggered now. Raises as `place` does for
@@ -188,6 +252,14 @@ class ConditionalService:
         for fact in facts:
             if isinstance(fact.event, ConditionalAccepted) and fact.seq > self._base_seq:
                 self._ids.setdefault(fact.account, []).append(fact.event.conditional_id)
+
+    def _forget(self, left: Left) -> None:
+        for record in left.definitions:
+            self._ids[record.account].remove(record.conditional_id)
+
+    def _remember(self, record: ParentRecord | ConditionalRecord) -> None:
+        if isinstance(record, ConditionalRecord):
+            insort(self._ids.setdefault(record.account, []), record.conditional_id)
 
 
 def _late(late_ns: int, pointer: str, hint: str) -> OrderRefused:

@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
 from app.domain.errors import InvariantBroken, Unavailable
-from app.domain.events import BreakClosed, BreakFound, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
+from app.domain.events import BreakClosed, BreakFound, Event, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, PlanQueue, VenueHost, VenuePort
@@ -42,6 +42,7 @@ from app.execution.inputs import (
     Found,
     Input,
     Quoted,
+    Recall,
     Reply,
     Report,
     SearchAway,
@@ -65,6 +66,12 @@ FactListener = Callable[[Sequence[Fact]], None]
 ReportListener = Callable[[ExecutionReport], None]
 BookListener = Callable[[BookSnapshot | BookDelta], None]
 _T = TypeVar("_T")
+_ALARMS: Final[Mapping[type[Event], Callable[[Any], None]]] = {
+    FeeDeviated: observe.fee_deviated,
+    FeeTierSet: observe.fee_tier_changed,
+    BreakFound: observe.break_found,
+    BreakClosed: observe.break_closed,
+}
 
 MAX_WAITING_INPUTS: Final = 10_000
 MAX_UNDURABLE_TURNS: Final = 4_096
@@ -102,6 +109,7 @@ class Engine:
     journal: Journal | None = None
     queue: PlanQueue | None = None
     host: VenueHost | None = None
+    on_recall: Callable[[Recall], None] | None = None  # where orders may leave memory
     is_ready: bool = False
     is_draining: bool = False
     venue_health: dict[str, VenueHealth] = field(default_factory=dict)
@@ -265,9 +273,7 @@ class Engine:
             self.venue_health[venue_id] = health
             if health.state is not (before.state if before is not None else VenueState.UP):
                 observe.venue_state_changed(health)
-        unreachable = self.core.memory.unreachable
-        unreachable.clear()
-        unreachable.update(v for v, health in self.venue_health.items() if health.state is not VenueState.UP)
+        self.core.memory.unreachable = {v for v, h in self.venue_health.items() if h.state is not VenueState.UP}
 
     # one turn
 
@@ -312,8 +318,7 @@ class Engine:
 
     def _commit(self) -> None:
         """Hands every held turn to the journal, as one group."""
-        assert self._loop is not None
-        assert self.journal is not None
+        assert self._loop is not None and self.journal is not None
         if self._commit_timer is not None:
             self._commit_timer[1].cancel()
         held, self._held, self._n_held_facts, self._commit_timer = self._held, [], 0, None
@@ -367,15 +372,9 @@ class Engine:
 
     def _alarm(self, facts: Sequence[Fact]) -> None:
         """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
-        for event in [fact.event for fact in facts if type(fact.event) in _ALARMING]:
-            if isinstance(event, FeeDeviated):
-                observe.fee_deviated(event)
-            elif isinstance(event, FeeTierSet):
-                observe.fee_tier_changed(event)
-            elif isinstance(event, BreakFound):
-                observe.break_found(event)
-            elif isinstance(event, BreakClosed):
-                observe.break_closed(event)
+        for event in (fact.event for fact in facts):
+            if type(event) in _ALARMS:
+                _ALARMS[type(event)](event)
             if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:
                 n_live = sum(record.child.venue == event.target for record in self.ledger.live_children.values())
                 observe.kill_switch_changed("set", event.scope.value, event.target, event.actor, n_live)
@@ -392,9 +391,11 @@ class Engine:
         elif isinstance(command, AskQuote):
             self._spawn(self._ask_quote(command))
         elif isinstance(command, SearchAway):
-            job = command.job
-            if self.queue is None or not self.queue.offer(job):
-                self.on_found(job.order_id, job.wave, None)
+            if self.queue is None or not self.queue.offer(command.job):
+                self.on_found(command.job.order_id, command.job.wave, None)
+        elif isinstance(command, Recall):
+            assert self.on_recall is not None
+            self.on_recall(command)
         else:
             self._spawn(self._ask_venue(command.child, "query"))
 

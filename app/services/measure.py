@@ -39,8 +39,13 @@ class Measurer:
     _tracker: Tracker = field(init=False)
     _last_ns: dict[str, int] = field(default_factory=dict)
     _collected_ns: int = 0
+    _telling: set[str] = field(default_factory=set)
     _has_work: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
+
+    def is_measuring(self, order_id: str) -> bool:
+        """Whether a measurement of the order is still to become a fact."""
+        return order_id in self._telling or self._tracker.is_measuring(order_id)
 
     async def open(self) -> None:
         """Begins to listen. What was under measurement when an earlier process ended stays unmeasured."""
@@ -82,8 +87,11 @@ class Measurer:
         self._tracker.settle(now_ns)
         if now_ns - self._collected_ns >= COLLECT_NS:
             self._collected_ns = now_ns
-            for item in self._tracker.collect(now_ns):
+            ready = self._tracker.collect(now_ns)
+            self._telling = {item.order_id for item in ready}
+            for item in ready:
                 await self._tell(item)
+            self._telling = set()
         if not watched:
             self._has_work.clear()
             await self._has_work.wait()

@@ -1,31 +1,27 @@
-"""What can be asked: orders, fills, books, venues, limits. Never shows what is not durable.
-
-Memory answers first; the database adds what memory has let go. Keyset pages of the two merge exactly, because ids of
-one engine rise and a place in the log never changes. With the database away memory still answers, and only a question
-that needs older history is refused.
-"""
+"""What can be asked: orders, fills, books, venues, limits. Never shows what is not durable."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from app import observe
-from app.domain.enums import KillScope, ParentState, RefusalCode
-from app.domain.errors import BadRequest, Unavailable
-from app.domain.events import ChildFilled, Fact, KillSwitchSet, OrderAccepted
+from app.domain.conditional_records import ConditionalRecord
+from app.domain.enums import KillScope, RefusalCode
+from app.domain.errors import BadRequest
+from app.domain.events import Fact, KillSwitchSet
 from app.domain.instrument import Symbol
 from app.domain.limits import Limits
 from app.domain.ports import FactReader
-from app.domain.records import BreakRecord, FillRecord, ParentRecord
+from app.domain.records import BreakRecord, ParentRecord
 from app.domain.statement import VenueHealth, VenueState
 from app.domain.units import NANO_SCALE
 from app.domain.venue import Venue
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
+from app.execution.settling import Left
 from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
 from app.risk.reference import read_reference
@@ -34,56 +30,12 @@ from app.services.engine import MIN_FREE_FACTS, Engine
 from app.services.fees import FeeView, fee_views
 from app.services.ladder import Ladder, build_ladder
 from app.services.order_views import OrderReplica, order_id_of
+from app.services.pages import Execution, History, OrderFilter, OrderPages, PageOf, Slice, cut, numbered
 from app.services.streams import PAGE_FACTS, StreamItem
 
-T = TypeVar("T")
-K = TypeVar("K", int, str)
-# A filter that matches little looks at much: others get their turn after this many.
-YIELD_EVERY: Final = 512
+__all__ = ["Execution", "History", "OrderFilter", "PageOf", "Reads", "Slice"]
+
 _SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
-
-
-@dataclass(frozen=True, slots=True)
-class _Part(Generic[K]):
-    cursor: K | None
-    is_ascending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Which part of a keyset list: `cursor` is the last key seen, empty for the beginning."""
-
-    limit: int
-    cursor: str = ""
-    is_ascending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PageOf(Generic[T]):
-    """Rows in the order asked for; `next_cursor` empty on the last page."""
-
-    rows: Sequence[T]
-    next_cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    symbol: str = ""
-    is_open: bool | None = None
-
-
-class History(Protocol):
-    """Closed orders that memory may have let go. Raises Unavailable while the database is away."""
-
-    async def order(self, account: str, order_id: str) -> ParentRecord | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """A fill with its order."""
-
-    order: ParentRecord
-    fill: FillRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +90,9 @@ class Reads:
 
     def __init__(self, engine: Engine, history: History | None, reader: FactReader) -> None:
         self._engine = engine
-        self._history = history
         self._reader = reader
         self._base_seq = engine.ledger.seq
-        # Every order and fill of an account in the order of the log; fills as two columns: account_seq, order_id.
-        self._orders: dict[str, list[str]] = {}
-        self._fills: dict[str, tuple[list[int], list[str]]] = {}
-        fills: list[tuple[int, str, str]] = []
-        for parent in engine.ledger.parents.values():
-            self._orders.setdefault(parent.account, []).append(parent.order_id)
-            fills += [(fill.account_seq, parent.account, parent.order_id) for fill in parent.fills]
-        for account_seq, account, order_id in sorted(fills):
-            self._index_fill(account, account_seq, order_id)
+        self._pages = OrderPages(engine, history)
         self._names = _aliases(engine.universe.symbols)
         engine.add_listener(self._on_durable)
 
@@ -173,16 +116,24 @@ class Reads:
 
     async def order(self, account: str, reference: str) -> ParentRecord:
         """One order by id or `client:ID`; BadRequest("not_found") for a foreign one as for none."""
-        order_id = reference
-        if reference.startswith("client:"):
-            order_id = self._engine.ledger.by_client_id.get((account, reference[7:]), ("", ""))[0]
-        ids = self._orders.get(account, [])
-        place = bisect_left(ids, order_id)
-        is_own = place < len(ids) and ids[place] == order_id
-        record = await self._record(account, order_id) if is_own else None
-        if record is None:
-            raise BadRequest("not_found", "No such order.", hint="See GET /v1/orders.")
-        return record
+        return await self._pages.order(account, reference)
+
+    async def orders(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ParentRecord]:
+        """Orders of an account by id, newest first unless `part` says otherwise."""
+        return await self._pages.orders(account, wanted, part)
+
+    async def executions(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[Execution]:
+        """Fills of an account by their place in the log, newest first unless `part` says otherwise."""
+        return await self._pages.executions(account, wanted, part)
+
+    def forget(self, left: Left) -> None:
+        """Orders have left memory: from here on the database answers for them."""
+        self._pages.forget(left)
+
+    def remember(self, record: ParentRecord | ConditionalRecord) -> None:
+        """What had left is in memory again."""
+        if isinstance(record, ParentRecord):
+            self._pages.remember(record)
 
     async def order_events(self, record: ParentRecord) -> list[StreamItem]:
         """Every durable fact of one order, oldest first, each with the order right after it."""
@@ -202,66 +153,15 @@ class Reads:
             items += [StreamItem(f, replica.apply(f)) for f in page if order_id_of(f.event) == order_id]
         return items
 
-    async def orders(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[ParentRecord]:
-        """Orders of an account by id, newest first unless `part` says otherwise."""
-        ids: Sequence[str] = self._orders.get(account, [])
-        if wanted.is_open:
-            still_open = self._engine.ledger.open_by_account.get(account, {})
-            ids = sorted(still_open) if len(still_open) < len(ids) else ids
-        rows: list[ParentRecord] = []
-        for n_seen, order_id in enumerate(_walk(ids, ids, _Part(part.cursor or None, part.is_ascending)), 1):
-            if n_seen % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-            record = await self._record(account, order_id)
-            if record is None or (wanted.symbol and record.accepted.order.symbol != wanted.symbol):
-                continue
-            if wanted.is_open is not None and wanted.is_open is (record.state is ParentState.DONE):
-                continue
-            rows.append(record)
-            if len(rows) > part.limit:
-                return PageOf(rows[:-1], rows[-2].order_id)
-        return PageOf(rows, "")
-
-    async def executions(self, account: str, wanted: OrderFilter, part: Slice) -> PageOf[Execution]:
-        """Fills of an account by their place in the log, newest first unless `part` says otherwise."""
-        seqs, order_ids = self._fills.get(account, ([], []))
-        rows: list[Execution] = []
-        for n_seen, i in enumerate(_walk(range(len(seqs)), seqs, _numbered(part)), 1):
-            if n_seen % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-            account_seq = seqs[i]
-            record = await self._record(account, order_ids[i])
-            if record is None:
-                continue
-            fills = [fill for fill in record.fills if fill.account_seq == account_seq]
-            rows += [Execution(record, fill) for fill in fills if wanted.symbol in ("", fill.fill.symbol)]
-            if len(rows) > part.limit:
-                return PageOf(rows[:-1], str(rows[-2].fill.account_seq))
-        return PageOf(rows, "")
-
     def refusals(self, account: str, part: Slice) -> PageOf[Fact]:
         """The account's latest refusals by their place in the log."""
-        facts = list(self._engine.ledger.refusals.get(account, ()))
-        rows: list[Fact] = []
-        for fact in _walk(facts, [fact.account_seq for fact in facts], _numbered(part)):
-            rows.append(fact)
-            if len(rows) > part.limit:
-                return PageOf(rows[:-1], str(rows[-2].account_seq))
-        return PageOf(rows, "")
-
-    async def _record(self, account: str, order_id: str) -> ParentRecord | None:
-        """An order that the index names: from memory, or from the database once memory has let it go."""
-        record = self._engine.ledger.parents.get(order_id)
-        if record is not None:
-            return record
-        if self._history is None:
-            observe.history_unavailable("order")
-            raise Unavailable("history_unavailable", "There is no database behind this process.")
-        try:
-            return await self._history.order(account, order_id)
-        except Unavailable:
-            observe.history_unavailable("order")
-            raise
+        cursor = numbered(part)
+        facts = [
+            fact
+            for fact in self._engine.ledger.refusals.get(account, ())
+            if not cursor or (fact.account_seq > cursor if part.is_ascending else fact.account_seq < cursor)
+        ]
+        return cut(facts if part.is_ascending else facts[::-1], part.limit, lambda fact: str(fact.account_seq))
 
     # the market
 
@@ -413,33 +313,8 @@ class Reads:
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if fact.seq <= self._base_seq:
-                continue
-            event = fact.event
-            if isinstance(event, OrderAccepted):
-                self._orders.setdefault(event.account, []).append(event.order_id)
-            elif isinstance(event, ChildFilled):
-                self._index_fill(event.account, fact.account_seq, event.order_id)
-
-    def _index_fill(self, account: str, account_seq: int, order_id: str) -> None:
-        seqs, order_ids = self._fills.setdefault(account, ([], []))
-        seqs.append(account_seq)
-        order_ids.append(order_id)
-
-
-def _walk(items: Sequence[T], keys: Sequence[K], part: _Part[K]) -> Iterator[T]:
-    """Items behind the cursor in the order asked for; `keys` are theirs, ascending."""
-    if part.is_ascending:
-        start = 0 if part.cursor is None else bisect_right(keys, part.cursor)
-        return iter(items[start:])
-    end = len(items) if part.cursor is None else bisect_left(keys, part.cursor)
-    return (items[i] for i in range(end - 1, -1, -1))
-
-
-def _numbered(part: Slice) -> _Part[int]:
-    if part.cursor and not (part.cursor.isascii() and part.cursor.isdigit() and len(part.cursor) < 19):
-        raise BadRequest("invalid_request", "Not a cursor of this list.", pointer="/query/cursor", hint="Leave it out.")
-    return _Part(int(part.cursor) if part.cursor else None, part.is_ascending)
+            if fact.seq > self._base_seq:
+                self._pages.note(fact)
 
 
 def _loose(text: str) -> str:

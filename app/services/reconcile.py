@@ -7,6 +7,7 @@ decides. Nothing is corrected here: a break is a fact, and the engine sends noth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from app.domain.ports import FactReader, VenuePort
 from app.domain.statement import VenueState
 from app.execution.inputs import ProjectionCompared, StatementAsked, StatementTaken
 from app.risk.exposure import qty_nano
+from app.services.archive import Archive
 from app.services.engine import Engine
 
 EVERY_S: Final = 60.0
@@ -42,8 +44,17 @@ class AccountRows(Protocol):
 class Reconciler:
     """One task over one engine. `rows` None: no database is configured."""
 
-    def __init__(self, engine: Engine, reader: FactReader, rows: AccountRows | None, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        reader: FactReader,
+        rows: AccountRows | None,
+        every_s: float = EVERY_S,
+        archive: Archive | None = None,
+    ) -> None:
+        """`archive` None: nothing leaves the engine's memory."""
         self._engine = engine
+        self._archive = archive
         self._reader = reader
         self._rows = rows
         self._every_s = every_s
@@ -131,6 +142,10 @@ class Reconciler:
     async def _take(self, account: str, venue: VenuePort) -> None:
         await self._engine.ask(StatementAsked(account, venue.venue_id))
         statement = await asyncio.wait_for(venue.statement(account), ANSWER_S)
+        if self._archive is not None:
+            with contextlib.suppress(Unavailable):  # then what is open there is told as not ours
+                for order in statement.open_orders:
+                    await self._archive.child(order.client_id)
         await self._engine.ask(StatementTaken(account, statement))
 
     def _is_suspect(self, account: str, venue: str) -> bool:

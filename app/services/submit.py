@@ -12,12 +12,13 @@ import orjson
 
 from app.domain import quick
 from app.domain.enums import Mode, ParentState, RefusalCode
-from app.domain.errors import InvariantBroken, OrderRefused
+from app.domain.errors import InvariantBroken, OrderRefused, Unavailable
 from app.domain.events import Fact, OrderDone
 from app.domain.orders import ParentOrder
 from app.domain.schedule import Disguise
 from app.domain.scheduled import Schedule
 from app.execution.inputs import Accepted, Submit, Tick
+from app.services.archive import Archive
 from app.services.engine import Engine
 
 MAX_WAIT_MS: Final = 10_000
@@ -93,8 +94,10 @@ def _schedule_asked(schedule: Schedule) -> list[object]:
 class SubmitService:
     """One use case: place an order, and wait for it if the client wishes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, archive: Archive | None = None) -> None:
+        """`archive` None: nothing leaves the engine's memory."""
         self._engine = engine
+        self._archive = archive
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         engine.add_listener(self._on_durable)
 
@@ -105,7 +108,14 @@ class SubmitService:
         """
         if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
             await self._refuse_late(order, deadline_ts_ns)
-        reply = await self._engine.ask(Submit(quick.changed(order, body_hash=body_hash(order)), mode))
+        item = Submit(quick.changed(order, body_hash=body_hash(order)), mode)
+        try:
+            reply = await self._engine.ask(item)
+        except Unavailable as error:
+            if self._archive is None or error.code != "history_unavailable":
+                raise
+            await self._archive.name(order.account, order.client_order_id)
+            reply = await self._engine.ask(item)
         if not isinstance(reply, Accepted):
             raise InvariantBroken(reply=type(reply).__name__, expected="Accepted")
         return reply
@@ -116,6 +126,8 @@ class SubmitService:
         A first request with this id may still wait for its turn; a tick asked for now comes behind it.
         """
         await self._engine.ask(Tick())
+        if self._archive is not None:
+            await self._archive.name(order.account, order.client_order_id)
         if (order.account, order.client_order_id) in self._engine.ledger.by_client_id:
             return
         late_ms = (self._engine.now_ns() - deadline_ts_ns) // 1_000_000

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import asyncpg
 
+from app.domain.conditional_records import ConditionalRecord
 from app.domain.errors import Unavailable
-from app.domain.events import Fact, MarkoutsMeasured, RoutePlanned, TcaReported
+from app.domain.events import Fact, FillKey, MarkoutsMeasured, RoutePlanned, TcaReported
 from app.domain.records import ChildRecord, FillRecord, ParentRecord
 from app.store import rows
 
@@ -39,16 +40,32 @@ select * from fills
 where account = $1 and ($2 = 0 or account_seq {behind} $2) and ($3 = '' or symbol = $3)
 order by account_seq {direction} limit $4
 """
+_DEFINITION_PAGE: Final = """
+select * from conditional_orders
+where account = $1 and ($2 = '' or conditional_id {behind} $2) and ($3 = '' or symbol = $3)
+    and ($4::bool is null or (done_reason = '') = $4)
+order by conditional_id {direction} limit $5
+"""
+_OF_FILL: Final = """
+select account, order_id from fills
+where venue = $1 and account = $2 and symbol = $3 and venue_trade_id = $4 and (signed_qty_units > 0) = $5
+"""
 _REFUSAL_PAGE: Final = """
 select * from refusals where account = $1 and ($2 = 0 or account_seq {behind} $2)
 order by account_seq {direction} limit $3
 """
 
 
+class Connections(Protocol):
+    """A pool, or what has one later: until then `acquire` raises Unavailable."""
+
+    def acquire(self, *, timeout: float) -> Any: ...
+
+
 class PostgresReads:
     """Reads over a pool. Every method raises Unavailable (`history_unavailable`) when the database is away."""
 
-    def __init__(self, pool: asyncpg.Pool, acquire_timeout_s: float = 2.0) -> None:
+    def __init__(self, pool: Connections, acquire_timeout_s: float = 2.0) -> None:
         self._pool = pool
         self._acquire_timeout_s = acquire_timeout_s
 
@@ -66,6 +83,54 @@ class PostgresReads:
                 client_order_id,
             )
             return (await load_parents(connection, [(account, order_id)])).get(order_id) if order_id else None
+
+    async def order_of_child(self, client_id: str) -> ParentRecord | None:
+        """The order of the child that venues know by `client_id`, whoever's it is."""
+        async with self._snapshot() as connection:
+            return await _load_one(
+                connection,
+                await connection.fetchrow("select account, order_id from child_orders where client_id = $1", client_id),
+            )
+
+    async def order_of_fill(self, key: FillKey) -> ParentRecord | None:
+        """The order that a fill has been counted for."""
+        async with self._snapshot() as connection:
+            return await _load_one(connection, await connection.fetchrow(_OF_FILL, *key))
+
+    async def orders_by_id(self, account: str, order_ids: Sequence[str]) -> dict[str, ParentRecord]:
+        """Those of `order_ids` that are the account's, by id."""
+        async with self._snapshot() as connection:
+            return await load_parents(connection, [(account, order_id) for order_id in order_ids])
+
+    async def definition(self, account: str, conditional_id: str) -> ConditionalRecord | None:
+        """One conditional order; None for a foreign one as for none."""
+        query = "select * from conditional_orders where account = $1 and conditional_id = $2"
+        async with self._snapshot() as connection:
+            row = await connection.fetchrow(query, account, conditional_id)
+        return rows.conditional_record(row) if row is not None else None
+
+    async def definition_by_client_id(self, account: str, client_order_id: str) -> ConditionalRecord | None:
+        """As `definition`, by the client's own id."""
+        query = "select * from conditional_orders where account = $1 and client_order_id = $2"
+        async with self._snapshot() as connection:
+            row = await connection.fetchrow(query, account, client_order_id)
+        return rows.conditional_record(row) if row is not None else None
+
+    async def definitions(
+        self,
+        account: str,
+        limit: int,
+        *,
+        cursor: str = "",
+        is_open: bool | None = None,
+        symbol: str = "",
+        is_ascending: bool = False,
+    ) -> list[ConditionalRecord]:
+        """A page of conditional orders, as `orders`."""
+        query = _page(_DEFINITION_PAGE, is_ascending=is_ascending)
+        async with self._snapshot() as connection:
+            found = await connection.fetch(query, account, cursor, symbol, is_open, limit)
+        return [rows.conditional_record(row) for row in found]
 
     async def orders(
         self,
@@ -169,6 +234,13 @@ async def load_parents(connection: Connection, wanted: Sequence[tuple[str, str]]
         await _reports(connection, wanted),
         await _measured(connection, wanted),
     )
+
+
+async def _load_one(connection: Connection, place: asyncpg.Record | None) -> ParentRecord | None:
+    """The order of a row of (account, order id)."""
+    if place is None:
+        return None
+    return (await load_parents(connection, [(place["account"], place["order_id"])])).get(place["order_id"])
 
 
 async def _children(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[ChildRecord]:

@@ -11,9 +11,9 @@ from app.domain import events as ev
 from app.domain.enums import KillScope
 from app.domain.events import Event, Fact
 from app.execution.ledger import Ledger
+from app.execution.working_set import order_of
 from app.store import rows
 from app.store.upserts import OnConflict, Row, TableWrite, table_write
-from app.store.working_set import order_of
 
 _PARENTS: Final = table_write(models.parent_orders, OnConflict.REPLACE)
 _CHILDREN: Final = table_write(models.child_orders, OnConflict.REPLACE)

@@ -22,11 +22,11 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import Fact
 from app.domain.ports import FactReader
 from app.execution.ledger import Ledger, evolve
+from app.execution.working_set import adopt, is_lacking, order_of, release
 from app.store import rows
 from app.store.migrate import HEAD, plain_url
 from app.store.orders import LOST, PostgresReads, Slots, load_parents
 from app.store.projection_batch import Batch
-from app.store.working_set import adopt, is_lacking, order_of, release
 
 # Of what the server says, that which a retry would meet again: our bug or a foreign hand in the tables.
 _BROKEN: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
@@ -125,7 +125,18 @@ class Projection:
         """The database's answers; raises Unavailable (`history_unavailable`) where none is configured or not open."""
         if self._pool is None:
             raise Unavailable("history_unavailable", "no database is configured")
-        return PostgresReads(self._pool)
+        return self.past
+
+    @property
+    def past(self) -> PostgresReads:
+        """As `reads`, at any time: a question is refused while there is no database."""
+        return PostgresReads(self)
+
+    def acquire(self, *, timeout: float) -> Any:
+        """A connection of the pool, as the pool gives it."""
+        if self._pool is None:
+            raise Unavailable("history_unavailable", "no database is open")
+        return self._pool.acquire(timeout=timeout)
 
     async def open(self) -> None:
         """Starts following; returns at once, whether or not the database is there."""

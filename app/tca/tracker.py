@@ -206,6 +206,10 @@ class Tracker:
             self._still = []
         return ready
 
+    def is_measuring(self, order_id: str) -> bool:
+        """Whether something of the order is still to be told."""
+        return order_id in self._orders
+
     # within
 
     def _to_look_at(self, now_ns: int) -> list[str]:

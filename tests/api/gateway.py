@@ -23,6 +23,7 @@ from app.execution import inputs as inp
 from app.services.accounts import OPERATOR_ACCOUNT, Accounts
 from app.services.admin import AdminService
 from app.services.amend import AmendService
+from app.services.archive import Archive
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
@@ -30,13 +31,14 @@ from app.services.container import Services
 from app.services.engine import PACE_S, RIDE_S, Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
-from app.services.reads import History, Reads
+from app.services.reads import Reads
 from app.services.shadow import ShadowService
 from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
 from app.store.memory import MemoryJournal
 from app.venues.clock import VirtualClock
+from tests.rows_twin import RowsTwin
 from tests.worlds import LIMITS, VENUES, Desk, flat_book, make_desk, report
 
 ACCOUNTS = ("desk", "rival")
@@ -145,6 +147,8 @@ class Gateway:
     venues: dict[str, ToldVenue]
     clock: VirtualClock
     tokens: dict[str, str]
+    archive: Archive | None = None
+    rows: RowsTwin | None = None
 
     @property
     def seq(self) -> int:
@@ -167,11 +171,11 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    history: History | None = None, database: NoDatabase | None = None, desk: Desk | None = None
+    database: NoDatabase | None = None, desk: Desk | None = None, keep_ns: int = 0
 ) -> AsyncIterator[Gateway]:
     """Accounts `desk` and `rival` with limits and money, and keys: desk, desk_read, desk_trade, rival, operator.
 
-    `desk`: another world than three venues of BTC/USDT.
+    `desk`: another world than three venues of BTC/USDT. `keep_ns`: how long closed orders stay in memory, 0: for ever.
     """
     desk = desk or make_desk()
     fund(desk, "rival")
@@ -187,24 +191,10 @@ async def open_gateway(
     )
     journal = MemoryJournal(on_durable=engine.on_durable)
     journal.append(desk.facts, [])
+    rows = RowsTwin(journal)
+    archive = Archive(engine, rows, rows, keep_ns) if keep_ns else None
     await engine.open(journal)
-    services = Services(
-        release="test",
-        engine=engine,
-        submit=SubmitService(engine),
-        cancel=CancelService(engine),
-        amend=AmendService(engine),
-        conditionals=ConditionalService(engine),
-        estimate=EstimateService(engine),
-        reads=(reads := Reads(engine, history, journal)),
-        admin=AdminService(engine),
-        accounts=Accounts(engine),
-        streams=Streams(engine, journal),
-        database=database or NoDatabase(),
-        calibration=load_calibration(),
-        tca=TcaService(engine, reads),
-        shadow=ShadowService(engine),
-    )
+    services = make_services(engine, journal, rows, archive, database)
     wanted = {
         "desk": ("desk", [Scope.READ, Scope.TRADE, Scope.RISK]),
         "desk_read": ("desk", [Scope.READ]),
@@ -216,12 +206,43 @@ async def open_gateway(
     tokens = {name: (await services.accounts.create(a, s, Mode.PAPER))[0] for name, (a, s) in wanted.items()}
     app = build_api()
     app.state.services = services
+    if archive is not None:
+        await archive.open()
     try:
-        yield Gateway(app, engine, services, journal, venues, clock, tokens)
+        yield Gateway(app, engine, services, journal, venues, clock, tokens, archive, rows)
     finally:
+        if archive is not None:
+            await archive.close()
         await services.shadow.close()
         await engine.close(0)
         services.streams.close()
+
+
+def make_services(
+    engine: Engine, journal: MemoryJournal, rows: RowsTwin, archive: Archive | None, database: NoDatabase | None
+) -> Services:
+    """Every use case, as the bootstrap joins them."""
+    reads = Reads(engine, rows, journal)
+    if archive is not None:
+        archive.on_left.append(reads.forget)
+        archive.on_back.append(reads.remember)
+    return Services(
+        release="test",
+        engine=engine,
+        submit=SubmitService(engine, archive),
+        cancel=CancelService(engine),
+        amend=AmendService(engine, archive),
+        conditionals=ConditionalService(engine, archive),
+        estimate=EstimateService(engine),
+        reads=reads,
+        admin=AdminService(engine, archive),
+        accounts=Accounts(engine),
+        streams=Streams(engine, journal),
+        database=database or NoDatabase(),
+        calibration=load_calibration(),
+        tca=TcaService(engine, reads),
+        shadow=ShadowService(engine),
+    )
 
 
 def fund(desk: Desk, account: str) -> None:

@@ -81,7 +81,7 @@ async def test_it_goes_off_at_the_venue_and_an_oco_trades_its_quantity_once(tmp_
         mid = mid_units(services)
         near = stop_leg(mid * 99_995 // 100_000, qty=QTY, name="stop_loss")
         record = await place(services, limit(mid * 100_005 // 100_000, qty=QTY), near, kind=OrderClass.OCO)
-        view = services.conditionals.view(record)
+        view = await services.conditionals.view(record)
         assert view.legs[1].is_at_venue
         assert view.legs[1].working_units == QTY
         await until(lambda: record.is_done, 60)

@@ -35,19 +35,19 @@ async def test_a_definition_is_placed_found_paged_and_canceled() -> None:
         service = gateway.services.conditionals
         placed = await service.place(oco(), None, Mode.PAPER)
         again = await service.place(oco(), None, Mode.PAPER)
-        record = service.find("desk", placed.fact.conditional_id)
-        assert service.find("desk", f"client:{record.definition.client_order_id}") is record
-        assert service.view(record).status is OrderStatus.NEW
-        page = service.page("desk", OrderFilter("BTC/USDT", is_open=True), Slice(1))
+        record = await service.find("desk", placed.fact.conditional_id)
+        assert (await service.find("desk", f"client:{record.definition.client_order_id}")) is record
+        assert (await service.view(record)).status is OrderStatus.NEW
+        page = await service.page("desk", OrderFilter("BTC/USDT", is_open=True), Slice(1))
         assert ([r.conditional_id for r in page.rows], page.next_cursor) == (
             [again.fact.conditional_id],
             again.fact.conditional_id,
         )
         await service.cancel(record, "test")
-        assert service.view(record).status is OrderStatus.CANCELED
-        assert service.page("desk", OrderFilter(is_open=False), Slice(5, is_ascending=True)).rows == [record]
+        assert (await service.view(record)).status is OrderStatus.CANCELED
+        assert (await service.page("desk", OrderFilter(is_open=False), Slice(5, is_ascending=True))).rows == [record]
         with pytest.raises(BadRequest, match="not_found"):
-            service.find("rival", placed.fact.conditional_id)
+            await service.find("rival", placed.fact.conditional_id)
 
 
 async def test_a_late_request_is_refused_unless_it_repeats_one() -> None:

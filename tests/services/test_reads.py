@@ -1,35 +1,14 @@
-"""What is asked: pages that merge memory and database exactly, ladders, readiness."""
+"""What is asked: orders and their events, symbols, ladders, readiness; pages of what left are in test_pages.py."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from app.domain.enums import Mode
-from app.domain.errors import BadRequest, Unavailable
-from app.domain.records import ParentRecord
+from app.domain.errors import BadRequest
 from app.services.reads import OrderFilter, Reads, Slice
 from tests.api.gateway import Gateway, open_gateway, settle
 from tests.worlds import make_order
-
-
-@dataclass
-class Archive:
-    """A database that holds what the test moves into it."""
-
-    rows: dict[str, ParentRecord] = field(default_factory=dict)
-    is_down: bool = False
-    n_asked: int = 0
-
-    async def order(self, account: str, order_id: str) -> ParentRecord | None:
-        self.n_asked += 1
-        if self.is_down:
-            raise Unavailable("history_unavailable", "away")
-        record = self.rows.get(order_id)
-        return record if record is not None and record.account == account else None
 
 
 async def fill_some(gateway: Gateway, n_orders: int) -> list[str]:
@@ -41,11 +20,6 @@ async def fill_some(gateway: Gateway, n_orders: int) -> list[str]:
     return ids
 
 
-def let_go(gateway: Gateway, archive: Archive, ids: list[str]) -> None:
-    for order_id in ids:
-        archive.rows[order_id] = gateway.engine.ledger.parents.pop(order_id)
-
-
 async def every(reads: Reads, part: Slice, wanted: OrderFilter = OrderFilter()) -> list[str]:
     found: list[str] = []
     while True:
@@ -54,50 +28,6 @@ async def every(reads: Reads, part: Slice, wanted: OrderFilter = OrderFilter()) 
         if not page.next_cursor:
             return found
         part = Slice(part.limit, page.next_cursor, part.is_ascending)
-
-
-@settings(max_examples=12, deadline=None)
-@given(gone=st.sets(st.integers(0, 8)), limit=st.integers(1, 10), is_ascending=st.booleans())
-async def test_pages_merge_memory_and_database_exactly(gone: set[int], limit: int, is_ascending: bool) -> None:
-    archive = Archive()
-    async with open_gateway(history=archive) as gateway:
-        ids = await fill_some(gateway, 9)
-        let_go(gateway, archive, [ids[i] for i in gone])
-        reads = gateway.services.reads
-        assert await every(reads, Slice(limit, "", is_ascending)) == (ids if is_ascending else ids[::-1])
-        fills = await reads.executions("desk", OrderFilter(), Slice(200, "", is_ascending))
-        seqs = [row.fill.account_seq for row in fills.rows]
-        assert seqs == sorted(seqs, reverse=not is_ascending)
-        assert {row.order.order_id for row in fills.rows} == set(ids)
-        for order_id in ids:
-            assert (await reads.order("desk", order_id)).order_id == order_id
-
-
-async def test_with_the_database_down_memory_answers_and_history_is_refused() -> None:
-    archive = Archive(is_down=True)
-    async with open_gateway(history=archive) as gateway:
-        ids = await fill_some(gateway, 4)
-        let_go(gateway, archive, ids[:1])
-        reads = gateway.services.reads
-        assert (await reads.order("desk", ids[3])).order_id == ids[3]
-        assert [r.order_id for r in (await reads.orders("desk", OrderFilter(), Slice(2))).rows] == [ids[3], ids[2]]
-        assert archive.n_asked == 0
-        with pytest.raises(Unavailable, match="history_unavailable"):
-            await reads.order("desk", ids[0])
-        with pytest.raises(Unavailable, match="history_unavailable"):
-            await reads.orders("desk", OrderFilter(), Slice(4))
-        assert (await reads.orders("desk", OrderFilter(is_open=True), Slice(4))).rows == []
-
-
-async def test_a_foreign_order_costs_the_database_nothing() -> None:
-    archive = Archive()
-    async with open_gateway(history=archive) as gateway:
-        (order_id,) = await fill_some(gateway, 1)
-        let_go(gateway, archive, [order_id])
-        for account, reference in (("rival", order_id), ("desk", "ord_none"), ("desk", "client:none"), ("desk", "")):
-            with pytest.raises(BadRequest, match="not_found"):
-                await gateway.services.reads.order(account, reference)
-        assert archive.n_asked == 0
 
 
 async def test_a_new_process_knows_the_orders_of_the_log() -> None:

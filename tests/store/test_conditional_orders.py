@@ -11,6 +11,7 @@ from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.store import rows
 from app.store.memory import MemoryJournal
+from app.store.orders import PostgresReads
 from app.store.projector import Projection
 from app.store.statehash import database_hash, ledger_hash
 from tests.conditionals import bracket, definition, end, exhaust, move, oco, stop, taken, trail
@@ -73,6 +74,19 @@ async def test_the_database_equals_the_log_however_often_the_projection_begins_a
     records = [rows.conditional_record(dict(row)) for row in found]
     assert records == sorted(ledger.definitions.all.values(), key=lambda record: record.conditional_id)
     assert {record.is_done for record in records} == {True, False}
+    async with asyncpg.create_pool(database_url, min_size=0) as pool:
+        reads = PostgresReads(pool)
+        for record in records:
+            name = record.accepted.definition.client_order_id
+            assert await reads.definition("desk", record.conditional_id) == record
+            assert await reads.definition_by_client_id("desk", name) == record
+            assert await reads.definition("rival", record.conditional_id) is None
+            assert await reads.definition_by_client_id("rival", name) is None
+        first, *rest = records
+        assert await reads.definitions("desk", 9, cursor=first.conditional_id, is_ascending=True) == rest
+        assert await reads.definitions("desk", 1) == records[-1:]
+        assert await reads.definitions("desk", 9, is_open=False) == [r for r in records[::-1] if r.is_done]
+        assert await reads.definitions("desk", 9, symbol="ETH/USDT") == []
 
 
 def test_a_definition_changes_the_hash_and_a_log_without_any_hashes_as_ever() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.enums import ParentState
 from app.domain.errors import Unavailable
-from app.domain.events import OrderRefused, RefusalsAggregated
+from app.domain.events import OrderRefused, RefusalsAggregated, fill_key
 from app.execution.ledger import Ledger, fold
 from app.store.orders import PostgresReads, load_parents
 from tests.conftest import new_database, run_apart
@@ -144,3 +144,16 @@ async def test_a_database_that_is_away_is_unavailable() -> None:
         await PostgresReads(pool).order(ACCOUNT, "ord_1")
     assert refused.value.code == "history_unavailable"
     await pool.close()
+
+
+async def test_an_order_is_found_by_what_venues_know_of_it(reads: PostgresReads) -> None:
+    for parent in list(MINE.values())[:20]:
+        for record in parent.children.values():
+            assert await reads.order_of_child(record.child.client_id) == parent
+        for fill in parent.fills:
+            assert await reads.order_of_fill(fill.fill.key) == parent
+            *names, is_buy = fill_key(*fill.fill.key[:4], sign=fill.fill.signed_qty_units)
+            assert (await reads.order_of_fill((*names, not is_buy))) is None  # type: ignore[arg-type]
+    assert await reads.order_of_child("none") is None
+    found = await reads.orders_by_id(ACCOUNT, [*MINE, FOREIGN.order_id, "ord_none"])
+    assert found == MINE

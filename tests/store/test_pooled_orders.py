@@ -13,11 +13,11 @@ from app.domain.events import OrderAccepted, RoutePlanned
 from app.domain.fills import ReportKind
 from app.execution import inputs as inp
 from app.execution.ledger import fold
+from app.execution.working_set import adopt, release
 from app.store.codec import decode, encode
 from app.store.memory import MemoryJournal
 from app.store.projector import Projection
 from app.store.statehash import database_hash, ledger_hash
-from app.store.working_set import adopt, release
 from tests.pool_desk import PoolDesk, pool_desk, pool_order, sell, without_pool
 from tests.store.projecting import FAST, caught_up
 

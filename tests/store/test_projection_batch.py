@@ -11,10 +11,8 @@ from app.domain.events import TcaReported
 from app.domain.fills import ReportKind
 from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger, evolve, fold
-from app.store import rows
-from app.store.projection_batch import PAUSE_ROWS, Batch
-from app.store.upserts import Row
-from app.store.working_set import order_of
+from app.execution.working_set import order_of
+from app.store.projection_batch import Batch
 from tests.store.logs import story_facts
 from tests.worlds import Desk, make_desk, make_order
 

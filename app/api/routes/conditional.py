@@ -17,10 +17,10 @@ from app.api.wire.conditional import conditional_json
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.enums import REFUSALS, Scope
 from app.domain.errors import BadRequest
-from app.services.reads import OrderFilter
+from app.services.reads import OrderFilter, PageOf
 
 Json = dict[str, Any]
-_OF_ONE: Final = ("not_found", "account_required")
+_OF_ONE: Final = ("not_found", "account_required", "history_unavailable")
 _REFUSALS: Final = tuple(code.value for code in REFUSALS)
 
 
@@ -29,14 +29,15 @@ async def list_conditional_orders(call: Call, query: Annotated[ConditionalsQuery
     account = auth.account_of(call.principal, query.account)
     symbol = call.services.reads.known_symbol(query.symbol, "/query/symbol").name if query.symbol else ""
     is_open = None if query.status is None else query.status is Openness.OPEN
-    page = call.services.conditionals.page(account, OrderFilter(symbol, is_open), slice_of(query))
-    return page_json(page, lambda record: _json(call, record, is_nested=query.nested))
+    page = await call.services.conditionals.page(account, OrderFilter(symbol, is_open), slice_of(query))
+    told = [await _json(call, record, is_nested=query.nested) for record in page.rows]
+    return page_json(PageOf(told, page.next_cursor), lambda row: row)
 
 
 async def get_conditional_order(call: Call, conditional_id: str, query: Annotated[ConditionalQuery, Query()]) -> Json:
     """One conditional order, by its id or as `client:{client_order_id}`."""
-    record = _record(call, conditional_id, query)
-    return _json(call, record, is_nested=query.nested)
+    record = await _record(call, conditional_id, query)
+    return await _json(call, record, is_nested=query.nested)
 
 
 async def amend_conditional_order(
@@ -46,7 +47,7 @@ async def amend_conditional_order(
 
     A leg that has triggered is an order, and cannot be changed here.
     """
-    record = _record(call, conditional_id, query)
+    record = await _record(call, conditional_id, query)
     version = record.version
     if body.if_version is not None and body.if_version != version:
         detail = f"Version {body.if_version} was meant, {version} stands."
@@ -55,23 +56,23 @@ async def amend_conditional_order(
     symbol = universe.symbols[record.definition.symbol]
     definition = amended(record.definition, body, symbol, universe)
     await call.services.conditionals.amend(record, definition, version, call.principal.actor)
-    return _json(call, record)
+    return await _json(call, record)
 
 
 async def cancel_conditional_order(call: Call, conditional_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
     """Cancels the whole group: first no leg may place anything more, then what is open is canceled at its venues."""
-    record = _record(call, conditional_id, query)
+    record = await _record(call, conditional_id, query)
     await call.services.conditionals.cancel(record, call.principal.actor)
-    return _json(call, record)
+    return await _json(call, record)
 
 
-def _record(call: Call, reference: str, query: AccountQuery) -> ConditionalRecord:
-    return call.services.conditionals.find(auth.account_of(call.principal, query.account), reference)
+async def _record(call: Call, reference: str, query: AccountQuery) -> ConditionalRecord:
+    return await call.services.conditionals.find(auth.account_of(call.principal, query.account), reference)
 
 
-def _json(call: Call, record: ConditionalRecord, *, is_nested: bool = False) -> Json:
+async def _json(call: Call, record: ConditionalRecord, *, is_nested: bool = False) -> Json:
     symbol = call.services.engine.universe.symbols[record.definition.symbol]
-    return conditional_json(call.services.conditionals.view(record), symbol, is_nested=is_nested)
+    return conditional_json(await call.services.conditionals.view(record), symbol, is_nested=is_nested)
 
 
 _ID: Final = "/v1/conditional-orders/{conditional_id}"
@@ -83,7 +84,7 @@ SPECS: Final = (
         Scope.READ,
         ConditionalPage,
         "orders",
-        problems=("account_required", "unknown_symbol"),
+        problems=("account_required", "unknown_symbol", "history_unavailable"),
     ),
     Spec("GET", _ID, get_conditional_order, Scope.READ, ConditionalOrder, "orders", problems=_OF_ONE),
     Spec(

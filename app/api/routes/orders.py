@@ -51,7 +51,7 @@ from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
 from app.domain.sweeps import SweepStyle
-from app.services.reads import OrderFilter
+from app.services.reads import OrderFilter, PageOf
 
 Json = dict[str, Any]
 PREVIEW_TTL_NS: Final = 1_000_000_000
@@ -117,10 +117,10 @@ async def _place_conditional(call: Call, body: OrderBody) -> Reply:
     if body.response_type is ResponseType.ACK:
         payload = conditional_ack_json(taken.fact, taken.account_seq, symbol)
         return Reply(payload, status, headers, is_durable=True)
-    record = services.conditionals.find(taken.fact.account, taken.fact.conditional_id)
+    record = await services.conditionals.find(taken.fact.account, taken.fact.conditional_id)
     if record.definition.has_entry_order:
         await services.submit.wait_done(record.legs[0].order_ids[0], body.wait_ms)
-    view = services.conditionals.view(record)
+    view = await services.conditionals.view(record)
     payload = conditional_json(view, symbol, is_nested=body.response_type is ResponseType.FULL)
     return Reply(payload, status, headers)
 
@@ -162,13 +162,14 @@ async def list_orders(call: Call, query: Annotated[OrdersQuery, Query()]) -> Jso
     symbol = reads.known_symbol(query.symbol, "/query/symbol").name if query.symbol else ""
     is_open = None if query.status is None else query.status is Openness.OPEN
     page = await reads.orders(account, OrderFilter(symbol, is_open), slice_of(query))
-    return page_json(page, lambda record: _order_json(call, record, is_nested=query.nested))
+    told = [await _order_json(call, record, is_nested=query.nested) for record in page.rows]
+    return page_json(PageOf(told, page.next_cursor), lambda row: row)
 
 
 async def get_order(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
     """One order, by its id or as `client:{client_order_id}`."""
     record = await _record(call, order_id, query)
-    return _order_json(call, record, is_nested=True)
+    return await _order_json(call, record, is_nested=True)
 
 
 async def cancel_order(call: Call, order_id: str, query: Annotated[AccountQuery, Query()]) -> Json:
@@ -203,7 +204,7 @@ async def cancel_orders(call: Call, query: Annotated[CancelAllQuery, Query()]) -
             {
                 "order_id": record.conditional_id,
                 "client_order_id": record.definition.client_order_id,
-                "status": conditionals.view(record).status.value,
+                "status": (await conditionals.view(record)).status.value,
                 "problem": None,
             }
             for record in groups
@@ -279,15 +280,15 @@ def _conditional_intake(call: Call, body: OrderBody) -> tuple[Conditional, Paren
     return *conditional_order(body, symbol, engine.universe, account, engine.now_ns()), symbol
 
 
-def _order_json(call: Call, record: ParentRecord, *, is_nested: bool) -> Json:
+async def _order_json(call: Call, record: ParentRecord, *, is_nested: bool) -> Json:
     """The order, and whose leg it is if it is one."""
     symbol, conditionals = _symbol(call, record), call.services.conditionals
-    place = conditionals.of_order(record.order_id)
+    place = await conditionals.of_order(record)
     if place is None:
         return order_json(record, symbol)
     told: Json = {"conditional_id": place[0].conditional_id, "leg": place[1]}
     if is_nested:
-        told["legs"] = group_json(conditionals.view(place[0]), symbol)
+        told["legs"] = group_json(await conditionals.view(place[0]), symbol)
     return order_json(record, symbol) | {"conditional": told}
 
 
@@ -357,6 +358,7 @@ SPECS: Final = (
             "outcome_unknown",
             "trigger_source_unavailable",
             "trigger_location_unavailable",
+            "history_unavailable",
         ),
         headers=_REPLAYED,
         plainly=place_plainly,

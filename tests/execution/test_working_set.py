@@ -8,9 +8,22 @@ import pytest
 
 from app.domain.enums import Mode, ParentState
 from app.domain.events import EngineStarted, OrderAccepted
+from app.execution.closed import fill_mark
+from app.execution.inputs import CancelConditional
 from app.execution.ledger import Ledger, evolve, fold
-from app.store.working_set import adopt, is_lacking, order_of, release
+from app.execution.working_set import (
+    adopt,
+    adopt_definition,
+    is_lacking,
+    may_have_left,
+    order_of,
+    put_away,
+    put_definition_away,
+    release,
+)
+from tests.conditionals import oco, taken
 from tests.store.logs import story_facts
+from tests.worlds import make_desk
 
 FACTS, _ = story_facts(1_200, seed=51)
 
@@ -64,3 +77,36 @@ def test_which_order_a_fact_concerns() -> None:
         assert not is_lacking(ledger, fact.event)
         assert is_lacking(Ledger(), fact.event) is (bool(order_id) and not isinstance(fact.event, OrderAccepted))
     assert order_of(EngineStarted("", "0.1.0", Mode.PAPER, 0)) == ""
+
+
+def test_what_is_put_away_leaves_its_marks() -> None:
+    ledger = fold(FACTS)
+    done = [p for p in ledger.parents.values() if p.state is ParentState.DONE]
+    assert not may_have_left(ledger, done[0].account, done[0].accepted.order.client_order_id)
+    for parent in done:
+        put_away(ledger, parent)
+    assert ledger.closed is not None
+    assert len(ledger.closed) == len(done) + sum(len(parent.fills) for parent in done)
+    for parent in done:
+        assert may_have_left(ledger, parent.account, parent.accepted.order.client_order_id)
+        assert all(fill_mark(fill.fill.key) in ledger.closed for fill in parent.fills)
+    for parent in ledger.parents.values():
+        assert not may_have_left(ledger, parent.account, parent.accepted.order.client_order_id)
+    for parent in done:
+        adopt(ledger, parent)
+    ledger.closed = None
+    assert ledger == fold(FACTS)
+
+
+def test_a_definition_leaves_and_comes_back_whole() -> None:
+    desk = make_desk()
+    record, _ = taken(desk, oco())
+    desk.turn(CancelConditional("desk", record.conditional_id, "test"))
+    ledger = desk.core.ledger
+    put_definition_away(ledger, record)
+    assert not ledger.definitions.all
+    name = record.definition.client_order_id
+    assert may_have_left(ledger, "desk", name)
+    adopt_definition(ledger, record)
+    ledger.closed = None
+    assert ledger == fold(desk.facts)

@@ -1,0 +1,35 @@
+"""The process that folds a log into its snapshot: `python -m app.workers.snapshot JOURNAL KEEP_NS`.
+
+Reads the log beside its writer, from the last snapshot on, and yields to everything else on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.store.journal import JournalReader
+from app.store.refold import write_on
+
+NICE = 19
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the snapshot; 2 for arguments that are none."""
+    if len(arguments) != 2 or not arguments[1].isdecimal():
+        sys.stderr.write("usage: python -m app.workers.snapshot JOURNAL KEEP_NS\n")
+        return 2
+    os.nice(NICE)
+    path = Path(arguments[0])
+    reader = JournalReader(path)
+    try:
+        write_on(reader, path, int(arguments[1]))
+    finally:
+        reader.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
