@@ -166,15 +166,13 @@ class Process:
             self._recorder = make_recorder(settings.record_to, engine)
             await self._recorder.start()
         await asyncio.to_thread(self._open_journal, engine)
-        assert self._journal is not None
-        assert self._reader is not None
+        assert self._journal is not None and self._reader is not None
         # An estimate asks the laws of impact and slippage for every order; without estimates nothing asks them.
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await self._watch(Garbage(engine))  # its look at all there is takes its time: before books are heard
         self._projection = Projection(settings.database_url, settings.shard, self._reader)
-        measurer = Measurer(engine, tape.traded)
-        archive = make_archive(settings, engine, self._projection, measurer)
+        archive = make_archive(settings, engine, self._projection, measurer := Measurer(engine, tape.traded))
         await engine.open(self._journal)
         await self._watch(measurer, Outlooks(engine, tape), CurveKeeper(engine, tape), meter)
         engine.add_listener(self._projection.offer)
@@ -182,18 +180,19 @@ class Process:
         services = make_services(engine, self._reader, self._projection, calibration, archive)
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
-        rows = self._projection if settings.database_url else None
-        await self._watch(
-            Reconciler(engine, self._reader, rows, settings.reconcile_s, archive), *self._leaving(archive)
-        )
+        await self._watch(*self._watchers_of(engine, archive))
         return services
 
-    def _leaving(self, archive: Archive | None) -> list[Watcher]:
-        """What runs where closed orders leave memory."""
+    def _watchers_of(self, engine: Engine, archive: Archive | None) -> list[Watcher]:
+        """What compares us with others, and what runs where closed orders leave memory."""
+        settings = self.settings
+        assert self._reader is not None
+        rows = self._projection if settings.database_url else None
+        reconciler = Reconciler(engine, self._reader, rows, settings.reconcile_s, archive)
         if archive is None:
-            return []
-        path = self.settings.journal_path
-        return [archive, Snapshots(archive.engine, path, archive.keep_ns, self._snapshot_seq)]
+            return [reconciler]
+        snapshots = Snapshots(engine, settings.journal_path, archive.keep_ns, self._snapshot_seq)
+        return [reconciler, archive, snapshots]
 
     async def _watch(self, *watchers: Watcher) -> None:
         for watcher in watchers:
