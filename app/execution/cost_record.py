@@ -7,14 +7,15 @@ total without the delay before the order came, against the whole order at the mi
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final
 
-from app.domain.enums import DoneReason
+from app.domain.enums import DoneReason, Side
 from app.domain.events import TcaReported
 from app.domain.markout_facts import StillMeasured
-from app.domain.markouts import HORIZONS_NS
+from app.domain.markouts import HORIZONS_NS, MidPath, PathKind
 from app.domain.pretrade import UBPS, Outcome
 from app.domain.pretrade_facts import CostForetold
 from app.domain.records import ParentRecord
@@ -23,6 +24,7 @@ OUTCOMES_KEPT: Final = 5_000
 OPEN_KEPT: Final = 20_000
 MOVES_KEPT: Final = 256
 LEAST_MOVES: Final = 30
+MARKED_KEPT: Final = 20_000
 _TEN_S_I: Final = 2
 _BPS: Final = 10_000
 
@@ -31,14 +33,14 @@ _BPS: Final = 10_000
 class CostRecord:
     """`foretold`: by order, until it ends. `outcomes`: by order, oldest first. `moves_ubps`: of each symbol's mid over
     ten seconds, at instants drawn at random when nothing of ours traded. `n_left_out`: canceled, amended or unfilled.
+    `marked`: what the market did after the newest fills, with the side of each, whether their orders are still here.
     """
 
     foretold: dict[str, CostForetold] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
     n_left_out: int = 0
-    # symbol -> sum of the squares of what `moves_ubps` holds: orders ask for it, an instant changes it now and then
-    _square_ubps: dict[str, int] = field(default_factory=dict)
+    marked: deque[tuple[MidPath, Side]] = field(default_factory=lambda: deque(maxlen=MARKED_KEPT))
 
     def sigma_bps_sqrt_s(self, symbol: str) -> float:
         """Volatility of a root second as the still instants show it; 0 for too few of them."""
@@ -81,6 +83,14 @@ def note_outcome(record: CostRecord, parent: ParentRecord, ts_ns: int, report: T
     record.outcomes[report.order_id] = Outcome(report.order_id, ts_ns, word.asked, word.estimate, realised_ubps)
     if len(record.outcomes) > OUTCOMES_KEPT:
         del record.outcomes[next(iter(record.outcomes))]
+
+
+def note_marked(record: CostRecord, parent: ParentRecord, paths: Sequence[MidPath]) -> None:
+    """Paths of the order's fills, as they were measured."""
+    sides = {found.fill.exec_id: found.fill.signed_qty_units for found in parent.fills}
+    for path in paths:
+        if path.kind is PathKind.FILL and path.ref_id in sides:
+            record.marked.append((path, Side.BUY if sides[path.ref_id] >= 0 else Side.SELL))
 
 
 def note_still(record: CostRecord, event: StillMeasured) -> None:

@@ -27,7 +27,7 @@ from app.execution import break_record, conditional_ledger, hidden_record, shado
 from app.execution.break_record import BreakKey
 from app.execution.closed import Marks
 from app.execution.conditional_ledger import Definitions
-from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
+from app.execution.cost_record import CostRecord, note_foretold, note_marked, note_outcome, note_still
 from app.execution.fee_record import FeeRecord
 from app.execution.hidden_record import HiddenRecord
 from app.execution.machine import ChildStep, next_child, next_parent
@@ -391,6 +391,7 @@ def _markouts_measured(ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -
     parent.updated_ts_ns = updated_ts_ns
     parent.paths += event.paths
     parent.interval = event.interval or parent.interval
+    note_marked(ledger.costs, parent, event.paths)
 
 
 def _still_measured(ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None:

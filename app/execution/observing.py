@@ -79,18 +79,13 @@ class LoopMemory:
             self._remember_still(ledger)
 
     def remember(self, ledger: Ledger) -> None:
-        """Evidence of markouts from the orders that the log left in memory, the newest MAX_SUBJECTS of them.
+        """Evidence of markouts from what the log says of the newest fills, at most MAX_SUBJECTS of them.
 
         Which venues are demoted is not asked of it: the log says that (`BeliefBook.demote`).
         """
         self._remember_still(ledger)
-        measured: list[tuple[int, ParentRecord, MidPath]] = []
-        for parent in reversed(ledger.parents.values()):
-            measured += [(path.start_ts_ns, parent, path) for path in parent.paths if path.kind is PathKind.FILL]
-            if len(measured) >= MAX_SUBJECTS:
-                break
-        for _, parent, path in sorted(measured, key=lambda row: row[0]):
-            self._marked(parent, (path,))
+        for path, side in sorted(ledger.costs.marked, key=lambda row: row[0].start_ts_ns)[-MAX_SUBJECTS:]:
+            self._took(path, side)
         self.touched.clear()
 
     def take(self, seen: Observation) -> None:
@@ -112,16 +107,17 @@ class LoopMemory:
         """Fills' adverse moves: what the class without the venue went against us, its still mean taken off."""
         sides = {found.fill.exec_id: found.fill.signed_qty_units for found in parent.fills}
         for path in paths:
-            if path.kind is not PathKind.FILL or path.ref_id not in sides:
-                continue
-            move_bps = _move_bps(path.mid_half_units, path.after_half_units[WATCHED_I])
-            if move_bps is None:
-                continue
-            side = Side.BUY if sides[path.ref_id] >= 0 else Side.SELL
-            n, still_bps = self._still.get((path.venue, path.symbol), (0, 0.0))
-            adverse_bps = side.sign * ((still_bps if n >= N_STILL else 0.0) - move_bps)
-            key = BeliefKey(Measure.MARKOUT, path.venue, path.symbol, side)
-            self.take(Observation(key, path.ref_id, adverse_bps, path.start_ts_ns))
+            if path.kind is PathKind.FILL and path.ref_id in sides:
+                self._took(path, Side.BUY if sides[path.ref_id] >= 0 else Side.SELL)
+
+    def _took(self, path: MidPath, side: Side) -> None:
+        move_bps = _move_bps(path.mid_half_units, path.after_half_units[WATCHED_I])
+        if move_bps is None:
+            return
+        n, still_bps = self._still.get((path.venue, path.symbol), (0, 0.0))
+        adverse_bps = side.sign * ((still_bps if n >= N_STILL else 0.0) - move_bps)
+        key = BeliefKey(Measure.MARKOUT, path.venue, path.symbol, side)
+        self.take(Observation(key, path.ref_id, adverse_bps, path.start_ts_ns))
 
     def _stood_still(self, paths: Iterable[StillPath]) -> None:
         for path in paths:

@@ -6,15 +6,23 @@ from dataclasses import replace
 
 import pytest
 
+from app.domain.enums import Side
 from app.domain.events import CostForetold, StillMeasured
-from app.domain.markouts import StillPath
+from app.domain.markouts import MidPath, PathKind, StillPath
 from app.domain.pretrade import AskedUnits
 from app.execution import cost_record
 from app.execution import inputs as inp
-from app.execution.cost_record import CostRecord, note_foretold, note_outcome, note_still
+from app.execution.cost_record import (
+    MARKED_KEPT,
+    CostRecord,
+    note_foretold,
+    note_marked,
+    note_outcome,
+    note_still,
+)
 from app.learning.pretrade import CostEstimator
 from tests.learning.costs import made_ask, made_law
-from tests.worlds import held_order, make_desk, make_order
+from tests.worlds import T0_NS, held_order, make_desk, make_order
 
 
 def word(order_id: str) -> CostForetold:
@@ -79,3 +87,18 @@ def test_what_was_never_foretold_has_no_outcome() -> None:
     note_outcome(record, parent, 2, replace(parent.tca, total_nano=parent.tca.total_nano + 10**12))
     (outcome,) = record.outcomes.values()
     assert outcome.done_ts_ns == 2
+
+
+def test_markouts_are_remembered_with_the_side_of_their_fill() -> None:
+    desk = make_desk()
+    parent, children = desk.accepted()
+    desk.fill(children[0])
+    fill = parent.fills[0].fill
+    path = MidPath(PathKind.FILL, fill.exec_id, fill.venue, fill.symbol, T0_NS, 12, (1, 2, 3, 4), 5, 0)
+    record = CostRecord()
+    foreign, child = replace(path, ref_id="exe_other"), replace(path, kind=PathKind.CHILD)
+    note_marked(record, parent, (path, foreign, child))
+    assert list(record.marked) == [(path, Side.BUY)]
+    for _ in range(MARKED_KEPT + 5):
+        note_marked(record, parent, (path,))
+    assert len(record.marked) == MARKED_KEPT
