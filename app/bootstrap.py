@@ -350,8 +350,9 @@ def make_services(
     archive: Archive | None = None,
 ) -> Services:
     """Every use case over one engine."""
-    reads = Reads(engine, projection.past, reader)
+    reads, streams = Reads(engine, projection.past, reader), Streams(engine, reader)
     if archive is not None:
+        archive.on_late.append(streams.remember)
         archive.on_left.append(reads.forget)
         archive.on_back.append(reads.remember)
     return Services(
@@ -365,7 +366,7 @@ def make_services(
         reads=reads,
         admin=AdminService(engine, archive),
         accounts=Accounts(engine),
-        streams=Streams(engine, reader),
+        streams=streams,
         database=projection,
         calibration=calibration,
         tca=TcaService(engine, reads),

@@ -71,6 +71,7 @@ class Archive:
     is_held: Callable[[str], bool] = nobody_holds
     on_left: list[Callable[[Left], None]] = field(default_factory=list)
     on_back: list[Callable[[ParentRecord | ConditionalRecord], None]] = field(default_factory=list)
+    on_late: list[Callable[[ParentRecord], None]] = field(default_factory=list)  # taken back for a venue's word
     n_left: int = 0
     n_back: int = 0
     _settling: Settling = field(init=False)
@@ -91,6 +92,8 @@ class Archive:
         self.engine.add_listener(self._on_durable)
         work = (self._let_go_for_ever(), self._recall_for_ever())
         self._tasks = [asyncio.get_running_loop().create_task(each) for each in work]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def close(self) -> None:
         """What a venue said and could not be placed is a difference that its next statement shows."""
@@ -99,6 +102,11 @@ class Archive:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._recalls:
             observe.recalls_left(len(self._recalls))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What ends a task is our own bug: memory would grow for ever, or venues' words wait for ever."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.engine.on_fatal(error)
 
     # out
 
@@ -236,8 +244,13 @@ class Archive:
         """Takes the report's order back, or that of the fill that it repeats; whether the report is of ours."""
         ledger, key = self.engine.ledger, recall.fill_key
         if key is None:
-            await self.child(recall.report.client_id)
-            return recall.report.client_id in ledger.by_venue_client_id
+            client_id, n_before = recall.report.client_id, self.n_back
+            await self.child(client_id)
+            child_id = ledger.by_venue_client_id.get(client_id)
+            if child_id is not None and self.n_back > n_before:  # as the rows have it: no turn has touched it yet
+                for tell in self.on_late:
+                    tell(ledger.parents[ledger.child_parent[child_id]])
+            return child_id is not None
         began_ns = await self._rows_are_there()
         order = await self.past.order_of_fill(key)
         if order is not None:

@@ -65,7 +65,7 @@ class OrderReplica:
         self._ledger = Ledger()
         self._statuses: dict[str, OrderStatus] = {}
         for record in records:
-            self._adopt(record)
+            self.adopt(record)
 
     def __len__(self) -> int:
         return len(self._ledger.parents)
@@ -110,7 +110,7 @@ class OrderReplica:
             for parent in closed[:n_excess]:
                 self._forget(parent)
 
-    def _adopt(self, record: ParentRecord) -> None:
+    def adopt(self, record: ParentRecord) -> None:
         """Takes a copy: the original is the engine's, which runs ahead of what is durable."""
         ledger = self._ledger
         order_id = record.order_id
@@ -124,13 +124,15 @@ class OrderReplica:
             paths=list(record.paths),
         )
         ledger.parents[order_id] = copy
-        ledger.open_parents[order_id] = copy
-        ledger.open_by_account.setdefault(record.account, {})[order_id] = copy
+        if record.state is not ParentState.DONE:
+            ledger.open_parents[order_id] = copy
+            ledger.open_by_account.setdefault(record.account, {})[order_id] = copy
         for child_id, child in children.items():
             ledger.child_parent[child_id] = order_id
             ledger.by_venue_client_id[child.child.client_id] = child_id
             if not child.state.is_terminal:
                 ledger.live_children[child_id] = child
+        ledger.fill_keys.update(fill.fill.key for fill in record.fills)
         self._statuses[order_id] = copy.status
 
     def _forget(self, parent: ParentRecord) -> None:

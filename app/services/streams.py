@@ -24,7 +24,7 @@ from app import observe
 from app.domain.enums import KillScope
 from app.domain.errors import Unavailable
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, OrderAccepted, VenueSet
-from app.domain.records import FillRecord
+from app.domain.records import FillRecord, ParentRecord
 from app.execution.ledger import Ledger
 from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
 
@@ -176,6 +176,12 @@ class Streams:
             orders = OrderReplica(ledger.open_by_account.get(account, {}).values())
             live = self._live[account] = _LiveAccount(orders, ledger.seq)
         live.n_listeners += 1
+
+    def remember(self, order: ParentRecord) -> None:
+        """A closed order is in memory again, as all that was published says: a live account will hear more of it."""
+        live = self._live.get(order.account)
+        if live is not None and order.order_id not in live.orders:
+            live.orders.adopt(order)
 
     def end_live(self, account: str) -> None:
         live = self._live[account]

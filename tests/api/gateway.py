@@ -222,8 +222,9 @@ def make_services(
     engine: Engine, journal: MemoryJournal, rows: RowsTwin, archive: Archive | None, database: NoDatabase | None
 ) -> Services:
     """Every use case, as the bootstrap joins them."""
-    reads = Reads(engine, rows, journal)
+    reads, streams = Reads(engine, rows, journal), Streams(engine, journal)
     if archive is not None:
+        archive.on_late.append(streams.remember)
         archive.on_left.append(reads.forget)
         archive.on_back.append(reads.remember)
     return Services(
@@ -237,7 +238,7 @@ def make_services(
         reads=reads,
         admin=AdminService(engine, archive),
         accounts=Accounts(engine),
-        streams=Streams(engine, journal),
+        streams=streams,
         database=database or NoDatabase(),
         calibration=load_calibration(),
         tca=TcaService(engine, reads),

@@ -92,6 +92,29 @@ async def test_its_client_id_answers_for_ever() -> None:
         assert ack["order_id"] not in gateway.engine.ledger.parents  # it left again
 
 
+async def test_a_late_fill_reaches_a_stream_without_a_look_at_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with leaving() as gateway:
+        ack = await gone(gateway)
+        streams, child, told = gateway.services.streams, gateway.children[0], []
+        monkeypatch.setattr(streams, "ring_past", lambda *_: pytest.fail("the ring is looked through"))
+        stop = streams.listen(told.extend, lambda fact: None)
+        streams.begin_live("desk")
+        for n in (1, 2):
+            late = {"price_ticks": child.price_ticks, "qty_lots": n, "fee_nano": 5, "fee_currency": "USDT"}
+            gateway.venues[child.venue].tell(child, ReportKind.FILLED, venue_trade_id=f"late-{n}", **late)
+        await until(lambda: gateway.engine.ledger.n_late_fills == 2)
+        await settle()
+        stop()
+        record = gateway.engine.ledger.parents[str(ack["order_id"])]
+        views = [item.order for item in told if item.fact.event.KIND == "child_filled"]
+        assert [view.cum_qty_units for view in views if view] == [
+            record.cum_qty_units - 2 * child.lot_units,
+            record.cum_qty_units,
+        ]
+        assert streams.open_orders("desk") == []
+        streams.end_live("desk")
+
+
 async def test_a_late_fill_is_booked_exactly_once() -> None:
     async with leaving() as gateway:
         streams, engine = gateway.services.streams, gateway.engine
