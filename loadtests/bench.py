@@ -153,6 +153,14 @@ PARTS = (
         "streams:bench_rows",
     ),
     Part(
+        "memory",
+        "Closed orders",
+        "A log of filled orders, one a second, folded in a process of its own: everything kept, as starts were; what "
+        "has closed let go after 15 minutes or a second; a snapshot written, and a start from it. CPU s, MiB of the "
+        "ledger, CPU s of a sweep of all objects, and each over the fold that keeps everything.",
+        "memory:part",
+    ),
+    Part(
         "rates",
         "Latency at fixed rates",
         "Open loop, wall ms from the instant an order was due to its durable answer; not gated.",

@@ -1,9 +1,9 @@
 """What closed orders cost a service that runs for months: `python -m loadtests.memory FOLDER [N_ORDERS]`.
 
 Writes a log of N_ORDERS filled orders, ten a second, then measures in a process each: the fold of the whole log with
-everything kept, as starts were before; the same fold with what has closed let go; the start from a snapshot. Of each
-the CPU, the memory, and a sweep of all objects (services/garbage.py). Orders are copies of one that the core made, with
-names of their own: what is measured is size, not trading.
+everything kept, as starts were before; the same fold with what has closed let go after 15 minutes, or one second; the
+writing of a snapshot, and the start from it. Of each the CPU, the memory, and a sweep of all objects
+(services/garbage.py). Orders are copies of one that the core made, with names of their own: what is measured is size.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.domain.events import Fact
 from app.domain.ids import ulid
@@ -29,6 +30,7 @@ KEEP_NS: Final = 900_000_000_000
 SHORT_NS: Final = 1_000_000_000
 MAX_KEPT_ORDERS: Final = 400_000  # of which everything is kept once, at some 12 KB each
 EVERY_NS: Final = 100_000_000
+SPARSE_NS: Final = 1_000_000_000  # so that the window is a small part of a log that is quickly made
 ROWS: Final = 1_000
 _ULID: Final = re.compile(rb"[0-9A-HJKMNP-TV-Z]{26}")
 _MANNERS: Final = ("kept", "left", "left_1s", "snapshot", "from_snapshot")
@@ -46,7 +48,7 @@ def pattern() -> tuple[list[Fact], list[Fact]]:
     return desk.facts[:n_before], desk.facts[n_before:]
 
 
-def rows(n_orders: int) -> Iterator[tuple[object, ...]]:
+def rows(n_orders: int, every_ns: int = EVERY_NS) -> Iterator[tuple[object, ...]]:
     """The log's rows, in order, without the chain's hash."""
     before, order = pattern()
     for fact in before:
@@ -58,7 +60,7 @@ def rows(n_orders: int) -> Iterator[tuple[object, ...]]:
     seq, ts_ns = before[-1].seq, before[-1].ts_ns
     account_seq = max(fact.account_seq for fact in before)
     for n in range(n_orders):
-        ts_ns += EVERY_NS
+        ts_ns += every_ns
         own = {name: ulid(ts_ns, n << 20 | i).encode() for i, name in enumerate(names)}
         own |= {b"CLIENT-ID": b"c%d" % n, b"TRADE-ID": b"t%d" % n}
         for fact, split in zip(order, parts, strict=True):
@@ -69,13 +71,13 @@ def rows(n_orders: int) -> Iterator[tuple[object, ...]]:
             yield seq, fact.account, number, ts_ns, fact.event.KIND, fact.event.V, body
 
 
-def generate(path: Path, n_orders: int) -> None:
+def generate(path: Path, n_orders: int, every_ns: int = EVERY_NS) -> None:
     """Writes the log, chained as the journal chains."""
     connection = open_writer(path)
     connection.execute("pragma synchronous=off")
     chain_hash = GENESIS
     flat: list[object] = []
-    for n, row in enumerate(rows(n_orders), 1):
+    for n, row in enumerate(rows(n_orders, every_ns), 1):
         chain_hash = link(chain_hash, n, record_of(row))
         flat += (*row, chain_hash)
         if n % ROWS == 0:
@@ -127,6 +129,26 @@ def _rss_mb() -> float:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
+def part(*, is_quick: bool = False) -> list[dict[str, object]]:
+    """A row a manner, and what it is of the fold that keeps everything."""
+    n_orders = 6_000 if is_quick else 20_000
+    with tempfile.TemporaryDirectory(prefix="bestex-memory-") as folder:
+        generate(Path(folder) / "journal.db", n_orders, SPARSE_NS)
+        found = [_apart(Path(folder), n_orders, manner) for manner in _MANNERS]
+    kept = found[0]
+    for row in found:
+        for name in ("cpu_s", "rss_mb", "sweep_cpu_s"):
+            row[f"{name.partition('_')[0]}_over_kept"] = round(row[name] / kept[name], 3)
+    return found
+
+
+def _apart(folder: Path, n_orders: int, manner: str) -> dict[str, Any]:
+    """Measured in a process of its own."""
+    command = [sys.executable, "-m", "loadtests.memory", str(folder), str(n_orders), manner]
+    row: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return row
+
+
 def main() -> None:
     folder, n_orders = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 200_000
     if len(sys.argv) > 3:
@@ -140,8 +162,7 @@ def main() -> None:
         size_mb = round(path.stat().st_size / 2**20)
         print(json.dumps({"orders": n_orders, "log_mb": size_mb, "cpu_s": round(time.process_time() - began_s, 1)}))
     for manner in _MANNERS if n_orders <= MAX_KEPT_ORDERS else _MANNERS[1:]:
-        command = [sys.executable, "-m", "loadtests.memory", str(folder), str(n_orders), manner]
-        subprocess.run(command, check=True)
+        print(json.dumps(_apart(folder, n_orders, manner)), flush=True)
 
 
 if __name__ == "__main__":
