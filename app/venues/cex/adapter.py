@@ -15,6 +15,7 @@ from typing import Any, Final
 from ccxt.base import errors as ccxt_errors
 
 from app import observe
+from app.domain.enums import TimeInForce
 from app.domain.errors import Unavailable
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.instrument import Instrument, Symbol
@@ -37,7 +38,7 @@ from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
-from app.venues.cex.stops import barred_stop, stop_params
+from app.venues.cex.stops import barred_stop, rests_once_off, stop_params
 from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
 from app.venues.cex.tape import CcxtTape
 
@@ -260,8 +261,9 @@ class CcxtVenue(VenueBase):
         child, profile = order.child, self.profile
         offset_ns = self._health.offset.offset_ns
         venue_now_ns = self._clock.wall_ns() + offset_ns
+        rests = rests_once_off(profile.ccxt_id, child)
         return {
-            **profile.time_in_force[child.time_in_force],
+            **profile.time_in_force[TimeInForce.GTC if rests else child.time_in_force],
             **(profile.post_only_params if child.is_post_only else {}),
             **stop_params(profile.ccxt_id, child, order.symbol, order.instrument),
             profile.client_id.param: order.wire_id,
@@ -399,9 +401,9 @@ class CcxtVenue(VenueBase):
 
         def on_orders(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
-                order = orders.take_order(own_order(self.profile.ccxt_id, word), "stream")
-                if order is not None and order.lacks_fills and not has_fills:
-                    order.next_look_ns = 0  # only REST tells the single fills here
+                order = orders.take_order(word, "stream")
+                if order is not None and ((order.lacks_fills and not has_fills) or self._is_left_over(order)):
+                    order.next_look_ns = 0  # only REST tells the single fills here, or takes a stop's rest back
 
         def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
@@ -467,6 +469,13 @@ class CcxtVenue(VenueBase):
             self._orders.take_order(found, "rest")
         if order.lacks_fills:
             await self._fill_gap(order)
+        if self._is_left_over(order):
+            await self.cancel(order.child)
+
+    def _is_left_over(self, order: OwnOrder) -> bool:
+        """Of a stop that has gone off, the rest that its venue has put into the book."""
+        is_open = order.is_off and order.end_state is None and not order.is_over
+        return is_open and rests_once_off(self.profile.ccxt_id, order.child)
 
     async def _fill_gap(self, order: OwnOrder) -> None:
         for trade in await self._desk.trades_of(order):

@@ -27,6 +27,7 @@ _CODES: Final = (
     "error_code",
     "new_order_failure_reason",
     "failure_reason",
+    "preview_failure_reason",
 )
 _TEXTS: Final = (
     "sMsg",

@@ -2,9 +2,9 @@
 
     python -m app.venues.cex.page [--write]
 
-`docs/results/conformance.json` is {venue: {check: passed}}, written by the suite. A venue all of whose checks passed is
-L1, any other L0; levels above come from a desk's certificate and are kept. --write renews the page and the levels in
-venues.toml.
+`docs/results/conformance.json` is {venue: {check: passed}}, written by the suite, as is conformance-stops.json by the
+suite of stops. A venue all of whose checks passed is L1, any other L0; levels above come from a desk's certificate and
+are kept. --write renews the page and the levels in venues.toml.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from app.venues.cex.sweep import load_sweeps
 _REPOSITORY: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = _REPOSITORY / "docs" / "venues.md"
 CONFORMANCE: Final = _REPOSITORY / "docs" / "results" / "conformance.json"
+STOPS: Final = _REPOSITORY / "docs" / "results" / "conformance-stops.json"
 
 Conformance = Mapping[str, Mapping[str, bool]]
 
@@ -73,7 +74,9 @@ def with_levels(text: str, levels: Mapping[str, EvidenceLevel]) -> str:
     return "".join(lines)
 
 
-def page(profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], conformance: Conformance) -> str:
+def page(
+    profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], conformance: Conformance, stops: Conformance
+) -> str:
     """The whole page."""
     venues = [
         replace(each, evidence=Evidence(shown(each, conformance), each.evidence.date, each.evidence.capture_year))
@@ -101,6 +104,9 @@ def page(profiles: Mapping[str, VenueProfile], refused: Mapping[str, str], confo
         _table("venue client-id budgets proves words book codes-that-prove", map(_sources, venues)),
         *_notes(venues),
         *_checks(venues, conformance),
+        "## Stops\n\nWhat each venue that stops are left with has shown of them; the others refuse them "
+        "([conditional orders](conditional-orders.md)).\n",
+        _matrix(venues, stops),
         "## Refused\n",
         "".join(f"* **{name}**: {reason}.\n" for name, reason in refused.items()),
     ]
@@ -171,13 +177,17 @@ def _notes(venues: Iterable[VenueProfile]) -> list[str]:
 
 
 def _checks(venues: Iterable[VenueProfile], conformance: Conformance) -> list[str]:
-    tried = [each.venue_id for each in venues if each.venue_id in conformance]
-    if not tried:
+    if not any(each.venue_id in conformance for each in venues):
         return ["## Conformance\n", "The suite has not written its results yet: every venue is L0.\n"]
+    return ["## Conformance\n", _matrix(venues, conformance)]
+
+
+def _matrix(venues: Iterable[VenueProfile], conformance: Conformance) -> str:
+    tried = [each.venue_id for each in venues if each.venue_id in conformance]
     checks = list(dict.fromkeys(check for venue in tried for check in conformance[venue]))
     word = {True: "yes", False: "**no**", None: "-"}
     rows = ([check, *(word[conformance[venue].get(check)] for venue in tried)] for check in checks)
-    return ["## Conformance\n", _table(" ".join(["check", *tried]), rows)]
+    return _table(" ".join(["check", *tried]), rows)
 
 
 def _table(columns: str, rows: Iterable[list[str]]) -> str:
@@ -190,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="renew docs/venues.md and the levels in venues.toml")
     conformance, profiles = read_conformance(), load_profiles()
-    text = page(profiles, refused_venues(), conformance)
+    text = page(profiles, refused_venues(), conformance, read_conformance(STOPS))
     if not parser.parse_args().write:
         print(text)  # noqa: T201 - the command's output
         return

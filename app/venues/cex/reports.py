@@ -22,6 +22,7 @@ from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import own_client_id, wire_client_id
 from app.venues.cex.exact import decimal_of, lots_floor, nano_of, qty_text, ticks_of
 from app.venues.cex.profile import VenueProfile
+from app.venues.cex.stops import has_gone_off
 
 _NS_PER_MS: Final = 1_000_000
 _MAX_ENDED: Final = 4_096
@@ -74,6 +75,7 @@ class OwnOrder:
     end_state: ChildState | None = None
     is_told: bool = False  # its last word has been given
     is_placed: bool = False  # the venue was heard to know it
+    is_off: bool = False  # a stop that waits no more
     next_look_ns: int = 0
     n_looks: int = 0
     is_asked_about: bool = False
@@ -172,6 +174,9 @@ class OwnOrders:
         if state is not ChildState.REJECTED:
             self._placed(order, venue_id, ts_ns, source)
         order.seen_qty = max(order.seen_qty, decimal_of(raw.get("filled")) or Decimal(0))
+        if order.child.stop is not None:
+            is_off = order.seen_qty > 0 or has_gone_off(self._profile.ccxt_id, raw.get("info"))
+            order.is_off = order.is_off or is_off
         for trade in raw.get("trades") or ():
             self.take_trade(trade, source)
         if state is not None and source != "rest" and raw.get("filled") is None:
@@ -271,6 +276,8 @@ class OwnOrders:
         if lots >= child.qty_lots:
             return None
         kind = _KINDS.get(state, ReportKind.CANCELED)  # "done" with less than the whole: the rest was given up
+        if order.is_off and kind is ReportKind.CANCELED:
+            kind = ReportKind.EXPIRED  # of a stop that went off: as if it had been immediate
         return ExecutionReport(
             kind, child.venue, child.client_id, order.venue_order_id, cum_qty_lots=lots, venue_ts_ns=ts_ns,
             code=state.value if kind is ReportKind.REJECTED else "", evidence=evidence,

@@ -1,15 +1,16 @@
 """How a stop is left with each exchange: who takes one, what its placement says, and how its end is to be read.
 
-Laws: a stop leaves as a limit order that its venue places at the trigger, immediate where the venue knows that. From
-which side the price must come is said by the order itself: a venue that reads it off the price of the instant could
-take a stop that is through already for one that waits for the way back, so no stop is left there.
+Laws: a stop leaves as a limit order that its venue places at the trigger. It is immediate where the venue knows that;
+elsewhere what it leaves in the book is taken back as soon as it is seen to have gone off, and told as expired: that is
+an end without a wish of ours. The order itself says from which side the price must come: a venue that reads it off the
+price of the instant could take one that is through already for one that waits for the way back, so none is left there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from app.domain.enums import ContractKind, Side
 from app.domain.instrument import Instrument, Symbol
@@ -25,16 +26,30 @@ Words = Mapping[str, str]
 class StopDialect:
     """What create_order takes for a stop. `params`: of each, `{}` stands for the trigger price; `by`: what says whose
     price sets it off, by source; `ways`: what says from which side the price must come, where the type does not.
+    `is_immediate`: what does not fill when it goes off is given up by the venue itself. `off`: of the vendor's row, the
+    field (a dot leads inside) and the words of it that say that the stop waits no more.
     """
 
     params: Words
     by: Mapping[StopSource, Words] = field(default_factory=lambda: {StopSource.LAST: {}})
     ways: Mapping[Side, Words] = field(default_factory=dict)
+    is_immediate: bool = True
+    off: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 # By ccxt id, from the venues' documents and ccxt's code.
 _DIALECTS: Final[Mapping[str, StopDialect]] = {
     "binance": StopDialect({"stopLossPrice": "{}"}),  # STOP_LOSS_LIMIT on the same endpoint, its id and its client id
+    # stop-loss-limit: price is the trigger, price2 the limit; the same id before and after.
+    "kraken": StopDialect(
+        {"stopLossPrice": "{}"},
+        is_immediate=False,
+        off={"misc": frozenset({"stopped"}), "triggers.status": frozenset({"triggered"})},
+    ),
+    # stop_limit_stop_limit_gtc with its direction, which ccxt reads off the side.
+    "coinbase": StopDialect(
+        {"stopLossPrice": "{}"}, is_immediate=False, off={"trigger_status": frozenset({"STOP_TRIGGERED"})}
+    ),
 }
 
 
@@ -61,6 +76,24 @@ def stop_words(ccxt_id: str, side: Side, by: StopSource, price: str) -> dict[str
     dialect = _DIALECTS[ccxt_id]
     params = {name: text.replace("{}", price) for name, text in dialect.params.items()}
     return {**params, **dialect.by[by], **dialect.ways.get(side, {})}
+
+
+def has_gone_off(ccxt_id: str, info: Any) -> bool:
+    """Whether the vendor's own row of a stop says that it waits no more."""
+    dialect = _DIALECTS.get(ccxt_id)
+    for path, words in dialect.off.items() if dialect is not None else ():
+        said = info
+        for name in path.split("."):
+            said = said.get(name) if isinstance(said, Mapping) else None
+        if isinstance(said, str) and words & set(said.split(",")):
+            return True
+    return False
+
+
+def rests_once_off(ccxt_id: str, child: ChildOrder) -> bool:
+    """Whether what this stop does not fill at once would stay in the venue's book."""
+    dialect = _DIALECTS.get(ccxt_id)
+    return child.stop is not None and dialect is not None and not dialect.is_immediate
 
 
 def stop_params(ccxt_id: str, child: ChildOrder, symbol: Symbol, instrument: Instrument) -> dict[str, str]:

@@ -18,7 +18,7 @@ from app.venues.cex.endpoints import load_rules
 from app.venues.cex.profile import VenueProfile
 from app.venues.cex.profile_table import profile_of, profiles
 from app.venues.cex.signing import SignRequest
-from app.venues.cex.stops import stop_words
+from app.venues.cex.stops import dialect_of, stop_words
 from app.venues.stop_offers import served_offers
 
 from .captured import HANDSHAKES, credentials, one_market
@@ -104,6 +104,10 @@ def captured(
         assert profile.rests, ccxt_id
         params |= profile.post_only_params
     if stop_by is not None:
+        dialect = dialect_of(ccxt_id)
+        assert dialect is not None
+        words = profile.time_in_force[tif if dialect.is_immediate else TimeInForce.GTC]
+        params = client_id_params(profile.client_id, CLIENT_ID) | words
         params |= stop_words(ccxt_id, side, stop_by, "60100.25")
     with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)

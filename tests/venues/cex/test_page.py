@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.venues.cex.page import PAGE, page, read_conformance, shown, with_levels
+from app.venues.cex.page import PAGE, STOPS, page, read_conformance, shown, with_levels
 from app.venues.cex.profile import Evidence, EvidenceLevel
 from app.venues.cex.profile_table import VENUES, evidence_of, profile_of, profiles, refused_venues
 
@@ -12,7 +12,9 @@ RENEW = "python -m app.venues.cex.page --write"
 
 
 def test_the_committed_page_is_current():
-    assert PAGE.read_text(encoding="utf-8") == page(profiles(), refused_venues(), read_conformance()), RENEW
+    assert PAGE.read_text(encoding="utf-8") == page(
+        profiles(), refused_venues(), read_conformance(), read_conformance(STOPS)
+    ), RENEW
 
 
 def test_the_table_claims_the_level_that_is_shown():
@@ -42,7 +44,8 @@ def test_levels_are_written_and_nothing_else_changes():
 
 def test_results_are_told_check_by_check():
     results = {"okx": {"connect": True, "fees": False}, "kraken": {"connect": True}}
-    text = page(profiles(), refused_venues(), results)
+    text = page(profiles(), refused_venues(), results, {"okx": {"rests": True}})
+    assert "| rests | yes |" in text
     assert "| check | okx | kraken |" in text
     assert "| fees | **no** | - |" in text
     assert "1 at L1" in text

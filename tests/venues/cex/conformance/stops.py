@@ -109,6 +109,17 @@ async def what_a_stop_does_not_fill_at_once_expires(desk: Desk) -> None:
     assert [order["state"] for order in desk.theirs(empty)] == ["canceled"]
 
 
+async def nothing_of_a_stop_stays_in_the_book(desk: Desk) -> None:
+    """Also where the venue lets the rest of one that went off rest, and the first wish to have it back is lost."""
+    child = await resting_stop(desk, qty="6", price="93.50")
+    desk.switch("lost_request", route="cancel", times=1)
+    move(desk, FALLEN, DOWN)
+    reports = await desk.ended(child, 15.0)
+    assert (reports[-1].kind, reports[-1].cum_qty_lots) == (R.EXPIRED, child.qty_lots * 5 // 6)
+    assert [order["state"] for order in desk.theirs(child)] == ["canceled"]
+    assert child.client_id not in await desk.venue.open_client_ids()
+
+
 async def a_stop_that_is_canceled_never_trades(desk: Desk) -> None:
     child = await resting_stop(desk)
     await desk.venue.cancel(child)
@@ -302,6 +313,7 @@ CHECKS = (
     a_stop_rests_and_every_question_finds_it,
     a_stop_goes_off_and_its_fills_are_told_once,
     what_a_stop_does_not_fill_at_once_expires,
+    nothing_of_a_stop_stays_in_the_book,
     a_stop_that_is_canceled_never_trades,
     a_cancel_races_the_trigger,
     a_stop_that_is_through_already_is_refused_or_goes_off,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
+from app.venues.cex.profile_table import profiles
+from app.venues.stop_offers import served_offers
 from tests.venues.cex.conformance.desks import Desk
-from tests.venues.cex.conformance.stop_suite import CHECKS, PLACES
+from tests.venues.cex.conformance.stop_suite import CHECKS, PLACES, RESULTS, results
 from tests.venues.exchange.server import LocalExchange
 
 
@@ -38,3 +41,8 @@ async def desk(shared_desk: Desk) -> Desk:
 @pytest.mark.parametrize("check", CHECKS)
 async def test_stops(desk: Desk, check: str) -> None:
     await CHECKS[check](desk)
+
+
+def test_every_exchange_that_is_served_is_tried_and_the_committed_results_are_these() -> None:
+    assert {venue for venue in served_offers() if venue in profiles()} == PLACES.keys()
+    assert json.loads(RESULTS.read_text(encoding="utf-8")) == results()

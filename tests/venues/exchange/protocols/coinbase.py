@@ -19,6 +19,7 @@ from .base import Answer, Call, Protocol, Refusal, Route, stream_word
 from .coinbase_words import (
     BASIS,
     CONFIGURATIONS,
+    DIRECTIONS,
     MARKETS,
     REFUSALS,
     failure,
@@ -160,7 +161,10 @@ class Coinbase(Protocol):
             post_only=bool(body.get("post_only")),
             budget=body.get("quote_size", ""),
             tags=(("configuration", name),),
+            stop=body.get("stop_price", ""),
         )
+        if ticket.stop and body.get("stop_direction") != DIRECTIONS[ticket.side]:
+            raise Refusal(problem("INVALID_ARGUMENT", "stops against their side are not spoken here", 400))
         try:
             return self._placed(self.exchange.place(call.owner, ticket), words)
         except Refused as refused:

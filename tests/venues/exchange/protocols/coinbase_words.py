@@ -50,6 +50,8 @@ BASIS = (
     Basis("post-only that would take: success false, INVALID_LIMIT_PRICE_POST_ONLY", "document", _REST),
     Basis("success false with HTTP 200 proves that nothing was taken", "assumption", "read from the error examples"),
     Basis("IOC and FOK end CANCELLED", "assumption", "the status list has no other end"),
+    Basis("stop_limit_stop_limit_gtc: stop_direction, trigger_status, one id before and after", "document", _REST),
+    Basis("a stop on the wrong side of the last price: PREVIEW_STOP_PRICE_*, holds while it waits", "assumption", "-"),
     Basis("self-trade prevention cancels the newer order", "assumption", "not in the documents of Advanced Trade"),
     Basis("fee in the quote currency, uncut", "assumption", "commissions are printed with many decimals"),
     Basis("rate limits are not enforced", "assumption", "faults set them"),
@@ -73,6 +75,11 @@ REFUSALS = {
         "PREVIEW_INVALID_LIMIT_PRICE_POST_ONLY",
         "Post only order would take liquidity",
     ),
+    "stop_through": (
+        "UNKNOWN_FAILURE_REASON",
+        "PREVIEW_STOP_PRICE_BELOW_LAST_TRADE_PRICE",
+        "Stop price is on the wrong side of the last trade price",
+    ),
     "order_closed": ("UNKNOWN_CANCEL_ORDER", "UNKNOWN", "Order is not open"),
     "qty_below_filled": ("CANNOT_EDIT_TO_BELOW_FILLED_SIZE", "UNKNOWN", "Below the filled size"),
     "reduce_only": ("UNSUPPORTED_ORDER_CONFIGURATION", "UNKNOWN", "Not for spot"),
@@ -81,9 +88,11 @@ CONFIGURATIONS = {
     "limit_limit_gtc": "GTC",
     "sor_limit_ioc": "IOC",
     "limit_limit_fok": "FOK",
+    "stop_limit_stop_limit_gtc": "GTC",
     "market_market_ioc": "IOC",
     "market_market_fok": "FOK",
 }
+DIRECTIONS = {BUY: "STOP_DIRECTION_STOP_UP", -BUY: "STOP_DIRECTION_STOP_DOWN"}
 _FORCES = {"GTC": "GOOD_UNTIL_CANCELLED", "IOC": "IMMEDIATE_OR_CANCEL", "FOK": "FILL_OR_KILL"}
 _NAMES = uuid.UUID("6f0f7a0e-0000-4000-8000-000000000000")
 
@@ -157,6 +166,12 @@ def status_of(order: Order) -> str:
     return {"open": "OPEN", "filled": "FILLED", "canceled": "CANCELLED"}[order.state]
 
 
+def trigger_status(order: Order) -> str:
+    if not order.stop:
+        return "INVALID_ORDER_TYPE"
+    return "STOP_PENDING" if order.waits else "STOP_TRIGGERED"
+
+
 def average(order: Order) -> str:
     return text(order.cash * ATOM // (order.filled * order.market.lot_atoms)) if order.filled else "0"
 
@@ -169,6 +184,8 @@ def _configuration(order: Order) -> dict[str, Any]:
     body = {"base_size": order.market.qty(order.qty), "limit_price": order.market.price(order.price)}
     if name == "limit_limit_gtc":
         body |= {"post_only": order.post_only}
+    if order.stop:
+        body |= {"stop_price": order.market.price(order.stop), "stop_direction": DIRECTIONS[order.side]}
     return {name: body}
 
 
@@ -196,8 +213,8 @@ def order_row(order: Order, fills: list[Fill]) -> dict[str, Any]:
         "total_fees": text(fee),
         "size_inclusive_of_fees": False,
         "total_value_after_fees": text(order.cash + sign * fee),
-        "trigger_status": "INVALID_ORDER_TYPE",
-        "order_type": "LIMIT" if order.price else "MARKET",
+        "trigger_status": trigger_status(order),
+        "order_type": "STOP_LIMIT" if order.stop else "LIMIT" if order.price else "MARKET",
         "reject_reason": "REJECT_REASON_UNSPECIFIED",
         "settled": not order.is_open,
         "product_type": "SPOT",
@@ -226,7 +243,7 @@ def user_row(order: Order, fills: list[Fill]) -> dict[str, Any]:
         "number_of_fills": str(len(fills)),
         "order_id": order.id,
         "order_side": "BUY" if order.side == BUY else "SELL",
-        "order_type": "Limit" if order.price else "Market",
+        "order_type": "Stop Limit" if order.stop else "Limit" if order.price else "Market",
         "outstanding_hold_amount": text(order.held),
         "post_only": str(order.post_only).lower(),
         "product_id": order.market.id,
@@ -234,11 +251,11 @@ def user_row(order: Order, fills: list[Fill]) -> dict[str, Any]:
         "reject_reason": "",
         "risk_managed_by": "UNKNOWN_RISK_MANAGEMENT_TYPE",
         "status": status_of(order),
-        "stop_price": "",
+        "stop_price": order.market.price(order.stop) if order.stop else "",
         "time_in_force": _FORCES[order.time_in_force],
         "total_fees": text(sum(order.fees.values())),
         "total_value_after_fees": text(order.cash),
-        "trigger_status": "INVALID_ORDER_TYPE",
+        "trigger_status": trigger_status(order),
         "creation_time": stamp(order.created_ns),
         "end_time": "0001-01-01T00:00:00Z",
         "start_time": "0001-01-01T00:00:00Z",

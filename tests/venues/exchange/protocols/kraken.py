@@ -44,7 +44,9 @@ class Kraken(Protocol):
     venue = "kraken"
     hosts = ("api.kraken.com", "ws.kraken.com", "ws-auth.kraken.com")
     markets = MARKETS
-    habits = Habits(rf"{UUID}|[ -~]{{1,18}}", "open", "cancel", "taker", first_trade_id=40274859)
+    habits = Habits(
+        rf"{UUID}|[ -~]{{1,18}}", "open", "cancel", "taker", 10, stop_through="trigger", first_trade_id=40274859
+    )
     basis = BASIS
 
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
@@ -194,21 +196,22 @@ class Kraken(Protocol):
     def _place(self, call: Call) -> Any:
         words = call.form
         market, flags = self._market(words.get("pair", "")), words.get("oflags", "").split(",")
-        is_market = words.get("ordertype") == "market"
-        if words.get("ordertype") not in {"limit", "market"}:
+        is_market, is_stop = words.get("ordertype") == "market", words.get("ordertype") == "stop-loss-limit"
+        if words.get("ordertype") not in {"limit", "market", "stop-loss-limit"}:
             raise Refusal(failed("EGeneral:Invalid arguments:ordertype"))
         by_quote = is_market and "viqc" in flags
         ticket = Ticket(
             market.id,
             BUY if words.get("type") == "buy" else SELL,
             "" if by_quote else words.get("volume", ""),
-            "" if is_market else words.get("price", ""),
+            "" if is_market else words.get("price2" if is_stop else "price", ""),
             words.get("timeinforce", "GTC"),
             words.get("cl_ord_id", ""),
             post_only="post" in flags,
             budget=words.get("volume", "") if by_quote else "",
             self_trade={"cancel-oldest": "maker", "cancel-both": "both"}.get(words.get("stptype", ""), ""),
             tags=(("userref", words.get("userref", "0")),),
+            stop=words.get("price", "") if is_stop else "",
         )
         order = self.exchange.place(call.owner, ticket)
         return _ok({"descr": {"order": describe(order)}, "txid": [order.id]})

@@ -57,6 +57,9 @@ BASIS = (
     Basis("post-only that would take: accepted, then canceled for `Post only order`", "document", _REST),
     Basis("FOK by timeinforce", "assumption", "documented for WebSocket v2; taken for REST too"),
     Basis("executions channel: token, snapshot, sequence, one message per event", "document", _V2 + ", executions"),
+    Basis("stop-loss-limit: price the trigger, price2 the limit, misc `stopped` once off", "document", _REST),
+    Basis("its executions: triggers.status, `status` when it goes off; one id before and after", "document", _V2),
+    Basis("a stop that is through goes off at once; one that waits holds what it would pay", "assumption", "not said"),
     Basis("self-trade prevention cancel_newest", "document", _REST + ", stptype"),
     Basis("fee in the quote currency, cut to five decimals", "assumption", "fciq is the default; decimals as recorded"),
     Basis("EGeneral:Internal error and 5xx leave the order unknown", "assumption", "EService:* is documented as busy"),
@@ -160,6 +163,8 @@ def price_text(order: Order, price: int) -> str:
 def describe(order: Order) -> str:
     verb = "buy" if order.side == BUY else "sell"
     how = f"limit {price_text(order, order.price)}" if order.price else "market"
+    if order.stop:
+        how = f"stop loss {price_text(order, order.stop)} -> {how}"
     return f"{verb} {fixed(order.qty * order.market.lot_atoms, 8)} {altname(order.market)} @ {how}"
 
 
@@ -171,6 +176,10 @@ def average(order: Order) -> str:
     if not order.filled:
         return "0.00000"
     return fixed(order.cash * ATOM // (order.filled * order.market.lot_atoms), 5)
+
+
+def kind_of(order: Order) -> str:
+    return "stop-loss-limit" if order.stop else order.kind
 
 
 def order_row(order: Order, trades: list[Fill]) -> dict[str, Any]:
@@ -185,9 +194,9 @@ def order_row(order: Order, trades: list[Fill]) -> dict[str, Any]:
         "descr": {
             "pair": altname(market),
             "type": "buy" if order.side == BUY else "sell",
-            "ordertype": order.kind,
-            "price": price_text(order, order.price),
-            "price2": "0",
+            "ordertype": kind_of(order),
+            "price": price_text(order, order.stop or order.price),
+            "price2": price_text(order, order.price) if order.stop else "0",
             "leverage": "none",
             "order": describe(order),
             "close": "",
@@ -197,9 +206,9 @@ def order_row(order: Order, trades: list[Fill]) -> dict[str, Any]:
         "cost": fixed(order.cash, 5),
         "fee": fixed(sum(order.fees.values()), 5),
         "price": average(order),
-        "stopprice": "0.00000",
-        "limitprice": "0.00000",
-        "misc": "",
+        "stopprice": price_text(order, order.stop) if order.stop else "0.00000",
+        "limitprice": price_text(order, order.price) if order.stop else "0.00000",
+        "misc": "stopped" if order.stop and not order.waits else "",
         "oflags": "fciq,post" if order.post_only else "fciq",
         "trades": [trade_txid(fill.trade_id) for fill in trades],
     }
@@ -246,7 +255,7 @@ def execution(change: OrderChange) -> dict[str, Any]:
         "order_userref": int(order.tags.get("userref", "0")),
         "symbol": v2_symbol(market),
         "side": "buy" if order.side == BUY else "sell",
-        "order_type": order.kind,
+        "order_type": kind_of(order),
         "order_qty": number(order.qty * market.lot_atoms, 8),
         "cum_qty": number(order.filled * market.lot_atoms, 8),
         "cum_cost": number(order.cash, 5),
@@ -256,6 +265,11 @@ def execution(change: OrderChange) -> dict[str, Any]:
     }
     if order.client_id:
         row["cl_ord_id"] = order.client_id
+    if order.stop:
+        status = "untriggered" if order.waits else "triggered"
+        price = number(order.stop * market.tick_atoms, market.price_places)
+        row["triggers"] = {"reference": "last", "price": price, "price_type": "static", "status": status}
+        row["stop_price"] = price
     if order.price:
         row["limit_price"] = number(order.price * market.tick_atoms, market.price_places)
     if order.filled:
@@ -274,7 +288,8 @@ def execution(change: OrderChange) -> dict[str, Any]:
         }
     if change.what == "canceled":
         return row | {"exec_type": "canceled", "reason": _REASON[order.reason]}
-    return row | {"exec_type": "new" if change.what == "new" else change.what}
+    words = {"triggered": "status"}
+    return row | {"exec_type": words.get(change.what, change.what)}
 
 
 def as_decimal(value: Any) -> str:
