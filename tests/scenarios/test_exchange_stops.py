@@ -35,7 +35,7 @@ from tests.venues.exchange.settlement import HOUSE
 from tests.venues.vaults import ACCOUNT, CANARY, PASSPHRASE, key_row, make_home, secrets
 from tests.worlds import LIMITS
 
-MARKETS: Final = {"binance": "BTCUSDT", "kraken": "XBTUSDT"}
+MARKETS: Final = {"binance": "BTCUSDT", "kraken": "XBTUSDT", "okx": "BTC-USDT"}
 RICH: Final = {"BTC": "10", "USDT": "1000000"}
 QTY: Final = Decimal("0.04")
 CALM: Final = ([("59999.00", "5")], [("60001.00", "5")], "60000.00")

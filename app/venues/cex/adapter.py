@@ -38,7 +38,7 @@ from app.venues.cex.reports import OwnOrder, OwnOrders
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
 from app.venues.cex.signing import RequestSigner, RiskToken
 from app.venues.cex.statements import Told, statement_of
-from app.venues.cex.stops import barred_stop, rests_once_off, stop_params
+from app.venues.cex.stops import apart_of, barred_stop, rests_once_off, stop_params
 from app.venues.cex.streams import STREAM_ERRORS, Stream, Tasks, close_silent
 from app.venues.cex.tape import CcxtTape
 
@@ -222,7 +222,8 @@ class CcxtVenue(VenueBase):
             )
             self._orders.take_report(order, report)
             return
-        call = Call("place", token, self.profile.placement)
+        apart = apart_of(self.profile.ccxt_id, child)
+        call = Call("place", token, self.profile.placement if apart is None else (apart.placement,))
         error, made = await self._request_placement(order, call)
         venue_order_id = str((made or {}).get("id") or "")
         if call.is_answered:
@@ -261,12 +262,12 @@ class CcxtVenue(VenueBase):
         child, profile = order.child, self.profile
         offset_ns = self._health.offset.offset_ns
         venue_now_ns = self._clock.wall_ns() + offset_ns
-        rests = rests_once_off(profile.ccxt_id, child)
+        rests, apart = rests_once_off(profile.ccxt_id, child), apart_of(profile.ccxt_id, child)
         return {
             **profile.time_in_force[TimeInForce.GTC if rests else child.time_in_force],
             **(profile.post_only_params if child.is_post_only else {}),
             **stop_params(profile.ccxt_id, child, order.symbol, order.instrument),
-            profile.client_id.param: order.wire_id,
+            profile.client_id.param if apart is None else apart.id_param: order.wire_id,
             **deadline_params(self._life, child.deadline_ts_ns + offset_ns, venue_now_ns),
         }
 
@@ -299,9 +300,11 @@ class CcxtVenue(VenueBase):
             await self._look_for_unheard(order)
             if not order.venue_order_id:
                 return
-        words: tuple[str, dict[str, str]] = (order.venue_order_id, {})
-        if not order.venue_order_id:
+        words: tuple[str, dict[str, Any]] = (order.live_id or order.venue_order_id, {})
+        if not words[0]:
             words = cancel_words(self.profile.ccxt_id, self.profile.client_id.param, order.wire_id)
+        if not order.live_id and (apart := apart_of(self.profile.ccxt_id, child)) is not None:
+            words = words[0], {**words[1], **apart.asking}
         call = Call("cancel")
         try:
             await self._desk.ask(

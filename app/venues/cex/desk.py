@@ -20,6 +20,7 @@ from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
+from app.venues.cex.stops import Apart, apart_at, apart_of, as_order
 from app.venues.cex.streams import STREAM_ERRORS
 from app.venues.cex.together import Shared, Together
 from app.venues.cex.trade_pages import (
@@ -98,6 +99,8 @@ class Desk:
     async def order(self, order: OwnOrder) -> Mapping[str, Any] | None:
         """The venue's view of one of our orders; None where it says that it knows none."""
         name = order.child.symbol
+        if (apart := apart_of(self._profile.ccxt_id, order.child)) is not None:
+            return await self._stop(order, apart)
         if order.venue_order_id and self._together is not None:
             found = await self._together.one(order.venue_order_id)
             return await self._one(order.venue_order_id, name, {}) if found is None else found
@@ -110,6 +113,20 @@ class Desk:
             self.on_listed(each)  # one list answers for every order in it: at some venues a minute has few of them
         found = next((each for each in listed if self._is(order, each)), None)
         return await self._named(order) if found is None and is_cut else found
+
+    async def _stop(self, order: OwnOrder, apart: Apart) -> Mapping[str, Any] | None:
+        """A stop that is kept apart: itself, or what came of it. Raises Unavailable where that is not shown yet."""
+        name, live_id = order.child.symbol, order.live_id
+        if not live_id:
+            ours = {} if order.venue_order_id else {self._profile.client_id.param: order.wire_id}
+            found = await self._one(order.venue_order_id, name, {**apart.asking, **ours})
+            live_id = str((found.get("info") or {}).get(apart.live_id) or "") if found is not None else ""
+            if found is None or not live_id:
+                return None if found is None else as_order(apart, found)
+        made = await self._one(live_id, name, {})
+        if made is None:
+            raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: a stop's order is not shown yet")
+        return as_order(apart, made)
 
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
         """None where the venue's words prove it, by its row of the table: ccxt's class of an error proves nothing."""
@@ -148,6 +165,11 @@ class Desk:
             if is_cut and self._pages_open:
                 raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more open orders than pages")
             found += rows
+        if (apart := apart_at(self._profile.ccxt_id)) is not None:
+            stops, is_cut = await self._open(name, apart.listing)
+            if is_cut:
+                raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more stops than pages")
+            found += [as_order(apart, each) for each in stops]
         return found
 
     async def _open(

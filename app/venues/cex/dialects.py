@@ -58,7 +58,8 @@ _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "bybit": {"fetchOrder": {"acknowledged": True}},
     # ccxt would unsubscribe, on whatever connection there is by then.
     "bitget": {"watchOrderBook": {"checksum": False}},
-    "okx": {"watchOrderBook": {"checksum": False}},
+    # `brokerId`: ccxt would add ids of its own to a stop, whose id has another name.
+    "okx": {"watchOrderBook": {"checksum": False}, "brokerId": ""},
     "kraken": {"watchOrderBook": {"checksum": False}},  # ccxt's takes floats for texts; ours is in checksums.py
     "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts", "fetchTime": "v3PublicGetBrokerageTime"},
 }
@@ -111,21 +112,7 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**trade, "fee": said, "fees": [said]}
 
 
-def own_order(ccxt_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An order message of the account's stream in the unified meaning: `filled` is all that filled so far, as the venue
-    itself counts it; None where its message does not say so, or where it is not known by which word it would.
-
-    ccxt's own number is another thing at some venues: the latest fill alone, or what an older message said.
-    """
-    words = _RUNNING_TOTAL.get(ccxt_id)
-    if words == ():
-        return order
-    info = order.get("info")
-    totals = [info[word] for word in words or () if info.get(word) is not None] if isinstance(info, Mapping) else []
-    return {**order, "filled": totals[0] if totals else None}
-
-
-def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:
+def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, Any]]:
     """(order id, parameters) of a cancel by our own id. Gate takes it in the order id's place."""
     return (wire_id, {}) if ccxt_id == "gate" else ("", {param: wire_id})
 

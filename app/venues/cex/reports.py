@@ -22,7 +22,7 @@ from app.domain.units import NANO_SCALE
 from app.venues.cex.client_ids import own_client_id, wire_client_id
 from app.venues.cex.exact import decimal_of, lots_floor, nano_of, qty_text, ticks_of
 from app.venues.cex.profile import VenueProfile
-from app.venues.cex.stops import has_gone_off
+from app.venues.cex.stops import apart_at, apart_of, has_gone_off
 
 _NS_PER_MS: Final = 1_000_000
 _MAX_ENDED: Final = 4_096
@@ -76,6 +76,7 @@ class OwnOrder:
     is_told: bool = False  # its last word has been given
     is_placed: bool = False  # the venue was heard to know it
     is_off: bool = False  # a stop that waits no more
+    live_id: str = ""  # of the order that came of it, where that has another
     next_look_ns: int = 0
     n_looks: int = 0
     is_asked_about: bool = False
@@ -149,6 +150,8 @@ class OwnOrders:
         info = order.get("info")
         if not stated and isinstance(info, Mapping):
             stated = info.get(self._profile.client_id.wire)
+            if not stated and (apart := apart_at(self._profile.ccxt_id)) is not None:
+                stated = info.get(apart.id_param)
         return str(stated or "")
 
     # what is heard
@@ -175,8 +178,7 @@ class OwnOrders:
             self._placed(order, venue_id, ts_ns, source)
         order.seen_qty = max(order.seen_qty, decimal_of(raw.get("filled")) or Decimal(0))
         if order.child.stop is not None:
-            is_off = order.seen_qty > 0 or has_gone_off(self._profile.ccxt_id, raw.get("info"))
-            order.is_off = order.is_off or is_off
+            self._follow(order, raw.get("info"))
         for trade in raw.get("trades") or ():
             self.take_trade(trade, source)
         if state is not None and source != "rest" and raw.get("filled") is None:
@@ -190,6 +192,16 @@ class OwnOrders:
             order.end = self._end(order, state, ts_ns, f"{source} order:{venue_id}")
         self.settle(order)
         return order
+
+    def _follow(self, order: OwnOrder, info: Any) -> None:
+        """Notes that a stop has gone off, and the id of what came of it: its trades bear that one."""
+        apart = apart_of(self._profile.ccxt_id, order.child)
+        live_id = str(info.get(apart.live_id) or "") if apart is not None and isinstance(info, Mapping) else ""
+        if live_id and not order.live_id:
+            order.live_id = live_id
+            self._by_venue_id[live_id] = order
+            self._take_strangers(live_id)
+        order.is_off = order.is_off or bool(live_id) or has_gone_off(self._profile.ccxt_id, info)
 
     def take_trade(self, raw: Mapping[str, Any], source: str, *, is_last_word: bool = False) -> None:
         """A unified trade of ccxt's. `is_last_word`: no other source will state a missing fee better."""
@@ -276,7 +288,7 @@ class OwnOrders:
         if lots >= child.qty_lots:
             return None
         kind = _KINDS.get(state, ReportKind.CANCELED)  # "done" with less than the whole: the rest was given up
-        if order.is_off and kind is ReportKind.CANCELED:
+        if child.stop is not None and (order.is_off or order.seen_qty) and kind is ReportKind.CANCELED:
             kind = ReportKind.EXPIRED  # of a stop that went off: as if it had been immediate
         return ExecutionReport(
             kind, child.venue, child.client_id, order.venue_order_id, cum_qty_lots=lots, venue_ts_ns=ts_ns,
@@ -291,7 +303,10 @@ class OwnOrders:
         if not order.is_placed:
             order.is_placed = True
             self._tell(self._ack(order, ts_ns, evidence))
-        for key in [key for key in self._strangers if key[0] == order.venue_order_id]:
+        self._take_strangers(order.venue_order_id)
+
+    def _take_strangers(self, venue_id: str) -> None:
+        for key in [key for key in self._strangers if key[0] == venue_id]:
             raw, source = self._strangers.pop(key)
             self.take_trade(raw, source)
 
@@ -331,6 +346,7 @@ class OwnOrders:
             old = self._by_client_id.pop(client_id)
             self._by_wire_id.pop(old.wire_id, None)
             self._by_venue_id.pop(old.venue_order_id, None)
+            self._by_venue_id.pop(old.live_id, None)
 
     def _tell(self, report: ExecutionReport) -> None:
         self._on_report(report)

@@ -17,9 +17,25 @@ from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.venue_stops import StopSource
 from app.venues.cex.exact import price_text
+from app.venues.cex.profile import Endpoint
 from app.venues.stop_offers import load_offers
 
 Words = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A stop's own things. `placement`: its endpoint; `id_param`: what create_order takes our id as, and what the
+    vendor's rows call it; `asking`: what ccxt's questions and cancels take to mean stops; `listing`: the same of lists;
+    `live_id`: the field of a row that names the order that came of it; `price`: the field that has its limit.
+    """
+
+    placement: Endpoint
+    id_param: str
+    asking: Mapping[str, Any]
+    listing: Words
+    live_id: str
+    price: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,8 @@ class StopDialect:
     """What create_order takes for a stop. `params`: of each, `{}` stands for the trigger price; `by`: what says whose
     price sets it off, by source; `ways`: what says from which side the price must come, where the type does not.
     `is_immediate`: what does not fill when it goes off is given up by the venue itself. `off`: of the vendor's row, the
-    field (a dot leads inside) and the words of it that say that the stop waits no more.
+    field (a dot leads inside) and the words of it that say that the stop waits no more. `apart`: where a stop is a
+    thing of its own until then, with an endpoint, an id and a list of its own.
     """
 
     params: Words
@@ -35,6 +52,7 @@ class StopDialect:
     ways: Mapping[Side, Words] = field(default_factory=dict)
     is_immediate: bool = True
     off: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    apart: Apart | None = None
 
 
 # By ccxt id, from the venues' documents and ccxt's code.
@@ -49,6 +67,20 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
     # stop_limit_stop_limit_gtc with its direction, which ccxt reads off the side.
     "coinbase": StopDialect(
         {"stopLossPrice": "{}"}, is_immediate=False, off={"trigger_status": frozenset({"STOP_TRIGGERED"})}
+    ),
+    # A stop loss of its own (ordType conditional) that places a limit order with another id. ccxt would ask for margin.
+    "okx": StopDialect(
+        {"stopLossPrice": "{}", "tdMode": "cash"},
+        is_immediate=False,
+        off={"state": frozenset({"effective", "order_failed"})},
+        apart=Apart(
+            Endpoint(("private",), "POST", "trade/order-algo"),
+            "algoClOrdId",
+            {"trigger": True},
+            {"ordType": "conditional"},
+            "ordId",
+            "slOrdPx",
+        ),
     ),
 }
 
@@ -76,6 +108,29 @@ def stop_words(ccxt_id: str, side: Side, by: StopSource, price: str) -> dict[str
     dialect = _DIALECTS[ccxt_id]
     params = {name: text.replace("{}", price) for name, text in dialect.params.items()}
     return {**params, **dialect.by[by], **dialect.ways.get(side, {})}
+
+
+def apart_of(ccxt_id: str, child: ChildOrder) -> Apart | None:
+    """How the venue keeps this stop apart from other orders; None for what it does not."""
+    dialect = _DIALECTS.get(ccxt_id)
+    return None if child.stop is None or dialect is None else dialect.apart
+
+
+def apart_at(ccxt_id: str) -> Apart | None:
+    """How the venue keeps stops apart from other orders; None where it does not."""
+    dialect = _DIALECTS.get(ccxt_id)
+    return None if dialect is None else dialect.apart
+
+
+def as_order(apart: Apart, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stop's own row as a unified order: ccxt leaves out our id, its limit, and that all of it is left."""
+    info = raw.get("info") or {}
+    return {
+        **raw,
+        "clientOrderId": raw.get("clientOrderId") or info.get(apart.id_param),
+        "price": raw.get("price") or info.get(apart.price),
+        "remaining": raw.get("remaining") or raw.get("amount"),
+    }
 
 
 def has_gone_off(ccxt_id: str, info: Any) -> bool:

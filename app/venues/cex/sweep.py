@@ -19,7 +19,8 @@ _SUCCESSES: Final = frozenset({"", "0", "00000", "200", "200000"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`call` alone, or `call` for rows and `each` for every one of them. `is_once`: one `each` for all rows."""
+    """`call` alone, or `call` for rows and `each` for every one of them. `is_once`: one `each` for all rows.
+    `is_array`: the body of `each` is a list of one."""
 
     call: str
     fixed: Mapping[str, str] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Step:
     list_params: Mapping[str, str] = field(default_factory=dict)
     row_id: str = ""
     is_once: bool = False
+    is_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def cancels(desk: Desk, step: Step, answer: Any) -> Iterator[SignRequest]:
         seen.add(row[step.row_id])
         named = {name: str(row[source]) for name, source in step.params.items()}
         lists = {name: [str(row[source])] for name, source in step.list_params.items()}
-        yield _request(desk, step.each, {**step.fixed_each, **named, **lists})
+        params = {**step.fixed_each, **named, **lists}
+        yield _request(desk, step.each, [params] if step.is_array else params)
 
 
 def failure_of(answer: Any) -> str:
@@ -107,6 +110,7 @@ def failure_of(answer: Any) -> str:
     return "status error" if answer.get("status") == "error" or answer.get("success") is False else ""
 
 
-def _request(desk: Desk, endpoint: str, params: Mapping[str, Any]) -> SignRequest:
+def _request(desk: Desk, endpoint: str, params: Mapping[str, Any] | list[dict[str, Any]]) -> SignRequest:
     api, method, path = endpoint.split(" ")
-    return SignRequest(desk.venue, desk.account, path, tuple(api.split(".")), method, dict(params))
+    body = params if isinstance(params, list) else dict(params)
+    return SignRequest(desk.venue, desk.account, path, tuple(api.split(".")), method, body)

@@ -107,7 +107,10 @@ def captured(
         dialect = dialect_of(ccxt_id)
         assert dialect is not None
         words = profile.time_in_force[tif if dialect.is_immediate else TimeInForce.GTC]
-        params = client_id_params(profile.client_id, CLIENT_ID) | words
+        ids = client_id_params(profile.client_id, CLIENT_ID)
+        if dialect.apart is not None:
+            ids = dict.fromkeys((dialect.apart.id_param,), CLIENT_ID)
+        params = ids | words
         params |= stop_words(ccxt_id, side, stop_by, "60100.25")
     with contextlib.suppress(Captured):
         exchange.create_order(symbol, "limit", side.value, amount, 60_000.5, params)
@@ -178,7 +181,7 @@ def _exchange(market: tuple[str, ContractKind, str, str]) -> Any:
     ccxt_id, kind, symbol, venue_symbol = market
     exchange = getattr(ccxt, ccxt_id)({"apiKey": "a", "secret": "c2VjcmV0", "password": "p", "uid": "1"})
     exchange.options |= {"enableUnifiedMargin": False, "enableUnifiedAccount": True, "unifiedMarginStatus": 6}
-    exchange.options |= {"unifiedAccount": False}
+    exchange.options |= {"unifiedAccount": False, **({"brokerId": ""} if ccxt_id == "okx" else {})}
     base, _, rest = symbol.partition("/")
     quote, _, settle = rest.partition(":")
     is_spot = kind is SPOT

@@ -13,6 +13,7 @@ from ccxt.base import errors as ccxt_errors
 from app.domain.enums import Side, TimeInForce
 from app.domain.errors import Refused, Unavailable
 from app.domain.orders import ChildOrder
+from app.domain.venue_stops import StopSource, VenueStop
 from app.venues.cex.budget import Budgets
 from app.venues.cex.desk import Desk
 from app.venues.cex.dialects import list_words, lists_of_ended
@@ -264,3 +265,52 @@ async def test_orders_at_kraken_are_asked_about_together_and_one_that_is_lost_is
     exchange.asked.clear()
     assert await asyncio.gather(asked("O0"), asked("O1"), asked("OLOST")) == [{"id": "O0"}, {"id": "O1"}, None]
     assert sorted(exchange.asked) == [["O0"], ["O1"], ["O1", "OLOST"], ["OLOST"]]
+
+
+class Algos:
+    """OKX's two questions: the stop itself, and the order that came of it, which may not be shown yet."""
+
+    def __init__(self, live_id: str) -> None:
+        self.has: dict[str, bool] = {}
+        self.live_id, self.is_shown = live_id, False
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def fetch_order(self, order_id: str, name: str, params: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((order_id, params))
+        call = current_call()
+        assert call is not None
+        if params.get("trigger"):
+            info = {"algoId": "77", "algoClOrdId": ID, "ordId": self.live_id, "slOrdPx": "99.5", "state": "live"}
+            return {"id": "77", "amount": "0.003", "price": None, "remaining": None, "info": info}
+        if self.is_shown:
+            return {"id": "77", "info": {"algoId": "77", "ordId": order_id, "state": "filled"}}
+        call.status, call.answer = 200, {"code": "51603", "msg": "Order does not exist", "data": []}
+        raise ccxt_errors.OrderNotFound("51603")
+
+
+def stop_desk(live_id: str) -> tuple[Algos, Desk, Any]:
+    algos = Algos(live_id)
+    desk, order = desk_of(algos, "okx")
+    order.child = replace(order.child, stop=VenueStop(10_000, StopSource.LAST))
+    return algos, desk, order
+
+
+async def test_a_stop_that_waits_is_asked_for_by_our_id_then_by_its_own():
+    algos, desk, order = stop_desk("")
+    found = await desk.order(order)
+    assert found is not None
+    assert (found["clientOrderId"], found["price"], found["remaining"]) == (ID, "99.5", "0.003")
+    order.venue_order_id = "77"
+    await desk.order(order)
+    assert algos.asked == [("", {"trigger": True, "clientOrderId": ID}), ("77", {"trigger": True})]
+
+
+async def test_a_stop_whose_order_is_not_shown_yet_is_no_absence():
+    """It has gone off: that a query misses what came of it proves nothing, least of all that it was never taken."""
+    algos, desk, order = stop_desk("991")
+    with pytest.raises(Unavailable, match="not shown yet"):
+        await desk.order(order)
+    algos.is_shown = True
+    found = await desk.order(order)
+    assert found is not None
+    assert found["info"]["ordId"] == "991"

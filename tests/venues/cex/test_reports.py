@@ -11,6 +11,7 @@ import pytest
 from app.domain.enums import Liquidity, Side, TimeInForce
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
+from app.domain.venue_stops import FOREVER_NS, StopSource, VenueStop
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.reports import OwnOrders
 from tests.venues.cex.markets import listing
@@ -202,3 +203,54 @@ def test_a_word_that_is_open_or_unknown_ends_nothing():
     assert list(orders.open()) == [own]
     assert orders.client_id_of({"clientOrderId": ID}) == ID
     assert orders.client_id_of({"clientOrderId": "abc"}) == ""
+
+
+def stopped(venue):
+    """Our orders at `venue` with one stop among them, acknowledged as 77."""
+    told: list[ExecutionReport] = []
+    orders = OwnOrders(profile_of(venue), {"BTC/USDT": listing(venue, "BTC/USDT", "0.01", "0.001")}, told.append, int)
+    stop = VenueStop(10_000, StopSource.LAST)
+    own = orders.add(replace(CHILD, venue=venue, stop=stop, rest_until_ns=FOREVER_NS))
+    orders.take_report(own, replace(ACK, venue=venue))
+    return orders, own, told
+
+
+def test_a_stop_that_is_canceled_before_its_price_came_is_canceled():
+    orders, own, told = stopped("okx")
+    row = {"id": "77", "filled": None, "info": {"state": "canceled", "algoClOrdId": ID, "ordId": ""}}
+    orders.take_order(row, "rest")
+    assert (told[-1].kind, told[-1].cum_qty_lots, own.is_off) == (R.CANCELED, 0, False)
+
+
+def test_what_came_of_a_stop_has_another_id_and_its_trades_may_outrun_the_word():
+    """Its rest is given up by a cancel of ours: told as expired, for no wish of the engine ended it."""
+    orders, own, told = stopped("okx")
+    orders.take_trade(trade(1, "0.002") | {"order": "991"}, "stream")
+    assert [report.kind for report in told] == [R.ACKED]
+    live = {"state": "partially_filled", "algoId": "77", "algoClOrdId": ID, "ordId": "991"}
+    orders.take_order({"id": "77", "filled": "0.002", "status": "open", "info": live}, "stream")
+    assert (told[-1].kind, told[-1].qty_lots, own.live_id, own.is_off) == (R.FILLED, 2, "991", True)
+    orders.take_order({"id": "77", "filled": "0.002", "info": live | {"state": "canceled"}}, "rest")
+    assert (told[-1].kind, told[-1].cum_qty_lots) == (R.EXPIRED, 2)
+    assert own.is_over
+
+
+@pytest.mark.parametrize(
+    ("venue", "info", "is_off"),
+    [
+        ("kraken", {"status": "open", "misc": ""}, False),
+        ("kraken", {"status": "open", "misc": "stopped,partial"}, True),
+        ("kraken", {"order_status": "new", "triggers": {"status": "untriggered"}}, False),
+        ("kraken", {"order_status": "new", "triggers": {"status": "triggered"}}, True),
+        ("coinbase", {"status": "OPEN", "trigger_status": "STOP_PENDING"}, False),
+        ("coinbase", {"status": "OPEN", "trigger_status": "STOP_TRIGGERED"}, True),
+        ("okx", {"state": "live", "ordId": ""}, False),
+        ("okx", {"state": "effective", "ordId": "991"}, True),
+        ("okx", {"state": "order_failed", "ordId": ""}, True),
+    ],
+)
+def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
+    orders, own, told = stopped(venue)
+    orders.take_order({"id": "77", "filled": "0", "info": info}, "rest")
+    assert own.is_off is is_off
+    assert [report.kind for report in told[1:]] == ([R.EXPIRED] if info.get("state") == "order_failed" else [])

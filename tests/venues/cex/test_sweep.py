@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.errors import InvariantBroken
@@ -16,6 +18,12 @@ def test_each_row_becomes_one_cancel_in_the_venues_words():
     assert {(r.venue, r.account, r.api, r.method, r.path) for r in found} == {
         ("okx", "acme", ("private",), "POST", "cancel")
     }
+
+
+def test_where_the_body_is_a_list_each_cancel_is_a_list_of_one():
+    step = replace(EACH, params={"id": "algoId"}, row_id="algoId", is_array=True)
+    found = list(cancels(DESK, step, {"data": [{"algoId": "1"}, {"algoId": "2"}]}))
+    assert [request.params for request in found] == [[{"id": "1"}], [{"id": "2"}]]
 
 
 def test_no_rows_need_no_cancel():

@@ -16,10 +16,11 @@ from tests.venues.exchange.engine import Event, Exchange, Ticket
 from tests.venues.exchange.faults import Faults
 from tests.venues.exchange.markets import Habits, Kind, Refused
 from tests.venues.exchange.session import Session
-from tests.venues.exchange.settlement import Account
+from tests.venues.exchange.settlement import Account, Fill
 from tests.venues.exchange.units import text
 
 from .base import Answer, Call, Protocol, Refusal, Route
+from .okx_algo import Algos, is_algo
 from .okx_streams import Streams
 from .okx_words import (
     BASIS,
@@ -58,7 +59,7 @@ class Okx(Protocol):
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self._numbers = itertools.count(1)
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
-        self.streams = Streams(self)
+        self.streams, self.algos = Streams(self), Algos(self)
         super().__init__(exchange, faults)
 
     def routes(self) -> list[Route]:
@@ -86,6 +87,7 @@ class Okx(Protocol):
             Route("POST", f"{api}/trade/cancel-all-after", "cancel", self._cancel_all_after, True),
             Route("GET", f"{api}/trade/order", "query", self._order, True),
             Route("GET", f"{api}/trade/orders-pending", "query", self._open_orders, True),
+            *self.algos.routes(),
             *(Route("GET", f"{api}/trade/{name}", "query", self._closed_orders, True) for name in history),
             *(Route("GET", f"{api}/trade/{name}", "query", self._fills, True) for name in ("fills", "fills-history")),
         ]
@@ -251,6 +253,8 @@ class Okx(Protocol):
             order = self.exchange.by_id(account, str(words["ordId"]))
         else:
             order = self.exchange.by_client_id(account, str(words.get("clOrdId", "")))
+        if order is not None and is_algo(order):
+            return None
         return order if order is not None and order.market.id == words.get("instId") else None
 
     def _order(self, call: Call) -> Answer:
@@ -273,7 +277,7 @@ class Okx(Protocol):
 
     def _filtered(self, call: Call, *, is_open: bool) -> list[Order]:
         kind, name = call.query.get("instType", ""), call.query.get("instId", "")
-        orders = [order for order in self.visible_orders(call.owner) if order.is_open is is_open]
+        orders = [o for o in self.visible_orders(call.owner) if o.is_open is is_open and not is_algo(o)]
         found = [o for o in orders if kind in {"", inst_type(o.market)} and name in {"", o.market.id}]
         before, after = call.query.get("before", ""), call.query.get("after", "")  # newer than, older than an id
         found = [o for o in found if (not before or int(o.id) > int(before)) and (not after or int(o.id) < int(after))]
@@ -290,9 +294,13 @@ class Okx(Protocol):
             and order_id in {"", fill.order_id}
             and int(ms(fill.ts_ns)) >= begin
         ]
-        rows = [fill_row(fill) for fill in reversed(found)]
+        rows = [fill_row(fill, is_of_algo=self._is_of_algo(fill)) for fill in reversed(found)]
         older = int(call.query.get("after") or 2**63)
         return wrapped([row for row in rows if int(row["billId"]) < older][:100])
+
+    def _is_of_algo(self, fill: Fill) -> bool:
+        order = self.exchange.by_id(fill.account, fill.order_id)
+        return order is not None and bool(order.stop)
 
     # -- the account -----------------------------------------------------------------------------------------------
 
@@ -378,6 +386,7 @@ class Okx(Protocol):
         self.streams.text(session, text)
 
     def on_event(self, event: Event) -> None:
+        self.algos.hear(event)
         self.streams.event(event)
 
 

@@ -116,6 +116,9 @@ class Streams:
             self._trade(event)
         elif isinstance(event, OrderChange):
             market = event.order.market
+            if event.order.stop and "off" not in event.order.tags:
+                self._balances(event.order.account)
+                return  # an algo, told on a channel of its own that nobody here subscribes to
             row = order_push(event)
             for session, arg in self._wanting("orders", event.order.account):
                 if arg.get("instType", "ANY") in {"ANY", inst_type(market)} and self._meant(arg, market.id):

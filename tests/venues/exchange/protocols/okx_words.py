@@ -61,6 +61,10 @@ BASIS = (
     Basis("self-trade prevention cancel_maker by default", "document", _V5 + ", stpMode"),
     Basis("expTime: refused once passed, sCode 51149", "assumption", "header documented; its code is not seen live"),
     Basis("cancel-all-after", "document", _V5),
+    Basis("algo orders, conditional: own ids and lists, effective with ordId once off", "document", _V5 + ", algo"),
+    Basis("what came of an algo has algoId and algoClOrdId, no clOrdId", "document", _V5 + ", orders channel"),
+    Basis("a stop loss that is through: 51280 both ways; one that waits holds what it would pay", "assumption", "-"),
+    Basis("an algo that is not there: 51603 to a query, 51400 to a cancel; doubled id 51065", "assumption", "-"),
     Basis("fee negative when paid, in the received currency on spot", "document", _V5 + ", fills"),
     Basis("5xx and 50001/50004/50026 leave the order unknown", "document", _V5 + ", error codes"),
     Basis("fills: newest first, 100 at most, older than a billId with after", "document", _V5 + ", fills"),
@@ -83,6 +87,7 @@ REFUSALS = {
     ),
     "order_closed": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
     "qty_below_filled": ("51505", "The new quantity must be greater than the filled quantity."),
+    "stop_through": ("51280", "SL trigger price must be less than the last price"),
     "post_only": ("51124", "You cannot place a post-only order that would take."),
 }
 
@@ -176,7 +181,9 @@ def order_row(order: Order, fill: Fill | None = None) -> dict[str, Any]:
         "instId": market.id,
         "ccy": "",
         "ordId": order.id,
-        "clOrdId": order.client_id,
+        "clOrdId": "" if order.stop else order.client_id,
+        "algoId": str(int(order.id) + 10**15) if order.stop else "",
+        "algoClOrdId": order.client_id if order.stop else "",
         "tag": order.tags.get("tag", ""),
         "px": market.price(order.price) if order.price else "",
         "sz": text(order.budget) if order.budget else market.qty(order.qty),
@@ -230,14 +237,14 @@ def order_push(change: OrderChange) -> dict[str, Any]:
     }
 
 
-def fill_row(fill: Fill) -> dict[str, Any]:
+def fill_row(fill: Fill, *, is_of_algo: bool = False) -> dict[str, Any]:
     market = fill.market
     return {
         "instType": inst_type(market),
         "instId": market.id,
         "tradeId": str(fill.trade_id),
         "ordId": fill.order_id,
-        "clOrdId": fill.client_id,
+        "clOrdId": "" if is_of_algo else fill.client_id,
         "billId": str(fill.trade_id * 2 + (fill.side == BUY)),
         "tag": "",
         "fillPx": market.price(fill.price),
