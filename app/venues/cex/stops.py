@@ -68,6 +68,15 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
     "coinbase": StopDialect(
         {"stopLossPrice": "{}"}, is_immediate=False, off={"trigger_status": frozenset({"STOP_TRIGGERED"})}
     ),
+    # stop-limit on the order endpoint with its operator, which ccxt reads off the side; `created` until it is off.
+    "htx": StopDialect(
+        {"triggerPrice": "{}"},
+        is_immediate=False,
+        off={
+            "state": frozenset({"submitted", "partial-filled"}),
+            "orderStatus": frozenset({"submitted", "partial-filled"}),
+        },
+    ),
     # A stop loss of its own (ordType conditional) that places a limit order with another id. ccxt would ask for margin.
     "okx": StopDialect(
         {"stopLossPrice": "{}", "tdMode": "cash"},

@@ -244,6 +244,10 @@ def test_what_came_of_a_stop_has_another_id_and_its_trades_may_outrun_the_word()
         ("kraken", {"order_status": "new", "triggers": {"status": "triggered"}}, True),
         ("coinbase", {"status": "OPEN", "trigger_status": "STOP_PENDING"}, False),
         ("coinbase", {"status": "OPEN", "trigger_status": "STOP_TRIGGERED"}, True),
+        ("htx", {"state": "created"}, False),
+        ("htx", {"state": "submitted"}, True),
+        ("htx", {"orderStatus": "submitted"}, True),
+        ("htx", {"state": "canceled"}, False),
         ("okx", {"state": "live", "ordId": ""}, False),
         ("okx", {"state": "effective", "ordId": "991"}, True),
         ("okx", {"state": "order_failed", "ordId": ""}, True),
@@ -253,4 +257,5 @@ def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
     orders, own, told = stopped(venue)
     orders.take_order({"id": "77", "filled": "0", "info": info}, "rest")
     assert own.is_off is is_off
-    assert [report.kind for report in told[1:]] == ([R.EXPIRED] if info.get("state") == "order_failed" else [])
+    ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED]}
+    assert [report.kind for report in told[1:]] == ends.get(info.get("state"), [])

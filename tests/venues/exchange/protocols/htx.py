@@ -17,7 +17,7 @@ from tests.venues.exchange.units import fixed
 
 from .base import Answer, Call, Protocol, Refusal, Route
 from .htx_streams import Streams
-from .htx_words import BASIS, MARKETS, REFUSALS, match_row, number, order_row, state_of, symbol_row, type_of
+from .htx_words import BASIS, MARKETS, OPERATORS, REFUSALS, match_row, number, order_row, state_of, symbol_row, type_of
 from .meter import Meter
 from .signatures import agrees, base64_sha256
 from .wording import ms, rate
@@ -30,6 +30,7 @@ TYPES = {
     "ioc": ("limit", "IOC", False),
     "limit-fok": ("limit", "FOK", False),
     "limit-maker": ("limit", "GTC", True),
+    "stop-limit": ("limit", "GTC", False),
 }
 FIRST_ROW = 313_288_753  # ids of rows of match results: a trade has another
 STATE_NUMBERS = {"partial-canceled": 5, "filled": 6, "canceled": 7}
@@ -209,6 +210,9 @@ class Htx(Protocol):
         if side is None or rest not in TYPES:
             raise Refusal(self._no("invalid-type", "Paramemter `type` is invalid."))
         kind, force, is_maker = TYPES[rest]
+        is_stop = rest == "stop-limit"
+        if is_stop and (given.get("operator") != OPERATORS[side] or not given.get("stop-price")):
+            raise Refusal(self._no("invalid-operator", "Parameter `operator` is invalid."))
         is_quote = kind == "market" and side == BUY
         amount = str(given.get("amount", ""))
         ticket = Ticket(
@@ -221,6 +225,7 @@ class Htx(Protocol):
             post_only=is_maker,
             budget=amount if is_quote else "",
             tags=(("type", str(given["type"])),),
+            stop=str(given["stop-price"]) if is_stop else "",
         )
         return self.exchange.place(call.owner, ticket).id
 

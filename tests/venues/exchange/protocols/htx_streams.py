@@ -200,7 +200,7 @@ class Streams:
     def _tell_order(self, change: OrderChange) -> None:
         order, fill, name = change.order, change.fill, change.order.market.name
         account_id = self._protocol.account_id(order.account)
-        what = {"new": "creation", "fill": "trade"}.get(change.what, "cancellation")
+        what = {"new": "creation", "triggered": "creation", "fill": "trade"}.get(change.what, "cancellation")
         if fill is not None:
             data = clearing_message(order, fill, account_id)
             self._push(order.account, (f"trade.clearing#{name}", "trade.clearing#*"), data, "fill")
