@@ -79,6 +79,7 @@ def _settings(options: CertifyOptions) -> Any:
             vault=home / "vault",
             kek=options.kek or home / "vault.kek",
             is_sandbox=not options.is_live and not options.base_url,
+            trades=True,  # what a stop at the venue waits for
         ),
         risk=RiskSettings(allow_uncertified=(options.venue,)),
     )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from app.domain.conditions import Condition, Conditional, ConditionKind, Leg, OrderClass, OtoTrigger, TriggerSource
 from app.domain.enums import Mode, OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.errors import BestexError
 from app.domain.ids import prefixed_ulid
@@ -17,6 +18,7 @@ from app.domain.orders import ParentOrder, VenueFilter
 from app.domain.records import ParentRecord
 from app.domain.statement import VenueState, VenueStatement
 from app.domain.units import NANO, NANO_SCALE, decimal_text, div_up
+from app.domain.venue_stops import TriggerLocation
 from app.execution.inputs import SetBalance, SetLimits
 from app.services.container import Services
 
@@ -28,6 +30,8 @@ _LOOK_S: Final = 0.02
 _ABOVE_MIN_PPM: Final = 1_200_000
 _LEAST_NOTIONAL_NANO: Final = 10 * NANO
 _SLIPPAGE_PPM: Final = 10_000
+# Where a buyer's stop waits, of the best ask: no market goes there within the seconds that it rests.
+_STOP_AWAY_PPM: Final = 1_100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ async def certify(services: Services, trial: Trial) -> Verdict:
         ("round trips", run.round_trips),
         ("process killed in the middle of an order", run.killed),
         ("a question answered again", run.asked_again),
+        ("a stop rests and comes back", run.stop_rests),
     )
     for name, step in steps:
         if not await _tried(verdict, name, step):
@@ -165,6 +170,32 @@ class _Run:
         if self._n_fills() != n_fills:
             raise _Failed(f"{n_fills} fills became {self._n_fills()}")
         return f"{engine.health().n_duplicate_fills - n_duplicates} fills told again"
+
+    async def stop_rests(self) -> str:
+        """Far from the market, where the venue holds stops for us: its open orders show it, and a cancel ends it."""
+        engine, trial = self.services.engine, self.trial
+        if trial.venue not in engine.core.world.stops:
+            return "no stops are left with this venue"
+        await self._until(self._is_up, CONNECT_S)
+        _, ask_units = self._touch()
+        asked = _stop(trial, ask_units * _STOP_AWAY_PPM // 1_000_000, self._qty_units(Side.BUY), engine.now_ns())
+        taken = await self.services.conditionals.place(asked, None, Mode.LIVE)
+        record = engine.ledger.definitions.all[taken.fact.conditional_id]
+        view = self.services.conditionals.view
+        try:
+            await self._until(lambda: any(leg.is_at_venue for leg in view(record).legs), ORDER_S)
+            children = [c for name in record.legs[0].order_ids for c in engine.ledger.parents[name].children.values()]
+            await self._until(lambda: any(child.acked_ts_ns for child in children), ORDER_S)
+            statement = await engine.venues[trial.venue].statement(trial.account)
+        finally:
+            await self.services.conditionals.cancel(record, "certify")
+        await self._until(lambda: record.is_done, ORDER_S)
+        shown = {order.client_id for order in statement.open_orders}
+        if not shown & {child.child.client_id for child in children}:
+            raise _Failed("its open orders do not show the stop under our id")
+        if any(child.cum_qty_units for child in children):
+            raise _Failed("a stop a tenth away from the market traded")
+        return f"{len(children)} placed, shown, canceled"
 
     async def reconcile(self) -> str:
         """Every balance moved by what our fills say, and nothing of ours is open or unknown."""
@@ -256,6 +287,25 @@ def _market_order(trial: Trial, side: Side, qty_units: int, now_ns: int, number:
         decision_price_units=None,
         received_ts_ns=now_ns,
         body_hash="",
+    )
+
+
+def _stop(trial: Trial, price_units: int, qty_units: int, now_ns: int) -> Conditional:
+    leg = Leg("order", Side.BUY, qty_units, Condition(ConditionKind.STOP, TriggerSource.LAST, 0, price_units), None)
+    return Conditional(
+        account=trial.account,
+        client_order_id=prefixed_ulid("certify", now_ns, trial.venue, "stop"),
+        symbol=trial.symbol,
+        order_class=OrderClass.SIMPLE,
+        legs=(leg,),
+        oto_trigger=OtoTrigger.PARTIAL,
+        has_entry_order=False,
+        venues=VenueFilter(include=(trial.venue,)),
+        max_slippage_ppm=_SLIPPAGE_PPM,
+        expire_ts_ns=0,
+        received_ts_ns=now_ns,
+        body_hash="",
+        trigger_location=TriggerLocation.VENUE,
     )
 
 

@@ -43,6 +43,13 @@ def test_a_trial_through_the_whole_service_passes_step_by_step(tmp_path: Path, e
     names = [step.name for step in verdict.steps]
     assert names[0] == "connect"
     assert names[-1] == "reconciled to the unit"
+    assert {step.name: step.found for step in verdict.steps}[
+        "a stop rests and comes back"
+    ] == "1 placed, shown, canceled"
+    orders = exchange.control.orders(VENUE, ACCOUNT)
+    assert [(order["type"], order["state"], order["filled"]) for order in orders if order["type"] == "stop"] == [
+        ("stop", "canceled", "0")
+    ]
     assert verdict.n_round_trips == 3
     assert verdict.n_fills >= 6
     assert verdict.before != verdict.after

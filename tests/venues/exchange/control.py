@@ -155,6 +155,7 @@ class Control:
                     "client_id": order.client_id,
                     "market": order.market.id,
                     "side": "buy" if order.side == BUY else "sell",
+                    "type": "stop" if order.stop else order.kind,
                     "price": order.market.price(order.price),
                     "qty": order.market.qty(order.qty),
                     "filled": order.market.qty(order.filled),
