@@ -28,7 +28,7 @@ from app.venues.cex.books import FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
-from app.venues.cex.dialects import cancel_words, own_order, own_trade
+from app.venues.cex.dialects import own_trade
 from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed, aged
@@ -300,18 +300,9 @@ class CcxtVenue(VenueBase):
             await self._look_for_unheard(order)
             if not order.venue_order_id:
                 return
-        words: tuple[str, dict[str, Any]] = (order.live_id or order.venue_order_id, {})
-        if not words[0]:
-            words = cancel_words(self.profile.ccxt_id, self.profile.client_id.param, order.wire_id)
-        if not order.live_id and (apart := apart_of(self.profile.ccxt_id, child)) is not None:
-            words = words[0], {**words[1], **apart.asking}
         call = Call("cancel")
         try:
-            await self._desk.ask(
-                "cancel",
-                lambda: self._exchange.cancel_order(words[0], child.symbol, words[1]),
-                call=call,
-            )
+            await self._desk.cancel(order, call)
         except Unavailable as error:
             if not says_absent(self.profile, call) and not isinstance(error.__cause__, ccxt_errors.InvalidOrder):
                 raise
@@ -473,7 +464,7 @@ class CcxtVenue(VenueBase):
         if order.lacks_fills:
             await self._fill_gap(order)
         if self._is_left_over(order):
-            await self.cancel(order.child)
+            await self._desk.cancel(order, Call("cancel"))  # whether it came too late the next look says
 
     def _is_left_over(self, order: OwnOrder) -> bool:
         """Of a stop that has gone off, the rest that its venue has put into the book."""

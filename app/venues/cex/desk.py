@@ -14,7 +14,7 @@ from app import observe
 from app.domain.errors import Unavailable
 from app.domain.instrument import Instrument, Symbol
 from app.domain.ports import Clock
-from app.venues.cex.dialects import OPEN_BY_MARKET, ids_at_once, list_words, lists_of_ended
+from app.venues.cex.dialects import OPEN_BY_MARKET, cancel_words, ids_at_once, list_words, lists_of_ended
 from app.venues.cex.errors import n_rows, says_absent
 from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
@@ -113,6 +113,16 @@ class Desk:
             self.on_listed(each)  # one list answers for every order in it: at some venues a minute has few of them
         found = next((each for each in listed if self._is(order, each)), None)
         return await self._named(order) if found is None and is_cut else found
+
+    async def cancel(self, order: OwnOrder, call: Call) -> None:
+        """Wishes one of our orders away; raises Unavailable where that was not answered, or answered with no."""
+        words: tuple[str, dict[str, Any]] = (order.live_id or order.venue_order_id, {})
+        if not words[0]:
+            words = cancel_words(self._profile.ccxt_id, self._profile.client_id.param, order.wire_id)
+        if not order.live_id and (apart := apart_of(self._profile.ccxt_id, order.child)) is not None:
+            words = words[0], {**words[1], **apart.asking}
+        question = partial(self._exchange.cancel_order, words[0], order.child.symbol, words[1])
+        await self.ask("cancel", question, call=call)
 
     async def _stop(self, order: OwnOrder, apart: Apart) -> Mapping[str, Any] | None:
         """A stop that is kept apart: itself, or what came of it. Raises Unavailable where that is not shown yet."""
