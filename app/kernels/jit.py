@@ -210,8 +210,8 @@ def warm(progress: Progress | None = None, *, need: Need = CALL) -> None:
     """Loads or compiles the kernels needed at `need` or before (all of the package) for their signatures, and no other.
 
     Nothing of them compiles afterwards; a second call finds everything done. Processes that warm one folder at once
-    share the work: each compiles what no other is compiling, and loads the rest. `progress(name, done, total)` is
-    called before each kernel and once at the end.
+    share the work: each compiles what no other is compiling, the largest first, and loads the rest.
+    `progress(name, done, total)` is called before each kernel and once at the end.
     """
     import_all()
     _warm([entry for entry in _KERNELS if entry.need <= need], progress)
@@ -224,6 +224,8 @@ def warm_imported(progress: Progress | None = None) -> None:
 
 def _warm(wanted: list[Kernel], progress: Progress | None) -> None:
     done, total, name = 0, len(wanted), ""
+    # What is needed first comes first, and of that the largest: begun last, it alone would keep everybody waiting.
+    wanted = sorted(wanted, key=lambda entry: (entry.need, -_size(entry)))
     # What another process holds comes last: by then it is loaded, not compiled.
     for is_waiting in (False, True):
         held = []
@@ -242,6 +244,19 @@ def _warm(wanted: list[Kernel], progress: Progress | None) -> None:
         wanted = held
     if progress is not None and total:
         progress(name, total, total)
+
+
+def _size(entry: Kernel) -> int:
+    """How much there is to compile: bytes of Python's code, of the kernel and of every part that it is built of."""
+    found, waiting = set(), [entry.dispatcher.py_func]
+    while waiting:
+        function = waiting.pop()
+        if function in found:
+            continue
+        found.add(function)
+        named = (function.__globals__.get(name) for name in function.__code__.co_names)
+        waiting += [part.py_func for part in named if hasattr(part, "py_func")]
+    return sum(len(function.__code__.co_code) for function in found)
 
 
 def _make(entry: Kernel) -> None:

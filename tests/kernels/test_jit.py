@@ -77,6 +77,8 @@ def test_two_cold_starts_share_the_work_and_a_third_loads_it(tmp_path):
     assert total <= cold[0]["misses"] + cold[1]["misses"] < 2 * total
     assert (warm["misses"], warm["hits"]) == (0, total)
     assert warm["spent_s"] < cold[0]["spent_s"] + cold[1]["spent_s"]
+    # The one that takes half of the time is begun first: begun last, it would keep both waiting.
+    assert "decide_plan" in {process["seen"][0][0] for process in cold}
     for process in (*cold, warm):
         assert [step[1:] for step in process["seen"]] == [[done, total] for done in range(total + 1)]
 
