@@ -13,11 +13,15 @@ PYTEST := $(BIN)/python -m pytest
 VENV_STAMP := $(VENV)/.stamp-venv
 CORE_STAMP := $(VENV)/.stamp-core
 DEV_STAMP := $(VENV)/.stamp-dev
+EXTRAS := replay cex
+EXTRA_STAMPS := $(EXTRAS:%=$(VENV)/.stamp-%)
+# Hashes of everything, compiled by Python as it is imported: compiling all of it took as long as all the rest.
+LOCKED := $(PIP) install --no-compile --require-hashes -r
 PROJECT := pyproject.toml requirements/core.in requirements/replay.in requirements/cex.in
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint bench run migrate soak clean
+.PHONY: help setup $(EXTRAS) demo test lint bench run migrate soak clean
 .DEFAULT_GOAL := help
 # A recipe that fails must not leave its target behind; two installs into one environment must not overlap.
 .DELETE_ON_ERROR:
@@ -27,6 +31,8 @@ help:
 	@echo "make setup    everything that tests need, into .venv"
 	@echo "make demo     the service with simulated venues and sample orders (ARGS=--once exits afterwards)"
 	@echo "make run      the service without samples (bestex up)"
+	@echo "make replay   adds what replays, recordings, calibrations and Parquet need"
+	@echo "make cex      adds what live books and venue keys need"
 	@echo "make test     lint, types, import contracts, tests"
 	@echo "make lint     lint, types, import contracts"
 	@echo "make bench    benchmarks against baselines and budgets"
@@ -39,10 +45,14 @@ $(VENV_STAMP):
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# The project itself comes last and without its dependencies (the lock has installed them, hashes checked), as one path
-$(CORE_STAMP): $(VENV_STAMP) requirements/core.lock $(PROJECT)
+# The project itself comes last and without its dependencies (the lock has installed them, hashes checked), as one path.
+# The compiler of the kernels comes first: what a first order needs is compiled while everything else is installed. A
+# start shares that work or does it alone, so nobody waits for it here and nothing is lost where it fails.
+$(CORE_STAMP): $(VENV_STAMP) requirements/kernels.lock requirements/core.lock $(PROJECT)
 	@echo "installing Bestex (once)"
-	@$(PIP) install --require-hashes -r requirements/core.lock
+	@$(LOCKED) requirements/kernels.lock
+	@PYTHONPATH=. $(BIN)/python -m app.workers.warm READY >/dev/null 2>&1 &
+	@$(LOCKED) requirements/core.lock
 	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
@@ -50,7 +60,15 @@ $(DEV_STAMP): $(VENV_STAMP) requirements/dev.lock $(PROJECT)
 	@echo "installing Bestex and what its tests need (once)"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
-	@touch $(CORE_STAMP) $@
+	@touch $(CORE_STAMP) $(EXTRA_STAMPS) $@
+
+# What `bestex doctor` lists as a part.
+$(EXTRA_STAMPS): $(VENV)/.stamp-%: $(CORE_STAMP) requirements/%.lock
+	@echo "installing the part $* (once)"
+	@$(LOCKED) requirements/$*.lock
+	@touch $@
+
+$(EXTRAS): %: $(VENV)/.stamp-%
 
 setup: $(DEV_STAMP)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.exits import CommandError, Exit
-from app.cli.replay import EXTRA
+from app.cli.extras import REPLAY, require
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -27,15 +27,12 @@ def command(
     from app.domain.errors import BadRequest
     from app.offline import calibrate_markets, calibrate_orders
 
+    if path.suffix != ".db":
+        require(REPLAY)
     try:
         report, parameters = calibrate_orders(path) if path.suffix == ".db" else calibrate_markets(path, symbol)
     except BadRequest as error:
         raise CommandError(Exit.USAGE, error.detail, {"code": error.code, "detail": error.detail}) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
-            raise
-        detail = f"{error.name} is missing: install bestex[replay]"
-        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
     print(report)
     if out is not None:
         out.write_text(parameters)

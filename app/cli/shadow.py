@@ -14,10 +14,10 @@ import typer
 
 from app.cli.client import connect
 from app.cli.exits import CommandError, Exit
+from app.cli.extras import REPLAY, require
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import show_json
 
-EXTRA: Final = ("pyarrow", "arch", "scipy", "pandas")  # what bestex[replay] brings
 MAX_FILE_BYTES: Final = 512 * 2**20
 MAX_MS: Final = 366 * 86_400_000
 
@@ -94,16 +94,12 @@ def _run(recording: Path, request: object) -> str:
     from app.domain.errors import BadRequest
     from app.offline import shadow_markets
 
+    require(REPLAY)
     try:
         return shadow_markets(recording, request)  # type: ignore[arg-type]
     except BadRequest as error:
         detail = f"{error.detail} {error.hint}".strip()
         raise CommandError(Exit.USAGE, detail, {"code": error.code, "detail": detail}) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
-            raise
-        detail = f"{error.name} is missing: install bestex[replay]"
-        raise CommandError(Exit.USAGE, detail, {"code": "extra_missing", "detail": detail}) from error
 
 
 def _ns(option: str, told_ms: float) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.exits import CommandError, Exit
+from app.cli.extras import CEX, require
 from app.cli.options import DEFAULT_HOME, Home
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def serve(settings: Settings, home: Path) -> None:
     from app.store.migrate import upgrade
 
     terminate_as_interrupt()
+    if settings.market == "live":
+        require(CEX)  # every venue's process would end at once, and be started again
     require_free(settings.host, settings.port)
     embedded = None if settings.database_url else BackgroundPostgres(settings.home / "postgres")
     try:

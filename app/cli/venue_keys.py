@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app.cli.exits import CommandError, Exit
+from app.cli.extras import CEX, require
 from app.cli.options import DEFAULT_HOME, Format, Home, Output
 from app.cli.output import show_json, show_rows
 
@@ -146,6 +147,7 @@ def _insert(
     from app.venues.clock import SystemClock
     from app.venues.vault import KeyRow, Verdict
 
+    require(CEX)  # before a secret is typed
     key_id, secrets = _asked_on_stdin() if is_stdin else _asked_at_prompt(venue)
     vault = _vault(home, kek, may_create=verb == "add")
     draft = KeyRow(account, venue, key_id, 0, Verdict.UNCHECKED, None, SystemClock().wall_ns())
@@ -296,7 +298,7 @@ def _refusing(act: Callable[[], T]) -> T:
     except Refused as refusal:
         raise CommandError(Exit.REJECTED, f"refused: {refusal}", {"code": refusal.facts["reason"]}) from None
     except ModuleNotFoundError as error:
-        raise CommandError(Exit.USAGE, f"{error.name} is not installed: pip install 'bestex[cex]'") from None
+        raise CommandError(Exit.USAGE, f"{error.name} is not installed: {CEX.fix}") from None
 
 
 def _show(output: Format, row: KeyRow) -> None:

@@ -11,6 +11,7 @@ import typer
 from app.cli import venue_keys
 from app.cli.client import connect
 from app.cli.exits import CommandError, Exit
+from app.cli.extras import CEX, require
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import show_rows
 
@@ -73,6 +74,7 @@ def refresh(
     from app.cli.refresh import refresh_home, rows_of
     from app.domain.errors import BadRequest
 
+    require(CEX)
     try:
         reports = asyncio.run(
             refresh_home(names or [], home.expanduser(), base_url, within_days, accepts_losses=accepts_losses)
@@ -104,6 +106,7 @@ def check(
     from app.venues.cex.profile_table import profile_of, profiles
     from app.venues.clock import SystemClock
 
+    require(CEX)
     try:
         asked = [profile_of(name) for name in names or profiles()]
     except BadRequest as error:
@@ -141,6 +144,7 @@ def certify(
 
     if testnet == live_micro:
         raise CommandError(Exit.USAGE, "say one of --testnet and --live-micro")
+    require(CEX)
     options = CertifyOptions(venue, account, symbol, home.expanduser(), live_micro, n_round_trips, base_url, kek)
     verdict, path = run_trial(options, lambda line: print(line, file=sys.stderr, flush=True))
     show_rows(output, [asdict(step) for step in verdict.steps], ("name", "is_passed", "found"))

@@ -58,7 +58,7 @@ def test_locks_carry_a_hash_for_every_version():
         text = lock.read_text()
         pinned = re.findall(r"^[A-Za-z0-9_.\[\]-]+==\S+", text, re.M)
         blocks = re.split(r"^(?=[A-Za-z0-9_.\[\]-]+==)", text, flags=re.M)[1:]
-        assert len(blocks) == len(pinned) > 10, lock.name
+        assert len(blocks) == len(pinned) >= 3, lock.name
         assert all("--hash=sha256:" in block for block in blocks), lock.name
 
 
@@ -69,7 +69,8 @@ def test_small_locks_are_parts_of_the_large_one():
         text = (REPOSITORY / "requirements" / f"{name}.lock").read_text()
         return set(re.findall(r"^([A-Za-z0-9_.\[\]-]+==[^ ;\\]+)", text, re.M))
 
-    assert versions("core") <= versions("replay") <= versions("dev")
+    assert versions("kernels") <= versions("core") <= versions("replay") <= versions("dev")
+    assert versions("core") <= versions("cex") <= versions("dev")
 
 
 ADRS = sorted((REPOSITORY / "docs" / "adr").glob("[0-9]*.md"))
