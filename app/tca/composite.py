@@ -42,8 +42,8 @@ class Sample:
 def take_sample(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: int) -> Sample:
     """The books judged as the gate judges them; each weighs as much as it shows at its touch, both sides together."""
     reference = read_reference(books, max_book_age_ns, now_ns)
-    shown = books.qty_units[:, :, 0].sum(axis=1).tolist()
-    weights_units = dict(zip(books.venues, shown, strict=True))
+    touch_units = books.qty_units[:, :, 0]
+    weights_units = dict(zip(books.venues, (touch_units[:, 0] + touch_units[:, 1]).tolist(), strict=True))
     quotes = sorted((mid, weights_units[venue], venue) for venue, mid in reference.venue_mids.items())
     everybody = weighted_median([(mid, weight) for mid, weight, _ in quotes])
     without = {
@@ -53,19 +53,23 @@ def take_sample(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_ns: 
         for venue in books.venues
     }
     mid = reference.mid_half_units
-    bids, asks = (_shown_units(books, reference, mid, k) for k in (0, 1)) if mid else (0, 0)
+    bids, asks = _shown_units(books, reference, mid) if mid else (0, 0)
     return Sample(now_ns, mid, reference.best_bid_units, reference.best_ask_units, without, bids, asks)
 
 
-def _shown_units(books: SymbolBooks, reference: Reference, mid_half_units: int, book_side: int) -> int:
-    """Displayed on one side (0 bids, 1 asks) within SHOWN_PPM of the mid, over the valid venues."""
-    reach_half_units = mid_half_units * SHOWN_PPM // 1_000_000
-    is_valid = np.array([venue in reference.venue_mids for venue in books.venues])
-    depth = books.price_units.shape[2]
-    is_level = np.arange(depth) < books.n_levels[:, book_side, None]
-    gap_half_units = 2 * books.price_units[:, book_side, :] - mid_half_units
-    is_near = (gap_half_units <= reach_half_units) if book_side else (-gap_half_units <= reach_half_units)
-    return int(books.qty_units[:, book_side, :][is_valid[:, None] & is_level & is_near].sum())
+def _shown_units(books: SymbolBooks, reference: Reference, mid_half_units: int) -> tuple[int, int]:
+    """Displayed bids and asks within SHOWN_PPM of the mid, over the valid venues."""
+    gap_half_units = 2 * books.price_units
+    gap_half_units -= mid_half_units
+    bids_half_units = gap_half_units[:, 0]
+    np.negative(bids_half_units, out=bids_half_units)
+    is_near = gap_half_units <= mid_half_units * SHOWN_PPM // 1_000_000
+    is_near &= np.arange(books.price_units.shape[2]) < books.n_levels[:, :, None]
+    for row, venue in enumerate(books.venues):
+        if venue not in reference.venue_mids:
+            is_near[row] = False
+    bids, asks = np.multiply(books.qty_units, is_near).sum(axis=(0, 2)).tolist()
+    return bids, asks
 
 
 def weighted_median(ordered: Sequence[tuple[int, int]]) -> int:
