@@ -27,6 +27,8 @@ from app.store.head import HeadFile, head_path, read_head
 from app.store.journal_schema import (
     COLUMNS,
     GROUP_SIZES,
+    INSERT_FACT,
+    INSERT_RECEIPT,
     N_COLUMNS,
     group_insert,
     open_reader,
@@ -47,7 +49,9 @@ MAX_WAL_PAGES: Final = 16_384
 # What a quick commit takes at most; 40 KB synced to a common solid-state disk take 0.3 to 0.6 ms.
 PROMPT_COMMIT_S: Final = 0.002
 
-_Turn = tuple[list[EncodedFact], list[tuple[str, int, bytes]]]
+_Receipt = tuple[str, int, bytes]
+_Turn = tuple[list[EncodedFact], list[_Receipt]]
+_Insert = Callable[[sqlite3.Connection, list[tuple[object, ...]], list[_Receipt]], None]
 _PADDING: Final = (None,) * N_COLUMNS
 
 
@@ -152,7 +156,7 @@ class SqliteJournal:
         if not (is_alone and self._commits_promptly(*turn)):
             self._waiting.put(turn)
 
-    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[tuple[str, int, bytes]]) -> bool:
+    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[_Receipt]) -> bool:
         """Commits in the caller's thread, if that is the quicker way; False where nothing was done.
 
         Only with nothing under way, so that the order is kept, and never where the commit brings other work along: a
@@ -167,7 +171,7 @@ class SqliteJournal:
         if not self._allowance.allows(began_s) or not self._guard.acquire(blocking=False):
             return False
         try:
-            self._commit(facts, receipts)
+            self._commit(facts, receipts, insert_each)
         except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
             self._fail(error)
         finally:
@@ -198,7 +202,7 @@ class SqliteJournal:
         try:
             while (group := self._next_group()) is not None:
                 with self._guard:
-                    self._commit(*group)
+                    self._commit(*group, insert_together)
         except BaseException as error:  # noqa: BLE001 (a thread's rim: whatever it is, nothing may be acknowledged after)
             self._fail(error)
 
@@ -217,21 +221,14 @@ class SqliteJournal:
             receipts += turn[1]
         return facts, receipts
 
-    def _commit(self, facts: list[EncodedFact], receipts: list[tuple[str, int, bytes]]) -> None:
+    def _commit(self, facts: list[EncodedFact], receipts: list[_Receipt], insert: _Insert) -> None:
         chain_hash = self._hash
-        rows: list[object] = []
-        sealed: list[SealedFact] = []
-        has_replica = self._options.replica is not None
+        rows: list[tuple[object, ...]] = []
         for fact in facts:
             chain_hash = link(chain_hash, fact.seq, fact.record)
-            rows += fact[:7]
-            rows.append(chain_hash)
-            if has_replica:
-                sealed.append(SealedFact(*fact[:7], chain_hash))
+            rows.append((*fact[:7], chain_hash))
         last_seq = facts[-1].seq
-        for receipt in receipts:
-            rows += receipt_row(*receipt)
-        insert_rows(self._writer, rows)
+        insert(self._writer, rows, receipts)
         self._hash = chain_hash
         for head in self._heads:
             head.write(last_seq, chain_hash)
@@ -240,6 +237,7 @@ class SqliteJournal:
         self._durable_seq = last_seq
         self._on_durable(last_seq)
         if self._options.replica is not None:
+            sealed = [SealedFact(*row) for row in rows]  # type: ignore[arg-type]
             self._options.replica.receive(sealed, [(sha256, body) for sha256, _, body in receipts])
         if self._wal_pages > self._options.max_wal_pages:
             self._wal_pages = 0
@@ -380,6 +378,27 @@ def _tip(connection: sqlite3.Connection, path: Path) -> tuple[int, bytes]:
     if (known[0] if known else GENESIS if head[0] == 0 else b"") != head[1]:
         raise InvariantBroken(reason="the journal lost what its head proves", head_seq=head[0], seq=seq)
     return seq, chain_hash
+
+
+def insert_together(connection: sqlite3.Connection, facts: list[tuple[object, ...]], receipts: list[_Receipt]) -> None:
+    """One commit by one statement: the interpreter's lock is given away once, which the loop wants back at once."""
+    rows: list[object] = [value for fact in facts for value in fact]
+    for receipt in receipts:
+        rows += receipt_row(*receipt)
+    insert_rows(connection, rows)
+
+
+def insert_each(connection: sqlite3.Connection, facts: list[tuple[object, ...]], receipts: list[_Receipt]) -> None:
+    """One commit by a statement a row: a third less CPU than one for all, where no thread contends for the lock."""
+    connection.execute("begin immediate")
+    try:
+        connection.executemany(INSERT_FACT, facts)
+        connection.executemany(INSERT_RECEIPT, receipts)
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
 
 
 def insert_rows(connection: sqlite3.Connection, rows: list[object]) -> None:

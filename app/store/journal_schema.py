@@ -64,6 +64,11 @@ def _insert(size: int) -> str:
     return f"insert into records ({COLUMNS}) values {','.join(['(?,?,?,?,?,?,?,?)'] * size)}"  # noqa: S608
 
 
+# The same by a statement a table, for whoever need not share the interpreter's lock between two rows.
+INSERT_FACT: Final = f"insert into facts ({COLUMNS}) values (?,?,?,?,?,?,?,?)"  # noqa: S608
+INSERT_RECEIPT: Final = "insert into receipts (sha256, seq, body) values (?,?,?) on conflict (sha256) do nothing"
+
+
 def receipt_row(sha256: str, seq: int, body: bytes) -> tuple[object, ...]:
     """A receipt as a row of the view: version 0 sends it to its table."""
     return (seq, sha256, 0, 0, "", 0, body, b"")

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from app.domain.errors import InvariantBroken, Unavailable
 from app.store import journal as journal_module
 from app.store.head import head_path, read_head
 from app.store.journal import JournalOptions, JournalReader
+from app.store.journal_schema import open_writer
 from app.store.lock import JournalInUse
 from tests.conftest import REPOSITORY
 from tests.store.journals import Heard, open_journal, write_journal
@@ -152,14 +155,18 @@ def test_a_prompt_commit_is_durable_when_append_returns(tmp_path: Path) -> None:
 def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads, insert = [], journal_module.insert_rows
+    threads: list[bool] = []
 
-    def slow_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
-        threads.append(threading.current_thread() is threading.main_thread())
-        time.sleep(0.1)  # forbids prompt commits for some four seconds
-        insert(connection, rows)
+    def slow(insert: Callable[..., None]) -> Callable[..., None]:
+        def inserted(*arguments: object) -> None:
+            threads.append(threading.current_thread() is threading.main_thread())
+            time.sleep(0.1)  # forbids prompt commits for some four seconds
+            insert(*arguments)
 
-    monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
+        return inserted
+
+    for name in ("insert_each", "insert_together"):
+        monkeypatch.setattr(journal_module, name, slow(getattr(journal_module, name)))
     heard = Heard()
     journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=0.01))
     for n in (5, 6, 7):
@@ -176,14 +183,15 @@ def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
 def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt_commit_s: float
 ) -> None:
-    insert = journal_module.insert_rows
+    name = "insert_each" if prompt_commit_s else "insert_together"
+    insert = getattr(journal_module, name)
 
-    def failing_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
-        if rows[0] > 5:  # type: ignore[operator]
+    def failing_insert(connection: sqlite3.Connection, facts: list[Any], receipts: list[Any]) -> None:
+        if facts[0][0] > 5:
             raise sqlite3.OperationalError("disk I/O error")
-        insert(connection, rows)
+        insert(connection, facts, receipts)
 
-    monkeypatch.setattr(journal_module, "insert_rows", failing_insert)
+    monkeypatch.setattr(journal_module, name, failing_insert)
     heard = Heard()
     journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=prompt_commit_s))
     journal.append(FACTS[:5], [])
@@ -196,6 +204,33 @@ def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
     journal.close()
     assert heard.durable == [5]
     assert journal.durable_seq == 5
+
+
+@pytest.mark.parametrize("n_facts", [1, 40, 200])
+def test_both_ways_of_writing_give_the_same_tables(tmp_path: Path, n_facts: int) -> None:
+    facts = [(n, "acct", n, 5, "kind", 1, b"body%d" % n, b"hash") for n in range(1, n_facts + 1)]
+    receipts = [("aa", 1, b"one"), ("bb", 1, b"two"), ("aa", 1, b"one")][: n_facts + 1]
+    stored = []
+    for insert in (journal_module.insert_each, journal_module.insert_together):
+        connection = open_writer(tmp_path / f"{insert.__name__}.db")
+        insert(connection, list(facts), receipts)
+        insert(connection, [(n_facts + 1, "", 0, 6, "kind", 1, b"", b"hash")], [("bb", 2, b"two")])
+        stored.append([connection.execute(f"select * from {table}").fetchall() for table in ("facts", "receipts")])
+        connection.close()
+    assert stored[0] == stored[1]
+    assert (len(stored[0][0]), len(stored[0][1])) == (n_facts + 1, 2)
+
+
+def test_a_row_that_is_refused_takes_its_whole_commit_with_it(tmp_path: Path) -> None:
+    connection = open_writer(tmp_path / "journal.db")
+    facts = [(n, "acct", 1, 5, "kind", 1, b"", b"hash") for n in (1, 2)]  # the same account_seq twice
+    for insert in (journal_module.insert_each, journal_module.insert_together):
+        with pytest.raises(sqlite3.IntegrityError):
+            insert(connection, list(facts), [("aa", 1, b"one")])
+        assert not connection.in_transaction
+        assert connection.execute("select count(*) from facts").fetchone() == (0,)
+        assert connection.execute("select count(*) from receipts").fetchone() == (0,)
+    connection.close()
 
 
 def test_the_head_follows_every_commit_here_and_elsewhere(tmp_path: Path) -> None:
