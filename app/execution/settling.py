@@ -22,11 +22,13 @@ from app.execution.working_set import put_away, put_definition_away
 # Closed orders in memory, some 10 KB each, beyond which they leave sooner.
 MAX_KEPT: Final = 50_000
 CROWDED_NS: Final = 5_000_000_000
+HELD_NS: Final = 2_000_000_000  # beside its time, before one that somebody holds is looked at again
 
 
 class _Fate(Enum):
     GOES = auto()
-    WAITS = auto()  # for time, or for whoever holds it
+    WAITS = auto()
+    IS_HELD = auto()
     WAITS_FOR_ROWS = auto()
 
 
@@ -102,8 +104,8 @@ class Settling:
             if fate is _Fate.WAITS_FOR_ROWS:
                 break
             self._due.popleft()
-            if fate is _Fate.WAITS:
-                self._due.append((now_ns, item_id))
+            if fate is not _Fate.GOES:
+                self._due.append((now_ns + HELD_NS * (fate is _Fate.IS_HELD), item_id))
                 continue
             for order in found:
                 put_away(ledger, order)
@@ -128,7 +130,7 @@ class Settling:
         if newest_ns > settled_ns or not all(_is_over(ledger, order) for order in orders):
             return _Fate.WAITS
         if any(self.is_held(order.order_id) for order in orders):
-            return _Fate.WAITS
+            return _Fate.IS_HELD
         return _Fate.GOES if last_seq <= rows_seq else _Fate.WAITS_FOR_ROWS
 
 

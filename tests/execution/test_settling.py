@@ -14,7 +14,7 @@ from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.execution import inputs as inp
 from app.execution.ledger import Ledger, fold
-from app.execution.settling import CROWDED_NS, Settling
+from app.execution.settling import CROWDED_NS, HELD_NS, Settling
 from app.execution.working_set import adopt, adopt_definition
 from tests.conditionals import end, move, oco, taken
 from tests.worlds import MS, Desk, held_order, make_desk, make_order, report, sent
@@ -85,8 +85,9 @@ def test_it_stays_while_somebody_has_something_to_add() -> None:
     desk.now_ns += 10 * MS
     assert left(desk, queue) == []
     queue.is_held = lambda held: False
-    assert left(desk, queue) == []  # it is looked at again after its time
     desk.now_ns += 10 * MS
+    assert left(desk, queue) == []  # it is looked at again later
+    desk.now_ns += HELD_NS
     assert left(desk, queue) == [order_id]
 
 
