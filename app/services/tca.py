@@ -128,7 +128,7 @@ def as_parquet(rows: Sequence[Row]) -> bytes:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        hint = "Install it: make replay where Bestex was cloned; or ask for format=csv."
+        hint = 'Install it: pip install "bestex[replay]"; or ask for format=csv.'
         raise BadRequest("not_installed", "This service was installed without pyarrow.", hint=hint) from error
     table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns(rows)})
     out = io.BytesIO()

@@ -1,20 +1,57 @@
-"""The report's charts as SVG text that lives in an HTML page: colours are the page's own variables, text is text."""
+"""The report's charts as SVG text that lives in an HTML page: colours are the page's own variables, text is text.
+
+matplotlib draws with placeholder colours; they become `var(--…)`, so that one picture serves a light and a dark page.
+Nothing refers to anything outside: no metadata, no name spaces, no fonts. Callers hold a lock: matplotlib's settings
+belong to the process. It is imported when the first chart is drawn.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from app.tca import svg
-from app.tca.svg import MINUS, Panel, Px, Spot, Value
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-WIDE: Final = 605.0
-SIZE: Final = 10.0
-SMALL: Final = 9.0
+INK, MUTED, LINE, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
+COST, GAIN, TOTAL = "#0d0e0f", "#101112", "#131415"
 # Okabe and Ito's eight, which people with any kind of colour sight tell apart; the page has a set for each scheme.
-HUES: Final = ("c1", "c2", "c3", "c4", "c5", "c6")
-_DASHES: Final = ("5 3", "1 2", "6 2 1 2")
-_N_STEPS: Final = 6
+HUES: Final = ("#161718", "#191a1b", "#1c1d1e", "#1f2021", "#222324", "#252627")
+_NAMES: Final = dict(
+    zip(
+        (INK, MUTED, LINE, PAPER, COST, GAIN, TOTAL, *HUES),
+        ("ink", "muted", "line", "paper", "cost", "gain", "total", "c1", "c2", "c3", "c4", "c5", "c6"),
+        strict=True,
+    )
+)
+_SETTINGS: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+}
+_JUNK: Final = re.compile(
+    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|\s(?:xmlns(?::\w+)?|version)=\"[^\"]*\"|<!--.*?-->", re.DOTALL
+)
+_PLAIN_IDS: Final = re.compile(r"\sid=\"[A-Za-z0-9.]+(?:_[a-z0-9]+)*_\d+\"")
+_SIZE: Final = re.compile(r"(<svg)([^>]*?)\swidth=\"[^\"]*\"", re.DOTALL)
+_HEIGHT: Final = re.compile(r"(<svg[^>]*?)\sheight=\"[^\"]*\"", re.DOTALL)
+_FONT: Final = re.compile(r"font:\s*([\d.]+)px[^;\"]*")
+_FAMILY: Final = re.compile(r"font-family:[^;\"]*;?\s*")
 
 
 class Curve(NamedTuple):
@@ -46,165 +83,158 @@ class ArmBar(NamedTuple):
 
 def waterfall_chart(steps: Sequence[tuple[str, float]], total_bps: float) -> str:
     """Steps in basis points as a running sum from zero, and their total."""
-    bars, running_bps = [], 0.0
-    for name, step_bps in steps:
-        bars.append((name, running_bps, running_bps + step_bps, "cost" if step_bps >= 0 else "gain", step_bps))
+    figure, axes = _canvas(8.4, 3.3, "waterfall")
+    running_bps = 0.0
+    names = [name for name, _ in steps] + ["total"]
+    tops = []
+    for i, (_, step_bps) in enumerate(steps):
+        axes.bar(i, step_bps, 0.62, bottom=running_bps, color=COST if step_bps >= 0 else GAIN)
+        if i:
+            axes.plot([i - 1 + 0.31, i - 0.31], [running_bps, running_bps], color=MUTED, linewidth=0.8)
+        tops.append((max(running_bps, running_bps + step_bps), step_bps))
         running_bps += step_bps
-    bars.append(("total", 0.0, total_bps, "total", total_bps))
-    low, high = svg.reach([0.0, *(end for _, start, stop, *_ in bars for end in (start, stop))], 0.0)
-    room = (high - low) * 0.12
-    low, ticks = low - room / 2 * (low < 0), svg.round_steps(low, high, _N_STEPS)
-    panel = Panel(_left_of(ticks), 8, WIDE - 6, 212, -0.5, len(bars) - 0.5, low, high + room)
-    parts = _y_axis(panel, ticks, "bps of the order, a cost is up")
-    for i, (name, start, stop, colour, value_bps) in enumerate(bars):
-        parts.append(svg.box(panel.x(i - 0.31), panel.y(start), panel.x(i + 0.31), panel.y(stop), colour))
-        if 0 < i < len(bars) - 1:
-            at = panel.y(start)
-            parts.append(svg.line((panel.x(i - 0.69), at), (panel.x(i - 0.31), at), "muted", 0.8))
-        top = panel.y(max(start, stop)) - 4
-        parts.append(svg.text(panel.x(i), top, _signed(value_bps), 9.5, "ink", anchor="middle"))
-        parts.append(svg.text(panel.x(i), panel.bottom + 15, name, SIZE, "muted", anchor="middle"))
-    parts.append(svg.line((panel.left, panel.y(0)), (panel.right, panel.y(0)), "muted", 0.9))
-    return svg.picture(WIDE, 234, "Cost split by step in basis points", parts)
+    axes.bar(len(steps), total_bps, 0.62, color=TOTAL)
+    tops.append((max(0.0, total_bps), total_bps))
+    low, high = axes.get_ylim()
+    for i, (top_bps, value_bps) in enumerate(tops):
+        axes.text(i, top_bps + (high - low) * 0.03, _signed(value_bps), ha="center", va="bottom", fontsize=9.5)
+    axes.set_ylim(low - (high - low) * (0.04 if low < 0 else 0), high + (high - low) * 0.12)
+    axes.axhline(0, color=MUTED, linewidth=0.9)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylabel("bps of the order, a cost is up")
+    axes.grid(axis="y")
+    return _svg(figure, "Cost split by step in basis points")
 
 
 def markout_chart(curves: Sequence[Curve]) -> str:
     """One small picture a venue, the same scale in all: net markout over the horizon with its 95 % band."""
     n_columns = min(3, max(1, len(curves)))
-    told = [value for curve in curves for _, *found in curve.points for value in found if value is not None]
-    low, high = svg.reach([0.0, *told], 0.05)
-    ticks = svg.round_steps(low, high, _N_STEPS)
-    left, high_px = _left_of(ticks), 150.0
-    wide = (WIDE - 6 - left) / n_columns
-    parts: list[str] = []
+    n_rows = -(-len(curves) // n_columns)
+    figure, _ = _canvas(8.4, 0.45 + 2.05 * n_rows, "markouts", has_axes=False)
+    shared: Axes | None = None
     for i, curve in enumerate(curves):
-        x, y = left + wide * (i % n_columns), 26 + high_px * (i // n_columns)
-        x_room = 0.08 * max(1, len(curve.points) - 1)
-        panel = Panel(x, y, x + wide - 14, y + 102, -x_room, max(1, len(curve.points) - 1) + x_room, low, high)
-        parts += _y_axis(panel, ticks, "net markout, bps" if i % n_columns == 0 else None)
-        parts += _curve(panel, curve, HUES[i % len(HUES)])
-    return svg.picture(WIDE, 4 + high_px * -(-len(curves) // n_columns), "Net markouts by venue and horizon", parts)
+        axes = figure.add_subplot(n_rows, n_columns, i + 1, sharey=shared)
+        shared = shared or axes
+        _draw_curve(axes, curve, HUES[i % len(HUES)])
+        if i % n_columns:
+            axes.tick_params(labelleft=False)
+        else:
+            axes.set_ylabel("net markout, bps")
+    return _svg(figure, "Net markouts by venue and horizon")
 
 
 def strip_chart(strip: Strip) -> str:
     """The class mid around an order with its fills on it."""
+    from matplotlib.collections import PathCollection
+
+    figure, axes = _canvas(8.4, 3.2, "strip")
+    axes.axvspan(0, max(strip.end_s, 1e-3), color=LINE, linewidth=0)
+    if strip.mids:
+        axes.step([t for t, _ in strip.mids], [p for _, p in strip.mids], where="post", color=INK, linewidth=1.4)
+    for i, (name, price) in enumerate(strip.levels):
+        dashes = ((0, (5, 3)), (0, (1, 2)), (0, (6, 2, 1, 2)))[i % 3]
+        axes.axhline(price, color=HUES[i % len(HUES)], linewidth=1.3, linestyle=dashes, label=f"{name} {price:,.2f}")
     venues = sorted({venue for _, _, _, venue in strip.fills})
-    look = {venue: (HUES[(i + 2) % len(HUES)], svg.SHAPES[i % len(svg.SHAPES)]) for i, venue in enumerate(venues)}
-    legend, top = _legend(strip.levels, look)
-    times = [t for t, _ in strip.mids] + [t for t, *_ in strip.fills] + [0.0, max(strip.end_s, 1e-3)]
-    prices = [p for _, p in strip.mids] + [p for _, p, *_ in strip.fills] + [p for _, p in strip.levels]
-    low, high = svg.reach(prices, 0.12)
-    ticks, (start, end) = svg.round_steps(low, high, _N_STEPS), svg.reach(times, 0.04)
-    panel = Panel(_left_of(ticks), top, WIDE - 6, top + 160, start, end, low, high)
-    parts = [svg.box(panel.x(0), panel.top, panel.x(max(strip.end_s, 1e-3)), panel.bottom, "line")]
-    parts += [*_y_axis(panel, ticks, "class mid and fills"), *_x_axis(panel, svg.round_steps(start, end, 8))]
-    below = "seconds from acceptance; shaded while the order worked"
-    parts.append(svg.text((panel.left + panel.right) / 2, panel.bottom + 29, below, SIZE, "muted", anchor="middle"))
-    stairs: list[Spot] = []
-    for t, price in strip.mids:
-        if stairs:
-            stairs.append((panel.x(t), stairs[-1][1]))
-        stairs.append((panel.x(t), panel.y(price)))
-    if stairs:
-        parts.append(svg.path(stairs, "ink", 1.4))
-    for i, (_, price) in enumerate(strip.levels):
-        at, hue, dashes = panel.y(price), HUES[i % len(HUES)], _DASHES[i % len(_DASHES)]
-        parts.append(svg.line((panel.left, at), (panel.right, at), hue, 1.3, dashes))
-    for t, price, size, venue in strip.fills:
-        radius = ((24 + 90 * size) / 4) ** 0.5  # an area that grows with what was filled
-        parts.append(svg.mark(look[venue][1], (panel.x(t), panel.y(price)), radius, look[venue][0], "paper"))
-    return svg.picture(WIDE, panel.bottom + 36, "Class mid around the order with its fills", [*legend, *parts])
+    marks = "osD^vP"
+    for i, venue in enumerate(venues):
+        mine = [fill for fill in strip.fills if fill[3] == venue]
+        axes.scatter(
+            [f[0] for f in mine],
+            [f[1] for f in mine],
+            [24 + 90 * f[2] for f in mine],
+            color=HUES[(i + 2) % len(HUES)],
+            marker=marks[i % len(marks)],
+            edgecolors=PAPER,
+            linewidths=0.8,
+            label=venue,
+            zorder=3,
+        )
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    axes.margins(y=0.12)
+    axes.set_xlabel("seconds from acceptance; shaded while the order worked")
+    axes.set_ylabel("class mid and fills")
+    axes.grid(axis="y")
+    legend = figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    for mark in legend.legend_handles:
+        if isinstance(mark, PathCollection):
+            mark.set_sizes([44])  # a venue's first fill may be the smallest of all
+    return _svg(figure, "Class mid around the order with its fills")
 
 
 def arms_chart(arms: Sequence[ArmBar]) -> str:
     """Planned cost of each way of routing with the interval that plans' errors give it; the chosen one is marked."""
-    ends = [end for arm in arms for end in (arm.planned_bps, arm.low_bps, arm.high_bps) if end is not None]
-    low, high = svg.reach(ends, 0.08)
-    left = 14 + max((svg.width(arm.name, SIZE) for arm in arms), default=0.0)
-    panel = Panel(left, 4, WIDE - 12, 22 + 27.4 * len(arms), low, high, -0.6, len(arms) - 0.25)
-    ticks = svg.round_steps(low, high, 8)
-    parts = [svg.line((panel.x(value), panel.top), (panel.x(value), panel.bottom), "line", 0.8) for value in ticks]
-    parts += [svg.line((panel.left, panel.top), (panel.left, panel.bottom), "line", 1), *_x_axis(panel, ticks)]
+    figure, axes = _canvas(8.4, 0.8 + 0.38 * len(arms), "arms")
     for i, arm in enumerate(reversed(arms)):
-        colour, at = "total" if arm.is_chosen else "muted", panel.y(i)
+        colour = TOTAL if arm.is_chosen else MUTED
         if arm.low_bps is not None and arm.high_bps is not None:
-            parts.append(svg.line((panel.x(arm.low_bps), at), (panel.x(arm.high_bps), at), colour, 2, cap="round"))
-        radius = 4.0 if arm.is_chosen else 3.3
-        parts.append(svg.mark("circle", (panel.x(arm.planned_bps), at), radius, colour, "paper"))
-        told = _signed(arm.planned_bps)
-        parts.append(svg.text(panel.x(arm.planned_bps), at - 7, told, SMALL, "ink", anchor="middle"))
-        parts.append(svg.text(panel.left - 7, at + 3.5, arm.name, SIZE, "muted", anchor="end"))
+            axes.plot([arm.low_bps, arm.high_bps], [i, i], color=colour, linewidth=2, solid_capstyle="round")
+        axes.scatter([arm.planned_bps], [i], 64 if arm.is_chosen else 44, color=colour, edgecolors=PAPER, zorder=3)
+        axes.annotate(
+            _signed(arm.planned_bps), (arm.planned_bps, i), (0, 7), textcoords="offset points", ha="center", fontsize=9
+        )
+    axes.set_yticks(range(len(arms)), [arm.name for arm in reversed(arms)])
+    axes.set_ylim(-0.6, len(arms) - 0.25)
+    axes.margins(x=0.08)
     has_bars = any(arm.low_bps is not None for arm in arms)
-    words = "planned cost, bps" + ("; bars: 95 % of what a plan has been wrong by" if has_bars else "")
-    parts.append(svg.text((panel.left + panel.right) / 2, panel.bottom + 29, words, SIZE, "muted", anchor="middle"))
-    return svg.picture(WIDE, panel.bottom + 36, "Planned cost of each way of routing", parts)
+    axes.set_xlabel("planned cost, bps" + ("; bars: 95 % of what a plan has been wrong by" if has_bars else ""))
+    axes.grid(axis="x")
+    return _svg(figure, "Planned cost of each way of routing")
 
 
 def _signed(value_bps: float) -> str:
-    words = f"{value_bps:+.2f}"
-    return words[1:] if not float(words) else words.replace("-", MINUS)
+    text = f"{value_bps:+.2f}"
+    return text[1:] if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
-def _curve(panel: Panel, curve: Curve, colour: str) -> list[str]:
-    """One venue's markouts in its panel."""
+def _draw_curve(axes: Axes, curve: Curve, colour: str) -> None:
+    spots = range(len(curve.points))
     banded = [
-        (panel.x(i), panel.y(low), panel.y(high))
-        for i, (_, _, low, high) in enumerate(curve.points)
-        if low is not None and high is not None
+        (i, low, high) for i, (_, _, low, high) in enumerate(curve.points) if low is not None and high is not None
     ]
-    parts = []
     if len(banded) > 1:
-        rim = [(x, low) for x, low, _ in banded] + [(x, high) for x, _, high in reversed(banded)]
-        parts.append(svg.area(rim, colour, 0.22))
-    spots = [(panel.x(i), panel.y(mean)) for i, (_, mean, _, _) in enumerate(curve.points)]
-    parts += [svg.line((panel.left, panel.y(0)), (panel.right, panel.y(0)), "muted", 0.8), svg.path(spots, colour, 1.8)]
-    parts += [svg.mark("circle", spot, 2, colour) for spot in spots]
-    for (x, _), (seconds, *_) in zip(spots, curve.points, strict=True):
-        parts.append(svg.text(x, panel.bottom + 14, f"{seconds:g} s", SIZE, "muted", anchor="middle"))
-    parts.append(svg.text(panel.left, panel.top - 7, curve.name, SIZE, "ink", weight="bold"))
-    parts.append(svg.text(panel.right, panel.top - 7, curve.note, 8.5, "muted", anchor="end"))
-    return parts
+        axes.fill_between(
+            [i for i, _, _ in banded],
+            [low for _, low, _ in banded],
+            [high for _, _, high in banded],
+            color=colour,
+            alpha=0.22,
+            linewidth=0,
+        )
+    axes.plot(spots, [mean for _, mean, _, _ in curve.points], color=colour, marker="o", markersize=4, linewidth=1.8)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.set_xticks(spots, [f"{seconds:g} s" for seconds, _, _, _ in curve.points])
+    axes.set_title(curve.name, fontsize=10, loc="left", color=INK, fontweight="bold")
+    axes.set_title(curve.note, fontsize=8.5, loc="right", color=MUTED)
+    axes.grid(axis="y")
+    axes.margins(x=0.08)
 
 
-def _left_of(ticks: Sequence[Value]) -> Px:
-    """Room for figures and the name of a y axis."""
-    return 26 + max(svg.width(words, SIZE) for words in svg.step_texts(ticks))
+def _canvas(wide: float, high: float, name: str, *, has_axes: bool = True) -> tuple[Figure, Any]:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": f"bestex {name}"})
+    figure = Figure(figsize=(wide, high), layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.08))
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot() if has_axes else None
+    for each in figure.axes:
+        each.set_facecolor("none")
+        each.set_axisbelow(True)
+    return figure, axes
 
 
-def _y_axis(panel: Panel, ticks: Sequence[Value], name: str | None) -> list[str]:
-    """Lines across, the axis, and its figures and name (None: a neighbour shows them)."""
-    parts = [svg.line((panel.left, panel.y(v)), (panel.right, panel.y(v)), "line", 0.8) for v in ticks]
-    parts.append(svg.line((panel.left, panel.top), (panel.left, panel.bottom), "line", 1))
-    parts.append(svg.line((panel.left, panel.bottom), (panel.right, panel.bottom), "line", 1))
-    if name is not None:
-        for value, words in zip(ticks, svg.step_texts(ticks), strict=True):
-            parts.append(svg.text(panel.left - 6, panel.y(value) + 3.5, words, SIZE, "muted", anchor="end"))
-        middle = (panel.top + panel.bottom) / 2
-        parts.append(svg.text(10, middle, name, SIZE, "muted", anchor="middle", turn="-90"))
-    return parts
-
-
-def _x_axis(panel: Panel, ticks: Sequence[Value]) -> list[str]:
-    """The lower edge and its figures."""
-    parts = [svg.line((panel.left, panel.bottom), (panel.right, panel.bottom), "line", 1)]
-    for value, words in zip(ticks, svg.step_texts(ticks), strict=True):
-        parts.append(svg.text(panel.x(value), panel.bottom + 14, words, SIZE, "muted", anchor="middle"))
-    return parts
-
-
-def _legend(levels: Sequence[tuple[str, float]], look: dict[str, tuple[str, str]]) -> tuple[list[str], Px]:
-    """What the lines and marks mean, in rows that fit; and where the panel may begin."""
-    parts: list[str] = []
-    x, y = 40.0, 12.0
-    names = [f"{name} {price:,.2f}" for name, price in levels]
-    for i, name in enumerate((*names, *look)):
-        wide = 40 + svg.width(name, SMALL)
-        if x + wide > WIDE and x > 40:
-            x, y = 40.0, y + 15
-        if i < len(names):
-            parts.append(svg.line((x, y - 3), (x + 18, y - 3), HUES[i % len(HUES)], 1.3, _DASHES[i % len(_DASHES)]))
-        else:
-            parts.append(svg.mark(look[name][1], (x + 9, y - 3), 3.3, look[name][0], "paper"))
-        parts.append(svg.text(x + 24, y, name, SMALL, "ink"))
-        x += wide
-    return parts, y + 12
+def _svg(figure: Figure, label: str) -> str:
+    """The figure as inline SVG: as wide as its place, in the page's colours and fonts."""
+    for axes in figure.axes:
+        axes.set_facecolor("none")
+        axes.set_axisbelow(True)
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = _JUNK.sub("", out.getvalue()).replace("xlink:href", "href")
+    text = _PLAIN_IDS.sub("", text)
+    text = _HEIGHT.sub(r"\1", _SIZE.sub(rf'\1 role="img" aria-label="{label}"\2', text, count=1), count=1)
+    text = _FAMILY.sub("", _FONT.sub(r"font-size: \1px", text))
+    for colour, name in _NAMES.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text.strip()

@@ -1,6 +1,6 @@
 """A dossier as one self-contained HTML page: text, tables, charts; no script, no request to anywhere.
 
-jinja2 is imported when the first page is made.
+jinja2 and matplotlib are imported when the first page is made. Callers hold a lock (tca/charts.py).
 """
 
 from __future__ import annotations
