@@ -15,7 +15,7 @@ from app.domain.errors import BestexError
 from app.domain.ids import prefixed_ulid
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder, VenueFilter
-from app.domain.records import ParentRecord
+from app.domain.records import ChildRecord, ParentRecord
 from app.domain.statement import VenueState, VenueStatement
 from app.domain.units import NANO, NANO_SCALE, decimal_text, div_up
 from app.domain.venue_stops import TriggerLocation
@@ -181,11 +181,15 @@ class _Run:
         asked = _stop(trial, ask_units * _STOP_AWAY_PPM // 1_000_000, self._qty_units(Side.BUY), engine.now_ns())
         taken = await self.services.conditionals.place(asked, None, Mode.LIVE)
         record = engine.ledger.definitions.all[taken.fact.conditional_id]
-        view = self.services.conditionals.view
+        parents, leg = engine.ledger.parents, record.legs[0]
+
+        def stops() -> list[ChildRecord]:
+            found = [parents[name] for name in leg.order_ids]
+            return [child for order in found if order.is_stop for child in order.children.values()]
+
         try:
-            await self._until(lambda: any(leg.is_at_venue for leg in view(record).legs), ORDER_S)
-            children = [c for name in record.legs[0].order_ids for c in engine.ledger.parents[name].children.values()]
-            await self._until(lambda: any(child.acked_ts_ns for child in children), ORDER_S)
+            await self._until(lambda: any(child.acked_ts_ns for child in stops()), ORDER_S)
+            children = stops()
             statement = await engine.venues[trial.venue].statement(trial.account)
         finally:
             await self.services.conditionals.cancel(record, "certify")
