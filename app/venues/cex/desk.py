@@ -130,9 +130,10 @@ class Desk:
         if not live_id:
             ours = {} if order.venue_order_id else {self._profile.client_id.param: order.wire_id}
             found = await self._one(order.venue_order_id, name, {**apart.asking, **ours})
-            live_id = str((found.get("info") or {}).get(apart.live_id) or "") if found is not None else ""
-            if found is None or not live_id:
+            made_ids = apart.made(found.get("info")) if found is not None else ()
+            if found is None or not made_ids:
                 return None if found is None else as_order(apart, found)
+            live_id = made_ids[0]
         made = await self._one(live_id, name, {})
         if made is None:
             raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: a stop's order is not shown yet")

@@ -76,10 +76,15 @@ class OwnOrder:
     is_told: bool = False  # its last word has been given
     is_placed: bool = False  # the venue was heard to know it
     is_off: bool = False  # a stop that waits no more
-    live_id: str = ""  # of the order that came of it, where that has another
+    live_ids: tuple[str, ...] = ()  # of what came of it, where that has an id of its own
     next_look_ns: int = 0
     n_looks: int = 0
     is_asked_about: bool = False
+
+    @property
+    def live_id(self) -> str:
+        """Of the order that came of a stop, where that has an id of its own; empty before."""
+        return self.live_ids[0] if self.live_ids else ""
 
     @property
     def traded_qty(self) -> Decimal:
@@ -196,12 +201,13 @@ class OwnOrders:
     def _follow(self, order: OwnOrder, info: Any) -> None:
         """Notes that a stop has gone off, and the id of what came of it: its trades bear that one."""
         apart = apart_of(self._profile.ccxt_id, order.child)
-        live_id = str(info.get(apart.live_id) or "") if apart is not None and isinstance(info, Mapping) else ""
-        if live_id and not order.live_id:
-            order.live_id = live_id
-            self._by_venue_id[live_id] = order
-            self._take_strangers(live_id)
-        order.is_off = order.is_off or bool(live_id) or has_gone_off(self._profile.ccxt_id, info)
+        made = apart.made(info) if apart is not None else ()
+        for live_id in made:
+            if live_id not in order.live_ids:
+                order.live_ids += (live_id,)
+                self._by_venue_id[live_id] = order
+                self._take_strangers(live_id)
+        order.is_off = order.is_off or bool(made) or has_gone_off(self._profile.ccxt_id, info)
 
     def take_trade(self, raw: Mapping[str, Any], source: str, *, is_last_word: bool = False) -> None:
         """A unified trade of ccxt's. `is_last_word`: no other source will state a missing fee better."""
@@ -346,7 +352,8 @@ class OwnOrders:
             old = self._by_client_id.pop(client_id)
             self._by_wire_id.pop(old.wire_id, None)
             self._by_venue_id.pop(old.venue_order_id, None)
-            self._by_venue_id.pop(old.live_id, None)
+            for live_id in old.live_ids:
+                self._by_venue_id.pop(live_id, None)
 
     def _tell(self, report: ExecutionReport) -> None:
         self._on_report(report)

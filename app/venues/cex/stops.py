@@ -27,15 +27,21 @@ Words = Mapping[str, str]
 class Apart:
     """A stop's own things. `placement`: its endpoint; `id_param`: what create_order takes our id as, and what the
     vendor's rows call it; `asking`: what ccxt's questions and cancels take to mean stops; `listing`: the same of lists;
-    `live_id`: the field of a row that names the order that came of it; `price`: the field that has its limit.
+    `live_ids`: the fields of a row that name what came of it, one id or a list; `price`: the field that has its limit.
     """
 
     placement: Endpoint
     id_param: str
     asking: Mapping[str, Any]
     listing: Words
-    live_id: str
+    live_ids: tuple[str, ...]
     price: str
+
+    def made(self, info: Any) -> tuple[str, ...]:
+        """The ids of the orders that came of it, as the vendor's row `info` names them; none before it is off."""
+        said = [info.get(name) for name in self.live_ids] if isinstance(info, Mapping) else []
+        each = [one for value in said for one in (value if isinstance(value, list) else [value]) if one]
+        return tuple(dict.fromkeys(str(one) for one in each))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
             "algoClOrdId",
             {"trigger": True},
             {"ordType": "conditional"},
-            "ordId",
+            ("ordId", "ordIdList"),
             "slOrdPx",
         ),
     ),

@@ -198,6 +198,8 @@ class Streams:
                         session.push({"action": "push", "ch": channel, "data": data}, route)
 
     def _tell_order(self, change: OrderChange) -> None:
+        if change.order.waits:
+            return  # a stop that has not gone off is told of over REST alone
         order, fill, name = change.order, change.fill, change.order.market.name
         account_id = self._protocol.account_id(order.account)
         what = {"new": "creation", "triggered": "creation", "fill": "trade"}.get(change.what, "cancellation")

@@ -74,10 +74,11 @@ BASIS = (
         "ccxt pro/htx.py authenticate",
     ),
     Basis(
-        "stop-limit on the order endpoint: stop-price, operator, one id; created until off", "document", "place order"
+        "stop-limit: stop-price, operator; one that is through is refused", "document", "notice of 2019-09-02"
     ),
-    Basis("a stop that is through: order-stop-order-hit-trigger", "document", "ccxt htx.py"),
-    Basis("a stop that waits is told as creation and holds; off, as a creation again", "assumption", "not in the docs"),
+    Basis("created and untold by the socket until off, then submitted and told", "document", "HTX notice, 2019-09"),
+    Basis("order-stop-order-hit-trigger", "document", "ccxt htx.py"),
+    Basis("a stop that waits holds what it would pay; its cancel is untold, too", "assumption", "not in the notice"),
     Basis("fees are taken from what is received", "recording", "adapters/gocryptotrader/huobi_wsMyTrades"),
 )
 
