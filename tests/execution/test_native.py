@@ -249,6 +249,18 @@ def test_a_kill_switch_takes_it_back_and_its_end_brings_another(desk: Desk) -> N
     assert again.stop is not None
 
 
+def test_one_that_somebody_else_took_back_is_placed_again(desk: Desk) -> None:
+    """The watchdog's sweep, or a hand at the venue: nobody here wished it, and it did not go off."""
+    record, (child,) = taken(desk, native(stop_leg(5_900_000)))
+    ack(desk, child)
+    assert not sent(desk.report(child, ReportKind.CANCELED))
+    assert not record.legs[0].is_triggered
+    (again,) = sent(look(desk, 6_000_000, ms=1_100))
+    assert again.stop is not None
+    assert (again.stop.price_ticks, again.qty_units) == (5_900_000, 300)
+    assert fold(desk.facts) == desk.core.ledger
+
+
 def test_canceling_the_definition_cancels_it_at_the_venue(desk: Desk) -> None:
     record, (child,) = taken(desk, native(stop_leg(5_900_000)))
     ack(desk, child)

@@ -73,9 +73,7 @@ BASIS = (
         "assumption",
         "ccxt pro/htx.py authenticate",
     ),
-    Basis(
-        "stop-limit: stop-price, operator; one that is through is refused", "document", "notice of 2019-09-02"
-    ),
+    Basis("stop-limit: stop-price, operator; one that is through is refused", "document", "notice of 2019-09-02"),
     Basis("created and untold by the socket until off, then submitted and told", "document", "HTX notice, 2019-09"),
     Basis("order-stop-order-hit-trigger", "document", "ccxt htx.py"),
     Basis("a stop that waits holds what it would pay; its cancel is untold, too", "assumption", "not in the notice"),
