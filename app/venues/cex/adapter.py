@@ -396,8 +396,10 @@ class CcxtVenue(VenueBase):
         def on_orders(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
                 order = orders.take_order(word, "stream")
-                if order is not None and ((order.lacks_fills and not has_fills) or self._is_left_over(order)):
-                    order.next_look_ns = 0  # only REST tells the single fills here, or takes a stop's rest back
+                if order is not None and order.lacks_fills and not has_fills:
+                    order.next_look_ns = 0  # only REST tells the single fills here
+                if order is not None and self._is_left_over(order):
+                    order.next_look_ns = 0
 
         def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:

@@ -116,12 +116,12 @@ class Desk:
 
     async def cancel(self, order: OwnOrder, call: Call) -> None:
         """Wishes one of our orders away; raises Unavailable where that was not answered, or answered with no."""
-        words: tuple[str, dict[str, Any]] = (order.live_id or order.venue_order_id, {})
-        if not words[0]:
-            words = cancel_words(self._profile.ccxt_id, self._profile.client_id.param, order.wire_id)
-        if not order.live_id and (apart := apart_of(self._profile.ccxt_id, order.child)) is not None:
-            words = words[0], {**words[1], **apart.asking}
-        question = partial(self._exchange.cancel_order, words[0], order.child.symbol, words[1])
+        name, params = order.live_id or order.venue_order_id, {}
+        if not name:
+            name, params = cancel_words(self._profile.ccxt_id, self._profile.client_id.param, order.wire_id)
+        apart = None if order.live_id else apart_of(self._profile.ccxt_id, order.child)
+        asking = {} if apart is None else apart.asking
+        question = partial(self._exchange.cancel_order, name, order.child.symbol, {**params, **asking})
         await self.ask("cancel", question, call=call)
 
     async def _stop(self, order: OwnOrder, apart: Apart) -> Mapping[str, Any] | None:

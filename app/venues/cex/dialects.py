@@ -112,7 +112,7 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**trade, "fee": said, "fees": [said]}
 
 
-def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, Any]]:
+def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:
     """(order id, parameters) of a cancel by our own id. Gate takes it in the order id's place."""
     return (wire_id, {}) if ccxt_id == "gate" else ("", {param: wire_id})
 
