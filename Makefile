@@ -15,8 +15,9 @@ CORE_STAMP := $(VENV)/.stamp-core
 DEV_STAMP := $(VENV)/.stamp-dev
 EXTRAS := replay cex
 EXTRA_STAMPS := $(EXTRAS:%=$(VENV)/.stamp-%)
-# Hashes of everything, compiled by Python as it is imported: compiling all of it took as long as all the rest.
 LOCKED := $(PIP) install --no-compile --require-hashes -r
+# By all cores and without the tests of others, which pip would compile too, one after the other.
+BYTE_CODE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
 PROJECT := pyproject.toml requirements/core.in requirements/replay.in requirements/cex.in
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -53,6 +54,7 @@ $(CORE_STAMP): $(VENV_STAMP) requirements/kernels.lock requirements/core.lock $(
 	@$(LOCKED) requirements/kernels.lock
 	@PYTHONPATH=. $(BIN)/python -m app.workers.warm READY >/dev/null 2>&1 &
 	@$(LOCKED) requirements/core.lock
+	@$(BYTE_CODE)
 	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
@@ -66,6 +68,7 @@ $(DEV_STAMP): $(VENV_STAMP) requirements/dev.lock $(PROJECT)
 $(EXTRA_STAMPS): $(VENV)/.stamp-%: $(CORE_STAMP) requirements/%.lock
 	@echo "installing the part $* (once)"
 	@$(LOCKED) requirements/$*.lock
+	@$(BYTE_CODE)
 	@touch $@
 
 $(EXTRAS): %: $(VENV)/.stamp-%

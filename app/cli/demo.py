@@ -142,6 +142,8 @@ class Demo:
         assert self._gateway is not None
         try:
             self.failure = self._samples()
+        except SystemExit:  # whoever read this went away (`| head`): rich has ended the thread, and the demo ends too
+            self.failure = CommandError(Exit.CHECK_FAILED, "nobody reads what the demo tells: stopped")
         except Exception as error:  # noqa: BLE001 - a thread's rim
             if not self._gateway.should_exit:  # whoever stops it while it tells takes its words away
                 told = CommandError(Exit.CHECK_FAILED, f"the demo broke: {error!r}")

@@ -132,6 +132,18 @@ def test_it_stays_up_works_offline_and_ctrl_c_leaves_nothing(home):
         assert not [pid for pid in below if is_alive(pid)]
 
 
+def test_it_ends_when_nobody_reads_it_any_more(home):
+    """`make demo | head`: the thread that tells the story died without a word, and the port was held for ever."""
+    with started(home, "--port", str(free_port())) as process:
+        read_until(process, "first fill")
+        below = descendants(process.pid)
+        process.stdout.close()
+        process.wait(30)
+        assert process.returncode == Exit.CHECK_FAILED
+        assert "nobody reads" in process.stderr.read()
+        assert not [pid for pid in below if is_alive(pid)]
+
+
 def test_ctrl_c_during_the_start_leaves_nothing(home):
     with started(home, "--port", str(free_port())) as process:
         read_until(process, "kernels")
