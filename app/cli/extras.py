@@ -29,7 +29,7 @@ class Extra:
 
 
 REPLAY: Final = Extra("replay", ("pyarrow", "arch", "scipy"), "replay, record, calibrate, shadow run, Parquet")
-CEX: Final = Extra("cex", ("ccxt", "aiohttp", "cryptography"), "up --market live, venues check, keys venue, receipts")
+CEX: Final = Extra("cex", ("ccxt", "aiohttp", "cryptography"), "up --market live, venues check, certify and refresh, keys venue")
 EXTRAS: Final = (REPLAY, CEX)
 
 
