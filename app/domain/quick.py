@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
@@ -53,6 +53,11 @@ def maker(kind: Callable[P, T]) -> Callable[P, T]:
 def maker_of(kind: type[T], *names: str) -> Callable[..., T]:
     """Makes a frozen `kind` with these attributes, by name or in this order, and no other: the rest is set later."""
     return cast("Callable[..., T]", _made(cast("Hashable", kind), names))
+
+
+def tupled(kind: Callable[..., T]) -> Callable[[tuple[object, ...]], T]:
+    """Makes a NamedTuple `kind` of a tuple of all its fields, in half of the time; nothing is checked or filled in."""
+    return cast("Callable[[tuple[object, ...]], T]", partial(tuple.__new__, cast("Any", kind)))
 
 
 def changed(value: T, **changes: object) -> T:

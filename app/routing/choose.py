@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import quick
 from app.domain.enums import SolveStatus, Strategy, TimeInForce
 from app.domain.plan import PlanRequest
 from app.kernels import contest
@@ -54,6 +55,8 @@ GOOD_ENOUGH_UBPS: Final = 10_000
 _WANTED: Final = kernel.WANTED - kernel.N_ADMITTED
 _BEST: Final = kernel.BEST - kernel.N_ADMITTED
 _IS_HELD: Final = kernel.IS_HELD - kernel.N_ADMITTED
+# Looked up once: a member of an enum takes as long to find as ten names.
+FOK, SWEEP, OPTIMAL = TimeInForce.FOK, Strategy.SWEEP, SolveStatus.OPTIMAL
 NO_WALKS: Final = np.zeros((0, 0, 4), dtype=np.int64)
 
 
@@ -88,6 +91,10 @@ class Contest(NamedTuple):
     answers: tuple[Settled, ...] = ()
 
 
+_contest: Final = quick.tupled(Contest)
+_step: Final = quick.tupled(Step)
+
+
 def is_whole_only(request: PlanRequest) -> bool:
     """Whether only one venue that fills everything will do."""
     order = request.approved.value
@@ -97,18 +104,20 @@ def is_whole_only(request: PlanRequest) -> bool:
 def step_of(request: PlanRequest, panel: Panel) -> Step | None:
     """What the kernel is told where it can make, pick and prove the plans at once; None where Python has to."""
     order, qty, notional = request.approved.value, request.qty_units, request.notional_nano
-    is_far = (qty or 0) >= NARROW or (notional or 0) >= NARROW
-    is_by_face = notional is not None and request.symbol.fungible.is_inverse
-    if panel.codes is None or is_far or is_by_face or is_whole_only(request):
+    if panel.codes is None or (qty or 0) >= NARROW or order.is_full_fill_required or order.time_in_force is FOK:
         return None
-    return Step(
-        panel.codes,
-        request.now_ns,
-        request.price_cap_units,
-        qty if qty is not None else -1,
-        notional if notional is not None else -1,
-        order.venues.max_venues,
-        order.strategy is Strategy.SWEEP,
+    if notional is not None and (notional >= NARROW or request.symbol.fungible.is_inverse):
+        return None
+    return _step(
+        (
+            panel.codes,
+            request.now_ns,
+            request.price_cap_units,
+            qty if qty is not None else -1,
+            notional if notional is not None else -1,
+            order.venues.max_venues,
+            order.strategy is SWEEP,
+        )
     )
 
 
@@ -119,18 +128,21 @@ def held(laid: Laid, panel: Panel) -> Contest | None:
         return None
     out, best = laid.workspace.contestants(len(panel.names), n), results[_BEST]
     proof = verify.proof_of(laid.asked.listings.symbol, out, results, is_narrow=True)
-    if proof.found is None:
+    proven = proof.found
+    if proven is None:
         return None
     candidates = verify.recosted(panel.names, out.plans, out.total.tolist())
-    chosen = candidates[best] if best >= 0 else None
-    finding = verify.found_at(chosen, *proof.found) if chosen is not None else verify.nothing_found()
-    return Contest(candidates, out.walk, chosen, results[_WANTED], proof, finding)
+    if best < 0:
+        return Contest(candidates, out.walk, None, results[_WANTED], proof, verify.nothing_found())
+    chosen = candidates[best]
+    return _contest((candidates, out.walk, chosen, results[_WANTED], proof, verify.found_at(chosen, *proven), ()))
 
 
 def is_final(found: Contest, request: PlanRequest, panel: Panel, *, has_fixed: bool) -> bool:
     """Whether nobody else is to be asked: it is proven, or there is nobody who could do better."""
-    is_sweep = request.approved.value.strategy is Strategy.SWEEP
-    return is_sweep or is_enough(found) or not (has_fixed or panel.searches)
+    if not (has_fixed or panel.searches):
+        return True
+    return request.approved.value.strategy is SWEEP or is_enough(found)
 
 
 def is_enough(found: Contest) -> bool:
@@ -141,7 +153,7 @@ def is_enough(found: Contest) -> bool:
 
 def is_near(finding: Finding, qty_units: int, wanted_units: int) -> bool:
     """As `is_enough` of a plan of `qty_units`."""
-    if finding.status is SolveStatus.OPTIMAL:
+    if finding.status is OPTIMAL:
         return True
     return qty_units == wanted_units and finding.gap_ubps <= GOOD_ENOUGH_UBPS
 

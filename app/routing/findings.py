@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import quick
 from app.domain.enums import SolveStatus
 
 Int64Array = npt.NDArray[np.int64]
@@ -35,6 +36,9 @@ class Recosted(NamedTuple):
         return self.objective_nano + self.estimated_nano
 
 
+make_recosted: Final = quick.tupled(Recosted)
+
+
 class Finding(NamedTuple):
     """What is proven about a plan: its objective, the estimate beside it, and the bound on both.
 
@@ -49,6 +53,9 @@ class Finding(NamedTuple):
     status: SolveStatus
     estimated_nano: int = 0
     is_searched: bool = False
+
+
+make_finding: Final = quick.tupled(Finding)
 
 
 class Proof(NamedTuple):
@@ -94,4 +101,5 @@ class Proof(NamedTuple):
         return max(self.nano[:, 2].tolist())  # type: ignore[no-any-return]
 
 
+make_proof: Final = quick.tupled(Proof)
 NO_PROOF: Final = Proof(np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float64), None, is_judged=False, n_broken=0)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import quick
 from app.domain.enums import ContractKind, Side, Strategy
 from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
@@ -28,6 +29,7 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
 MAX_FLOAT_INTEGER: Final = 2**53
+SWEEP: Final = Strategy.SWEEP
 NO_SOLVERS: Final = np.zeros(0, dtype=np.int64)
 
 
@@ -361,6 +363,9 @@ class Laid(NamedTuple):
     results: list[int]
 
 
+_laid: Final = quick.tupled(Laid)
+
+
 def is_rule_narrow(numerator: int, denominator: int) -> bool:
     """Whether the money rule itself fits the kernels; where it does not, Python settles (routing/exact.py)."""
     return numerator < NARROW and denominator < NARROW
@@ -375,8 +380,8 @@ def lay_problem(
     """
     symbol, listings = request.symbol, asked.listings
     order = request.approved.value
-    workspace.rule_for(order.side, is_at_limit=order.strategy is Strategy.SWEEP and request.price_cap_units > 0)
-    if symbol.fungible.is_inverse and listings.has_fixed:
+    workspace.rule_for(order.side, is_at_limit=order.strategy is SWEEP and request.price_cap_units > 0)
+    if listings.has_fixed and symbol.fungible.is_inverse:
         workspace.standing[:, cost.FIXED_NANO] = [
             min(fixed_cost_nano(symbol, fee, request.mid_half_units), NARROW) for fee in listings.fees
         ]
@@ -385,7 +390,7 @@ def lay_problem(
         results = workspace.run(books, decide.POSE, step)
     else:
         results = workspace.run(books, decide.POSE | decide.CONTEST | decide.PROVE, step)
-    return Laid(results[0], asked, workspace, results)
+    return _laid((results[0], asked, workspace, results))
 
 
 def build_problem(request: PlanRequest, books: SymbolBooks, laid: Laid, admitted: Admitted) -> RouteProblem:

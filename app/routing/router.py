@@ -100,7 +100,7 @@ class Router:
 
         Its arrays live until the next call. Raises InvariantBroken where a child breaks a law.
         """
-        books = plain(books)
+        books = books if books.is_plain else plain(books)
         laid = self._lay(request, books)
         contest = choose.held(laid, self._panel)
         if contest is None or not choose.is_final(

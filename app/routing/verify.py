@@ -32,7 +32,7 @@ from app.domain.units import NANO, PPM, div_up
 from app.kernels import decide, pose, screen
 from app.routing.believed import NOTHING_BELIEVED, Believed
 from app.routing.costs import Totals, Walks, dual_value, prices_only, walk_plans
-from app.routing.findings import Finding, Proof, Recosted
+from app.routing.findings import Finding, Proof, Recosted, make_finding, make_proof, make_recosted
 from app.routing.listings import NARROW, Listings, tabulate
 from app.routing.problem import (
     Admitted,
@@ -72,6 +72,7 @@ LAWS: Final = (
 )
 # A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
 CAPACITY_BITS: Final = 60
+OPTIMAL, WITHIN_GAP, INVERSE = SolveStatus.OPTIMAL, SolveStatus.WITHIN_GAP, ContractKind.INVERSE
 UNJUDGED: Final = (1 << len(LAWS)) - 1
 _PROVEN_I: Final = decide.N_BROKEN - decide.N_ADMITTED
 _certificate: Final = quick.maker(Certificate)
@@ -273,7 +274,7 @@ def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Arr
 def recosted(names: Sequence[str], rows: Iterable[tuple[Int64Array, Walks]], totals: Totals) -> list[Recosted]:
     """Candidates out of the walk of their units: int64[n] with [n, 4] of each, and its total."""
     return [
-        Recosted(name, units, walk, quantity, n_used, money, objective, is_sound == 1, estimated)
+        make_recosted((name, units, walk, quantity, n_used, money, objective, is_sound == 1, estimated))
         for name, (units, walk), (objective, money, quantity, n_used, is_sound, estimated) in zip(
             names, rows, totals, strict=True
         )
@@ -297,7 +298,7 @@ def proof_of(symbol: Symbol, out: Contestants, results: list[int], *, is_narrow:
     """What the kernel wrote of the plan that it proved. `results`: the header's, from decide.N_ADMITTED on."""
     n_broken, witness, value, n_rounded, is_proven = results[_PROVEN_I:]
     found = (witness, value, n_rounded) if is_proven and is_narrow else None
-    return Proof(out.sent, out.nano, found, is_narrow and not symbol.fungible.is_inverse, n_broken)
+    return make_proof((out.sent, out.nano, found, is_narrow and symbol.fungible.kind is not INVERSE, n_broken))
 
 
 def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple[int, int] | None = None) -> Finding:
@@ -313,9 +314,9 @@ def find(problem: RouteProblem, plan: Recosted, witness_upnano: int, dual: tuple
 
 def found_at(plan: Recosted, witness_upnano: int, value_nano: int, n_rounded: int) -> Finding:
     """The finding of a plan that is not empty, the witness's value known."""
-    n_read = int(plan.walk[:, 3].sum()) if n_rounded else 0
-    costs = plan.objective_nano, plan.estimated_nano, plan.money_nano
-    return found_of(costs, plan.n_venues, n_read, (witness_upnano, value_nano, n_rounded))
+    _, _, walk, _, n_venues, money, objective, _, estimated = plan
+    n_read = int(walk[:, 3].sum()) if n_rounded else 0
+    return found_of((objective, estimated, money), n_venues, n_read, (witness_upnano, value_nano, n_rounded))
 
 
 def found_of(costs: tuple[int, int, int], n_venues: int, n_read: int, proven: tuple[int, int, int]) -> Finding:
@@ -331,9 +332,9 @@ def _judged(costs: tuple[int, int, int], bound: int, witness_upnano: int, resolu
     gap = objective + estimated - bound
     if gap < 0:
         raise InvariantBroken(reason="bound above objective", bound=bound, objective=objective + estimated)
-    gap_ubps = -(-gap * UBPS_PER_ONE // (money if money > 1 else 1))
-    status = SolveStatus.OPTIMAL if gap <= resolution else SolveStatus.WITHIN_GAP
-    return Finding(objective, bound, witness_upnano, gap_ubps, status, estimated)
+    gap_ubps = -(-gap * UBPS_PER_ONE // (money if money > 1 else 1)) if gap else 0
+    status = OPTIMAL if gap <= resolution else WITHIN_GAP
+    return make_finding((objective, bound, witness_upnano, gap_ubps, status, estimated, False))
 
 
 def take_search(plan: Recosted, finding: Finding, settled: Settled) -> Finding:

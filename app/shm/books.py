@@ -265,7 +265,7 @@ class BookBoard:
             control[book.RECEIVED_TS_NS],
             control[book.VENUE_TS_NS],
             control[book.IS_GAPPED].astype(np.bool_),
-            is_plain=True,
+            True,  # noqa: FBT003 - is_plain; by its name it would take as long as one of the arrays
         )
 
     def _row(self, venue: str, symbol: str) -> int:

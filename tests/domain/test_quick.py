@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import NamedTuple
 
 import pytest
 
@@ -111,3 +112,12 @@ def test_a_changed_value_names_only_fields_of_its_own():
 def test_values_of_the_order_path_pickle():
     value = Exclusion("a", ExclusionCode.DEARER, 1, 2)
     assert pickle.loads(pickle.dumps(value)) == value
+
+
+def test_a_tuple_with_names_is_what_its_constructor_makes():
+    class Pair(NamedTuple):
+        first: int
+        second: str = ""
+
+    made = quick.tupled(Pair)((1, "b"))
+    assert (type(made), made, made.second) == (Pair, Pair(1, "b"), "b")
