@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.events import RoutePlanned
-from app.domain.plan import RoutePlan
-from app.domain.tabled import REASONS, PlanTable, Seal
+from app.domain.tabled import REASONS, PlanTable
 from app.kernels import spell
 
 _json: Final = msgspec.json.Encoder().encode
@@ -57,16 +56,13 @@ _ROW_BYTES: Final = sum(map(len, _PIECES))
 _DIGITS: Final = 20
 _NOTHING: Final = np.zeros(0, np.uint8)
 _NOTHING.flags.writeable = False
-_HEAD: Final = (
+_TEXT: Final = (
     b'{"account":%b,"order_id":%b,"plan":{"route_id":%b,"order_id":%b,"wave":%d,"symbol":%b,"side":%b,'
     b'"requested_qty_units":%b,"requested_notional_nano":%b,"allocated_qty_units":%d,"allocated_notional_nano":%d,'
     b'"unallocated_qty_units":%b,"unallocated_notional_nano":%b,"unallocated_code":%b,"mid_half_units":%d,'
-    b'"best_bid_units":%d,"best_ask_units":%d,'
-)
-_PROVEN: Final = b',"certificate":{"objective_nano":%d,"bound_nano":%d,"gap_ubps":%d,"status":%b,"solver":%b,"books":['
-_SEALED: Final = (
-    b'],"certified_terms":%b,"estimated_terms":%b,"receipt_sha256":%b,"estimated_nano":%d,"estimated_low_nano":%d,'
-    b'"estimated_high_nano":%d,"is_bound_searched":%b},"conversions":%b}}'
+    b'"best_bid_units":%d,"best_ask_units":%d,%b,"certificate":{"objective_nano":%d,"bound_nano":%d,"gap_ubps":%d,'
+    b'"status":%b,"solver":%b,"books":[%b],"certified_terms":%b,"estimated_terms":%b,"receipt_sha256":"%b",'
+    b'"estimated_nano":%d,"estimated_low_nano":%d,"estimated_high_nano":%d,"is_bound_searched":%b},"conversions":%b}}'
 )
 
 
@@ -93,30 +89,13 @@ _word: Final = lru_cache(maxsize=1_024)(_json)
 
 def text_of(event: RoutePlanned, table: PlanTable) -> bytes:
     """Canonical JSON of `event`, whose plan has this table. Raises UnicodeEncodeError for a lone surrogate."""
+    plan, seal, order_id = event.plan, table.seal, _json(event.order_id)
     rows, books = _spelled(table)
-    return b"".join((_head(event), rows, *_certificate(table.seal, books, event.plan)))
-
-
-def _spelled(table: PlanTable) -> tuple[bytes, bytes]:
-    """The rows up to the split of the cost, and the books."""
-    words = np.frombuffer(table.words, np.int64)
-    known = _words(table.rivals, table.venues)
-    left_out = np.frombuffer(_json(table.left_out)[1:-1], np.uint8) if table.left_out else _NOTHING
-    n_rows = 2 * len(table.venues) + len(table.rivals) + 1
-    out = np.empty(n_rows * (_ROW_BYTES + 2 * known.longest) + words.size * _DIGITS + left_out.size, dtype=np.uint8)
-    found = spell.spell_plan(words, known.pieces, known.ends, left_out, out)
-    books, end = found >> 32, found & 0xFFFF_FFFF
-    text = out[:end].tobytes()
-    return text[:books], text[books:]
-
-
-def _head(event: RoutePlanned) -> bytes:
-    plan = event.plan
-    return _HEAD % (
+    return _TEXT % (
         _json(event.account),
-        _json(event.order_id),
+        order_id,
         _json(plan.route_id),
-        _json(plan.order_id),
+        order_id if plan.order_id == event.order_id else _json(plan.order_id),
         plan.wave,
         _word(plan.symbol),
         _word(plan.side),
@@ -130,23 +109,35 @@ def _head(event: RoutePlanned) -> bytes:
         plan.mid_half_units,
         plan.best_bid_units,
         plan.best_ask_units,
-    )
-
-
-def _or_null(value: int | None) -> bytes:
-    return b"null" if value is None else b"%d" % value
-
-
-def _certificate(seal: Seal, books: bytes, plan: RoutePlan) -> tuple[bytes, bytes, bytes]:
-    proven = _PROVEN % (seal.objective_nano, seal.bound_nano, seal.gap_ubps, _word(seal.status), _word(seal.solver))
-    sealed = _SEALED % (
+        rows,
+        seal.objective_nano,
+        seal.bound_nano,
+        seal.gap_ubps,
+        _word(seal.status),
+        _word(seal.solver),
+        books,
         _word(seal.certified_terms),
         _json(seal.estimated_terms) if seal.estimated_terms else b"[]",
-        _json(seal.receipt_sha256),
+        seal.receipt_sha256.encode(),
         seal.estimated_nano,
         seal.estimated_low_nano,
         seal.estimated_high_nano,
         b"true" if seal.is_bound_searched else b"false",
         _json(plan.conversions) if plan.conversions else b"[]",
     )
-    return proven, books, sealed
+
+
+def _spelled(table: PlanTable) -> tuple[memoryview, memoryview]:
+    """The rows up to the split of the cost, and the books."""
+    words = np.frombuffer(table.words, np.int64)
+    known = _words(table.rivals, table.venues)
+    left_out = np.frombuffer(_json(table.left_out)[1:-1], np.uint8) if table.left_out else _NOTHING
+    n_rows = 2 * len(table.venues) + len(table.rivals) + 1
+    out = np.empty(n_rows * (_ROW_BYTES + 2 * known.longest) + words.size * _DIGITS + left_out.size, dtype=np.uint8)
+    found = spell.spell_plan(words, known.pieces, known.ends, left_out, out)
+    books, text = found >> 32, out.data
+    return text[:books], text[books : found & 0xFFFF_FFFF]
+
+
+def _or_null(value: int | None) -> bytes:
+    return b"null" if value is None else b"%d" % value

@@ -50,7 +50,7 @@ def plain_scene(rng, symbol):
     return replace(scene, mid_half=0) if rng.random() < 0.1 else scene
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([SPOT, LINEAR, LINEAR_FINE]))
 def test_it_says_what_python_says(seed, symbol):
     rng = Random(seed)

@@ -4,9 +4,8 @@ from dataclasses import replace
 from random import Random
 
 import msgspec
-import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.enums import ExclusionCode, UnallocatedCode
@@ -14,14 +13,11 @@ from app.domain.errors import InvariantBroken
 from app.domain.events import RoutePlanned
 from app.domain.plan import Exclusion, RoutePlan
 from app.domain.tabled import TabledPlan, tabled_plan
-from app.kernels import spell
 from app.routing.router import Router
 from app.store import codec
 from tests.domain.test_tabled import LATE, plain, tabled
 from tests.routing.scenes import LINEAR_FINE, SPOT
 from tests.routing.test_written import plain_scene
-
-WORST = (-(2**63), -(2**63) + 1, -1, 0, 9, 10, 99, 100, 2**62, 2**63 - 1)
 
 
 def told(plan):
@@ -34,7 +30,7 @@ def texts(plan, account="acc"):
     return codec.encode(table), msgspec.json.Encoder().encode(values)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([SPOT, LINEAR_FINE]))
 def test_it_is_the_text_of_the_values(seed, symbol):
     scene = plain_scene(Random(seed), symbol)
@@ -83,15 +79,6 @@ def test_every_scalar_is_told_as_it_is():
         assert changed == replace(plain(), **changes)
         text, values = texts(changed, account='"\\')
         assert text == values
-
-
-@example(WORST)
-@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20))
-def test_a_number_is_its_digits(values):
-    out = np.zeros(30, np.uint8)
-    for value in values:
-        end = spell.put_number(value, out, 3)
-        assert out[3:end].tobytes() == b"%d" % value
 
 
 def test_a_lone_surrogate_is_refused():
