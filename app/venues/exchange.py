@@ -30,8 +30,8 @@ from app.venues.exchange_spec import (
     Market,
     QuotingMarket,
     answers,
-    holds,
     refused_report,
+    takes_rests,
     unfilled,
     would_take,
 )
@@ -237,7 +237,7 @@ class PaperExchange:
             stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
             return stopped.value if stopped is not None else self.faults.reject_code
         is_answered = answers(self.market)
-        if child.rests and is_answered and not holds(self.market):
+        if child.rests and is_answered and not takes_rests(self.market):
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
@@ -342,7 +342,7 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        if holds(self.market):
+        if takes_rests(self.market):
             found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
         else:
             found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
@@ -357,7 +357,7 @@ class PaperExchange:
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
         """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if child.rests and holds(self.market):
+        if child.rests and takes_rests(self.market):
             return self.market.rest(child, now_ns)
         return self.market.trade(child, now_ns) if answers(self.market) else shown
 
@@ -365,7 +365,7 @@ class PaperExchange:
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        if holds(self.market) and child.client_id in self._resting:
+        if takes_rests(self.market) and child.client_id in self._resting:
             now_ns = self.clock.wall_ns()
             self._keeping.withdraw(child.client_id, child.symbol, now_ns)
             self._work_resting(child.symbol, now_ns, ())  # what came before it

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
 
 from app.domain.book import Level
 from app.domain.enums import MarketKind, Side, TimeInForce
@@ -99,20 +99,21 @@ class QuotingMarket(Protocol):
     def quote(self, request: QuoteRequest, now_ns: int) -> Quote: ...
 
 
-def answers(market: Market) -> TypeGuard[AnsweringMarket]:
-    """Whether `market` works orders itself."""
-    return _offers(type(market), AnsweringMarket)
+def answers(market: object) -> TypeGuard[AnsweringMarket]:
+    """Whether a market answers; asked for each order, so each kind of market is looked at once, as below."""
+    kind: Any = type(market)
+    return _is_a(kind, AnsweringMarket)
 
 
-def holds(market: Market) -> TypeGuard[RestingMarket]:
-    """Whether `market` also has orders wait in its own books."""
-    return _offers(type(market), RestingMarket)
+def takes_rests(market: object) -> TypeGuard[RestingMarket]:
+    """Whether it also has orders of ours wait in its own books."""
+    kind: Any = type(market)
+    return _is_a(kind, RestingMarket)
 
 
 @cache
-def _offers(kind: type[Market], protocol: type) -> bool:
-    """A protocol looks at each of its names anew every time: asked of each order, that took 7 % of a venue's CPU."""
-    return issubclass(kind, protocol)
+def _is_a(kind: type, port: type) -> bool:
+    return issubclass(kind, port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app.domain import quick
+from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
@@ -58,7 +60,7 @@ class PaperVenue(VenueBase):
         wall_ns = self._clock.wall_ns
 
         def stamped(report: ExecutionReport) -> None:
-            on_report(received(report, wall_ns()))
+            on_report(quick.changed(report, received_ts_ns=self._clock.wall_ns()))
 
         self._detach = self.exchange.attach(stamped, on_book, self._on_trades, self._on_marks)
         self.exchange.open()

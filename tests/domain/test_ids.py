@@ -49,3 +49,15 @@ def test_an_id_is_one_number_in_base_32(ts_ns, entropy80):
         number = number * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(character)
     assert number >> 80 == ts_ns // 10**6 % 2**48
     assert number % 2**80 == entropy80 % 2**80
+
+
+@given(TIMES, st.text(), st.integers(1, 10**6))
+def test_an_id_is_its_time_and_the_hash_of_its_parts(ts_ns, text, number):
+    """Ids of an older release are made again by the same rule, however it is computed."""
+    assert prefixed_ulid("rte", ts_ns, text, number) == f"rte_{ulid(ts_ns, hash80('rte', text, number))}"
+    assert prefixed_ulid("rte", ts_ns) == f"rte_{ulid(ts_ns, hash80('rte'))}"
+    assert venue_client_id(ts_ns, text, number) == ulid(ts_ns, hash80("child", text, number))
+
+
+def test_an_id_of_the_first_release_is_made_again():
+    assert ulid(1_769_860_800_000_000_000, 2**79 + 12_345) == "01KG9YS7G0G000000000000C1S"

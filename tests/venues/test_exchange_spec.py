@@ -8,8 +8,14 @@ from app.domain.book import Level
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder
 from app.execution.simulator import VenueRefusal
-from app.venues.exchange_spec import REFUSAL_TEXT, Made, answers, holds, refused_report
-from app.venues.simulated_market import Sides
+from app.venues.exchange_spec import (
+    REFUSAL_TEXT,
+    AnsweringMarket,
+    RestingMarket,
+    answers,
+    refused_report,
+    takes_rests,
+)
 
 
 def test_every_refusal_has_its_words_and_a_duplicate_proves_nothing() -> None:
@@ -22,36 +28,26 @@ def test_every_refusal_has_its_words_and_a_duplicate_proves_nothing() -> None:
         assert (report.evidence, report.venue_ts_ns) == ("ledger:v:17", 5)
 
 
-class Standing:
-    """A market that shows books and does nothing else."""
-
-    def sides(self, venue: str, symbol: str, now_ns: int) -> Sides:
-        return Sides(1, (), ())
-
-    def refill_ns(self, venue: str, symbol: str) -> int:
-        return 1
-
-    def next_move_ns(self, venue: str, now_ns: int) -> int:
-        return 0
+class Silent:
+    """A market that only shows."""
 
 
-class Answering(Standing):
-    def trade(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...]:
+class Trading:
+    def trade(self, child: object, now_ns: int) -> tuple[()]:
         return ()
 
 
-class Resting(Answering):
-    def rest(self, child: ChildOrder, now_ns: int) -> tuple[Level, ...] | None:
-        return None
+class Waiting(Trading):
+    def rest(self, child: object, now_ns: int) -> None: ...
 
-    def withdraw(self, client_id: str, symbol: str, now_ns: int) -> None:
-        pass
+    def withdraw(self, client_id: str, symbol: str, now_ns: int) -> None: ...
 
-    def made(self, venue: str, symbol: str, now_ns: int) -> Sequence[Made]:
+    def made(self, venue: str, symbol: str, now_ns: int) -> tuple[()]:
         return ()
 
 
-def test_what_a_market_does_is_told_by_what_it_offers() -> None:
-    markets = (Standing(), Answering(), Resting())
-    assert [answers(market) for market in markets] == [False, True, True]
-    assert [holds(market) for market in markets] == [False, False, True]
+def test_a_market_is_what_it_can_do() -> None:
+    """As the protocols say, though each kind of market is asked once only."""
+    for market in (Silent(), Trading(), Waiting(), Silent(), Trading(), Waiting()):
+        assert answers(market) is isinstance(market, AnsweringMarket) is not isinstance(market, Silent)
+        assert takes_rests(market) is isinstance(market, RestingMarket) is isinstance(market, Waiting)
