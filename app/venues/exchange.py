@@ -25,13 +25,13 @@ from app.domain.trade import MarkPrice, TradePrint
 from app.execution.simulator import Footprint, VenueRefusal, match, refusal
 from app.venues.exchange_spec import (
     REFUSAL_TEXT,
+    AnsweringMarket,
     ExchangeSpec,
     Flow,
     Market,
     QuotingMarket,
-    answers,
+    RestingMarket,
     refused_report,
-    takes_rests,
     unfilled,
     would_take,
 )
@@ -116,7 +116,7 @@ class PaperExchange:
         self._resting.clear()
         self._stops.clear()
         for order in self.ledger.open_orders():
-            is_of_now = order.symbol in self.spec.listings and not answers(self.market)
+            is_of_now = order.symbol in self.spec.listings and not isinstance(self.market, AnsweringMarket)
             if order.time_in_force is TimeInForce.GTC and is_of_now:  # a market that answers has begun anew
                 self._rest(order)
             elif order.symbol in self.spec.listings and self.ledger.is_waiting(order):
@@ -236,8 +236,8 @@ class PaperExchange:
         if child.stop is not None:
             stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
             return stopped.value if stopped is not None else self.faults.reject_code
-        is_answered = answers(self.market)
-        if child.rests and is_answered and not takes_rests(self.market):
+        is_answered = isinstance(self.market, AnsweringMarket)
+        if child.rests and is_answered and not isinstance(self.market, RestingMarket):
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
@@ -342,7 +342,7 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        if takes_rests(self.market):
+        if isinstance(self.market, RestingMarket):
             found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
         else:
             found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
@@ -357,15 +357,15 @@ class PaperExchange:
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
         """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if child.rests and takes_rests(self.market):
+        if child.rests and isinstance(self.market, RestingMarket):
             return self.market.rest(child, now_ns)
-        return self.market.trade(child, now_ns) if answers(self.market) else shown
+        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
 
     def _cancel(self, child: ChildOrder) -> None:
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        if takes_rests(self.market) and child.client_id in self._resting:
+        if isinstance(self.market, RestingMarket) and child.client_id in self._resting:
             now_ns = self.clock.wall_ns()
             self._keeping.withdraw(child.client_id, child.symbol, now_ns)
             self._work_resting(child.symbol, now_ns, ())  # what came before it

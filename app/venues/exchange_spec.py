@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from app.domain.book import Level
 from app.domain.enums import MarketKind, Side, TimeInForce
@@ -97,23 +96,6 @@ class QuotingMarket(Protocol):
     """A dealer's: he quotes when he is asked (venues/dark/dealer.py)."""
 
     def quote(self, request: QuoteRequest, now_ns: int) -> Quote: ...
-
-
-def answers(market: object) -> TypeGuard[AnsweringMarket]:
-    """Whether a market answers; asked for each order, so each kind of market is looked at once, as below."""
-    kind: Any = type(market)
-    return _is_a(kind, AnsweringMarket)
-
-
-def takes_rests(market: object) -> TypeGuard[RestingMarket]:
-    """Whether it also has orders of ours wait in its own books."""
-    kind: Any = type(market)
-    return _is_a(kind, RestingMarket)
-
-
-@cache
-def _is_a(kind: type, port: type) -> bool:
-    return issubclass(kind, port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,7 @@ from app.domain.book import Level
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder
 from app.execution.simulator import VenueRefusal
-from app.venues.exchange_spec import (
-    REFUSAL_TEXT,
-    AnsweringMarket,
-    RestingMarket,
-    answers,
-    refused_report,
-    takes_rests,
-)
+from app.venues.exchange_spec import REFUSAL_TEXT, refused_report
 
 
 def test_every_refusal_has_its_words_and_a_duplicate_proves_nothing() -> None:
@@ -26,28 +19,3 @@ def test_every_refusal_has_its_words_and_a_duplicate_proves_nothing() -> None:
         assert report.kind is (ReportKind.UNKNOWN if is_duplicate else ReportKind.REJECTED)
         assert (report.code, report.text) == (refusal.value, REFUSAL_TEXT[refusal.value])
         assert (report.evidence, report.venue_ts_ns) == ("ledger:v:17", 5)
-
-
-class Silent:
-    """A market that only shows."""
-
-
-class Trading:
-    def trade(self, child: object, now_ns: int) -> tuple[()]:
-        return ()
-
-
-class Waiting(Trading):
-    def rest(self, child: object, now_ns: int) -> None: ...
-
-    def withdraw(self, client_id: str, symbol: str, now_ns: int) -> None: ...
-
-    def made(self, venue: str, symbol: str, now_ns: int) -> tuple[()]:
-        return ()
-
-
-def test_a_market_is_what_it_can_do() -> None:
-    """As the protocols say, though each kind of market is asked once only."""
-    for market in (Silent(), Trading(), Waiting(), Silent(), Trading(), Waiting()):
-        assert answers(market) is isinstance(market, AnsweringMarket) is not isinstance(market, Silent)
-        assert takes_rests(market) is isinstance(market, RestingMarket) is isinstance(market, Waiting)
