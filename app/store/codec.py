@@ -223,10 +223,7 @@ def _ready(fact: Fact, body: bytes) -> EncodedFact:
 def _quickly(fact: Fact, kind: type[Event]) -> EncodedFact:
     """As `encode_fact`, of a fact of OFTEN that is not read back; what a kind always says is made ready once."""
     event = fact.event
-    try:
-        body = _encode(event)
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
-        raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
+    body = encode_unread(event)
     name, v, middle = _SAID[kind]
     seq, ts_ns, account_seq = fact.seq, fact.ts_ns, fact.account_seq
     record = b'{"seq":%d,"ts_ns":%d,"account_seq":%d%b%b}' % (seq, ts_ns, account_seq, middle, body)
