@@ -2,7 +2,7 @@
 
 Handing a group to another thread and back takes 0.2 ms where both cores are free and far longer where they are not, so
 that a commit of half a millisecond is quicker made on the spot. Each one is paid for out of the share; what took longer
-than a quick one is paid for SLOW_FACTOR times, so that a disk that is slow for good is hardly ever waited for.
+than a quick one is paid for SLOW_FACTOR times, so that a disk that is slow for good is waited for less.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-# Of the caller's time at most an eighth for quick commits, hence a fortieth for slow ones.
+# Of the caller's time at most an eighth for quick commits, hence a sixteenth for slow ones.
 SHARE: Final = 0.125
-SLOW_FACTOR: Final = 5
+SLOW_FACTOR: Final = 2
 # What can be saved up: so many of the slowest quick commits in a row.
 N_SAVED: Final = 2
 

@@ -1,4 +1,4 @@
-"""Whoever may wait for the disk waits for a share of the time, and next to never for a slow one."""
+"""Whoever may wait for the disk waits for a share of the time, and less for a slow one."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
     def slow(insert: Callable[..., None]) -> Callable[..., None]:
         def inserted(*arguments: object) -> None:
             threads.append(threading.current_thread() is threading.main_thread())
-            time.sleep(0.1)  # forbids prompt commits for some four seconds
+            time.sleep(0.1)  # forbids prompt commits for over a second
             insert(*arguments)
 
         return inserted
