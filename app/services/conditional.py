@@ -16,6 +16,7 @@ from app.domain.conditions import Conditional, LegState, pools
 from app.domain.enums import Mode, OrderStatus, ParentState, RefusalCode
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused, Unavailable
 from app.domain.events import Fact
+from app.domain.ids import ulid
 from app.domain.orders import ParentOrder
 from app.domain.records import ParentRecord
 from app.domain.venue_stops import TriggerLocation
@@ -28,7 +29,7 @@ from app.execution.shares import leg_state
 from app.execution.working_set import adopt, may_have_left
 from app.services.archive import Archive
 from app.services.engine import Engine
-from app.services.pages import OrderFilter, PageOf, Slice, cut
+from app.services.pages import OrderFilter, PageOf, Slice, cut, needs_past
 from app.services.submit import body_hash
 
 _EXPIRED: Final = "Use a time in the future."
@@ -80,6 +81,9 @@ class ConditionalService:
         for record in engine.ledger.definitions.all.values():
             insort(self._ids.setdefault(record.account, []), record.conditional_id)
         self._base_seq = engine.ledger.seq
+        # The newest that has left, by account; of what had left before this process only that it is older.
+        self._floors: dict[str, str] = {}
+        self._born = f"cnd_{ulid(engine.now_ns(), 2**80 - 1)}" if engine.ledger.closed is not None else ""
         engine.add_listener(self._on_durable)
         if archive is not None:
             archive.on_left.append(self._forget)
@@ -182,7 +186,8 @@ class ConditionalService:
             rows[conditional_id] = record
             if len(rows) > part.limit:
                 break
-        if self._archive is not None and self._engine.ledger.closed is not None and not wanted.is_open:
+        floor = self._floors.get(account, self._born)
+        if self._archive is not None and not wanted.is_open and needs_past(rows, part.cursor, floor, part):
             past = await self._archive.past.definitions(
                 account,
                 part.limit + 1,
@@ -255,7 +260,9 @@ class ConditionalService:
 
     def _forget(self, left: Left) -> None:
         for record in left.definitions:
-            self._ids[record.account].remove(record.conditional_id)
+            account, conditional_id = record.account, record.conditional_id
+            self._ids[account].remove(conditional_id)
+            self._floors[account] = max(self._floors.get(account, self._born), conditional_id)
 
     def _remember(self, record: ParentRecord | ConditionalRecord) -> None:
         if isinstance(record, ConditionalRecord):

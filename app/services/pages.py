@@ -146,7 +146,7 @@ class OrderPages:
             rows[order_id] = record
             if len(rows) > part.limit:
                 break
-        if not wanted.is_open and _needs_past(rows, part.cursor, self._floor(account)[0], part):
+        if not wanted.is_open and needs_past(rows, part.cursor, self._floor(account)[0], part):
             asked = self._past.orders(
                 account,
                 part.limit + 1,
@@ -175,7 +175,7 @@ class OrderPages:
                     rows[account_seq] = Execution(record, fill)
             if len(rows) > part.limit:
                 break
-        if _needs_past(rows, cursor, self._floor(account)[1], part):
+        if needs_past(rows, cursor, self._floor(account)[1], part):
             known = {"cursor": cursor, "symbol": wanted.symbol, "is_ascending": part.is_ascending}
             rows = await self._past_executions(account, part.limit + 1, known) | rows
         page = [rows[account_seq] for account_seq in sorted(rows, reverse=not part.is_ascending)]
@@ -234,7 +234,7 @@ def _walk(items: Sequence[K], part: Part[K]) -> Iterator[K]:
     return (items[i] for i in range(end - 1, -1, -1))
 
 
-def _needs_past(rows: Mapping[K, object], cursor: K, floor: K, part: Slice) -> bool:
+def needs_past(rows: Mapping[K, object], cursor: K, floor: K, part: Slice) -> bool:
     """Whether what memory has let go may belong on a page of which memory has `rows`; `cursor` zero: the beginning."""
     if not floor:
         return False

@@ -173,6 +173,7 @@ async def test_with_the_database_away_a_used_id_is_not_placed_again() -> None:
         await gone(gateway, client_order_id="mine")
         rows_of(gateway).is_down = True
         async with gateway.client() as client:
+            assert (await client.get("/v1/conditional-orders")).status_code == 200  # none of these has left
             again = await client.post("/v1/orders", json=GOOD | {"client_order_id": "mine"})
             assert (again.status_code, again.json()["code"]) == (503, "history_unavailable")
             new = await client.post("/v1/orders", json=GOOD | {"client_order_id": "never-used"})
@@ -271,6 +272,10 @@ async def test_a_definition_leaves_with_its_orders_and_answers_as_before() -> No
             await let_go(gateway)
             assert reference not in gateway.engine.ledger.definitions.all
             assert [(await client.get(path)).json() for path in paths] == before
+            rows_of(gateway).is_down = True
+            assert (await client.get(paths[1])).status_code == 503
+            assert (await client.get("/v1/conditional-orders?status=open")).json()["data"] == []
+            rows_of(gateway).is_down = False
         again = await service.place(asked, None, Mode.PAPER)
         assert again.is_replay
         assert again.fact.conditional_id == reference
