@@ -245,6 +245,7 @@ def make_archive(settings: Settings, engine: Engine, projection: Projection, mea
     keep_ns = keep_closed_ns(settings)
     if not keep_ns:
         return None
+    projection.least_seq = engine.ledger.seq if engine.ledger.closed is not None else 0
     return Archive(engine, projection, projection.past, keep_ns, measurer.is_measuring)
 
 

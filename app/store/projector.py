@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -76,6 +76,7 @@ class Projection:
         self._shard = shard
         self._reader = reader
         self._options = options or ProjectionOptions()
+        self.least_seq = 0  # what questions are answered from: what left memory before is then in the rows
         self._state = ProjectionState.CONNECTING if url else ProjectionState.OFF
         self._error = ""
         self._waiting: deque[Fact] = deque()
@@ -132,11 +133,15 @@ class Projection:
         """As `reads`, at any time: a question is refused while there is no database."""
         return PostgresReads(self)
 
-    def acquire(self, *, timeout: float) -> Any:
-        """A connection of the pool, as the pool gives it."""
+    @contextlib.asynccontextmanager
+    async def acquire(self, *, timeout: float) -> AsyncIterator[Any]:  # noqa: ASYNC109 (the pool's own word)
+        """A connection of the pool, once the rows are as far as `least_seq`. Raises Unavailable where they are not."""
         if self._pool is None:
             raise Unavailable("history_unavailable", "no database is open")
-        return self._pool.acquire(timeout=timeout)
+        if self._watermark_seq < self.least_seq and not await self.wait_for(self.least_seq, timeout):
+            raise Unavailable("history_unavailable", "the database has not caught up with the log")
+        async with self._pool.acquire(timeout=timeout) as connection:
+            yield connection
 
     async def open(self) -> None:
         """Starts following; returns at once, whether or not the database is there."""

@@ -22,6 +22,7 @@ from app.domain.events import TcaReported
 from app.execution.ledger import fold
 from app.store.memory import MemoryJournal
 from app.store.migrate import upgrade
+from app.store.orders import PostgresReads
 from app.store.projector import Projection, ProjectionState
 from app.store.statehash import database_hash, ledger_hash
 from app.workers import postgres as postgres_module
@@ -441,3 +442,16 @@ async def until(is_so: object) -> None:
     while not is_so():  # type: ignore[operator]
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+
+
+async def test_questions_wait_for_what_has_left_memory_before(database_url: str) -> None:
+    log = Log(600, seed=9)
+    log.tell(5)
+    async with projecting(database_url, log) as projection:
+        await caught_up(projection, log.seq)
+        parent = next(iter(fold(log.facts).parents.values()))
+        projection.least_seq = log.facts[-1].seq
+        with pytest.raises(Unavailable, match="history_unavailable"):
+            await PostgresReads(projection, 0.05).order(parent.account, parent.order_id)
+        log.tell_all(projection)
+        assert await projection.past.order(parent.account, parent.order_id) == parent
