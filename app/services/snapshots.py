@@ -20,6 +20,7 @@ from app.services.engine import Engine
 EVERY_S: Final = 600.0
 # Facts that are worth a process: a start folds them in about three seconds.
 LEAST_FACTS: Final = 50_000
+CANNOT_START: Final = -1
 _STOP_TIMEOUT_S: Final = 5.0
 
 
@@ -34,6 +35,7 @@ class Snapshots:
     every_s: float = EVERY_S
     least_facts: int = LEAST_FACTS
     _helper: subprocess.Popen[bytes] | None = None
+    _is_closing: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def open(self) -> None:
@@ -42,9 +44,9 @@ class Snapshots:
 
     async def close(self) -> None:
         """Ends a process that is under way: the snapshot of before stays."""
-        helper, self._helper = self._helper, None
-        if helper is not None:
-            await asyncio.to_thread(_stop, helper)
+        self._is_closing = True
+        if self._helper is not None:
+            await asyncio.to_thread(_stop, self._helper)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -56,17 +58,25 @@ class Snapshots:
             await asyncio.sleep(self.every_s)
 
     async def _write(self) -> None:
-        """At the lowest priority, in a session of its own: the terminal's Ctrl-C reaches only us, and we end it."""
         seq, began_s = self.engine.ledger.seq, time.monotonic()
         command = [sys.executable, "-m", "app.workers.snapshot", str(self.journal_path), str(self.keep_ns)]
-        self._helper = helper = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: ASYNC220, S603 - our own module
-        code = await asyncio.to_thread(helper.wait)
-        if self._helper is None:
+        code = await asyncio.to_thread(self._run, command)
+        if self._is_closing:
             return
-        self._helper = None
         if code == 0:
             self.written_seq = seq
         observe.snapshot_ended(seq, code, time.monotonic() - began_s)
+
+    def _run(self, command: list[str]) -> int:
+        """How the process ended; on a thread of its own, for starting one takes the loop's time too."""
+        try:
+            # A session of its own: the terminal's Ctrl-C reaches only us, and we end it.
+            self._helper = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own module
+        except OSError:
+            return CANNOT_START
+        if self._is_closing:
+            _stop(self._helper)
+        return self._helper.wait()
 
 
 def _stop(helper: subprocess.Popen[bytes]) -> None:

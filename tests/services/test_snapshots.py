@@ -88,3 +88,19 @@ async def test_a_process_under_way_is_ended(started: list[list[str]], tmp_path: 
     await kept.close()
     assert helper.told == ["terminate"]
     assert kept.written_seq == 0
+
+
+async def test_one_that_cannot_start_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[object] = []
+
+    def popen(command: list[str], **_: object) -> Helper:
+        tries.append(command)
+        raise OSError("no memory")
+
+    monkeypatch.setattr(snapshots.subprocess, "Popen", popen)
+    kept = Snapshots(engine_at(100), tmp_path / "journal.db", 7, every_s=0.01, least_facts=100)
+    await kept.open()
+    await asyncio.sleep(0.1)
+    await kept.close()
+    assert len(tries) > 1
+    assert kept.written_seq == 0
