@@ -30,7 +30,7 @@ from app.store.projection_batch import Batch
 
 # Of what the server says, that which a retry would meet again: our bug or a foreign hand in the tables.
 _BROKEN: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
-_YIELD_EVERY: Final = 16  # facts folded between two yields to the loop: some 0.3 ms
+_YIELD_EVERY: Final = 16  # facts folded between two yields to the loop: well under a millisecond
 _WATERMARK: Final = """
 insert into watermarks (shard, epoch, seq, ts_ns, chain_hash) values ($1, $2, $3, $4, $5)
 on conflict (shard) do update
