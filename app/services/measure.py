@@ -98,10 +98,10 @@ class Measurer:
         await asyncio.sleep(self._pause_s(self.engine.now_ns()))
 
     def _pause_s(self, now_ns: int) -> float:
-        """Until the next mid is owed, a twentieth to a tenth of a second."""
+        """Until the next mid is owed, a fiftieth to a tenth of a second: what is read is what was seen before it."""
         due_ns = self._tracker.next_due_ns()
         wait_ns = min(EVERY_NS, due_ns - now_ns) if due_ns else EVERY_NS
-        return max(wait_ns, MIN_GAP_NS // 4) / _NS
+        return max(wait_ns, MIN_GAP_NS) / _NS
 
     def _look(self, symbol: str, gap_ns: int) -> None:
         now_ns = self.engine.now_ns()
