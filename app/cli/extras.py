@@ -29,7 +29,9 @@ class Extra:
 
 
 REPLAY: Final = Extra("replay", ("pyarrow", "arch", "scipy"), "replay, record, calibrate, shadow run, Parquet")
-CEX: Final = Extra("cex", ("ccxt", "aiohttp", "cryptography"), "up --market live, venues check, certify and refresh, keys venue")
+CEX: Final = Extra(
+    "cex", ("ccxt", "aiohttp", "cryptography"), "up --market live, keys venue, venues check, certify, refresh"
+)
 EXTRAS: Final = (REPLAY, CEX)
 
 
