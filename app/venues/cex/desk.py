@@ -116,7 +116,7 @@ class Desk:
 
     async def cancel(self, order: OwnOrder, call: Call) -> None:
         """Wishes one of our orders away; raises Unavailable where that was not answered, or answered with no."""
-        name, params = order.live_id or order.venue_order_id, {}
+        name, params = order.live_id or order.venue_order_id, dict[str, str]()
         if not name:
             name, params = cancel_words(self._profile.ccxt_id, self._profile.client_id.param, order.wire_id)
         apart = None if order.live_id else apart_of(self._profile.ccxt_id, order.child)
