@@ -27,7 +27,7 @@ from app.kernels.answer import (
     SPREAD_NANO,
     TOTAL_NANO,
 )
-from app.kernels.jit import kernel
+from app.kernels.jit import SOON, kernel
 from app.kernels.text import TEXT
 
 Bytes = npt.NDArray[np.uint8]
@@ -149,7 +149,7 @@ def spell_rows(words: Int64, pieces: Bytes, ends: Int64, left_out: Bytes, out_te
     return at
 
 
-@kernel(f"int64({WORDS}, {TEXT}, {WORDS}, {TEXT}, uint8[::1])")
+@kernel(f"int64({WORDS}, {TEXT}, {WORDS}, {TEXT}, uint8[::1])", SOON)
 def spell_plan(words: Int64, pieces: Bytes, ends: Int64, left_out: Bytes, out_text: Bytes) -> int:
     """A plan's table (kernels/answer.py) as text: children, venues left out, rivals, split; then, apart, the books.
 

@@ -34,7 +34,7 @@ from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.tabled import TabledPlan
 from app.domain.timing_facts import TIMING_EVENTS
-from app.store.plan_text import text_of
+from app.store import plan_text
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
@@ -157,8 +157,8 @@ def encode_unread(event: Event) -> bytes:
     if (event.KIND, event.V) not in _DECODERS:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
     try:
-        if type(event) is RoutePlanned and type(event.plan) is TabledPlan:
-            return text_of(event, event.plan.table)
+        if type(event) is RoutePlanned and type(event.plan) is TabledPlan and plan_text.is_ready():
+            return plan_text.text_of(event, event.plan.table)
         return _encode(event)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from app.domain.events import RoutePlanned
 from app.domain.tabled import REASONS, PlanTable
-from app.kernels import spell
+from app.kernels import jit, spell
 
 _json: Final = msgspec.json.Encoder().encode
 Int64Array = npt.NDArray[np.int64]
@@ -85,6 +85,11 @@ def _words(rivals: tuple[str, ...], venues: tuple[str, ...]) -> _Words:
 
 # Of words that come again: a name, a code, the terms of a certificate.
 _word: Final = lru_cache(maxsize=1_024)(_json)
+
+
+def is_ready() -> bool:
+    """Whether `text_of` can run without compiling; from a cold start's first seconds on it is so for ever."""
+    return jit.is_compiled(spell.spell_plan)
 
 
 def text_of(event: RoutePlanned, table: PlanTable) -> bytes:

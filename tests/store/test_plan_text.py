@@ -14,7 +14,7 @@ from app.domain.events import RoutePlanned
 from app.domain.plan import Exclusion, RoutePlan
 from app.domain.tabled import TabledPlan, tabled_plan
 from app.routing.router import Router
-from app.store import codec
+from app.store import codec, plan_text
 from tests.domain.test_tabled import LATE, plain, tabled
 from tests.routing.scenes import LINEAR_FINE, SPOT
 from tests.routing.test_written import plain_scene
@@ -27,7 +27,7 @@ def told(plan):
 
 def texts(plan, account="acc"):
     table, values = RoutePlanned(account, "o", plan), RoutePlanned(account, "o", told(plan))
-    return codec.encode(table), msgspec.json.Encoder().encode(values)
+    return plan_text.text_of(table, plan.table), msgspec.json.Encoder().encode(values)
 
 
 @settings(max_examples=150, deadline=None)
@@ -84,6 +84,18 @@ def test_every_scalar_is_told_as_it_is():
 def test_a_lone_surrogate_is_refused():
     with pytest.raises(InvariantBroken, match="cannot be written"):
         codec.encode_unread(RoutePlanned("\ud800", "o", tabled()))
+
+
+def test_a_log_is_the_same_before_and_after_it_is_compiled(monkeypatch):
+    event = RoutePlanned("acc", "o", tabled())
+    plan_text.text_of(event, event.plan.table)
+    assert plan_text.is_ready()
+    compiled = codec.encode(event)
+    monkeypatch.setattr(plan_text, "text_of", None)
+    with pytest.raises(InvariantBroken):
+        codec.encode(event)
+    monkeypatch.setattr(plan_text, "is_ready", lambda: False)
+    assert codec.encode(event) == compiled
 
 
 def test_it_reads_back_as_the_plain_plan():
