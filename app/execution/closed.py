@@ -74,6 +74,7 @@ class Marks:
         return array("Q", chain.from_iterable(self._shelves)).tobytes()
 
     def add(self, mark_bits: int) -> None:
+        self.forgiven.discard(mark_bits)
         shelf = self._shelves[mark_bits >> _SHIFT]
         place = bisect_left(shelf, mark_bits)
         if place == len(shelf) or shelf[place] != mark_bits:
