@@ -57,7 +57,6 @@ from app.execution.step import Core
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
 from app.services.health import EngineHealth
-from app.services.inbox import Inbox
 from app.services.marketdata import MarketData
 from app.services.quotes import quote_of
 from app.shm.books import SymbolBooks
@@ -73,8 +72,10 @@ _ALARMS: Final[Mapping[type[Event], Callable[[Any], None]]] = {
     BreakClosed: observe.break_closed,
 }
 
+# Bounds: what waits for a turn, what waits for the disk, how much one turn takes.
 MAX_WAITING_INPUTS: Final = 10_000
 MAX_UNDURABLE_TURNS: Final = 4_096
+MAX_TURN_INPUTS: Final = 64
 MAX_HELD_FACTS: Final = 256
 # What the log must still take before a new order is let in: venues' words and cancels are never turned away.
 MIN_FREE_FACTS: Final = 4_096
@@ -83,7 +84,6 @@ TICK_S: Final = 0.02
 HEALTH_EVERY_TICKS: Final = 5
 _ALARMING: Final = frozenset({FeeDeviated, FeeTierSet, BreakFound, BreakClosed, KillSwitchSet})
 PACE_S: Final = 0.002
-BUSY_PACE_S: Final = 0.004  # while orders wait for their turn: a commit takes the loop's time too
 RIDE_S: Final = 0.002
 
 
@@ -113,7 +113,7 @@ class Engine:
     is_ready: bool = False
     is_draining: bool = False
     venue_health: dict[str, VenueHealth] = field(default_factory=dict)
-    _inbox: Inbox = field(default_factory=Inbox)
+    _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
     _undurable: deque[_Waiting] = field(default_factory=deque)
     _fact_listeners: list[FactListener] = field(default_factory=list)
     _report_listeners: list[ReportListener] = field(default_factory=list)
@@ -252,7 +252,7 @@ class Engine:
             self.on_fatal(error)
 
     def _put(self, item: Input, asker: asyncio.Future[Reply] | None) -> None:
-        self._inbox.put(item, asker)
+        self._inbox.append((item, asker))
         if not self._is_scheduled:
             assert self._loop is not None
             self._is_scheduled = True
@@ -282,7 +282,7 @@ class Engine:
         if self._is_broken:
             self._inbox.clear()
             return
-        taken = self._inbox.take()
+        taken = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_TURN_INPUTS))]
         if self._inbox:
             self._is_scheduled = True
             assert self._loop is not None
@@ -307,8 +307,7 @@ class Engine:
             return
         assert self._loop is not None
         now_s = self._loop.time()
-        pace_s = BUSY_PACE_S if self._inbox.has_awaited else PACE_S
-        due_s = self._last_commit_s + pace_s if is_awaited else now_s + RIDE_S
+        due_s = self._last_commit_s + PACE_S if is_awaited else now_s + RIDE_S
         if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
             self._commit()
         elif self._commit_timer is None or due_s < self._commit_timer[0]:
