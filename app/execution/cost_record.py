@@ -41,6 +41,8 @@ class CostRecord:
     moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
     n_left_out: int = 0
     marked: deque[tuple[MidPath, Side]] = field(default_factory=lambda: deque(maxlen=MARKED_KEPT))
+    # symbol -> sum of the squares of what `moves_ubps` holds: orders ask for it, an instant changes it now and then
+    _square_ubps: dict[str, int] = field(default_factory=dict)
 
     def sigma_bps_sqrt_s(self, symbol: str) -> float:
         """Volatility of a root second as the still instants show it; 0 for too few of them."""

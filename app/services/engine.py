@@ -82,7 +82,7 @@ MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
 # How often venues are asked how they are: their connections are routing input.
 HEALTH_EVERY_TICKS: Final = 5
-_ALARMING: Final = frozenset({FeeDeviated, FeeTierSet, BreakFound, BreakClosed, KillSwitchSet})
+_ALARMING: Final = frozenset(_ALARMS) | {KillSwitchSet}
 PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
 
@@ -371,7 +371,7 @@ class Engine:
 
     def _alarm(self, facts: Sequence[Fact]) -> None:
         """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
-        for event in (fact.event for fact in facts):
+        for event in [fact.event for fact in facts if type(fact.event) in _ALARMING]:
             if type(event) in _ALARMS:
                 _ALARMS[type(event)](event)
             if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:

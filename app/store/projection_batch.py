@@ -42,8 +42,8 @@ _CLEAR: Final = (
 )
 
 Write = tuple[str, list[Any]]
-# Rows of one statement: making them, and the driver's encoding of them, holds the loop well under a millisecond.
-MOST_ROWS: Final = 32
+# Rows of one statement: making them, and the driver's encoding of them, holds the loop about a millisecond.
+MOST_ROWS: Final = 16
 
 
 @dataclass(slots=True)
@@ -90,18 +90,15 @@ class Batch:
         """The receipts that `writes` wants."""
         return [event.plan.certificate.receipt_sha256 for _, event in self.routes]
 
-    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[Write | None]:
-        """The batch's statements with their arguments; None is a pause, at which others may have their turn.
-
-        `ledger` stands at the batch's end, and must until all is written.
-        """
+    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[Write]:
+        """The batch's statements with their arguments; `ledger` stands at its end, and must until all is written."""
         parents = ledger.parents
         yield from _write(_PARENTS, (rows.parent_row(parents[order_id]) for order_id in self.orders))
         definitions = ledger.definitions.all
         yield from _write(_CONDITIONALS, (rows.conditional_row(definitions[i]) for i in self.conditionals))
         yield from _write(_CHILDREN, self._child_rows(ledger))
         yield from _write(_FILLS, self.fills)
-        yield from _paused(
+        yield from _write(
             _ROUTES,
             (rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes),
         )
@@ -144,16 +141,6 @@ def _write(table: TableWrite, table_rows: Iterable[Row]) -> Iterator[Write]:
     waiting = iter(table_rows)
     while some := list(islice(waiting, MOST_ROWS)):
         yield table.statement, table.arguments(some)
-
-
-def _paused(table: TableWrite, made: Iterable[Row]) -> Iterator[Write | None]:
-    """One write of all rows, which are made a few at a time."""
-    found: list[Row] = []
-    for row in made:
-        found.append(row)
-        if len(found) % PAUSE_ROWS == 0:
-            yield None
-    yield from _write(table, found)
 
 
 def _sending(batch: Batch, ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:

@@ -327,8 +327,8 @@ class Projection:
             )
             if (held or b"") != self._chain_hash:
                 raise asyncpg.InterfaceError("another process moved the watermark")
-            for write in batch.writes(ledger, receipts):
-                await (connection.execute(write[0], *write[1]) if write is not None else asyncio.sleep(0))
+            for statement, arguments in batch.writes(ledger, receipts):
+                await connection.execute(statement, *arguments)
             await connection.execute(_WATERMARK, self._shard, ledger.epoch, ledger.seq, ledger.ts_ns, chain_hash)
         self._chain_hash = chain_hash
         self._advance(ledger.seq)

@@ -116,7 +116,7 @@ class PaperExchange:
         self._resting.clear()
         self._stops.clear()
         for order in self.ledger.open_orders():
-            is_of_now = order.symbol in self.spec.listings and not isinstance(self.market, AnsweringMarket)
+            is_of_now = order.symbol in self.spec.listings and self._answering is None
             if order.time_in_force is TimeInForce.GTC and is_of_now:  # a market that answers has begun anew
                 self._rest(order)
             elif order.symbol in self.spec.listings and self.ledger.is_waiting(order):
@@ -236,8 +236,8 @@ class PaperExchange:
         if child.stop is not None:
             stopped = self._stops.refusal(child, has_trades=child.symbol in self.flows)
             return stopped.value if stopped is not None else self.faults.reject_code
-        is_answered = isinstance(self.market, AnsweringMarket)
-        if child.rests and is_answered and not isinstance(self.market, RestingMarket):
+        is_answered = self._answering is not None
+        if child.rests and is_answered and self._keeping is None:
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
@@ -342,8 +342,8 @@ class PaperExchange:
             return
         bids, asks = self.shown(symbol, now_ns)
         mid_half_units = bids[0][0] + asks[0][0] if bids and asks else 0
-        if isinstance(self.market, RestingMarket):
-            found = self._resting.by_market(self.market.made(self.venue_id, symbol, now_ns))
+        if self._keeping is not None:
+            found = self._resting.by_market(self._keeping.made(self.venue_id, symbol, now_ns))
         else:
             found = self._resting.by_trades(symbol, trades, bids, asks) + self._resting.by_book(symbol, bids, asks)
         for met in found:
@@ -357,15 +357,15 @@ class PaperExchange:
 
     def _met(self, child: ChildOrder, now_ns: int, shown: tuple[Level, ...]) -> tuple[Level, ...] | None:
         """What there is to trade with: what is shown, or a market that answers has given; None: it takes it not."""
-        if child.rests and isinstance(self.market, RestingMarket):
-            return self.market.rest(child, now_ns)
-        return self.market.trade(child, now_ns) if isinstance(self.market, AnsweringMarket) else shown
+        if child.rests and self._keeping is not None:
+            return self._keeping.rest(child, now_ns)
+        return self._answering.trade(child, now_ns) if self._answering is not None else shown
 
     def _cancel(self, child: ChildOrder) -> None:
         if self.faults.is_down:
             return
         fate = fate_of(self.faults, self.spec.seed, self.venue_id, child.client_id)
-        if isinstance(self.market, RestingMarket) and child.client_id in self._resting:
+        if self._keeping is not None and child.client_id in self._resting:
             now_ns = self.clock.wall_ns()
             self._keeping.withdraw(child.client_id, child.symbol, now_ns)
             self._work_resting(child.symbol, now_ns, ())  # what came before it
@@ -407,10 +407,10 @@ class PaperExchange:
         if self.faults.n_extra_fills:
             told = [report for report in reports for _ in range(n_times(report, self.faults))]
         if self.faults.is_shuffling:
-            fate.shuffle(told)
-        await self._pass_ns(self.spec.venue.latency_ns + self.faults.delay_ns)
-        await self._released.wait()
-        self._listeners.tell_reports(told)
+            told = told.copy()
+            fate.chance.shuffle(told)
+        wait_ns = self.spec.venue.latency_ns + self.faults.delay_ns
+        self._underway.after(wait_ns, self._underway.unless_held, self._listeners.tell_reports, told)
 
     def _tell_lost(self, client_id: str) -> None:
         """The client's own view of a lost message: its request timed out, and nothing is proven."""

@@ -33,29 +33,33 @@ class Faults:
 
 @dataclass(slots=True)
 class Fate:
-    """What chance has in store for one child; `seed` is that of its own stream of chance."""
+    """What chance has in store for one child, drawn from its own seed."""
 
     is_request_lost: bool
     is_untold: bool
-    seed: str
+    _seed: str
+    _chance: random.Random | None = None
 
-    def shuffle(self, reports: list[ExecutionReport]) -> None:
-        """Puts the child's reports into an order of chance."""
-        _drawn(self.seed)[0].shuffle(reports)
+    @property
+    def chance(self) -> random.Random:
+        """Shuffles its reports; seeded when it is first asked for, which costs more than all else of a fate."""
+        if self._chance is None:
+            self._chance = _drawn(self._seed)[0]
+        return self._chance
 
 
 def fate_of(faults: Faults, seed: int, venue: str, client_id: str) -> Fate:
     """The same for the same seed, venue and client id, whatever else happens."""
-    own_seed = f"{seed}:{venue}:{client_id}"
-    if not (faults.lose_request_ppm or faults.lose_reports_ppm):
-        return Fate(is_request_lost=False, is_untold=False, seed=own_seed)  # making a stream costs as much as a fill
-    _, request_ppm, reports_ppm = _drawn(own_seed)
-    return Fate(request_ppm < faults.lose_request_ppm, reports_ppm < faults.lose_reports_ppm, own_seed)
+    name = f"{seed}:{venue}:{client_id}"
+    if not faults.lose_request_ppm and not faults.lose_reports_ppm:
+        return Fate(is_request_lost=False, is_untold=False, _seed=name)
+    chance, request_ppm, reports_ppm = _drawn(name)
+    return Fate(request_ppm < faults.lose_request_ppm, reports_ppm < faults.lose_reports_ppm, name, chance)
 
 
-def _drawn(seed: str) -> tuple[random.Random, int, int]:
-    """A child's stream after its first two draws, and these, in ppm."""
-    chance = random.Random(seed)
+def _drawn(name: str) -> tuple[random.Random, int, int]:
+    """A generator of `name`, and its first two draws: of the request, of the reports."""
+    chance = random.Random(name)
     return chance, chance.randrange(PPM), chance.randrange(PPM)
 
 

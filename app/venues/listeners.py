@@ -47,7 +47,7 @@ class Listeners:
 
     def tell(self, book: BookSnapshot, trades: Sequence[TradePrint], mark: MarkPrice, now_ns: int) -> None:
         """A book, then what was traded before it and what its venue says that it is worth (0: nothing)."""
-        book = replace(book, received_ts_ns=now_ns)
+        book = BookSnapshot(book.venue, book.symbol, book.book_seq, book.venue_ts_ns, now_ns, book.bids, book.asks)
         told = [replace(trade, received_ts_ns=now_ns) for trade in trades]
         for each in list(self._all):
             each.on_book(book)

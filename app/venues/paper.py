@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.book import BookDelta, BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, MarksSink, ReportSink, TradesSink
@@ -59,7 +58,7 @@ class PaperVenue(VenueBase):
         wall_ns = self._clock.wall_ns
 
         def stamped(report: ExecutionReport) -> None:
-            on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+            on_report(received(report, wall_ns()))
 
         self._detach = self.exchange.attach(stamped, on_book, self._on_trades, self._on_marks)
         self.exchange.open()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-
 from app.domain.enums import Strategy
 from app.domain.events import TcaReported
 from app.domain.fills import ReportKind
 from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger, evolve, fold
+from app.execution.working_set import order_of
 from app.store.projection_batch import MOST_ROWS, Batch
-from app.store.working_set import order_of
 from tests.store.logs import story_facts
 from tests.worlds import Desk, make_desk, make_order
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.book import Level
 from app.domain.fills import ReportKind
-from app.domain.orders import ChildOrder
 from app.execution.simulator import VenueRefusal
 from app.venues.exchange_spec import REFUSAL_TEXT, refused_report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.domain.fills import ExecutionReport, ReportKind
 from app.venues.faults import Faults, fate_of
 
 
@@ -21,16 +20,3 @@ def test_chances_are_parts_per_million() -> None:
     always = fate_of(Faults(lose_request_ppm=1_000_000, lose_reports_ppm=1_000_000), 7, "v", "c")
     assert (never.is_request_lost, never.is_untold) == (False, False)
     assert (always.is_request_lost, always.is_untold) == (True, True)
-
-
-def test_a_childs_reports_are_shuffled_the_same_way_each_time_whatever_else_is_lost() -> None:
-    reports = [ExecutionReport(ReportKind.FILLED, "v", "c", venue_trade_id=f"t{n}") for n in range(20)]
-    orders = []
-    for faults in (Faults(), Faults(lose_request_ppm=1)):
-        told = list(reports)
-        fate_of(faults, 7, "v", "c").shuffle(told)
-        orders.append([report.venue_trade_id for report in told])
-    other = list(reports)
-    fate_of(Faults(), 7, "v", "another").shuffle(other)
-    assert orders[0] == orders[1] != [report.venue_trade_id for report in reports]
-    assert orders[0] != [report.venue_trade_id for report in other]

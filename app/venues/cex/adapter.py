@@ -28,7 +28,7 @@ from app.venues.cex.books import FeedMaker
 from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
-from app.venues.cex.dialects import own_trade
+from app.venues.cex.dialects import own_order, own_trade
 from app.venues.cex.errors import placement_report, says_absent
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed, aged
@@ -395,11 +395,9 @@ class CcxtVenue(VenueBase):
 
         def on_orders(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:
-                order = orders.take_order(word, "stream")
-                if order is not None and order.lacks_fills and not has_fills:
-                    order.next_look_ns = 0  # only REST tells the single fills here
-                if order is not None and self._is_left_over(order):
-                    order.next_look_ns = 0
+                order = orders.take_order(own_order(self.profile.ccxt_id, word), "stream")
+                if order is not None and ((order.lacks_fills and not has_fills) or self._is_left_over(order)):
+                    order.next_look_ns = 0  # only REST tells the single fills here, or takes a stop's rest back
 
         def on_trades(words: Sequence[Mapping[str, Any]]) -> None:
             for word in words:

@@ -112,6 +112,20 @@ def own_trade(ccxt_id: str, trade: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**trade, "fee": said, "fees": [said]}
 
 
+def own_order(ccxt_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An order message of the account's stream in the unified meaning: `filled` is all that filled so far, as the venue
+    itself counts it; None where its message does not say so, or where it is not known by which word it would.
+
+    ccxt's own number is another thing at some venues: the latest fill alone, or what an older message said.
+    """
+    words = _RUNNING_TOTAL.get(ccxt_id)
+    if words == ():
+        return order
+    info = order.get("info")
+    totals = [info[word] for word in words or () if info.get(word) is not None] if isinstance(info, Mapping) else []
+    return {**order, "filled": totals[0] if totals else None}
+
+
 def cancel_words(ccxt_id: str, param: str, wire_id: str) -> tuple[str, dict[str, str]]:
     """(order id, parameters) of a cancel by our own id. Gate takes it in the order id's place."""
     return (wire_id, {}) if ccxt_id == "gate" else ("", {param: wire_id})
