@@ -11,6 +11,8 @@ import argparse
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +26,9 @@ from loadtests.pretrade_worlds import samples_of
 ROOT: Final = Path(__file__).parents[1]
 ARTIFACT: Final = ROOT / "app" / "learning" / "parameters" / "pretrade_simulated.toml"
 RESULTS: Final = ROOT / "docs" / "results" / "pretrade.md"
-TRAIN, JUDGE = 0x7E57000, 0x9E7000
-N_TRAIN, N_JUDGE, N_ROUNDS = 50, 20, 10
+# 0x9E7000 judged the laws before this one, the last of them twice: a law is judged on seeds that nobody has looked at.
+TRAIN, JUDGE = 0x7E57000, 0x9E9000
+N_TRAIN, N_JUDGE, N_ROUNDS = 150, 20, 10
 SOURCE: Final = "simulated parents: queue_reactive, hawkes, propagator"
 AS_OF: Final = "2026-11-26"
 SIZES: Final = ("small", "medium", "large")
@@ -36,7 +39,9 @@ Group = Callable[[Sample], str]
 
 def collect(base: int, n_worlds: int, n_rounds: int) -> list[Sample]:
     """Parents of `n_worlds` worlds of each family, by seeds from `base`."""
-    return [sample for i in range(n_worlds) for family in FAMILIES for sample in samples_of(family, base + i, n_rounds)]
+    worlds = [(family, base + i, n_rounds) for i in range(n_worlds) for family in FAMILIES]
+    with ProcessPoolExecutor() as pool:
+        return list(chain.from_iterable(pool.map(samples_of, *zip(*worlds, strict=True), chunksize=3)))
 
 
 def fitted(train: Sequence[Sample]) -> PretradeLaw:
@@ -174,7 +179,9 @@ against the class mid at the start, the rest at the end counted at the closing m
 price with fee (a fee-aware greedy, not the service's router) and cross at once. Standard errors are clustered by world
 and are no less than those of independent parents at the nominal. That floor, and that fewer than eight worlds judge
 nothing, were set after a trial in which a law of 24 of the judging worlds was judged on 8 others of them; the form of
-the law was chosen on the training worlds alone.
+the law was chosen on the training worlds alone, and so was their number: of seven folds of them, each judged by the
+law of the rest, 50 worlds a family left 0.57 intervals of 120 missed on average, 130 worlds 0.14. The judging seeds
+were new: committed before any law had been judged on them, and judged once.
 
 ## Misses
 
