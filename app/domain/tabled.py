@@ -62,6 +62,11 @@ class PlanTable(NamedTuple):
     certify: Callable[[Seal, tuple[BookUse, ...]], Certificate]
 
 
+def receipt_of(plan: RoutePlan) -> str:
+    """The SHA-256 of the receipt that a plan's certificate names; of a plan that is a table no certificate is made."""
+    return plan.table.seal.receipt_sha256 if type(plan) is TabledPlan else plan.certificate.receipt_sha256
+
+
 def n_words(n_venues: int, n_children: int, n_plans: int) -> int:
     """How long a table is."""
     rows = n_children * CHILD_WORDS + (n_venues - n_children) * LEFT_OUT_WORDS

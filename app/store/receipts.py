@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from app.domain import tabled
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact, RoutePlanned
 from app.domain.shadow_events import ShadowPlanned
@@ -15,7 +16,7 @@ _NAMING: Final = frozenset({RoutePlanned, ShadowPlanned})
 def receipt_of(event: Event) -> str:
     """The SHA-256 of the receipt that `event` names, empty where it names none."""
     if isinstance(event, RoutePlanned):
-        return event.plan.certificate.receipt_sha256
+        return tabled.receipt_of(event.plan)
     return event.receipt_sha256 if isinstance(event, ShadowPlanned) else ""
 
 

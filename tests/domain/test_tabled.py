@@ -10,7 +10,17 @@ import pytest
 from app.domain import quick
 from app.domain.enums import ExclusionCode, Side, SolveStatus
 from app.domain.plan import Allocation, Alternative, BookUse, Certificate, CostSplit, Exclusion, RoutePlan
-from app.domain.tabled import HEAD_WORDS, REASONS, PlanTable, Seal, TabledPlan, left_out_at, n_words, tabled_plan
+from app.domain.tabled import (
+    HEAD_WORDS,
+    REASONS,
+    PlanTable,
+    Seal,
+    TabledPlan,
+    left_out_at,
+    n_words,
+    receipt_of,
+    tabled_plan,
+)
 
 SEAL = Seal(
     1_005, 1_000, 7, SolveStatus.OPTIMAL, "one", ("price",), (("fade", 3),), "ab" * 32, 5, 4, 6, is_bound_searched=False
@@ -54,6 +64,13 @@ def plain():
 def test_it_is_the_plan_of_its_rows():
     for field in fields(RoutePlan):
         assert getattr(tabled(), field.name) == getattr(plain(), field.name), field.name
+
+
+def test_its_receipt_is_named_without_a_certificate():
+    made = tabled()
+    assert receipt_of(made) == receipt_of(plain()) == SEAL.receipt_sha256
+    with pytest.raises(AttributeError):  # nobody has looked at it
+        object.__getattribute__(made, "certificate")
 
 
 def test_it_equals_a_plain_plan_from_both_sides():
