@@ -7,10 +7,10 @@ process did not live to see is not measured: reports count such fills, they neve
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain.enums import Side
 from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, OrderDone
@@ -29,6 +29,7 @@ MAX_STRIPPED_ORDERS: Final = 1_000  # under measurement; beyond it prices around
 MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
 MAX_STILL_BATCH: Final = 16
 _MS: Final = 1_000_000
+_NOTED: Final[frozenset[type[Event]]] = frozenset({OrderAccepted, ChildSending, ChildFilled, OrderDone})
 
 Traded = Callable[[str, int, int], tuple[int, int]]  # symbol, from, to -> (vwap_units, qty_units), (0, 0) if unseen
 
@@ -51,8 +52,11 @@ class _Owed:
     start_ts_ns: int
     base_ts_ns: int
     move_ubps: int = 0
-    mids_half_units: dict[str, int] = field(default_factory=dict)
-    after_half_units: dict[str, list[int]] = field(default_factory=dict)
+    mid_half_units: int = 0  # of `venue`, at the start
+    after_half_units: tuple[int, ...] = ()  # of `venue`, at the horizons so far
+    # Of a still instant instead of those two: of every venue.
+    still_half_units: Mapping[str, int] | None = None
+    still_after_half_units: dict[str, list[int]] | None = None
     cleanup_units: int = 0
     is_disturbed: bool = False  # a still instant beside a fill of ours
     stage_i: int = 0  # of the dues below
@@ -75,8 +79,20 @@ class _Order:
     shown_qty_units: int = 0
     is_told: bool = False  # its interval is
     n_owed: int = 0
-    done: list[MidPath] = field(default_factory=list)
+    done: tuple[MidPath, ...] = ()
     held_since_ns: int = 0
+
+
+class _Glance(NamedTuple):
+    """A symbol's tape at `ts_ns`, its newest sample then of `newest_ns`."""
+
+    ts_ns: int
+    newest_ns: int
+    mark: Mark
+    shown_bid_units: int
+    shown_ask_units: int
+    without_half_units: Mapping[str, int]
+    move_ubps: int
 
 
 @dataclass(slots=True)
@@ -94,6 +110,7 @@ class Tracker:
     _ends: list[tuple[int, str]] = field(default_factory=list)
     _open: dict[str, int] = field(default_factory=dict)  # symbol -> orders at work
     _dues: list[tuple[int, int, _Owed]] = field(default_factory=list)
+    _glances: dict[str, _Glance] = field(default_factory=dict)
     n_pushed: int = 0
     _watched_until_ns: dict[str, int] = field(default_factory=dict)
     _next_still_ns: dict[str, int] = field(default_factory=dict)
@@ -108,40 +125,25 @@ class Tracker:
         found = set()
         for fact in facts:
             event = fact.event
-            if isinstance(event, OrderAccepted):
-                found.add(event.order.symbol)
-            elif isinstance(event, ChildSending):
-                found.add(event.child.symbol)
+            kind = type(event)
+            if kind is OrderAccepted:
+                found.add(event.order.symbol)  # type: ignore[attr-defined]
+            elif kind is ChildSending:
+                found.add(event.child.symbol)  # type: ignore[attr-defined]
         return found
 
     def note(self, facts: Iterable[Fact]) -> None:
         """Takes durable facts: what was sent and filled is owed its mids from here on."""
         for fact in facts:
             event = fact.event
+            if type(event) not in _NOTED:
+                continue
             if isinstance(event, OrderAccepted):
-                symbol = event.order.symbol
-                tape = self._tape(symbol)
-                order = _Order(event.account, symbol, event.order.side, fact.ts_ns, begun=tape.mark(fact.ts_ns))
-                first = tape.at(fact.ts_ns + MAX_STALE_NS)
-                order.shown_qty_units = first.shown_units(event.order.side) if first is not None else 0
-                self._orders[event.order_id] = order
-                self._open[symbol] = self._open.get(symbol, 0) + 1
-                self._watch(symbol, fact.ts_ns)
+                self._begin(fact.ts_ns, event)
             elif isinstance(event, ChildSending):
-                child = event.child
-                self._owe(
-                    event,
-                    _Owed(
-                        PathKind.CHILD,
-                        child.order_id,
-                        child.child_id,
-                        child.venue,
-                        child.symbol,
-                        child.side,
-                        fact.ts_ns,
-                        max(child.deadline_ts_ns, fact.ts_ns),
-                    ),
-                )
+                child, sent_ns = event.child, fact.ts_ns
+                ids = child.order_id, child.child_id, child.venue, child.symbol, child.side
+                self._owe(event, _Owed(PathKind.CHILD, *ids, sent_ns, max(child.deadline_ts_ns, sent_ns)))
             elif isinstance(event, ChildFilled):
                 self._note_fill(fact, event)
             elif isinstance(event, OrderDone):
@@ -171,7 +173,13 @@ class Tracker:
             if self._open.get(symbol):
                 self._watch(symbol, now_ns)
                 continue
-            for book in (self._watched_until_ns, self._tapes, self._next_still_ns, self._last_fill_ns):
+            for book in (
+                self._watched_until_ns,
+                self._tapes,
+                self._glances,
+                self._next_still_ns,
+                self._last_fill_ns,
+            ):
                 book.pop(symbol, None)
         return list(self._watched_until_ns)
 
@@ -194,9 +202,9 @@ class Tracker:
             if is_over or len(order.done) >= MAX_BATCH_PATHS or (has_waited and not order.end_ts_ns):
                 interval = interval if is_over else None
                 if order.done or interval is not None:
-                    ready.append(Measurement(order_id, tuple(order.done), interval))
+                    ready.append(Measurement(order_id, order.done, interval))
                 order.is_told = order.is_told or interval is not None
-                order.done = []
+                order.done = ()
                 self._with_paths.pop(order_id, None)
             if is_over:
                 del self._orders[order_id]
@@ -219,8 +227,33 @@ class Tracker:
             found[heapq.heappop(self._ends)[1]] = None
         return [order_id for order_id in found if order_id in self._orders]
 
+    def _begin(self, ts_ns: int, event: OrderAccepted) -> None:
+        order = event.order
+        symbol, side = order.symbol, order.side
+        glance = self._glance_at(symbol, ts_ns)
+        shown_units = glance.shown_ask_units if side is Side.BUY else glance.shown_bid_units
+        begun = _Order(event.account, symbol, side, ts_ns, 0, glance.mark, NO_MARK, 0, shown_units)
+        self._orders[event.order_id] = begun
+        self._open[symbol] = self._open.get(symbol, 0) + 1
+        self._watch(symbol, ts_ns)
+
+    def _glance_at(self, symbol: str, ts_ns: int) -> _Glance:
+        """What a symbol's tape says of one instant, read once for all facts of a turn."""
+        glance = self._glances.get(symbol)
+        tape = self._tape(symbol)
+        newest_ns = tape.samples[-1].ts_ns if tape.samples else 0
+        if glance is None or glance.ts_ns != ts_ns or glance.newest_ns != newest_ns:
+            first, before = tape.at(ts_ns + MAX_STALE_NS), tape.at(ts_ns)
+            shown = (first.shown_bid_units, first.shown_ask_units) if first is not None else (0, 0)
+            mids = before.without_half_units if before is not None else {}
+            glance = _Glance(ts_ns, newest_ns, tape.mark(ts_ns), *shown, mids, tape.move_ubps(ts_ns))
+            self._glances[symbol] = glance
+        return glance
+
     def _watch(self, symbol: str, now_ns: int) -> None:
-        self._watched_until_ns[symbol] = max(self._watched_until_ns.get(symbol, 0), now_ns + LINGER_NS)
+        until_ns = now_ns + LINGER_NS
+        if self._watched_until_ns.get(symbol, 0) < until_ns:
+            self._watched_until_ns[symbol] = until_ns
 
     def _note_fill(self, fact: Fact, event: ChildFilled) -> None:
         self._last_fill_ns[event.symbol] = fact.ts_ns
@@ -256,11 +289,9 @@ class Tracker:
             )
         order.n_owed += 1
         self._watch(owed.symbol, owed.base_ts_ns)
-        tape = self._tape(owed.symbol)
-        before = tape.at(owed.start_ts_ns)
-        owed.move_ubps = tape.move_ubps(owed.start_ts_ns)
-        owed.mids_half_units = {owed.venue: before.without_half_units.get(owed.venue, 0) if before else 0}
-        owed.after_half_units = {owed.venue: []}
+        glance = self._glance_at(owed.symbol, owed.start_ts_ns)
+        owed.move_ubps = glance.move_ubps
+        owed.mid_half_units = glance.without_half_units.get(owed.venue, 0)
         if owed.base_ts_ns == owed.start_ts_ns:
             owed.stage_i = 1
         self._push(owed)
@@ -289,12 +320,15 @@ class Tracker:
             if sample is not None and owed.kind is PathKind.CHILD:
                 owed.cleanup_units = sample.best_ask_units if owed.side is Side.BUY else sample.best_bid_units
             elif sample is not None and tape is not None:
-                owed.mids_half_units = dict(sample.without_half_units)
-                owed.after_half_units = {venue: [] for venue in owed.mids_half_units}
+                owed.still_half_units = dict(sample.without_half_units)
+                owed.still_after_half_units = {venue: [] for venue in owed.still_half_units}
                 owed.move_ubps = tape.move_ubps(due_ts_ns)
             return
-        for venue, mids in owed.after_half_units.items():
-            mids.append(sample.without_half_units.get(venue, 0) if sample is not None else 0)
+        without_half_units = sample.without_half_units if sample is not None else {}
+        if owed.kind is not None:
+            owed.after_half_units = (*owed.after_half_units, without_half_units.get(owed.venue, 0))
+        for venue, mids in (owed.still_after_half_units or {}).items():
+            mids.append(without_half_units.get(venue, 0))
 
     def _finish(self, owed: _Owed, now_ns: int) -> None:
         if owed.kind is None:
@@ -304,28 +338,26 @@ class Tracker:
         order.n_owed -= 1
         order.held_since_ns = order.held_since_ns if order.done else now_ns
         self._with_paths[owed.order_id] = None
-        order.done.append(
-            MidPath(
-                owed.kind,
-                owed.ref_id,
-                owed.venue,
-                owed.symbol,
-                owed.start_ts_ns,
-                owed.mids_half_units[owed.venue],
-                _four(owed.after_half_units[owed.venue]),
-                owed.move_ubps,
-                owed.cleanup_units,
-            )
+        path = MidPath(
+            owed.kind,
+            owed.ref_id,
+            owed.venue,
+            owed.symbol,
+            owed.start_ts_ns,
+            owed.mid_half_units,
+            _four(owed.after_half_units),
+            owed.move_ubps,
+            owed.cleanup_units,
         )
+        order.done = (*order.done, path)
 
     def _finish_still(self, owed: _Owed, now_ns: int) -> None:
-        if not any(owed.mids_half_units.values()) or owed.is_disturbed:
+        mids, after = owed.still_half_units, owed.still_after_half_units
+        if mids is None or after is None or not any(mids.values()) or owed.is_disturbed:
             return
         if not self._still:
             self._still_since_ns = now_ns
-        venues = tuple(
-            (venue, mid, _four(owed.after_half_units[venue])) for venue, mid in owed.mids_half_units.items() if mid
-        )
+        venues = tuple((venue, mid, _four(after[venue])) for venue, mid in mids.items() if mid)
         self._still.append(StillPath(owed.symbol, owed.start_ts_ns, owed.move_ubps, venues))
 
     def _interval(self, order: _Order, now_ns: int) -> IntervalStats | None:
@@ -351,5 +383,5 @@ class Tracker:
         )
 
 
-def _four(mids: list[int]) -> tuple[int, int, int, int]:
+def _four(mids: Sequence[int]) -> tuple[int, int, int, int]:
     return (mids[0], mids[1], mids[2], mids[3]) if len(mids) == len(HORIZONS_NS) else NO_MIDS
