@@ -65,7 +65,7 @@ from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
-from app.store.projector import Projection
+from app.store.projector import Apart, Projection
 from app.store.refold import refold
 from app.store.replica import LocalFileReplica
 from app.tca.attribution import attribute
@@ -114,6 +114,7 @@ class Process:
     settings: Settings
     queue: PlanQueue | None = None
     hosting: Hosting | None = None
+    apart: Apart | None = None  # who projects instead of this process
     _engine: Engine | None = None
     _journal: SqliteJournal | None = None
     _reader: JournalReader | None = None
@@ -171,7 +172,7 @@ class Process:
         self._warming = Warming(jit.CALL if settings.routing.estimates else jit.READY)
         await self._warming.open()
         await self._watch(Garbage(engine))  # its look at all there is takes its time: before books are heard
-        self._projection = Projection(settings.database_url, settings.shard, self._reader)
+        self._projection = Projection(settings.database_url, settings.shard, self._reader, apart=self.apart)
         archive = make_archive(settings, engine, self._projection, measurer := Measurer(engine, tape.traded))
         await engine.open(self._journal)
         await self._watch(measurer, Outlooks(engine, tape), CurveKeeper(engine, tape), meter)

@@ -17,6 +17,8 @@ from app.domain.ports import Clock, PlanQueue
 from app.domain.universe import Universe
 from app.settings import Settings
 from app.workers.plan_queue import RingPlanQueue
+from app.workers.projector import Start
+from app.workers.projector_handle import ProjectorProcess
 from app.workers.supervisor import Policy, Supervisor
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The gateway, complete; services appear on `app.state.services` when the lifespan has started."""
     settings = settings or Settings()
-    process = Process(settings, _queue(settings), _hosting(settings))
+    process = Process(settings, _queue(settings), _hosting(settings), _projector(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -63,6 +65,14 @@ def _desk_options(settings: Settings) -> DeskOptions:
     live = settings.live
     kek = f"file:{settings.kek_path}"
     return DeskOptions(settings.vault_path, kek, live.account, settings.shard, live.urls, is_sandbox=live.is_sandbox)
+
+
+def _projector(settings: Settings) -> ProjectorProcess | None:
+    """Who keeps the database up with the log: a process of its own, unless the settings want it in this one."""
+    if not settings.database_url or settings.projector == "inline":
+        return None
+    journal = str(settings.journal_path.absolute())
+    return ProjectorProcess(Start(journal, settings.database_url, settings.shard, settings.log_level))
 
 
 def _queue(settings: Settings) -> PlanQueue | None:

@@ -196,6 +196,8 @@ class Settings(BaseSettings):
     """How many stream connections one API key may have at once."""
     max_book_age_ms: int = Field(default=0, ge=0)
     """Above 0: a ceiling on every venue's own book age limit."""
+    projector: Literal["process", "inline"] = "process"
+    """Where rows are made of the log, where there is a database: in a process of its own, or in the gateway's."""
     route_workers: int = Field(default=0, ge=0, le=16)
     """Processes that search heavy problems; 0 plans everything in the engine's own turn."""
     ceilings: Ceilings = Field(default_factory=Ceilings)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from app.routing import search
 from app.services.engine import Engine
 from app.settings import Settings, SimulatedMarkets
 from app.shm.segment import FOLDER
+from app.store.projector import ProjectionState
 from app.store.recording import ParquetRecording, open_recording
 from app.workers.plan_queue import RingPlanQueue
 from app.workers.venue_host import VenueProcesses
@@ -82,6 +84,31 @@ async def test_without_the_setting_there_is_no_queue_and_no_process(tmp_path: Pa
     async with app.router.lifespan_context(app):
         assert app.state.services.engine.queue is None
         assert app.state.services.engine.core.world.away is None
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("where", ["process", "inline"])
+async def test_rows_are_made_where_the_settings_say(tmp_path: Path, database_url: str, where: str) -> None:
+    app = create_app(Settings(home=tmp_path, database_url=database_url, projector=where))
+    async with app.router.lifespan_context(app):
+        services = app.state.services
+        database = services.database
+        assert await database.wait_for(services.engine.ledger.seq, 60.0), database.standing
+        assert bool(_projectors()) is (where == "process")
+        assert database.lag_facts == 0
+    assert database.state is ProjectionState.CLOSED
+    assert not _projectors()
+
+
+def _projectors() -> list[str]:
+    """Projectors below this process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"app.workers.projector" in (path / "cmdline").read_bytes():
+                found.append(path.name)
+    return found
 
 
 def seen_by(engine: Engine) -> set[str]:

@@ -90,31 +90,39 @@ class Batch:
         """The receipts that `writes` wants."""
         return [event.plan.certificate.receipt_sha256 for _, event in self.routes]
 
-    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[Write]:
+    def writes(self, ledger: Ledger, receipts: Mapping[str, bytes], most_rows: int = MOST_ROWS) -> Iterator[Write]:
         """The batch's statements with their arguments; `ledger` stands at its end, and must until all is written."""
+        for table, table_rows in self.rows(ledger, receipts):
+            yield from _write(table, table_rows, most_rows)
+        if self.revoked:
+            yield _REVOKE, [list(self.revoked), list(self.revoked.values())]
+        cleared = [(scope.value, target) for scope, target in self.kills if (scope, target) not in ledger.kills]
+        if cleared:
+            yield _CLEAR, [list(column) for column in zip(*cleared, strict=True)]
+
+    def rows(self, ledger: Ledger, receipts: Mapping[str, bytes]) -> Iterator[tuple[TableWrite, Iterable[Row]]]:
+        """Table by table, in the order in which they are written; keys before what revokes them."""
         parents = ledger.parents
-        yield from _write(_PARENTS, (rows.parent_row(parents[order_id]) for order_id in self.orders))
+        yield _PARENTS, (rows.parent_row(parents[order_id]) for order_id in self.orders)
         definitions = ledger.definitions.all
-        yield from _write(_CONDITIONALS, (rows.conditional_row(definitions[i]) for i in self.conditionals))
-        yield from _write(_CHILDREN, self._child_rows(ledger))
-        yield from _write(_FILLS, self.fills)
-        yield from _write(
+        yield _CONDITIONALS, (rows.conditional_row(definitions[i]) for i in self.conditionals)
+        yield _CHILDREN, self._child_rows(ledger)
+        yield _FILLS, self.fills
+        yield (
             _ROUTES,
             (rows.route_row(f, e, receipts.get(e.plan.certificate.receipt_sha256)) for f, e in self.routes),
         )
-        yield from _write(_REPORTS, self.reports.values())
-        yield from _write(_MARKOUTS, self.markouts)
-        yield from _write(_STILL, self.still)
-        yield from _write(_REFUSALS, self.refusals)
-        yield from _write(_ACCOUNTS, ((account, ledger.account_seqs[account]) for account in self.accounts))
-        yield from _write(_LIMITS, self.limits.values())
-        yield from _write(_KEYS, self.keys.values())
-        if self.revoked:
-            yield _REVOKE, [list(self.revoked), list(self.revoked.values())]
-        yield from _write(_BALANCES, ((*slot, ledger.balances[slot]) for slot in self.balances))
-        yield from _write(_POSITIONS, ((*place, ledger.positions[place]) for place in self.positions))
-        yield from self._kill_writes(ledger)
-        yield from _write(_VENUES, self.venues.values())
+        yield _REPORTS, self.reports.values()
+        yield _MARKOUTS, self.markouts
+        yield _STILL, self.still
+        yield _REFUSALS, self.refusals
+        yield _ACCOUNTS, ((account, ledger.account_seqs[account]) for account in self.accounts)
+        yield _LIMITS, self.limits.values()
+        yield _KEYS, self.keys.values()
+        yield _BALANCES, ((*slot, ledger.balances[slot]) for slot in self.balances)
+        yield _POSITIONS, ((*place, ledger.positions[place]) for place in self.positions)
+        yield _KILLS, self._kill_rows(ledger)
+        yield _VENUES, self.venues.values()
 
     def _child_rows(self, ledger: Ledger) -> Iterator[Row]:
         places: dict[str, dict[str, int]] = {}
@@ -124,22 +132,18 @@ class Batch:
                 places[order_id] = {sibling: i for i, sibling in enumerate(siblings)}
             yield rows.child_row(siblings[child_id], places[order_id][child_id])
 
-    def _kill_writes(self, ledger: Ledger) -> Iterator[Write]:
-        kills = [
+    def _kill_rows(self, ledger: Ledger) -> list[Row]:
+        return [
             (scope.value, target, kill.account, kill.action.value, kill.reason, kill.actor, fact.seq, fact.ts_ns)
             for (scope, target), fact in self.kills.items()
             if (kill := ledger.kills.get((scope, target))) is not None
         ]
-        yield from _write(_KILLS, kills)
-        cleared = [(scope.value, target) for scope, target in self.kills if (scope, target) not in ledger.kills]
-        if cleared:
-            yield _CLEAR, [list(column) for column in zip(*cleared, strict=True)]
 
 
-def _write(table: TableWrite, table_rows: Iterable[Row]) -> Iterator[Write]:
-    """Statements of at most MOST_ROWS rows; rows are made as each is asked for."""
+def _write(table: TableWrite, table_rows: Iterable[Row], most_rows: int) -> Iterator[Write]:
+    """Statements of at most `most_rows` rows; rows are made as each is asked for."""
     waiting = iter(table_rows)
-    while some := list(islice(waiting, MOST_ROWS)):
+    while some := list(islice(waiting, most_rows)):
         yield table.statement, table.arguments(some)
 
 

@@ -2,6 +2,9 @@
 
 The order path never waits here. `offer` only notes facts; a task of its own folds them into a small ledger and writes
 the touched rows with the watermark in one transaction. What was missed is read again from the log, by seq.
+
+Where it is given an `Apart`, another process does all that from the log's file (workers/projector.py): this one only
+hears how far it is, and answers questions. The rows, their order and their watermark are the same.
 """
 
 from __future__ import annotations
@@ -9,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 
@@ -26,7 +29,7 @@ from app.execution.working_set import adopt, is_lacking, order_of, release
 from app.store import rows
 from app.store.migrate import HEAD, plain_url
 from app.store.orders import LOST, PostgresReads, Slots, load_parents
-from app.store.projection_batch import Batch
+from app.store.projection_batch import MOST_ROWS, Batch
 
 # Of what the server says, that which a retry would meet again: our bug or a foreign hand in the tables.
 _BROKEN: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
@@ -54,9 +57,10 @@ class ProjectionState(StrEnum):
 class ProjectionOptions:
     """`linger_s`: how long a batch gathers, unless it is full or somebody waits. `keep_done_ns`: how long, in the log's
     own time, a done order stays in memory after it was projected. `max_waiting_facts`: beyond it the log itself is the
-    queue."""
+    queue. `most_rows`: rows of one statement; making them holds the loop a millisecond for some sixteen."""
 
     max_batch_facts: int = 512
+    most_rows: int = MOST_ROWS
     linger_s: float = 0.25
     max_waiting_facts: int = 16_384
     keep_done_ns: int = 60_000_000_000
@@ -67,14 +71,53 @@ class ProjectionOptions:
     close_timeout_s: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a projection stands. `watermark_seq`: up to where the rows are committed; `error`: why it is not live."""
+
+    state: ProjectionState
+    watermark_seq: int
+    error: str = ""
+
+
+class Apart(Protocol):
+    """A process of its own that projects. All methods belong to the loop that called `run`."""
+
+    async def run(self, hear: Callable[[Standing], None]) -> None:
+        """Starts it and passes on every change of its standing; returns when it has ended, with nothing left of it."""
+        ...
+
+    def expect(self, seq: int, *, is_awaited: bool) -> None:
+        """Tells it that the log holds `seq`; `is_awaited`: somebody waits for these rows. Lost while none runs."""
+        ...
+
+    async def end(self, timeout_s: float) -> None:
+        """Lets it go, or kills it where that takes longer; its transaction then never happened."""
+        ...
+
+
 class Projection:
     """Keeps Postgres up with one shard's log. All methods belong to the event loop that called `open`."""
 
-    def __init__(self, url: str, shard: str, reader: FactReader, options: ProjectionOptions | None = None) -> None:
-        """`url` empty: no database; then nothing is projected and `reads` is refused."""
+    def __init__(
+        self,
+        url: str,
+        shard: str,
+        reader: FactReader,
+        options: ProjectionOptions | None = None,
+        *,
+        apart: Apart | None = None,
+        on_change: Callable[[Standing], None] | None = None,
+    ) -> None:
+        """`url` empty: no database; then nothing is projected and `reads` is refused.
+
+        `apart`: who projects instead of this process. `on_change` hears of every change of the standing.
+        """
         self._url = plain_url(url) if url else ""
         self._shard = shard
         self._reader = reader
+        self._apart = apart
+        self._on_change = on_change
         self._options = options or ProjectionOptions()
         self.least_seq = 0  # what questions are answered from: what left memory before is then in the rows
         self._state = ProjectionState.CONNECTING if url else ProjectionState.OFF
@@ -106,6 +149,10 @@ class Projection:
     @property
     def state(self) -> ProjectionState:
         return self._state
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self._state, self._watermark_seq, self._error)
 
     @property
     def error(self) -> str:
@@ -154,17 +201,26 @@ class Projection:
             timeout=self._options.connect_timeout_s,
             command_timeout=self._options.command_timeout_s,
         )
-        self._task = asyncio.create_task(self._follow(), name="projection")
+        work = self._follow() if self._apart is None else self._hear(self._apart)
+        self._task = asyncio.create_task(work, name="projection")
 
     def offer(self, facts: Sequence[Fact]) -> None:
         """Durable facts, in order. Never blocks, never raises: what does not fit is read from the log later."""
         if not facts or self._state in {ProjectionState.OFF, ProjectionState.FAILED}:
             return
+        if self._apart is not None:
+            self._known_seq = max(self._known_seq, facts[-1].seq)
+            self._apart.expect(self._known_seq, is_awaited=False)
+            return
         if len(self._waiting) + len(facts) > self._options.max_waiting_facts:
             self._waiting.clear()
         elif not self._waiting or self._waiting[-1].seq + 1 == facts[0].seq:
             self._waiting.extend(facts)
-        self._known_seq = max(self._known_seq, facts[-1].seq)
+        self.expect(facts[-1].seq)
+
+    def expect(self, seq: int) -> None:
+        """The log holds `seq` durably: what was not offered is read from there."""
+        self._known_seq = max(self._known_seq, seq)
         self._has_work.set()
         if self._known_seq - self._ledger.seq >= self._options.max_batch_facts:
             self._is_pressed.set()
@@ -177,6 +233,8 @@ class Projection:
         waiter = (seq, arrived)
         self._waiters.append(waiter)
         self._is_pressed.set()
+        if self._apart is not None:
+            self._apart.expect(seq, is_awaited=True)
         try:
             await asyncio.wait_for(arrived, timeout_s)
         except TimeoutError:
@@ -195,6 +253,8 @@ class Projection:
             if self.is_connected:
                 await self.wait_for(self._known_seq, self._options.close_timeout_s)
             self._is_closing = True
+            if self._apart is not None:
+                await self._apart.end(self._options.close_timeout_s)
             self._task.cancel()
             if self._connection is not None:
                 self._connection.terminate()  # or a rollback would wait for a server that may be frozen
@@ -209,6 +269,38 @@ class Projection:
                 pool.terminate()
         if self._state is not ProjectionState.OFF:
             self._state = ProjectionState.CLOSED
+
+    async def _hear(self, apart: Apart) -> None:
+        """As `_follow`, where a process of its own does the work: one that ended is started again."""
+        backoff_s = self._options.backoff_s
+        while not self._is_closing:
+            before_seq = self._watermark_seq
+            try:
+                await apart.run(self._heard)
+                self._stand(ProjectionState.CONNECTING, "the projector's process has ended")
+            except Exception as error:  # noqa: BLE001 (a task's rim: trading goes on whatever happens here)
+                self._stand(ProjectionState.CONNECTING, str(error) or type(error).__name__)
+            if self._is_closing:
+                return
+            observe.projection_lost(self._error)
+            observe.projection_lagging(self.lag_facts)
+            backoff_s = self._options.backoff_s if self._watermark_seq > before_seq else backoff_s
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, self._options.max_backoff_s)
+
+    def _heard(self, standing: Standing) -> None:
+        """What the projector's process says. One that has just begun may be asked for what is awaited here."""
+        self._stand(standing.state, standing.error)
+        self._advance(standing.watermark_seq)
+        observe.projection_lagging(self.lag_facts)
+        if self._apart is not None and self._known_seq > standing.watermark_seq:
+            self._apart.expect(self._known_seq, is_awaited=bool(self._waiters))
+
+    def _stand(self, state: ProjectionState, error: str) -> None:
+        is_new = (state, error) != (self._state, self._error)
+        self._state, self._error = state, error
+        if is_new and self._on_change is not None:
+            self._on_change(self.standing)
 
     async def _follow(self) -> None:
         backoff_s = self._options.backoff_s
@@ -227,16 +319,15 @@ class Projection:
             except Exception as error:  # noqa: BLE001 (a task's rim: trading goes on whatever happens here)
                 if self._is_closing:
                     return
-                is_first = not self._error
-                self._error = str(error) or type(error).__name__
+                is_first, why = not self._error, str(error) or type(error).__name__
                 if not _may_pass(error):
-                    self._state = ProjectionState.FAILED
+                    self._stand(ProjectionState.FAILED, why)
                     self._waiting.clear()
-                    observe.projection_failed(self._error)
+                    observe.projection_failed(why)
                     return
+                self._stand(ProjectionState.CONNECTING, why)
                 if is_first:
-                    observe.projection_lost(self._error)
-            self._state = ProjectionState.CONNECTING
+                    observe.projection_lost(why)
             observe.projection_lagging(self.lag_facts)
             backoff_s = self._options.backoff_s if self._watermark_seq > before_seq else backoff_s
             await asyncio.sleep(backoff_s)
@@ -246,8 +337,7 @@ class Projection:
         """Projects until the connection is lost; begins by reading where the database stands."""
         await self._restore(connection)
         self._known_seq = max(self._known_seq, (await asyncio.to_thread(self._reader.head))[0])
-        self._state = ProjectionState.CATCHING_UP
-        self._error = ""
+        self._stand(ProjectionState.CATCHING_UP, "")
         while True:
             if self._known_seq > self._ledger.seq:
                 await self._gather()
@@ -255,7 +345,7 @@ class Projection:
             if facts:
                 await self._project(connection, facts)
                 continue
-            self._state = ProjectionState.LIVE
+            self._stand(ProjectionState.LIVE, "")
             self._has_work.clear()
             if self._known_seq > self._ledger.seq:
                 continue
@@ -327,7 +417,7 @@ class Projection:
             )
             if (held or b"") != self._chain_hash:
                 raise asyncpg.InterfaceError("another process moved the watermark")
-            for statement, arguments in batch.writes(ledger, receipts):
+            for statement, arguments in batch.writes(ledger, receipts, self._options.most_rows):
                 await connection.execute(statement, *arguments)
             await connection.execute(_WATERMARK, self._shard, ledger.epoch, ledger.seq, ledger.ts_ns, chain_hash)
         self._chain_hash = chain_hash
@@ -372,6 +462,8 @@ class Projection:
         for wanted_seq, arrived in self._waiters:
             if wanted_seq <= seq and not arrived.done():
                 arrived.set_result(None)
+        if self._on_change is not None:
+            self._on_change(self.standing)
 
 
 def _may_pass(error: Exception) -> bool:

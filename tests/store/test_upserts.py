@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from sqlalchemy import BigInteger, Boolean, LargeBinary, Numeric, Text
+from sqlalchemy.dialects.postgresql import JSON
 
 from app import models
-from app.store.upserts import OnConflict, clean_text, table_write
+from app.store.upserts import OnConflict, array_text, clean_text, table_write
 
 
 @pytest.mark.parametrize("table", models.metadata.sorted_tables, ids=lambda table: table.name)
@@ -36,7 +38,41 @@ def test_a_nul_becomes_the_replacement_character(text: str, cleaned: str) -> Non
 def test_only_real_nul_escapes_of_a_document_change(document: str, cleaned: str) -> None:
     write = table_write(models.account_limits, OnConflict.KEEP)
     columns = write.arguments([("a", 1, 1, 1, "actor", document)])
-    assert columns[-1] == [cleaned]
+    escaped = cleaned.replace("\\", "\\\\").replace('"', '\\"')
+    assert columns[-1] == f'{{"{escaped}"}}'
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("kind", "element", "values"),
+    [
+        (
+            Text,
+            "text",
+            ["", "NULL", "null", None, "{", "}", ",", '"', "\\", '\\"', " lead", "a,b", "é😀", "a\nb\tc", "'$1'"],
+        ),
+        (Text, "text", [None]),
+        (Text, "text", [""]),
+        (JSON, "text", ['{"a":"\\u0000 \\\\ \\""}', "null"]),
+        (BigInteger, "int8", [0, -(2**63), 2**63 - 1, None]),
+        (Numeric, "numeric", [10**40, -1, None]),
+        (Boolean, "bool", [True, False, None]),
+        (LargeBinary, "bytea", [b"", b'\x00\xff\\"', None]),
+    ],
+)
+async def test_the_server_reads_an_arrays_text_as_it_was(database_url: str, kind, element, values) -> None:
+    connection = await asyncpg.connect(database_url)
+    found = await connection.fetchval(f"select $1::text::{element}[]", array_text(kind, values))
+    await connection.close()
+    assert found == values
+
+
+@pytest.mark.postgres
+async def test_a_nul_of_one_element_moves_no_other(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    found = await connection.fetchval("select $1::text::text[]", array_text(Text, ["a\x00b", "\x00", "c"]))
+    await connection.close()
+    assert found == ["a\ufffdb", "\ufffd", "c"]
 
 
 @pytest.mark.postgres
