@@ -35,7 +35,7 @@ from app.venues.exchange_spec import (
     unfilled,
     would_take,
 )
-from app.venues.faults import Fate, Faults, fate_of, n_times
+from app.venues.faults import Fate, Faults, ended_early, fate_of, n_times
 from app.venues.ledger import (
     AcceptedLine,
     DoneLine,
@@ -403,13 +403,18 @@ class PaperExchange:
         if fate.is_untold:
             self._tell_lost(client_id)
             return
+        wait_ns = self.spec.venue.latency_ns + self.faults.delay_ns
         told = reports
+        if self.faults.late_fill_ns and not self.ledger.is_open(client_id):
+            told, late = ended_early(reports)
+            if late is not None:
+                late_ns = wait_ns + self.faults.late_fill_ns
+                self._underway.after(late_ns, self._underway.unless_held, self._listeners.tell_reports, [late])
         if self.faults.n_extra_fills:
-            told = [report for report in reports for _ in range(n_times(report, self.faults))]
+            told = [report for report in told for _ in range(n_times(report, self.faults))]
         if self.faults.is_shuffling:
             told = told.copy()
             fate.chance.shuffle(told)
-        wait_ns = self.spec.venue.latency_ns + self.faults.delay_ns
         self._underway.after(wait_ns, self._underway.unless_held, self._listeners.tell_reports, told)
 
     def _tell_lost(self, client_id: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.units import PPM
@@ -16,7 +17,8 @@ class Faults:
     `lose_request_ppm`: the order never arrives. `lose_reports_ppm`: it arrives, and nothing of what it does is told.
     Either way the client hears UNKNOWN, or with `is_silent` nothing at all. `n_extra_fills`: each fill report comes
     that many times more. `is_shuffling`: the reports of one order come in any order. `delay_ns`: all reports come
-    later. `is_holding`: orders are accepted, and neither worked nor told of, until it ends. `reject_code`: every order
+    later. `late_fill_ns`: an order that ends is told as canceled without its last fill, which comes as much after its
+    end. `is_holding`: orders are accepted, and neither worked nor told of, until it ends. `reject_code`: every order
     is refused with it. `is_down`: nobody answers anything.
     """
 
@@ -26,6 +28,7 @@ class Faults:
     n_extra_fills: int = 0
     is_shuffling: bool = False
     delay_ns: int = 0
+    late_fill_ns: int = 0
     is_holding: bool = False
     reject_code: str = ""
     is_down: bool = False
@@ -66,3 +69,25 @@ def _drawn(name: str) -> tuple[random.Random, int, int]:
 def n_times(report: ExecutionReport, faults: Faults) -> int:
     """How often a report is told."""
     return 1 + faults.n_extra_fills if report.kind is ReportKind.FILLED else 1
+
+
+def ended_early(reports: Sequence[ExecutionReport]) -> tuple[list[ExecutionReport], ExecutionReport | None]:
+    """(what is told, the fill that comes late) of an order that ended; the end told counts a fill less."""
+    places = [i for i, report in enumerate(reports) if report.kind is ReportKind.FILLED]
+    if not places:
+        return list(reports), None
+    late, last = reports[places[-1]], reports[-1]
+    early_lots = late.cum_qty_lots - late.qty_lots
+    if last is late:
+        end = ExecutionReport(
+            ReportKind.CANCELED,
+            late.venue,
+            late.client_id,
+            late.venue_order_id,
+            cum_qty_lots=early_lots,
+            venue_ts_ns=late.venue_ts_ns,
+            evidence=late.evidence,
+        )
+    else:
+        end = replace(last, cum_qty_lots=early_lots)
+    return [*reports[: places[-1]], end], late

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,10 +61,10 @@ class Venues:
         line = self.process.stdout.readline()
         assert line.startswith("ready"), line
 
-    async def set_faults(self, faults: Faults) -> None:
-        """At every venue; the process must have been started with --may-fail."""
+    async def set_faults(self, faults: Faults, only: Sequence[str] = ()) -> None:
+        """At every venue, or `only` at those; the process must have been started with --may-fail."""
         ports = connect_venues(load_universe(), SystemClock(), "127.0.0.1", self.port)
-        for venue in ports.values():
+        for venue in [port for name, port in ports.items() if name in (only or ports)]:
             await venue.start(lambda report: None, lambda book: None)
             await venue.set_faults(faults)
             await asyncio.sleep(0.05)
