@@ -20,6 +20,7 @@ from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView, Stakes
+from app.risk.plain import Bounds, Footing, Place, bounds_of
 
 FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
@@ -40,6 +41,7 @@ class _Standing(NamedTuple):
     stakes: dict[tuple[str, Side], int]
     bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
     far: dict[tuple[str, ...], FarSide]
+    bounds: dict[tuple[Mode, Side], Bounds | None]
 
 
 def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
@@ -68,6 +70,7 @@ def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
         },
         bars={},
         far={},
+        bounds={},
     )
 
 
@@ -119,10 +122,50 @@ def gate_view(
         reference=ctx.market(order.symbol)[1],
         account=account_view(ctx, order.account, symbol, conditional_id),
         wait_ns=wait_ns,
-        lookalike_id=_lookalike(ctx, order) if parent is None and not conditional_id else "",
+        lookalike_id=lookalike_id(ctx, order) if parent is None and not conditional_id else "",
         eligible=eligible,
         child_cap_nano=ctx.world.child_cap_nano,
     )
+
+
+def plain_bounds(ctx: Context, order: ParentOrder, mode: Mode) -> Bounds | None:
+    """What a plain order is held against, gathered once; None where its account needs the checks themselves."""
+    symbol = ctx.world.universe.symbols[order.symbol]
+    standing = _standing(ctx, order.account, symbol)
+    key = mode, order.side
+    if key not in standing.bounds:
+        is_told = ctx.ledger.definitions.open_by_account.get(order.account) or ctx.world.child_cap_nano
+        found = None if is_told else bounds_of(order, symbol, _footing(ctx, order, mode, standing))
+        standing.bounds[key] = found
+    return standing.bounds[key]
+
+
+def _footing(ctx: Context, order: ParentOrder, mode: Mode, standing: _Standing) -> Footing:
+    universe, balances = ctx.world.universe, standing.balances
+    listings, kind = universe.listings(order.symbol), universe.symbols[order.symbol].fungible
+    places = [
+        Place(
+            listings[venue],
+            standing.taker_fee_ppm[venue],
+            balances[venue, kind.base],
+            balances[venue, kind.settle],
+            standing.stakes[venue, order.side],
+        )
+        for venue in _barred(ctx, order, mode, None, standing)[1]
+    ]
+    return Footing(
+        limits=ctx.ledger.limits.get(order.account),
+        killed=standing.killed,
+        mid_half_units=ctx.market(order.symbol)[1].mid_half_units,
+        position_units=sum(standing.positions.values()),
+        places=places,
+    )
+
+
+def plain_market(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[Mapping[str, FeeTier], Mapping[str, Exclusion]]:
+    """The account's fees at each listing of the order's symbol, and what bars venues for an order that names none."""
+    standing = _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol])
+    return standing.fees, _barred(ctx, order, mode, None, standing)[0]
 
 
 def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
@@ -207,12 +250,21 @@ def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
     return found
 
 
+def take_token(ctx: Context, account: str) -> int:
+    """What the account's bucket of new orders says: 0 is go, else nanoseconds to wait. Asked once an order."""
+    limits = ctx.ledger.limits.get(account)
+    if limits is None:
+        return 0  # not_authorised answers
+    return ctx.memory.throttle.try_take(account, limits.message_rate_per_s, limits.message_burst, ctx.now_ns)
+
+
 def lookalike_key(order: ParentOrder) -> tuple[object, ...]:
     """What makes two orders look alike (P05)."""
     return (order.account, order.symbol, order.side, order.qty_units, order.notional_nano, order.limit_price_units)
 
 
-def _lookalike(ctx: Context, order: ParentOrder) -> str:
+def lookalike_id(ctx: Context, order: ParentOrder) -> str:
+    """The order of moments ago that looks just like this one (P05), empty where there is none."""
     limits = ctx.ledger.limits.get(order.account)
     if limits is None or not limits.duplicate_window_ns:
         return ""

@@ -36,7 +36,8 @@ from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.repeated import repeated_definition, repeated_order
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
-from app.execution.stakes import gate_view
+from app.execution.short_way import approve_plain
+from app.execution.stakes import gate_view, take_token
 from app.execution.swept import watch
 from app.execution.volumes import learn_volume
 from app.risk import gate
@@ -133,16 +134,18 @@ def _submit(ctx: Context, item: inp.Submit) -> Reply:
     known = repeated_order(ctx, order)
     if known is not None:
         return known
-    view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=_take_token(ctx, order.account)), None)
-    approval: Approval | ScheduledApproval
-    try:
-        is_scheduled = order.schedule is not None
-        approval = approve_scheduled(ctx, order, view) if is_scheduled else approve_or_prepare(ctx, order, view)
-    except OrderRefused as refusal:
-        _record_refusal(ctx, order, view, refusal)
-        return Failed(refusal)
-    except BadRequest as error:
-        return Failed(error)
+    wait_ns = take_token(ctx, order.account)
+    approval: Approval | ScheduledApproval | None = approve_plain(ctx, order, item.mode, wait_ns)
+    if approval is None:
+        view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=wait_ns), None)
+        try:
+            is_scheduled = order.schedule is not None
+            approval = approve_scheduled(ctx, order, view) if is_scheduled else approve_or_prepare(ctx, order, view)
+        except OrderRefused as refusal:
+            _record_refusal(ctx, order, view, refusal)
+            return Failed(refusal)
+        except BadRequest as error:
+            return Failed(error)
     fact = accept(ctx, order, item.mode, approval)
     return Accepted(fact, ctx.ledger.parents[fact.order_id].accepted_account_seq, is_replay=False)
 
@@ -152,7 +155,7 @@ def _submit_conditional(ctx: Context, item: inp.SubmitConditional) -> Reply:
     known = repeated_definition(ctx, definition)
     if known is not None:
         return known
-    wait_ns = _take_token(ctx, definition.account)
+    wait_ns = take_token(ctx, definition.account)
     try:
         fact = conditional.submit(ctx, definition, item.entry, item.mode, wait_ns)
     except OrderRefused as refusal:
@@ -194,13 +197,6 @@ def _cancel_conditional(ctx: Context, item: inp.CancelConditional) -> Reply:
 
 def _no_conditional() -> BadRequest:
     return BadRequest("not_found", "No such conditional order.", hint="See GET /v1/conditional-orders.")
-
-
-def _take_token(ctx: Context, account: str) -> int:
-    limits = ctx.ledger.limits.get(account)
-    if limits is None:
-        return 0  # not_authorised answers
-    return ctx.memory.throttle.try_take(account, limits.message_rate_per_s, limits.message_burst, ctx.now_ns)
 
 
 def _record_refusal(ctx: Context, order: ParentOrder, view: GateView, refusal: OrderRefused) -> None:

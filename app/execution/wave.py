@@ -58,8 +58,13 @@ def plan_request(
         barred=view.barred,
         mid_half_units=view.reference.mid_half_units,
     )
+    return with_beliefs(ctx, request)
+
+
+def with_beliefs(ctx: Context, request: PlanRequest) -> PlanRequest:
+    """The request with what is believed of its venues beside what is known."""
     beliefs = ctx.world.beliefs
-    informed = request if beliefs is None else beliefs.informed(request, ctx.market(view.symbol.name)[0])
+    informed = request if beliefs is None else beliefs.informed(request, ctx.market(request.symbol.name)[0])
     return weigh_in(ctx, informed) if ctx.is_loop_on else informed
 
 

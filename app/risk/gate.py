@@ -20,6 +20,7 @@ from app.domain.records import ParentRecord
 from app.risk import checks
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS, UNARMED_CHECKS, Check
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
+from app.risk.plain import Bounds, Instant, Measured, Sums, measure
 
 _OF_THE_WHOLE: Final = frozenset(
     {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
@@ -54,6 +55,14 @@ def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
     _raise_first(view, PARENT_CHECKS)
     assert view.account.limits is not None
     return Approved(view.order, view.account.limits.version, decision_seq)
+
+
+def approve_plain(
+    bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant
+) -> tuple[Approved[ParentOrder], Measured] | None:
+    """A plain order, approved in one pass, with its price cap and capacities; None where `approve` must be asked."""
+    found = measure(bounds, order, sums, now)
+    return None if found is None else (Approved(order, bounds.limits.version, now.seq), found)
 
 
 def screen(view: GateView) -> None:

@@ -1,0 +1,68 @@
+"""A plain order's way from its account's bounds to its first plan: the common case of `parent.approve_or_prepare`.
+
+It gives the very approval that the long way gives, or nothing, and then the long way looks at the order: so every
+refusal, and every word of it, is the long way's. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain import quick
+from app.domain.enums import Mode
+from app.domain.ids import prefixed_ulid
+from app.domain.orders import ParentOrder
+from app.domain.plan import PlanRequest
+from app.execution.context import Context
+from app.execution.parent import Approval
+from app.execution.stakes import lookalike_id, plain_bounds, plain_market
+from app.execution.wave import with_beliefs
+from app.risk import gate
+from app.risk.plain import Instant, is_plain
+
+_request: Final = quick.maker(PlanRequest)
+
+
+def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) -> Approval | None:
+    """The approval of a plain order with its first plan, or with the problem to be searched; None: go the long way.
+
+    `wait_ns`: what the throttle has said, asked once for either way.
+    """
+    bounds = plain_bounds(ctx, order, mode) if is_plain(order) else None
+    if bounds is None:
+        return None
+    ledger, world = ctx.ledger, ctx.world
+    n_open_orders = len(ledger.open_by_account.get(order.account, ()))
+    now = Instant(ledger.seq + 1, wait_ns, n_open_orders, lookalike_id(ctx, order))
+    passed = gate.approve_plain(bounds, order, ctx.committed(), now)
+    if passed is None:
+        return None
+    approved, (cap_units, capacity_nano) = passed
+    order_id = ctx.next_order_id("ord")
+    fees, barred = plain_market(ctx, order, mode)
+    books = ctx.market(order.symbol)[0]
+    request = _request(
+        approved,
+        bounds.symbol,
+        prefixed_ulid("rte", ctx.now_ns, order_id, 1),
+        1,
+        ctx.now_ns,
+        order.qty_units,
+        None,
+        cap_units,
+        world.universe.listings(order.symbol),
+        fees,
+        world.max_book_age_ns,
+        capacity_nano,
+        barred,
+        bounds.mid_half_units,
+        order_id,
+        {},
+        100,
+        None,
+    )
+    if world.beliefs is not None or ctx.is_loop_on:
+        request = with_beliefs(ctx, request)
+    prepared = world.away.prepare(request, books) if world.away is not None else None
+    planned = world.planner.plan(request, books) if prepared is None else None
+    return Approval(approved, planned, order_id, cap_units, prepared)
