@@ -4,8 +4,9 @@ Flow of one pass: inputs -> core.turn -> journal -> (writer thread syncs) -> rep
 sequence order. A reply that wrote nothing waits all the same until what it shows is durable.
 
 A commit costs the same for one fact as for twenty. Facts that somebody waits for (an asker, a child that may leave) go
-to the journal at once, or PACE_S after the last that did; facts that nobody waits for (a venue's acks and fills) ride
-along with them, or go alone after RIDE_S. Held or not, nothing leaves before it is durable, and never out of order.
+to the journal at once, or PACE_S after the last that did, but for a book that an order waits for, whose turn and commit
+are at once (docs/adr/0053); facts that nobody waits for (a venue's acks and fills) ride along with them, or go alone
+after RIDE_S. Held or not, nothing leaves before it is durable, and never out of order.
 """
 
 from __future__ import annotations
@@ -16,19 +17,18 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from app import observe
 from app.domain.book import BookDelta, BookSnapshot
 from app.domain.enums import Mode
 from app.domain.errors import InvariantBroken, Unavailable
-from app.domain.events import BreakClosed, BreakFound, Event, Fact, FeeDeviated, FeeTierSet, KillSwitchSet
+from app.domain.events import Fact
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.ports import Clock, Journal, PlanQueue, VenueHost, VenuePort
 from app.domain.statement import VenueHealth, VenueState
 from app.domain.universe import Universe
-from app.execution.child import ENGINE_ACTOR
 from app.execution.inputs import (
     NEW_ORDERS,
     Accepted,
@@ -54,6 +54,7 @@ from app.execution.inputs import (
 from app.execution.ledger import Ledger
 from app.execution.preview import Preview
 from app.execution.step import Core
+from app.services.alarms import alarm
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
 from app.services.health import EngineHealth
@@ -65,12 +66,6 @@ FactListener = Callable[[Sequence[Fact]], None]
 ReportListener = Callable[[ExecutionReport], None]
 BookListener = Callable[[BookSnapshot | BookDelta], None]
 _T = TypeVar("_T")
-_ALARMS: Final[Mapping[type[Event], Callable[[Any], None]]] = {
-    FeeDeviated: observe.fee_deviated,
-    FeeTierSet: observe.fee_tier_changed,
-    BreakFound: observe.break_found,
-    BreakClosed: observe.break_closed,
-}
 
 # Bounds: what waits for a turn, what waits for the disk, how much one turn takes.
 MAX_WAITING_INPUTS: Final = 10_000
@@ -82,7 +77,6 @@ MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
 # How often venues are asked how they are: their connections are routing input.
 HEALTH_EVERY_TICKS: Final = 5
-_ALARMING: Final = frozenset(_ALARMS) | {KillSwitchSet}
 PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
 
@@ -122,6 +116,7 @@ class Engine:
     _loop: asyncio.AbstractEventLoop | None = None
     _thread_id: int = 0
     _is_scheduled: bool = False
+    _is_leaving: bool = False
     _is_broken: bool = False
     _held: list[Turn] = field(default_factory=list)
     _n_held_facts: int = 0
@@ -230,7 +225,7 @@ class Engine:
         if self.core.is_awaited(book.symbol) and self.core.is_reached(
             book.symbol, *self.market.board.touch(book.venue, book.symbol)
         ):
-            self._put(BookReached(book.symbol), None)
+            self._reached(book.symbol)
         if self._book_listeners:
             self._tell(self._book_listeners, book)
 
@@ -239,7 +234,7 @@ class Engine:
         for venue, symbol in changed:
             self.market.note(venue, symbol)
             if self.core.is_awaited(symbol) and self.core.is_reached(symbol, *self.market.board.best(venue, symbol)):
-                self._put(BookReached(symbol), None)
+                self._reached(symbol)
             if self._book_listeners:
                 self._tell(self._book_listeners, self.market.told(venue, symbol, self.clock.wall_ns()))
 
@@ -256,7 +251,17 @@ class Engine:
         if not self._is_scheduled:
             assert self._loop is not None
             self._is_scheduled = True
-            self._loop.call_soon(self._run_turn)
+            self._loop.call_soon(self._run_scheduled)
+
+    def _reached(self, symbol: str) -> None:
+        """An order waits for this book: its turn is now, once in a pass of the loop, and never while one is let out."""
+        has_to_wait = self._is_scheduled or self._is_leaving
+        self._put(BookReached(symbol), None)
+        try:
+            if not has_to_wait:
+                self._run_turn(pace_s=0.0)  # what else comes in this pass has the turn that is scheduled
+        except Exception as error:  # noqa: BLE001 - a process rim: a feed must not take our bug for its own
+            self._break(error)
 
     async def _tick_for_ever(self) -> None:
         for n in count(1):
@@ -277,16 +282,20 @@ class Engine:
 
     # one turn
 
-    def _run_turn(self) -> None:
+    def _run_scheduled(self) -> None:
         self._is_scheduled = False
+        if self._inbox:
+            self._run_turn()
+
+    def _run_turn(self, pace_s: float = PACE_S) -> None:
         if self._is_broken:
             self._inbox.clear()
             return
         taken = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_TURN_INPUTS))]
-        if self._inbox:
+        if self._inbox and not self._is_scheduled:
             self._is_scheduled = True
             assert self._loop is not None
-            self._loop.call_soon(self._run_turn)
+            self._loop.call_soon(self._run_scheduled)
         try:
             turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
         except Exception as error:  # noqa: BLE001 - memory may now differ from the log: the process must end
@@ -297,17 +306,18 @@ class Engine:
         if turn.facts:
             self._held.append(turn)
             self._n_held_facts += len(turn.facts)
-        self._commit_in_time(is_awaited=bool(turn.commands) or any(asker is not None for asker in askers))
+        is_awaited = bool(turn.commands) or any(asker is not None for asker in askers)
+        self._commit_in_time(pace_s, is_awaited=is_awaited)
         assert self.journal is not None
         self.on_durable(self.journal.durable_seq)
 
-    def _commit_in_time(self, *, is_awaited: bool) -> None:
+    def _commit_in_time(self, pace_s: float = PACE_S, *, is_awaited: bool) -> None:
         """Sees to it that what is held goes to the journal: now, after the pace, or after the ride."""
         if not self._held:
             return
         assert self._loop is not None
         now_s = self._loop.time()
-        due_s = self._last_commit_s + PACE_S if is_awaited else now_s + RIDE_S
+        due_s = self._last_commit_s + pace_s if is_awaited else now_s + RIDE_S
         if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
             self._commit()
         elif self._commit_timer is None or due_s < self._commit_timer[0]:
@@ -344,10 +354,12 @@ class Engine:
     def on_durable(self, durable_seq: int) -> None:
         """Lets out, in order, every turn whose facts are synced. Belongs to the loop's thread."""
         facts: list[Fact] = []
+        self._is_leaving = True
         while self._undurable and self._undurable[0].seq <= durable_seq:
             waiting = self._undurable.popleft()
             self._let_out(waiting)
             facts += waiting.turn.facts
+        self._is_leaving = False
         if facts:
             self._tell(self._fact_listeners, facts)
 
@@ -367,16 +379,7 @@ class Engine:
                 if isinstance(reply, Accepted) and not reply.is_replay:
                     observe.order_accepted(reply.fact)
         if turn.facts:
-            self._alarm(turn.facts)
-
-    def _alarm(self, facts: Sequence[Fact]) -> None:
-        """What the engine itself found: a venue that filled beyond what it was asked, or charged beside its table."""
-        for event in [fact.event for fact in facts if type(fact.event) in _ALARMING]:
-            if type(event) in _ALARMS:
-                _ALARMS[type(event)](event)
-            if isinstance(event, KillSwitchSet) and event.actor == ENGINE_ACTOR:
-                n_live = sum(record.child.venue == event.target for record in self.ledger.live_children.values())
-                observe.kill_switch_changed("set", event.scope.value, event.target, event.actor, n_live)
+            alarm(turn.facts, self.ledger)
 
     # out
 
