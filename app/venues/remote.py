@@ -22,6 +22,7 @@ from app.domain.universe import Universe
 from app.venues.base import VenueBase
 from app.venues.dialogue import Dialogue
 from app.venues.faults import Faults
+from app.venues.outgoing import write_now
 from app.venues.wire import (
     MAX_LINE_BYTES,
     YIELD_EVERY,
@@ -122,7 +123,7 @@ class RemoteVenue(VenueBase):
         writer = self._writer
         if writer is None or writer.transport.get_write_buffer_size() > _MAX_UNWRITTEN_BYTES:
             return False
-        writer.write(encode(request))
+        write_now(writer, encode(request))
         return True
 
     def _line(self) -> RemoteVenue | None:
