@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -40,7 +41,7 @@ from app.services.archive import Archive
 from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
-from app.services.container import Services
+from app.services.container import LogStatus, Services
 from app.services.curves import CurveKeeper
 from app.services.engine import Engine
 from app.services.estimate import EstimateService
@@ -61,6 +62,7 @@ from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tape import Tape, open_tape
 from app.services.tca import TcaService
+from app.services.verifying import Verifying
 from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
@@ -68,6 +70,7 @@ from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.projector import Apart, Projection
 from app.store.refold import refold
 from app.store.replica import LocalFileReplica
+from app.store.reverify import round_seq, verify_next
 from app.tca.attribution import attribute
 from app.venues.clock import SystemClock
 from app.venues.fee_tables import reference_schedules
@@ -80,8 +83,6 @@ from app.venues.stop_offers import served_offers
 if TYPE_CHECKING:
     from app.venues.group import GroupSpec
     from app.venues.live_universe import ListingFacts
-
-# What a new paper account may do until an operator says otherwise.
 
 # What one child may be worth, in dollars, at a venue that nothing but our own exchange and recordings vouch for.
 UNCERTIFIED_CHILD_NANO: Final = 1_000 * NANO
@@ -178,10 +179,11 @@ class Process:
         await self._watch(measurer, Outlooks(engine, tape), CurveKeeper(engine, tape), meter)
         engine.add_listener(self._projection.offer)
         await self._projection.open()
-        services = make_services(engine, self._reader, self._projection, calibration, archive)
+        verifying = make_verifying(engine, self._reader, settings.journal_path, self._snapshot_seq)
+        services = make_services(engine, self._reader, self._projection, calibration, archive, log=verifying)
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
-        await self._watch(*self._watchers_of(engine, archive))
+        await self._watch(*self._watchers_of(engine, archive), verifying)
         return services
 
     def _watchers_of(self, engine: Engine, archive: Archive | None) -> list[Watcher]:
@@ -201,16 +203,10 @@ class Process:
             self._watchers.append(watcher)
 
     def _open_journal(self, engine: Engine) -> None:
-        path = self.settings.journal_path
-        settings = self.settings
+        settings, path = self.settings, self.settings.journal_path
         replica = LocalFileReplica(path, settings.replica_path) if settings.replica_path else None
         options = JournalOptions(settings.journal_queue, read_back_every=settings.journal_read_back, replica=replica)
-        self._journal = SqliteJournal(
-            path,
-            on_durable=engine.on_durable_from_thread,
-            on_fatal=_die,
-            options=options,
-        )
+        self._journal = SqliteJournal(path, on_durable=engine.on_durable_from_thread, on_fatal=_die, options=options)
         self._reader = JournalReader(path)
         keep_ns = keep_closed_ns(settings)
         if not keep_ns:
@@ -218,6 +214,7 @@ class Process:
             return
         found = refold(self._reader, path, keep_ns)
         engine.core.ledger, self._snapshot_seq = found.ledger, found.snapshot_seq
+        verify_next(self._reader, path, self._snapshot_seq)  # where an earlier process found a broken link
         observe.log_folded(found.n_folded, found.snapshot_seq, found.why)
 
     async def close(self) -> None:
@@ -248,6 +245,11 @@ def make_archive(settings: Settings, engine: Engine, projection: Projection, mea
         return None
     projection.least_seq = engine.ledger.seq if engine.ledger.closed is not None else 0
     return Archive(engine, projection, projection.past, keep_ns, measurer.is_measuring)
+
+
+def make_verifying(engine: Engine, reader: JournalReader, path: Path, trusted_seq: int) -> Verifying:
+    """Rounds over the log; `trusted_seq`: up to where the start has verified nothing."""
+    return Verifying(engine, path, trusted_seq, partial(round_seq, reader, path), partial(verify_next, reader, path))
 
 
 def keep_closed_ns(settings: Settings) -> int:
@@ -350,6 +352,8 @@ def make_services(
     projection: Projection,
     calibration: Calibration,
     archive: Archive | None = None,
+    *,
+    log: LogStatus | None = None,
 ) -> Services:
     """Every use case over one engine."""
     reads, streams = Reads(engine, projection.past, reader), Streams(engine, reader)
@@ -374,6 +378,7 @@ def make_services(
         tca=TcaService(engine, reads),
         shadow=ShadowService(engine),
         fee_tables=reference_schedules,
+        log=log,
     )
 
 

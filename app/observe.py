@@ -168,6 +168,16 @@ def snapshot_ended(seq: int, code: int, took_s: float) -> None:
     (_log().info if code == 0 else _log().warning)("snapshot_ended", seq=seq, code=code, took_s=round(took_s, 1))
 
 
+def log_verified(until_seq: int, code: int, took_s: float) -> None:
+    """A round over what a start took on trust has ended; a code other than 0 says that it was not made to its end."""
+    (_log().info if code == 0 else _log().warning)("log_verified", seq=until_seq, code=code, took_s=round(took_s, 1))
+
+
+def log_broken(error: BaseException) -> None:
+    """A record before the snapshot is not what was written: the process ends, and starts no more on this log."""
+    _log().critical("log_broken", error=repr(error)[:500])
+
+
 def recalls_left(n_reports: int) -> None:
     """Venues' words on closed orders that the database could not place; the venues' statements will show them."""
     _log().error("recalls_left", n_reports=n_reports)

@@ -39,9 +39,19 @@ class DatabaseStatus(Protocol):
     def error(self) -> str: ...
 
 
+class LogStatus(Protocol):
+    """Up to which seq the log's chain is verified."""
+
+    @property
+    def verified_seq(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One process's use cases over one engine. `fee_tables`: published schedules, read when somebody asks."""
+    """One process's use cases over one engine. `fee_tables`: published schedules, read when somebody asks.
+
+    `log` None: the start has verified all of it.
+    """
 
     release: str
     engine: Engine
@@ -59,3 +69,4 @@ class Services:
     tca: TcaService
     shadow: ShadowService
     fee_tables: Callable[[], Mapping[tuple[str, MarketKind], FeeSchedule]] = dict
+    log: LogStatus | None = None

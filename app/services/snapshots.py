@@ -7,7 +7,6 @@ neighbour on the machine. What is not in it yet when this process ends is folded
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from app import observe
+from app.services.companion import Companion
 from app.services.engine import Engine
 
 EVERY_S: Final = 600.0
 # Facts that are worth a process: a start folds them in about three seconds.
 LEAST_FACTS: Final = 50_000
-CANNOT_START: Final = -1
-_STOP_TIMEOUT_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -34,8 +32,7 @@ class Snapshots:
     written_seq: int = 0
     every_s: float = EVERY_S
     least_facts: int = LEAST_FACTS
-    _helper: subprocess.Popen[bytes] | None = None
-    _is_closing: bool = False
+    _helper: Companion = field(default_factory=Companion)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def open(self) -> None:
@@ -44,9 +41,7 @@ class Snapshots:
 
     async def close(self) -> None:
         """Ends a process that is under way: the snapshot of before stays."""
-        self._is_closing = True
-        if self._helper is not None:
-            await asyncio.to_thread(_stop, self._helper)
+        await asyncio.to_thread(self._helper.stop)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -60,29 +55,9 @@ class Snapshots:
     async def _write(self) -> None:
         seq, began_s = self.engine.ledger.seq, time.monotonic()
         command = [sys.executable, "-m", "app.workers.snapshot", str(self.journal_path), str(self.keep_ns)]
-        code = await asyncio.to_thread(self._run, command)
-        if self._is_closing:
+        code = await asyncio.to_thread(self._helper.run, command)
+        if self._helper.is_stopped:
             return
         if code == 0:
             self.written_seq = seq
         observe.snapshot_ended(seq, code, time.monotonic() - began_s)
-
-    def _run(self, command: list[str]) -> int:
-        """How the process ended; on a thread of its own, for starting one takes the loop's time too."""
-        try:
-            # A session of its own: the terminal's Ctrl-C reaches only us, and we end it.
-            self._helper = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own module
-        except OSError:
-            return CANNOT_START
-        if self._is_closing:
-            _stop(self._helper)
-        return self._helper.wait()
-
-
-def _stop(helper: subprocess.Popen[bytes]) -> None:
-    helper.terminate()
-    try:
-        helper.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        helper.kill()
-        helper.wait()

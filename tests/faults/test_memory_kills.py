@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -87,8 +88,7 @@ class Campaign:
     async def _snapshot(self, rng: random.Random) -> None:
         """The gateway's own helper, sooner than it would start it; every second time it is killed too."""
         await asyncio.sleep(rng.uniform(0, 0.5))
-        command = [sys.executable, "-m", "app.workers.snapshot", str(self.gateway.home / "journal.db"), str(KEEP_NS)]
-        helper = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        helper = await begin_snapshot(self.gateway)
         if rng.random() < 0.5:
             await asyncio.sleep(rng.uniform(0.3, 1.2))
             if helper.returncode is None:
@@ -172,6 +172,8 @@ async def campaign_of(tmp_path: Path, url: str, postgres: EmbeddedPostgres | Non
         missed = await campaign.settle()
         await campaign.repeater.close()
         gateway.stop()
+        if postgres is not None:
+            await a_broken_link_is_the_end(gateway)
     finally:
         gateway.close()
         venues.stop()
@@ -202,6 +204,40 @@ async def campaign_of(tmp_path: Path, url: str, postgres: EmbeddedPostgres | Non
     reader.close()
     assert await database_state(url) == ledger_hash(ledger)
     return campaign
+
+
+async def begin_snapshot(gateway: Gateway) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "app.workers.snapshot", str(gateway.home / "journal.db"), str(KEEP_NS)]
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=subprocess.DEVNULL)
+
+
+async def a_broken_link_is_the_end(gateway: Gateway) -> None:
+    """Before the snapshot, where a start folds nothing: no start gets past it, and one does where it is mended."""
+    await (await begin_snapshot(gateway)).wait()
+    ((seq, stamp_ns),) = changed(gateway.home / "journal.db", "select seq, ts_ns from facts where seq = 7")
+    changed(gateway.home / "journal.db", "update facts set ts_ns = ts_ns - 1 where seq = 7")
+    for _ in range(2):
+        gateway.start()
+        await asyncio.to_thread(gateway.reap)  # it ends by itself
+    changed(gateway.home / "journal.db", f"update facts set ts_ns = {stamp_ns} where seq = {seq}")
+    gateway.start()
+    await gateway.ready()
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+        for _ in range(300):
+            state = (await client.get("/readyz")).json()
+            if state["verified_seq"] == state["durable_seq"]:
+                break
+            await asyncio.sleep(0.1)
+    assert state["verified_seq"] == state["durable_seq"] > 7
+    gateway.stop()
+
+
+def changed(journal: Path, statement: str) -> list[tuple[int, int]]:
+    connection = sqlite3.connect(journal)
+    with connection:
+        rows: list[tuple[int, int]] = connection.execute(statement).fetchall()
+    connection.close()
+    return rows
 
 
 @pytest.mark.timeout(300)

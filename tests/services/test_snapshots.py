@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.services import snapshots
+from app.services import companion
 from app.services.snapshots import Snapshots
 
 
@@ -44,7 +44,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return helpers.pop(0) if helpers else Helper()
 
     helpers: list[Helper] = []
-    monkeypatch.setattr(snapshots.subprocess, "Popen", popen)
+    monkeypatch.setattr(companion.subprocess, "Popen", popen)
     popen.helpers = helpers  # type: ignore[attr-defined]
     return commands
 
@@ -71,7 +71,7 @@ async def test_one_is_written_once_there_is_enough(started: list[list[str]], tmp
 
 
 async def test_one_that_failed_is_tried_again(started: list[list[str]], tmp_path: Path) -> None:
-    snapshots.subprocess.Popen.helpers.append(Helper(code=1))  # type: ignore[attr-defined]
+    companion.subprocess.Popen.helpers.append(Helper(code=1))  # type: ignore[attr-defined]
     kept = Snapshots(engine_at(100), tmp_path / "journal.db", 7, every_s=0.01, least_facts=100)
     await kept.open()
     await asyncio.sleep(0.1)
@@ -81,7 +81,7 @@ async def test_one_that_failed_is_tried_again(started: list[list[str]], tmp_path
 
 async def test_a_process_under_way_is_ended(started: list[list[str]], tmp_path: Path) -> None:
     helper = Helper(is_over=False)
-    snapshots.subprocess.Popen.helpers.append(helper)  # type: ignore[attr-defined]
+    companion.subprocess.Popen.helpers.append(helper)  # type: ignore[attr-defined]
     kept = Snapshots(engine_at(100), tmp_path / "journal.db", 7, written_seq=0, least_facts=100)
     await kept.open()
     await asyncio.sleep(0.05)
@@ -97,7 +97,7 @@ async def test_one_that_cannot_start_is_tried_again(tmp_path: Path, monkeypatch:
         tries.append(command)
         raise OSError("no memory")
 
-    monkeypatch.setattr(snapshots.subprocess, "Popen", popen)
+    monkeypatch.setattr(companion.subprocess, "Popen", popen)
     kept = Snapshots(engine_at(100), tmp_path / "journal.db", 7, every_s=0.01, least_facts=100)
     await kept.open()
     await asyncio.sleep(0.1)

@@ -49,6 +49,7 @@ async def ready(call: Call) -> Reply:
         "is_draining": readiness.is_draining,
         "seq": readiness.seq,
         "durable_seq": readiness.durable_seq,
+        "verified_seq": services.log.verified_seq if services.log is not None else readiness.durable_seq,
         "n_open_orders": readiness.n_open_orders,
         "n_live_children": readiness.n_live_children,
         "symbols": symbols,

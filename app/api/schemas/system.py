@@ -30,6 +30,9 @@ class Readiness(Answer):
     is_draining: bool
     seq: int
     durable_seq: int
+    verified_seq: int = Field(
+        description="The log's chain of hashes is verified up to here; behind `durable_seq` for a while after a start."
+    )
     n_open_orders: int
     n_live_children: int
     symbols: dict[str, SymbolReadiness]
