@@ -16,15 +16,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from app.domain.events import Fact
 from app.domain.ids import ulid
-from app.store.chain import GENESIS, link
-from app.store.codec import encode, record_of
-from app.store.journal import JournalReader, insert_rows
+from app.store.chain import GENESIS
+from app.store.codec import EncodedFact, encode, record_of
+from app.store.journal import JournalReader, store_turn
 from app.store.journal_schema import open_writer
+from app.store.places import Places
+from app.store.turns import make_turn
 
 KEEP_NS: Final = 900_000_000_000
 SHORT_NS: Final = 1_000_000_000
@@ -75,16 +78,12 @@ def generate(path: Path, n_orders: int, every_ns: int = EVERY_NS) -> None:
     """Writes the log, chained as the journal chains."""
     connection = open_writer(path)
     connection.execute("pragma synchronous=off")
-    chain_hash = GENESIS
-    flat: list[object] = []
-    for n, row in enumerate(rows(n_orders, every_ns), 1):
-        chain_hash = link(chain_hash, n, record_of(row))
-        flat += (*row, chain_hash)
-        if n % ROWS == 0:
-            insert_rows(connection, flat)
-            flat = []
-    if flat:
-        insert_rows(connection, flat)
+    places, chain_hash = Places(connection), GENESIS
+    each = rows(n_orders, every_ns)
+    while group := list(islice(each, ROWS)):
+        turn = make_turn(chain_hash, [EncodedFact(*row, record_of(row)) for row in group], [])
+        store_turn(connection, turn, places.note(turn))
+        chain_hash = turn.chain_hash
     connection.execute("pragma wal_checkpoint(truncate)").fetchone()
     connection.close()
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from app.domain.events import RoutePlanned
 
 app = typer.Typer(help="Receipts of routes.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ def verify(
 def _of_journal(target: str, home: Path) -> Iterator[Stored]:
     """Every route of an order (or the one route) with its receipt, oldest first."""
     from app.domain.events import RoutePlanned
-    from app.store.codec import decode
     from app.store.journal import JournalReader
 
     path = recall(home).data / "journal.db"
@@ -72,17 +70,11 @@ def _of_journal(target: str, home: Path) -> Iterator[Stored]:
     except OSError as error:
         raise CommandError(Exit.USAGE, f"no journal at {path}") from error
     try:
-        after_seq = 0
-        while page := reader.read_sealed(after_seq, PAGE):
-            after_seq = page[-1].seq
-            for fact in page:
-                if fact.kind != RoutePlanned.KIND or target.encode() not in fact.body:
-                    continue
-                planned = decode(fact.kind, fact.version, fact.body)
-                assert isinstance(planned, RoutePlanned)
-                if target in (planned.order_id, planned.plan.route_id):
-                    body = reader.receipt(planned.plan.certificate.receipt_sha256)
-                    yield Stored(planned.plan.route_id, body or b"", planned)
+        for fact in reader.facts_naming(target.encode()):
+            planned = fact.event
+            if isinstance(planned, RoutePlanned) and target in (planned.order_id, planned.plan.route_id):
+                body = reader.receipt(planned.plan.certificate.receipt_sha256, fact.seq)
+                yield Stored(planned.plan.route_id, body or b"", planned)
     finally:
         reader.close()
 

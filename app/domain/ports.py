@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -177,8 +177,8 @@ class FactReader(Protocol):
 
     def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]: ...
 
-    def receipts(self, sha256s: Sequence[str]) -> dict[str, bytes]:
-        """The receipts that are stored under these SHA-256 (hex); the others are absent from the answer."""
+    def receipts(self, named: Mapping[str, int]) -> dict[str, bytes]:
+        """The receipts stored under these SHA-256 (hex), each with the seq of a fact that names it."""
         ...
 
     def head(self) -> tuple[int, bytes]:
@@ -192,27 +192,13 @@ class FactReader(Protocol):
     def replay(self) -> Iterator[Fact]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SealedFact:
-    """A durable record as stored: the event's canonical bytes, and the chain's hash up to and with it."""
-
-    seq: int
-    account: str
-    account_seq: int
-    ts_ns: int
-    kind: str
-    version: int
-    body: bytes
-    chain_hash: bytes
-
-
 class JournalReplica(Protocol):
-    """A second copy of the log. It is told of durable batches in order and never holds the first copy up.
+    """A second copy of the log. It is told in order how far the first is durable, and never holds that one up.
 
-    `receive` runs on the journal's writer thread and must only note the batch. `copied_seq` may lag.
+    `receive` runs on the journal's writer thread and must only note the seq. `copied_seq` may lag.
     """
 
-    def receive(self, facts: Sequence[SealedFact], receipts: Sequence[tuple[str, bytes]]) -> None: ...
+    def receive(self, durable_seq: int) -> None: ...
 
     @property
     def copied_seq(self) -> int: ...

@@ -1,9 +1,9 @@
 """The local log, durable before anything leaves the process: one writer thread, one synced commit per group.
 
-`append` queues a turn's facts and returns; the writer takes everything that waits, chains and commits it with one
-statement, then says how far the log is durable. A commit that fails ends the process: nothing is acknowledged after.
-Where nothing is under way and the disk syncs quickly, `append` commits by itself: the hand-over to a thread and back
-would take longer than the sync (docs/adr/0021, 0044).
+`append` queues a turn's facts and returns; the writer takes everything that waits, chains it and commits it as one row
+(docs/adr/0049), then says how far the log is durable. A commit that fails ends the process: nothing is acknowledged
+after. Where nothing is under way and the disk syncs quickly, `append` commits by itself: the hand-over to a thread and
+back would take longer than the sync (docs/adr/0021, 0044).
 """
 
 from __future__ import annotations
@@ -12,47 +12,41 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import Fact
-from app.domain.ports import JournalReplica, SealedFact
+from app.domain.ports import JournalReplica
 from app.store.allowance import Allowance
 from app.store.chain import GENESIS, link
-from app.store.codec import EncodedFact, Encoder, decode_fact, record_of
+from app.store.codec import EncodedFact, Encoder
 from app.store.head import HeadFile, head_path, read_head
-from app.store.journal_schema import (
-    COLUMNS,
-    GROUP_SIZES,
-    INSERT_FACT,
-    INSERT_RECEIPT,
-    N_COLUMNS,
-    group_insert,
-    open_reader,
-    open_writer,
-    receipt_row,
-)
+from app.store.journal_schema import insert_turn, open_reader, open_writer
 from app.store.lock import WriterLock
+from app.store.places import PlaceRow, Places, write_places
 from app.store.receipts import placed
+from app.store.stored_turns import StoredTurns
+from app.store.turns import Receipt, Turn, account_needle, decode_line, make_turn, name_in_record
 
 MAX_QUEUED_FACTS: Final = 65_536
 # A checkpoint syncs the file beside the commits and holds the disk for 20 to 30 ms where this is busy, whether a half
 # second's commits are moved or four times as many: pages that several of them wrote are moved once.
 CHECKPOINT_EVERY_S: Final = 2.0
-REPLAY_CHUNK: Final = 2_000
 # Beyond this the writer itself finishes a checkpoint between two commits, so that a log that is never idle starts
-# over at the beginning of its write-ahead file instead of growing it for ever (16,384 pages of 4 KiB = 64 MiB).
-MAX_WAL_PAGES: Final = 16_384
+# over at the beginning of its write-ahead file instead of growing it for ever (4,096 pages of 16 KiB = 64 MiB).
+MAX_WAL_PAGES: Final = 4_096
+# What one commit takes of what waits: whole turns up to about so many facts and receipts; the caller's thread makes
+# no larger one itself.
+MAX_GROUP: Final = 512
+# Rows that a reader holds at a time; a full one is some 300 KB.
+_ROWS_AT_ONCE: Final = 8
 # What a quick commit takes at most; 40 KB synced to a common solid-state disk take 0.3 to 0.6 ms.
 PROMPT_COMMIT_S: Final = 0.002
 
-_Receipt = tuple[str, int, bytes]
-_Turn = tuple[list[EncodedFact], list[_Receipt]]
-_Insert = Callable[[sqlite3.Connection, list[tuple[object, ...]], list[_Receipt]], None]
-_PADDING: Final = (None,) * N_COLUMNS
+_Group = tuple[list[EncodedFact], list[Receipt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,8 @@ class SqliteJournal:
         try:
             self._writer = open_writer(path)
             self._checkpointer = open_writer(path)
-            self._appended_seq, self._hash = _tip(self._writer, path)
+            self._appended_seq, self._hash = _tip(StoredTurns(self._writer), path)
+            self._places = Places(self._writer)
             for place in (head_path(path), self._options.head_copy):
                 if place is not None:
                     self._heads.append(HeadFile(place, self._appended_seq, self._hash))
@@ -115,7 +110,7 @@ class SqliteJournal:
         self._wal_pages = 0
         self._allowance = Allowance(self._options.prompt_commit_s)
         self._guard = threading.Lock()  # of the writing connection and the chain
-        self._waiting: queue.SimpleQueue[_Turn | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self._stop_checkpoints = threading.Event()
         self._write_thread = threading.Thread(target=self._write, name="journal-writer", daemon=True)
         self._checkpoint_thread = threading.Thread(target=self._checkpoint, name="journal-checkpoint", daemon=True)
@@ -156,22 +151,22 @@ class SqliteJournal:
         if not (is_alone and self._commits_promptly(*turn)):
             self._waiting.put(turn)
 
-    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[_Receipt]) -> bool:
+    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[Receipt]) -> bool:
         """Commits in the caller's thread, if that is the quicker way; False where nothing was done.
 
         Only with nothing under way, so that the order is kept, and never where the commit brings other work along: a
-        replica, a statement in parts, a checkpoint that is due.
+        replica, a giant group, a checkpoint that is due.
         """
         options = self._options
         if options.replica is not None or self._wal_pages > options.max_wal_pages:
             return False
-        if len(facts) + len(receipts) > GROUP_SIZES[-1] // 2:
+        if len(facts) + len(receipts) > MAX_GROUP:
             return False
         began_s = time.perf_counter()
         if not self._allowance.allows(began_s) or not self._guard.acquire(blocking=False):
             return False
         try:
-            self._commit(facts, receipts, insert_each)
+            self._commit(facts, receipts)
         except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
             self._fail(error)
         finally:
@@ -202,17 +197,17 @@ class SqliteJournal:
         try:
             while (group := self._next_group()) is not None:
                 with self._guard:
-                    self._commit(*group, insert_together)
+                    self._commit(*group)
         except BaseException as error:  # noqa: BLE001 (a thread's rim: whatever it is, nothing may be acknowledged after)
             self._fail(error)
 
-    def _next_group(self) -> _Turn | None:
+    def _next_group(self) -> _Group | None:
         """Everything that waits, up to one statement's worth; whole turns only. None at the end."""
         turn = self._waiting.get()
         if turn is None:
             return None
         facts, receipts = list(turn[0]), list(turn[1])
-        while len(facts) + len(receipts) < GROUP_SIZES[-1] // 2 and self._waiting.qsize():
+        while len(facts) + len(receipts) < MAX_GROUP and self._waiting.qsize():
             turn = self._waiting.get()
             if turn is None:
                 self._waiting.put(None)
@@ -221,24 +216,18 @@ class SqliteJournal:
             receipts += turn[1]
         return facts, receipts
 
-    def _commit(self, facts: list[EncodedFact], receipts: list[_Receipt], insert: _Insert) -> None:
-        chain_hash = self._hash
-        rows: list[tuple[object, ...]] = []
-        for fact in facts:
-            chain_hash = link(chain_hash, fact.seq, fact.record)
-            rows.append((*fact[:7], chain_hash))
-        last_seq = facts[-1].seq
-        insert(self._writer, rows, receipts)
-        self._hash = chain_hash
+    def _commit(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+        turn = make_turn(self._hash, facts, receipts)
+        store_turn(self._writer, turn, self._places.note(turn))
+        self._hash = turn.chain_hash
         for head in self._heads:
-            head.write(last_seq, chain_hash)
+            head.write(turn.last_seq, self._hash)
         if self._failure is not None:
             return
-        self._durable_seq = last_seq
-        self._on_durable(last_seq)
+        self._durable_seq = turn.last_seq
+        self._on_durable(turn.last_seq)
         if self._options.replica is not None:
-            sealed = [SealedFact(*row) for row in rows]  # type: ignore[arg-type]
-            self._options.replica.receive(sealed, [(sha256, body) for sha256, _, body in receipts])
+            self._options.replica.receive(turn.last_seq)
         if self._wal_pages > self._options.max_wal_pages:
             self._wal_pages = 0
             self._writer.execute("pragma wal_checkpoint(passive)").fetchone()
@@ -272,128 +261,135 @@ class JournalReader:
         if not path.exists():
             raise FileNotFoundError(path)
         self._connection = open_reader(path)
+        self._stored = StoredTurns(self._connection)
         self._guard = threading.Lock()
+
+    def turns(self, after_seq: int, needle: str = "") -> Iterator[Turn]:
+        """The rows that hold records after `after_seq`, in order. `needle` as of `StoredTurns.after`."""
+        while True:
+            with self._guard:
+                some = self._stored.after(after_seq, _ROWS_AT_ONCE, needle)
+            if not some:
+                return
+            yield from some
+            after_seq = some[-1].last_seq
 
     def read(self, after_seq: int, limit: int) -> list[Fact]:
         """Up to `limit` facts after `after_seq`, in order."""
-        rows = self._rows(f"select {COLUMNS} from facts where seq > ? order by seq limit ?", (after_seq, limit))  # noqa: S608
-        return [decode_fact(row) for row in rows]
+        facts: list[Fact] = []
+        if limit > 0:
+            for turn in self.turns(after_seq):
+                facts += map(decode_line, turn.lines(after_seq)[: limit - len(facts)])
+                if len(facts) >= limit:
+                    break
+        return facts
 
     def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
         """Up to `limit` facts of one account after its `after_account_seq`, in order."""
-        rows = self._rows(
-            f"select {COLUMNS} from facts where account = ? and account_seq > ? and account_seq > 0"  # noqa: S608
-            " order by account_seq limit ?",
-            (account, after_account_seq, limit),
-        )
-        return [decode_fact(row) for row in rows]
+        with self._guard:
+            facts = list(map(decode_line, self._stored.old.of_account(account, after_account_seq, limit)))
+        needle, name = account_needle(account), name_in_record(account)
+        is_at_end = not account
+        while len(facts) < limit and not is_at_end:
+            after = facts[-1].account_seq if facts else after_account_seq
+            with self._guard:
+                place = self._stored.place(account, after)
+            if place is None:
+                break
+            is_at_end = True  # unless what this place promises is found
+            for turn in self.turns(max(place.first_seq - 1, self._stored.old.last_seq), needle):
+                own = (decode_line(line) for line in turn.lines() if name in line)
+                facts += [fact for fact in own if fact.account == account and fact.account_seq > after]
+                if place.last_account_seq is not None and facts and facts[-1].account_seq >= place.last_account_seq:
+                    is_at_end = False
+                    break
+                if len(facts) >= limit:
+                    break
+        return facts[:limit]
 
-    def read_sealed(self, after_seq: int, limit: int) -> list[SealedFact]:
-        """As `read`, undecoded and with the chain's hashes."""
-        rows = self._rows(f"select {COLUMNS} from facts where seq > ? order by seq limit ?", (after_seq, limit))  # noqa: S608
-        return [SealedFact(*row) for row in rows]
-
-    def read_receipts(self, after_seq: int, to_seq: int) -> list[tuple[str, int, bytes]]:
-        """(sha256, seq, bytes) of the receipts first stored with facts in (after_seq, to_seq]."""
-        return self._rows(
-            "select sha256, seq, body from receipts where seq > ? and seq <= ? order by seq, sha256",
-            (after_seq, to_seq),
-        )
-
-    def receipt(self, sha256: str) -> bytes | None:
-        """The receipt stored under this SHA-256 (hex), None where there is none."""
-        return self.receipts([sha256]).get(sha256)
-
-    def receipts(self, sha256s: Sequence[str]) -> dict[str, bytes]:
-        """The receipts stored under these SHA-256 (hex)."""
-        found: dict[str, bytes] = {}
-        for start in range(0, len(sha256s), 500):
-            some = sha256s[start : start + 500]
-            marks = ",".join("?" * len(some))
-            found.update(self._rows(f"select sha256, body from receipts where sha256 in ({marks})", tuple(some)))  # noqa: S608
+    def receipts(self, named: Mapping[str, int]) -> dict[str, bytes]:
+        """The receipts stored under these SHA-256 (hex), each with the seq of a fact that names it."""
+        with self._guard:
+            found = self._stored.old.receipts([sha for sha, seq in named.items() if seq <= self._stored.old.last_seq])
+        looked_seq = self._stored.old.last_seq
+        for seq in sorted(set(named.values())):
+            if seq > looked_seq:
+                with self._guard:
+                    looked_seq, beside = self._stored.receipts_beside(seq)
+                found |= {sha256: body for sha256, _, body in beside if sha256 in named}
         return found
+
+    def receipt(self, sha256: str, seq: int) -> bytes | None:
+        """The receipt stored under this SHA-256 (hex) with the fact `seq` that names it, None where there is none."""
+        return self.receipts({sha256: seq}).get(sha256)
 
     def head(self) -> tuple[int, bytes]:
         """The last durable seq and its chain hash; (0, genesis) of an empty log."""
-        rows = self._rows("select seq, hash from facts order by seq desc limit 1", ())
-        return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
+        with self._guard:
+            return self._stored.tip()
 
     def hash_at(self, seq: int) -> bytes:
         """The chain hash of record `seq` (0: genesis); empty where the log does not hold it."""
-        if seq == 0:
-            return GENESIS
-        rows = self._rows("select hash from facts where seq = ?", (seq,))
-        return bytes(rows[0][0]) if rows else b""
+        with self._guard:
+            return self._stored.hash_at(seq)
 
     def replay(self, after_seq: int = 0, chain_hash: bytes = GENESIS) -> Iterator[Fact]:
-        """Every fact after `after_seq`, whose chain hash is given, read in chunks, with the chain verified on the way.
+        """Every fact after `after_seq`, whose chain hash is given, with the chain verified on the way.
 
         Raises InvariantBroken, naming the seq, at a gap or a record that its hash does not fit.
         """
         seq = after_seq
-        while rows := self._rows(
-            f"select {COLUMNS} from facts where seq > ? order by seq limit ?",  # noqa: S608
-            (seq, REPLAY_CHUNK),
-        ):
-            for row in rows:
+        for turn in self.turns(after_seq):
+            for line in turn.lines(seq):
                 seq += 1
-                chain_hash = link(chain_hash, seq, record_of(row))
-                if row[0] != seq or row[7] != chain_hash:
-                    raise InvariantBroken(reason="the journal was changed", expected_seq=seq, seq=row[0])
-                yield decode_fact(row)
+                chain_hash = link(chain_hash, seq, line)
+                if chain_hash != turn.hash_at(seq):
+                    raise InvariantBroken(reason="the journal was changed", expected_seq=seq)
+                fact = decode_line(line)
+                if fact.seq != seq:
+                    raise InvariantBroken(reason="the journal was changed", expected_seq=seq, seq=fact.seq)
+                yield fact
+            if seq != turn.last_seq:
+                raise InvariantBroken(reason="the journal was changed", expected_seq=seq + 1, seq=turn.last_seq)
+
+    def facts_naming(self, text: bytes, after_seq: int = 0) -> Iterator[Fact]:
+        """The facts after `after_seq` whose records contain `text`, in order; only these are decoded."""
+        for turn in self.turns(after_seq):
+            if text in turn.facts:
+                yield from (decode_line(line) for line in turn.lines(after_seq) if text in line)
 
     def order_facts(self, account: str, order_id: str, from_ts_ns: int, before_seq: int) -> list[Fact]:
         """Facts of `account` from `from_ts_ns` on and before `before_seq` whose bytes name the order, in order.
 
-        Looks at every record in between, some hundred thousand a second: for what is seldom asked.
+        Looks through every record in between: for what is seldom asked.
         """
         first_seq, end_seq = 1, before_seq
         while first_seq < end_seq:  # stamps never fall along the log
             middle = (first_seq + end_seq) // 2
-            ((ts_ns,),) = self._rows("select ts_ns from facts where seq = ?", (middle,))
-            first_seq, end_seq = (first_seq, middle) if ts_ns >= from_ts_ns else (middle + 1, end_seq)
-        rows = self._rows(
-            f"select {COLUMNS} from facts where seq >= ? and seq < ? and account = ?"  # noqa: S608
-            " and instr(body, ?) > 0 order by seq",
-            (first_seq, before_seq, account, order_id.encode()),
-        )
-        return [decode_fact(row) for row in rows]
+            with self._guard:
+                last_seq, ts_ns = self._stored.row_stamp(middle)
+            first_seq, end_seq = (first_seq, middle) if ts_ns >= from_ts_ns else (last_seq + 1, end_seq)
+        found = []
+        for fact in self.facts_naming(order_id.encode(), first_seq - 1):
+            if fact.seq >= before_seq:
+                break
+            if fact.account == account and fact.ts_ns >= from_ts_ns:
+                found.append(fact)
+        return found
 
     def close(self) -> None:
         self._connection.close()
 
-    def _rows(self, statement: str, arguments: tuple[object, ...]) -> list[Any]:
-        with self._guard:
-            return self._connection.execute(statement, arguments).fetchall()
 
-
-def _tip(connection: sqlite3.Connection, path: Path) -> tuple[int, bytes]:
-    """The last record's seq and hash; raises InvariantBroken where the exported head knows better."""
-    row = connection.execute("select seq, hash from facts order by seq desc limit 1").fetchone()
-    seq, chain_hash = row or (0, GENESIS)
-    head = read_head(head_path(path))
-    if head is None:
-        return seq, chain_hash
-    known = connection.execute("select hash from facts where seq = ?", (head[0],)).fetchone()
-    if (known[0] if known else GENESIS if head[0] == 0 else b"") != head[1]:
-        raise InvariantBroken(reason="the journal lost what its head proves", head_seq=head[0], seq=seq)
-    return seq, chain_hash
-
-
-def insert_together(connection: sqlite3.Connection, facts: list[tuple[object, ...]], receipts: list[_Receipt]) -> None:
-    """One commit by one statement: the interpreter's lock is given away once, which the loop wants back at once."""
-    rows: list[object] = [value for fact in facts for value in fact]
-    for receipt in receipts:
-        rows += receipt_row(*receipt)
-    insert_rows(connection, rows)
-
-
-def insert_each(connection: sqlite3.Connection, facts: list[tuple[object, ...]], receipts: list[_Receipt]) -> None:
-    """One commit by a statement a row: a third less CPU than one for all, where no thread contends for the lock."""
+def store_turn(connection: sqlite3.Connection, turn: Turn, places: list[PlaceRow]) -> None:
+    """One commit of one row, and of what its index is due."""
+    if not places:
+        insert_turn(connection, turn)
+        return
     connection.execute("begin immediate")
     try:
-        connection.executemany(INSERT_FACT, facts)
-        connection.executemany(INSERT_RECEIPT, receipts)
+        insert_turn(connection, turn)
+        write_places(connection, places)
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
@@ -401,23 +397,10 @@ def insert_each(connection: sqlite3.Connection, facts: list[tuple[object, ...]],
         raise
 
 
-def insert_rows(connection: sqlite3.Connection, rows: list[object]) -> None:
-    """One commit of all `rows` (flat, `N_COLUMNS` each): one statement, or several in a transaction when giant."""
-    if len(rows) <= GROUP_SIZES[-1] * N_COLUMNS:
-        _insert_group(connection, rows)
-        return
-    connection.execute("begin immediate")
-    try:
-        step = GROUP_SIZES[-1] * N_COLUMNS
-        for start in range(0, len(rows), step):
-            _insert_group(connection, rows[start : start + step])
-        connection.execute("commit")
-    except sqlite3.Error:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        raise
-
-
-def _insert_group(connection: sqlite3.Connection, rows: list[object]) -> None:
-    statement, size = group_insert(len(rows) // N_COLUMNS)
-    connection.execute(statement, rows + list(_PADDING) * (size - len(rows) // N_COLUMNS))
+def _tip(stored: StoredTurns, path: Path) -> tuple[int, bytes]:
+    """The last record's seq and hash; raises InvariantBroken where the exported head knows better."""
+    seq, chain_hash = stored.tip()
+    head = read_head(head_path(path))
+    if head is not None and stored.hash_at(head[0]) != head[1]:
+        raise InvariantBroken(reason="the journal lost what its head proves", head_seq=head[0], seq=seq)
+    return seq, chain_hash

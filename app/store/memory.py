@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum, unique
 
 from app.domain.errors import InvariantBroken, Unavailable
@@ -102,9 +102,9 @@ class MemoryJournal:
         """The receipt stored under this SHA-256 (hex), None where there is none."""
         return self._receipts.get(sha256)
 
-    def receipts(self, sha256s: Sequence[str]) -> dict[str, bytes]:
-        """The receipts stored under these SHA-256 (hex)."""
-        return {sha256: self._receipts[sha256] for sha256 in sha256s if sha256 in self._receipts}
+    def receipts(self, named: Mapping[str, int]) -> dict[str, bytes]:
+        """The receipts stored under these SHA-256 (hex), wherever they were named."""
+        return {sha256: self._receipts[sha256] for sha256 in named if sha256 in self._receipts}
 
     def head(self) -> tuple[int, bytes]:
         """The last durable seq and its chain hash; (0, genesis) of an empty log."""

@@ -86,9 +86,9 @@ class Batch:
         if special is not None:
             special(self, ledger, fact, event)
 
-    def receipt_sha256s(self) -> list[str]:
-        """The receipts that `writes` wants."""
-        return [event.plan.certificate.receipt_sha256 for _, event in self.routes]
+    def named_receipts(self) -> dict[str, int]:
+        """The receipts that `writes` wants: SHA-256 -> the seq of the route that names it."""
+        return {event.plan.certificate.receipt_sha256: fact.seq for fact, event in self.routes}
 
     def writes(self, ledger: Ledger, receipts: Mapping[str, bytes], most_rows: int = MOST_ROWS) -> Iterator[Write]:
         """The batch's statements with their arguments; `ledger` stands at its end, and must until all is written."""

@@ -408,8 +408,8 @@ class Projection:
             batch.add(ledger, fact)
             if i % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        sha256s = batch.receipt_sha256s()
-        receipts = await asyncio.to_thread(self._reader.receipts, sha256s) if sha256s else {}
+        named = batch.named_receipts()
+        receipts = await asyncio.to_thread(self._reader.receipts, named) if named else {}
         chain_hash = await asyncio.to_thread(self._reader.hash_at, ledger.seq)
         async with connection.transaction():
             held = await connection.fetchval(

@@ -1,6 +1,6 @@
 """A second copy of the journal: the port's two first makers, nobody and another file (another disk, a mounted host).
 
-The copy is a journal itself: same schema, same bytes, same chain, so that it is verified and opened like the first.
+The copy is a journal itself: same schema, same records, same chain, so that it is verified and opened like the first.
 It follows in its own time on its own thread; a slow or failing copy never holds the first one up, it only lags.
 """
 
@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from app.domain.errors import InvariantBroken
-from app.domain.ports import SealedFact
-from app.store.chain import GENESIS, link
-from app.store.codec import record_of
+from app.store.chain import link
 from app.store.head import HeadFile, head_path
-from app.store.journal import JournalReader, insert_rows
-from app.store.journal_schema import open_writer, receipt_row
+from app.store.journal import JournalReader, store_turn
+from app.store.journal_schema import open_writer
 from app.store.lock import WriterLock
+from app.store.places import Places
+from app.store.stored_turns import StoredTurns
+from app.store.turns import Turn
 
-_CHUNK: Final = 500
 _RETRY_S: Final = 1.0
 
 
 class NoReplica:
     """No second copy: `durability: local` and nothing more."""
 
-    def receive(self, facts: Sequence[SealedFact], receipts: Sequence[tuple[str, bytes]]) -> None:
+    def receive(self, durable_seq: int) -> None:
         """Nothing to do."""
 
     @property
@@ -56,9 +55,8 @@ class LocalFileReplica:
         except BaseException:
             self._lock.release()
             raise
-        row = self._connection.execute("select seq, hash from facts order by seq desc limit 1").fetchone()
-        self._copied_seq: int = row[0] if row else 0
-        self._hash: bytes = row[1] if row else GENESIS
+        self._copied_seq, self._hash = StoredTurns(self._connection).tip()
+        self._places = Places(self._connection)
         self._head = HeadFile(head_path(path), self._copied_seq, self._hash)
         self._has_work = threading.Event()
         self._has_work.set()
@@ -67,7 +65,7 @@ class LocalFileReplica:
         self._thread = threading.Thread(target=self._follow, name="journal-replica", daemon=True)
         self._thread.start()
 
-    def receive(self, facts: Sequence[SealedFact], receipts: Sequence[tuple[str, bytes]]) -> None:
+    def receive(self, durable_seq: int) -> None:
         """Notes that the first copy has grown."""
         self._has_work.set()
 
@@ -103,27 +101,20 @@ class LocalFileReplica:
     def _copy_all(self) -> None:
         reader = JournalReader(self._source)
         try:
-            while facts := reader.read_sealed(self._copied_seq, _CHUNK):
-                last = facts[-1]
-                receipts = reader.read_receipts(self._copied_seq, last.seq)
-                self._copy(facts, receipts)
-                self._copied_seq, self._hash = last.seq, last.chain_hash
-                self._head.write(last.seq, last.chain_hash)
+            for turn in reader.turns(self._copied_seq):
+                self._copy(turn)
+                self._copied_seq, self._hash = turn.last_seq, turn.chain_hash
+                self._head.write(turn.last_seq, turn.chain_hash)
         finally:
             reader.close()
         self._connection.execute("pragma wal_checkpoint(passive)").fetchone()
 
-    def _copy(self, facts: Sequence[SealedFact], receipts: Sequence[tuple[str, int, bytes]]) -> None:
-        rows: list[object] = []
+    def _copy(self, turn: Turn) -> None:
+        """The row as it stands: of a log's older part, in today's form with the same chain."""
         chain_hash, seq = self._hash, self._copied_seq
-        for fact in facts:
-            row = (fact.seq, fact.account, fact.account_seq, fact.ts_ns, fact.kind, fact.version, fact.body)
+        for line in turn.lines():
             seq += 1
-            chain_hash = link(chain_hash, seq, record_of(row))
-            if fact.seq != seq or fact.chain_hash != chain_hash:
-                raise InvariantBroken(reason="the second copy does not continue the first", seq=fact.seq)
-            rows += row
-            rows.append(chain_hash)
-        for receipt in receipts:
-            rows += receipt_row(*receipt)
-        insert_rows(self._connection, rows)
+            chain_hash = link(chain_hash, seq, line)
+            if turn.first_seq != self._copied_seq + 1 or turn.hash_at(seq) != chain_hash:
+                raise InvariantBroken(reason="the second copy does not continue the first", seq=seq)
+        store_turn(self._connection, turn, self._places.note(turn))

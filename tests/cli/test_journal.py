@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +12,7 @@ from app.cli.exits import CommandError, Exit
 from app.domain.enums import Mode
 from app.domain.events import EngineStarted, Fact, ShardOpened
 from app.store.journal import SqliteJournal
+from tests.store.tampering import change_line
 
 
 @pytest.fixture
@@ -40,10 +40,7 @@ def test_an_intact_log_exits_0_and_prints_its_head(log):
 
 
 def test_a_changed_record_exits_1_and_is_named(log):
-    with sqlite3.connect(log) as connection:
-        columns = [row[1] for row in connection.execute("pragma table_info(facts)")]
-        connection.execute(f"update facts set {columns[1]} = {columns[1]} + 1 where seq = 2")
-    connection.close()
+    change_line(log, 2, lambda line: line.replace(b'"ts_ns":2', b'"ts_ns":3'))
     ended = verify(log, "-o", "json")
     assert ended.exit_code == Exit.CHECK_FAILED
     assert json.loads(ended.stdout)["findings"][0]["seq"] == 2

@@ -31,10 +31,12 @@ def demo_home():
 @pytest.fixture(scope="module")
 def planned(demo_home):
     reader = JournalReader(demo_home / "demo" / "journal.db")
-    facts = [fact.event for fact in reader.read(0, 10_000) if isinstance(fact.event, RoutePlanned)]
-    bodies = {fact.plan.route_id: reader.receipt(fact.plan.certificate.receipt_sha256) for fact in facts}
+    facts = [fact for fact in reader.read(0, 10_000) if isinstance(fact.event, RoutePlanned)]
+    bodies = {
+        fact.event.plan.route_id: reader.receipt(fact.event.plan.certificate.receipt_sha256, fact.seq) for fact in facts
+    }
     reader.close()
-    return facts, bodies
+    return [fact.event for fact in facts], bodies
 
 
 def verify(*arguments):

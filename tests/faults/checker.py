@@ -28,9 +28,10 @@ class Log:
 def read_log(path: Path) -> Log:
     """Every record of a journal file that nobody writes to any more (or that is read as it stands)."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    rows = connection.execute("select seq, account, account_seq, kind, body from facts order by seq").fetchall()
+    rows = connection.execute("select facts from turns order by first_seq").fetchall()
     connection.close()
-    return Log([(seq, account, aseq, kind, json.loads(body)) for seq, account, aseq, kind, body in rows])
+    records = [json.loads(line) for (facts,) in rows for line in facts.split(b"\n")]
+    return Log([(r["seq"], r["event"]["account"], r["account_seq"], r["kind"], r["event"]) for r in records])
 
 
 def read_venues(folder: Path) -> dict[str, list[dict]]:

@@ -99,15 +99,21 @@ def test_the_end_of_a_run_is_waited_for_by_what_is_still_under_way() -> None:
     )
 
 
+def line_of(seq: int, kind: str) -> bytes:
+    """A record of the order `ord_1`."""
+    event = {"account": "acme", "order_id": "ord_1"}
+    return json.dumps({"seq": seq, "ts_ns": 1, "account_seq": seq, "kind": kind, "v": 1, "event": event}).encode()
+
+
 async def test_a_run_that_never_settles_says_why(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "journal.db")
-    connection.execute("create table facts (seq, account, account_seq, kind, body)")
-    connection.execute("""insert into facts values (1, 'acme', 1, 'order_accepted', '{"order_id": "ord_1"}')""")
+    connection.execute("create table turns (first_seq, facts)")
+    connection.execute("insert into turns values (1, ?)", (line_of(1, "order_accepted"),))
     connection.commit()
     answers = httpx.MockTransport(lambda request: httpx.Response(207, json={"data": []}))
     async with httpx.AsyncClient(transport=answers, base_url="http://x") as client:
         gave_up = await settle(client, tmp_path / "journal.db", dict, 0.0, waits_for_lost=False)
-        connection.execute("""insert into facts values (2, 'acme', 2, 'order_done', '{"order_id": "ord_1"}')""")
+        connection.execute("insert into turns values (2, ?)", (line_of(2, "order_done"),))
         connection.commit()
         settled = await settle(client, tmp_path / "journal.db", dict, 0.0, waits_for_lost=False)
     connection.close()

@@ -12,6 +12,8 @@ from app.store.memory import Flushing, MemoryJournal
 from tests.store.logs import Turn
 
 WAIT_S = 20.0
+# Every turn a commit of its own, and so a row.
+APART = JournalOptions(prompt_commit_s=60.0)
 
 
 class Heard:
@@ -48,10 +50,10 @@ def open_journal(path: Path, heard: Heard, options: JournalOptions | None = None
     return SqliteJournal(path, on_durable=heard.on_durable, on_fatal=heard.on_fatal, options=options)
 
 
-def write_journal(path: Path, turns: Iterable[Turn]) -> None:
+def write_journal(path: Path, turns: Iterable[Turn], options: JournalOptions | None = None) -> None:
     """A closed journal that holds `turns`."""
     heard = Heard()
-    journal = open_journal(path, heard)
+    journal = open_journal(path, heard, options)
     for facts, receipts in turns:
         journal.append(facts, receipts)
     journal.close()

@@ -90,3 +90,9 @@ def turns(facts: Sequence[Fact], receipts: dict[str, bytes], seed: int = 0) -> I
         start += len(some)
         named = [f.event.plan.certificate.receipt_sha256 for f in some if isinstance(f.event, RoutePlanned)]
         yield some, [(sha256, receipts[sha256]) for sha256 in named]
+
+
+def named_at(facts: Sequence[Fact]) -> dict[str, int]:
+    """Receipts that `facts` name: SHA-256 -> the seq of the first that does."""
+    routes = [fact for fact in reversed(facts) if isinstance(fact.event, RoutePlanned)]
+    return {fact.event.plan.certificate.receipt_sha256: fact.seq for fact in routes}

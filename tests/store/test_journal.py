@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ import pytest
 from app.domain.errors import InvariantBroken, Unavailable
 from app.store import journal as journal_module
 from app.store.head import head_path, read_head
-from app.store.journal import JournalOptions, JournalReader
+from app.store.journal import JournalOptions, JournalReader, store_turn
 from app.store.journal_schema import open_writer
 from app.store.lock import JournalInUse
+from app.store.turns import Turn
 from tests.conftest import REPOSITORY
-from tests.store.journals import Heard, open_journal, write_journal
-from tests.store.logs import story_facts, turns
+from tests.store.journals import APART, Heard, open_journal, write_journal
+from tests.store.logs import named_at, story_facts, turns
+from tests.store.tampering import change_line, holder_of, put, remove_line, rows_of
 
 FACTS, RECEIPTS = story_facts(300)
 SCRIPT = """
@@ -115,21 +116,22 @@ def test_a_giant_turn_is_one_commit(tmp_path: Path) -> None:
     assert heard.durable == [len(facts)]
     reader = JournalReader(tmp_path / "journal.db")
     assert list(reader.replay()) == facts
-    assert reader.receipts(list(receipts)) == receipts
+    assert reader.receipts(named_at(facts)) == receipts
     reader.close()
+    assert len(rows_of(tmp_path / "journal.db")) == 1
 
 
 def test_turns_that_wait_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, insert = threading.Event(), journal_module.insert_rows
+    gate, store = threading.Event(), journal_module.store_turn
     n_commits = 0
 
-    def slow_insert(connection: sqlite3.Connection, rows: list[object]) -> None:
+    def slow_store(*arguments: Any) -> None:
         nonlocal n_commits
         n_commits += 1
         gate.wait(20)
-        insert(connection, rows)
+        store(*arguments)
 
-    monkeypatch.setattr(journal_module, "insert_rows", slow_insert)
+    monkeypatch.setattr(journal_module, "store_turn", slow_store)
     heard = Heard()
     journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=0.0))
     for fact in FACTS[:200]:
@@ -157,16 +159,14 @@ def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
 ) -> None:
     threads: list[bool] = []
 
-    def slow(insert: Callable[..., None]) -> Callable[..., None]:
-        def inserted(*arguments: object) -> None:
-            threads.append(threading.current_thread() is threading.main_thread())
-            time.sleep(0.1)  # forbids prompt commits for over a second
-            insert(*arguments)
+    store = journal_module.store_turn
 
-        return inserted
+    def slow_store(*arguments: Any) -> None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        time.sleep(0.1)  # forbids prompt commits for over a second
+        store(*arguments)
 
-    for name in ("insert_each", "insert_together"):
-        monkeypatch.setattr(journal_module, name, slow(getattr(journal_module, name)))
+    monkeypatch.setattr(journal_module, "store_turn", slow_store)
     heard = Heard()
     journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=0.01))
     for n in (5, 6, 7):
@@ -183,15 +183,14 @@ def test_after_a_slow_commit_the_writer_makes_them_and_the_order_is_kept(
 def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt_commit_s: float
 ) -> None:
-    name = "insert_each" if prompt_commit_s else "insert_together"
-    insert = getattr(journal_module, name)
+    store = journal_module.store_turn
 
-    def failing_insert(connection: sqlite3.Connection, facts: list[Any], receipts: list[Any]) -> None:
-        if facts[0][0] > 5:
+    def failing_store(connection: sqlite3.Connection, turn: Turn, places: list[Any]) -> None:
+        if turn.first_seq > 5:
             raise sqlite3.OperationalError("disk I/O error")
-        insert(connection, facts, receipts)
+        store(connection, turn, places)
 
-    monkeypatch.setattr(journal_module, name, failing_insert)
+    monkeypatch.setattr(journal_module, "store_turn", failing_store)
     heard = Heard()
     journal = open_journal(tmp_path / "journal.db", heard, JournalOptions(prompt_commit_s=prompt_commit_s))
     journal.append(FACTS[:5], [])
@@ -206,30 +205,25 @@ def test_a_failed_commit_is_fatal_and_nothing_is_acknowledged_after(
     assert journal.durable_seq == 5
 
 
-@pytest.mark.parametrize("n_facts", [1, 40, 200])
-def test_both_ways_of_writing_give_the_same_tables(tmp_path: Path, n_facts: int) -> None:
-    facts = [(n, "acct", n, 5, "kind", 1, b"body%d" % n, b"hash") for n in range(1, n_facts + 1)]
-    receipts = [("aa", 1, b"one"), ("bb", 1, b"two"), ("aa", 1, b"one")][: n_facts + 1]
-    stored = []
-    for insert in (journal_module.insert_each, journal_module.insert_together):
-        connection = open_writer(tmp_path / f"{insert.__name__}.db")
-        insert(connection, list(facts), receipts)
-        insert(connection, [(n_facts + 1, "", 0, 6, "kind", 1, b"", b"hash")], [("bb", 2, b"two")])
-        stored.append([connection.execute(f"select * from {table}").fetchall() for table in ("facts", "receipts")])
-        connection.close()
-    assert stored[0] == stored[1]
-    assert (len(stored[0][0]), len(stored[0][1])) == (n_facts + 1, 2)
-
-
 def test_a_row_that_is_refused_takes_its_whole_commit_with_it(tmp_path: Path) -> None:
     connection = open_writer(tmp_path / "journal.db")
-    facts = [(n, "acct", 1, 5, "kind", 1, b"", b"hash") for n in (1, 2)]  # the same account_seq twice
-    for insert in (journal_module.insert_each, journal_module.insert_together):
+    row = Turn(3, 4, 5, "{}", bytes(64), b"", b"{}\n{}")
+    place = ("desk", 1, 3)
+    store_turn(connection, row, [place])
+    next_row = Turn(5, 5, 5, "{}", bytes(32), b"", b"{}")
+    refused = {
+        "the same row": (row, []),
+        "the same row with a place": (row, [("desk", 2, 3)]),
+        "a hash too few": (next_row._replace(hashes=b""), []),
+        "a hash too many": (next_row._replace(hashes=bytes(64)), [("desk", 2, 5)]),
+        "a place twice": (next_row, [("rival", 1, 5), place]),
+    }
+    for bad, places in refused.values():
         with pytest.raises(sqlite3.IntegrityError):
-            insert(connection, list(facts), [("aa", 1, b"one")])
+            store_turn(connection, bad, places)
         assert not connection.in_transaction
-        assert connection.execute("select count(*) from facts").fetchone() == (0,)
-        assert connection.execute("select count(*) from receipts").fetchone() == (0,)
+        assert connection.execute("select * from turns").fetchall() == [tuple(row)]
+        assert connection.execute("select * from places").fetchall() == [place]
     connection.close()
 
 
@@ -250,9 +244,7 @@ def test_the_head_follows_every_commit_here_and_elsewhere(tmp_path: Path) -> Non
 def test_a_journal_shorter_than_its_head_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     write_journal(path, turns(FACTS, RECEIPTS))
-    with sqlite3.connect(path) as connection:
-        connection.execute("delete from facts where seq > 250")
-    connection.close()
+    put(path, rows_of(path)[-1])
     with pytest.raises(InvariantBroken, match="lost"):
         open_journal(path, Heard())
     with pytest.raises(InvariantBroken, match="lost"):
@@ -262,13 +254,33 @@ def test_a_journal_shorter_than_its_head_is_not_opened(tmp_path: Path) -> None:
 def test_a_replay_stops_at_a_changed_record(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     write_journal(path, turns(FACTS, RECEIPTS))
-    with sqlite3.connect(path) as connection:
-        connection.execute("update facts set ts_ns = ts_ns + 1 where seq = 120")
-    connection.close()
+    change_line(path, 120, lambda line: line.replace(b'"ts_ns":1', b'"ts_ns":2'))
     reader = JournalReader(path)
     seen = []
     with pytest.raises(InvariantBroken, match="120"):
         seen.extend(reader.replay())
+    reader.close()
+
+
+@pytest.mark.parametrize("seq", [1, 120, 299])
+def test_a_replay_stops_where_a_record_is_missing(tmp_path: Path, seq: int) -> None:
+    path = tmp_path / "journal.db"
+    write_journal(path, turns(FACTS, RECEIPTS), APART)
+    remove_line(path, seq)
+    reader = JournalReader(path)
+    with pytest.raises(InvariantBroken, match=f"expected_seq={seq}"):
+        list(reader.replay())
+    reader.close()
+
+
+def test_a_replay_stops_where_a_row_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    write_journal(path, turns(FACTS, RECEIPTS), APART)
+    row = holder_of(path, 120)
+    put(path, row)
+    reader = JournalReader(path)
+    with pytest.raises(InvariantBroken, match=f"expected_seq={row.first_seq}"):
+        list(reader.replay())
     reader.close()
 
 

@@ -72,7 +72,9 @@ def test_an_empty_batch_writes_nothing() -> None:
 
 
 def test_the_receipts_of_the_routes_are_asked_for() -> None:
-    assert sorted(batch_of(FACTS, Ledger()).receipt_sha256s()) == sorted(RECEIPTS)
+    named = batch_of(FACTS, Ledger()).named_receipts()
+    assert sorted(named) == sorted(RECEIPTS)
+    assert {FACTS[seq - 1].event.plan.certificate.receipt_sha256: seq for seq in named.values()} == named
 
 
 def test_of_two_costs_of_one_order_in_a_batch_the_newest_is_written() -> None:
