@@ -51,6 +51,7 @@ from app.services.marketdata import MarketData
 from app.services.measure import Measurer
 from app.services.outflow import OutflowMeter, open_meter
 from app.services.outlooks import Outlooks
+from app.services.overdue import OverdueWatch
 from app.services.pretrade import load_pretrade
 from app.services.reads import Reads
 from app.services.reconcile import Reconciler
@@ -183,7 +184,7 @@ class Process:
         services = make_services(engine, self._reader, self._projection, calibration, archive, log=verifying)
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
-        await self._watch(*self._watchers_of(engine, archive), verifying)
+        await self._watch(*self._watchers_of(engine, archive), verifying, OverdueWatch(engine))
         return services
 
     def _watchers_of(self, engine: Engine, archive: Archive | None) -> list[Watcher]:

@@ -211,6 +211,11 @@ def child_resolved(order_id: str, child_id: str, actor: str) -> None:
     _log().warning("child_resolved", order_id=order_id, child_id=child_id, actor=actor)
 
 
+def child_overdue(venue: str, order_id: str, child_id: str, state: str, for_s: float) -> None:
+    """A child's end is due and its venue does not prove it: an operator has to look, and may resolve it."""
+    _log().error("child_overdue", venue=venue, order_id=order_id, child_id=child_id, state=state, for_s=round(for_s))
+
+
 def engine_measured(counts: Mapping[str, int], book_age_s: Mapping[tuple[str, str], float]) -> None:
     """Gauges that are read off the engine when somebody asks."""
     for name, count in counts.items():

@@ -154,7 +154,12 @@ _OTHERS: Final = (
     ),
     Kind("conditional_done", 409, "The conditional order has ended", "Place another; see its done_reason."),
     Kind("qty_in_use", 409, "So much has filled or is at venues", "Ask for no less than that."),
-    Kind("not_unknown", 409, "Order is not unknown", "Only a child whose state is unknown can be resolved."),
+    Kind(
+        "not_unknown",
+        409,
+        "Order is not unknown",
+        "Only an unknown child can be resolved, or an overdue one of a canceled order.",
+    ),
     Kind("resume_too_old", 410, "The stream cannot go back that far", "Read the state anew, then follow its seq."),
     Kind("body_too_large", 413, "Body is too large", "At most 64 KiB are read."),
     Kind("unsupported_media_type", 415, "Content type is not taken", "Use Content-Type: application/json."),

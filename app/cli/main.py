@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Checks this machine and says how to repair it."),
     "warmup": ("warmup", "Compiles the kernels now instead of at first start."),
     "migrate": ("migrate", "Brings the database to the newest schema."),
-    "order": ("order", "preview, buy, sell, cancel, show."),
+    "order": ("order", "preview, buy, sell, cancel, show, settle."),
     "orders": ("orders", "Lists orders; pause, resume, amend."),
     "conditional": ("conditional", "Conditional orders: list, show, cancel."),
     "route": ("route", "Why an order went where it went."),

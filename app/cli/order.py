@@ -1,4 +1,4 @@
-"""`bestex order`: preview, buy, sell, cancel, show. Sent once; the client id makes a second try harmless."""
+"""`bestex order`: preview, buy, sell, cancel, show, settle. Sent once; the client id makes a second try harmless."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from app.cli.in_time import (
 )
 from app.cli.options import DEFAULT_HOME, Format, Home, Key, Output, Url
 from app.cli.output import console, show_fields, show_json, show_rows
+from app.cli.session import Role
 
 app = typer.Typer(
-    help="preview, buy, sell, cancel, show.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="preview, buy, sell, cancel, show, settle.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 Symbol = Annotated[str, typer.Argument(help="as in BTC/USDT")]
@@ -287,3 +288,24 @@ def show(
     """One order as it stands."""
     answer = connect(url, key, home).get(f"/v1/orders/{segment(order_id)}").body
     show_fields(output, answer, FIELDS)
+
+
+@app.command()
+def settle(
+    order_id: Annotated[str, typer.Argument(help="the order's id")],
+    child_id: Annotated[str, typer.Argument(help="its child whose end nobody proves")],
+    evidence: Annotated[str, typer.Option(help="what proves that nothing more will fill: a statement, a ticket")],
+    account: Annotated[str, typer.Option(help="the order's account")],
+    url: Url = "",
+    key: Key = "",
+    home: Home = DEFAULT_HOME,
+    output: Output = Format.TABLE,
+) -> None:
+    """Ends a child that is unknown, or overdue at a venue that still speaks of it (cancel its order first).
+
+    The operator's word becomes a fact with its evidence; until then the child keeps its whole exposure.
+    """
+    path = f"/v1/orders/{segment(order_id)}/children/{segment(child_id)}/resolve"
+    client = connect(url, key, home, Role.OPERATOR)
+    answer = client.call("POST", path, body={"evidence": evidence}, query={"account": account})
+    show_fields(output, answer.body, ("child_id", "venue", "status", "qty", "cum_qty", "leaves_qty"))

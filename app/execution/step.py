@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.domain import events as ev
-from app.domain.enums import ChildState, KillAction, KillScope, Mode
+from app.domain.enums import KillAction, KillScope, Mode
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.events import Event
 from app.domain.ids import prefixed_ulid
@@ -28,6 +28,7 @@ from app.execution.inputs import Accepted, Done, Failed, Input, Reply, Turn
 from app.execution.ledger import Ledger
 from app.execution.leg_orders import first_order
 from app.execution.loop import begin_loop, take_measured, take_shown, tell_beliefs
+from app.execution.overdue import resolve
 from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
 from app.execution.pooling import with_pool
 from app.execution.preview import Preview, preview
@@ -396,23 +397,6 @@ def _set_balance(ctx: Context, item: inp.SetBalance) -> Reply:
     return Done((event,))
 
 
-def _resolve(ctx: Context, item: inp.Resolve) -> Reply:
-    """An operator may close only what is unknown, and only with evidence."""
-    parent = ctx.ledger.parents.get(item.order_id)
-    record = parent.children.get(item.child_id) if parent and parent.account == item.account else None
-    if parent is None or record is None:
-        return Failed(BadRequest("not_found", "No such child order.", hint="See GET /v1/orders/{id}/children."))
-    if record.state is not ChildState.UNKNOWN:
-        detail = f"The child is {record.state.value}; only an unknown one can be resolved."
-        return Failed(BadRequest("not_unknown", detail, hint="Wait for the venue's own word."))
-    if not item.evidence.strip():
-        return Failed(BadRequest("evidence_missing", "Say what proves it.", pointer="/evidence"))
-    n_before = len(ctx.turn.facts)
-    ctx.emit(ev.ChildResolved(parent.account, parent.order_id, item.child_id, item.actor, item.evidence))
-    advance(ctx, parent)
-    return Done(tuple(fact.event for fact in ctx.turn.facts[n_before:]))
-
-
 def _statement_asked(ctx: Context, item: inp.StatementAsked) -> Reply:
     on_asked(ctx, item.account, item.venue)
     return Done()
@@ -467,7 +451,7 @@ _DECIDE: Final[dict[type[Any], _Decide]] = {
     inp.CreateKey: _create_key,
     inp.RevokeKey: _revoke_key,
     inp.SetBalance: _set_balance,
-    inp.Resolve: _resolve,
+    inp.Resolve: resolve,
     inp.StatementAsked: _statement_asked,
     inp.StatementTaken: _statement_taken,
     inp.ProjectionCompared: _projection_compared,

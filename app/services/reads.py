@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from app import observe
@@ -21,6 +22,7 @@ from app.domain.units import NANO_SCALE
 from app.domain.venue import Venue
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
+from app.execution.overdue import overdue_children
 from app.execution.settling import Left
 from app.execution.stakes import account_view
 from app.risk.exposure import qty_nano
@@ -35,6 +37,7 @@ from app.services.streams import PAGE_FACTS, StreamItem
 
 __all__ = ["Execution", "History", "OrderFilter", "PageOf", "Reads", "Slice"]
 
+MAX_NAMED: Final = 5  # of a kind of trouble; the metrics count them all
 _SEPARATORS: Final = str.maketrans("", "", "/-:_ ")
 
 
@@ -281,6 +284,10 @@ class Reads:
         degraded = [f"no fresh book: {name}" for name, pricing in symbols.items() if not pricing.n_fresh]
         degraded += [f"venue unreachable: {venue}" for venue in sorted(engine.core.memory.unreachable)]
         degraded += [f"kill switch: {scope.value} {target}".rstrip() for scope, target in sorted(engine.ledger.kills)]
+        degraded += [
+            f"child overdue: {late.record.child.child_id} of {late.record.child.order_id} at {late.record.child.venue}"
+            for late in islice(overdue_children(engine.ledger, engine.core.memory, now_ns), MAX_NAMED)
+        ]
         if not warm.is_complete():
             degraded.append("exact search: being compiled; plans are made without it")
         free_facts = engine.journal.free_facts if engine.journal is not None else 0
@@ -297,7 +304,7 @@ class Reads:
 
     def measure(self) -> None:
         """Hands the engine's own counts to the metrics."""
-        health = self._engine.health()
+        engine, health = self._engine, self._engine.health()
         counts = {
             "seq": health.seq,
             "durable_seq": health.durable_seq,
@@ -308,6 +315,7 @@ class Reads:
             "foreign_reports": health.n_foreign_reports,
             "overfills": health.n_overfills,
             "late_fills": health.n_late_fills,
+            "overdue_children": sum(1 for _ in overdue_children(engine.ledger, engine.core.memory, engine.now_ns())),
         }
         observe.engine_measured(counts, {key: age_ns / 1e9 for key, age_ns in health.book_age_ns.items()})
 

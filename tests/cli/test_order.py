@@ -107,3 +107,14 @@ def test_cancel_one_or_all_but_not_both(service, bestex):
 def test_show_reads_one_order(service, bestex):
     service.says("GET", "/v1/orders/ord_1", ORDER)
     assert "64000.1" in bestex(order, "show", "ord_1").output
+
+
+def test_settle_sends_the_evidence_for_the_account(service, bestex):
+    child = {"child_id": "chd_1", "venue": "v", "status": "canceled", "qty": "2", "cum_qty": "1", "leaves_qty": "0"}
+    service.says("POST", "/v1/orders/ord_1/children/chd_1/resolve", child)
+    ended = bestex(order, "settle", "ord_1", "chd_1", "--account", "desk", "--evidence", "statement 17")
+    assert ended.exit_code == 0, ended.output
+    assert service.asked[-1].body == {"evidence": "statement 17"}
+    assert service.asked[-1].path.endswith("?account=desk")
+    assert "canceled" in ended.output
+    assert bestex(order, "settle", "ord_1", "chd_1", "--account", "desk").exit_code == 2, "never without evidence"

@@ -254,7 +254,10 @@ async def list_order_events(call: Call, order_id: str, query: Annotated[AccountQ
 async def resolve_child(
     call: Call, order_id: str, child_id: str, query: Annotated[AccountQuery, Query()], body: ResolveBody
 ) -> Json:
-    """An operator closes a child whose outcome is unknown. Nothing else may end such a child but its venue."""
+    """An operator closes a child whose outcome is unknown, or that is overdue. Nothing else ends it but its venue.
+
+    One that its venue still speaks of is overdue a minute after its end was due; its order must be canceled first.
+    """
     auth.require_operator(call.principal)
     record = await _record(call, order_id, query)
     child = await call.services.admin.resolve(

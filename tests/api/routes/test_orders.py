@@ -14,6 +14,7 @@ from app.api.schemas.event import EventList
 from app.api.schemas.route import Preview, RouteList
 from app.domain.fills import ReportKind
 from app.domain.pretrade import Basis
+from app.execution import overdue
 from app.learning.pretrade import CostEstimator
 from app.services.pretrade import load_pretrade
 from tests.api.gateway import GOOD, Gateway, place, settle
@@ -306,6 +307,22 @@ async def test_an_operator_resolves_an_unknown_child_with_evidence(gateway: Gate
     assert missing.status_code == 404
     assert resolved.status_code == 200
     assert schema.ChildOrder.model_validate(resolved.json()).status == "canceled"
+
+
+async def test_an_overdue_child_is_named_by_readiness(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.behave("silent")
+    await place(gateway)
+    child = gateway.children[0]
+    gateway.venues[child.venue].tell(child, ReportKind.UNKNOWN)
+    await settle()
+    line = f"child overdue: {child.child_id} of {child.order_id} at {child.venue}"
+    async with gateway.client() as client:
+        assert line not in (await client.get("/readyz")).json()["degraded"]
+        monkeypatch.setattr(overdue, "OVERDUE_NS", 0)
+        state = (await client.get("/readyz")).json()
+        counted = (await client.get("/metrics")).text
+    assert line in state["degraded"]
+    assert 'bestex_engine{what="overdue_children"}' in counted
 
 
 async def test_nothing_of_another_account_is_found(gateway: Gateway) -> None:
