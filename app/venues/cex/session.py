@@ -8,8 +8,8 @@ request, for an outcome is read from that record and never from the kind of an e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,12 +26,15 @@ from app.venues.cex.budget import SessionBudget
 from app.venues.cex.dialects import NONCE_VENUES, ccxt_options, local_url
 from app.venues.cex.profile import Endpoint, VenueProfile
 from app.venues.cex.signing import RequestSigner, RiskToken, SignRequest
+from app.venues.cex.turns import TurnNotCome, Turns
 
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 # How long a call may wait for its budget. A placement that waits is no longer what was decided.
 _MAX_WAIT_S: Final = {"place": 0.05, "cancel": 1.0}
 _DEFAULT_MAX_WAIT_S: Final = 10.0
+# For its turn, where one signed request goes at a time: a placement still reaches its venue before its deadline.
+_MAX_TURN_S: Final = {"place": 1.0, "cancel": 5.0}
 _MAX_REDIAL_S: Final = 0.5
 _MAX_BOOK_DELAY_MS: Final = 150
 
@@ -110,6 +113,7 @@ class Wire:
     clock: Clock
     on_wire: Callable[[Any, Any], bool]
     offset_ns: Callable[[], int]
+    turns: Turns | None = None  # where a nonce must rise
     _is_signing: bool = False
     _is_unsigned_rim: bool = False
 
@@ -124,9 +128,22 @@ class Wire:
         if call.only and (call.n_requests or Endpoint(words, method, path) not in call.only):
             raise Unavailable("venue_unavailable", f"{call.name}: a second request, or another one: {method} {path}")
         await self._admitted(call)
-        request = self.sign(path, api, method, params or {})
-        call.n_requests += 1
-        return await self._sent(call, request)
+        async with self._turn(call.name, words):
+            request = self.sign(path, api, method, params or {})
+            call.n_requests += 1
+            return await self._sent(call, request)
+
+    @asynccontextmanager
+    async def _turn(self, name: str, words: Sequence[str]) -> AsyncIterator[None]:
+        """From the signature to the answer, alone where a nonce is signed. Raises Unavailable: nothing was written."""
+        if self.turns is None or "private" not in words:
+            yield
+            return
+        try:
+            async with self.turns.turn(name, _MAX_TURN_S.get(name, _DEFAULT_MAX_WAIT_S)):
+                yield
+        except TurnNotCome as error:
+            raise Unavailable("venue_unavailable", f"{self.profile.venue_id}: {name}: others of this key go") from error
 
     async def _admitted(self, call: Call) -> None:
         may_wait_s = call.may_wait_s or _MAX_WAIT_S.get(call.name, _DEFAULT_MAX_WAIT_S)
@@ -356,6 +373,7 @@ def make_session(
             "streaming": {"keepAlive": int(settings.ping_s * 1000), "maxPingPongMisses": 2},
         }
     )
+    exchange.turns = Turns() if profile.ccxt_id in NONCE_VENUES else None
     exchange.settings, exchange.signer, exchange.budget, exchange.on_wire = settings, signer, budget, on_wire
     if settings.is_sandbox:
         exchange.set_sandbox_mode(True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
 from ccxt.base import errors as ccxt_errors
 
 from app.domain.errors import Refused, Unavailable
+from app.venues.cex import session
 from app.venues.cex.budget import Budgets
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.session import Call, SessionSettings, calling, make_session
@@ -158,3 +161,98 @@ def test_a_venue_without_a_stream_of_books_is_unavailable_by_name():
     budget = Budgets().of(profile, key_id="", account="")
     with pytest.raises(Unavailable, match="tokocrypto: ccxt streams no books"):
         make_session(profile, SessionSettings(), budget, SystemClock())
+
+
+KRAKEN = profile_of("kraken")
+ORDER = {"pair": "XBTUSDT", "type": "buy", "ordertype": "limit", "price": "2", "volume": "1", "cl_ord_id": "c"}
+
+
+@dataclass
+class Strict:
+    """A venue that refuses a nonce below one that it has seen; the first request takes long on its way."""
+
+    nonces: list[int] = field(default_factory=list)
+    n_refused: int = 0
+    port: int = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = parse_qs(await request.text())
+        nonce = int(body["nonce"][0]) if "nonce" in body else 0
+        if nonce and not self.nonces and body.get("volume") == ["1"]:
+            await asyncio.sleep(0.05)
+        if nonce and self.nonces and nonce < max(self.nonces):
+            self.n_refused += 1
+            return web.json_response({"error": ["EAPI:Invalid nonce"], "result": {}})
+        if nonce:
+            self.nonces.append(nonce)
+        return web.json_response({"error": [], "result": {}})
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[Strict]:
+    made, app = Strict(), web.Application()
+    app.router.add_route("*", "/{path:.*}", made.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.port = runner.addresses[0][1]
+    yield made
+    await runner.cleanup()
+
+
+async def at_kraken(strict: Strict, names: list[str], *, has_turns: bool = True) -> list[Call]:
+    """Requests that begin together, the first of them a slow placement."""
+    secret = base64.b64encode(b"s" * 64).decode()
+    signer = LocalSigner({("kraken", "desk"): {"apiKey": "key1", "secret": secret}}, {"kraken": "kraken"})
+    settings = SessionSettings("desk", f"http://127.0.0.1:{strict.port}", timeout_s=3)
+    budget = Budgets().of(KRAKEN, key_id="key1", account="desk")
+    made = make_session(KRAKEN, settings, budget, SystemClock(), signer=signer)
+    if not has_turns:
+        made.turns = None
+
+    async def one(n: int, name: str) -> Call:
+        with calling(Call(name)) as call, contextlib.suppress(ccxt_errors.BaseError):
+            await made.privatePostAddOrder({**ORDER, "volume": str(n)})
+        return call
+
+    try:
+        return await asyncio.gather(*(one(n, name) for n, name in enumerate(names, 1)))
+    finally:
+        await made.close()
+
+
+async def test_where_a_nonce_must_rise_nothing_overtakes(strict: Strict) -> None:
+    calls = await at_kraken(strict, ["place"] * 4 + ["cancel", "order"])
+    assert strict.n_refused == 0
+    assert strict.nonces == sorted(set(strict.nonces))
+    assert len(strict.nonces) == len(calls)
+
+
+async def test_without_turns_the_slow_one_is_refused(strict: Strict) -> None:
+    await at_kraken(strict, ["place"] * 3, has_turns=False)
+    assert strict.n_refused >= 1
+
+
+async def test_a_placement_whose_turn_does_not_come_has_not_left(
+    strict: Strict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_MAX_TURN_S", {"place": 0.01})
+    secret = base64.b64encode(b"s" * 64).decode()
+    signer = LocalSigner({("kraken", "desk"): {"apiKey": "key1", "secret": secret}}, {"kraken": "kraken"})
+    settings = SessionSettings("desk", f"http://127.0.0.1:{strict.port}", timeout_s=3)
+    budget = Budgets().of(KRAKEN, key_id="key1", account="desk")
+    made = make_session(KRAKEN, settings, budget, SystemClock(), signer=signer)
+    async with made.turns.turn("place", 1):
+        with calling(Call("place")) as call, pytest.raises(Unavailable, match="others of this key"):
+            await made.privatePostAddOrder(ORDER)
+    assert (call.n_requests, call.may_have_left, len(strict.nonces)) == (0, False, 0)
+    await made.close()
+
+
+@pytest.mark.parametrize(("name", "has_turns"), [("binance", False), ("kraken", True), ("bitfinex", True)])
+async def test_only_venues_of_nonces_take_turns(name: str, has_turns: bool) -> None:
+    profile = profile_of(name)
+    budget = Budgets().of(profile, key_id="", account="")
+    made = make_session(profile, SessionSettings(), budget, SystemClock())
+    assert (made.turns is not None) is has_turns
+    await made.close()
