@@ -68,7 +68,8 @@ from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
-from app.store.projector import Apart, Projection
+from app.store.projector import Projection
+from app.store.recalls import RecallFile, recalls_path
 from app.store.refold import refold
 from app.store.replica import LocalFileReplica
 from app.store.reverify import round_seq, verify_next
@@ -245,7 +246,8 @@ def make_archive(settings: Settings, engine: Engine, projection: Projection, mea
     if not keep_ns:
         return None
     projection.least_seq = engine.ledger.seq if engine.ledger.closed is not None else 0
-    return Archive(engine, projection, projection.past, keep_ns, measurer.is_measuring)
+    waiting = RecallFile(recalls_path(settings.journal_path))
+    return Archive(engine, projection, projection.past, keep_ns, waiting, measurer.is_measuring)
 
 
 def make_verifying(engine: Engine, reader: JournalReader, path: Path, trusted_seq: int) -> Verifying:

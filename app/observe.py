@@ -179,8 +179,13 @@ def log_broken(error: BaseException) -> None:
 
 
 def recalls_left(n_reports: int) -> None:
-    """Venues' words on closed orders that the database could not place; the venues' statements will show them."""
+    """Venues' words on closed orders that the database could not place yet; the next start goes on with them."""
     _log().error("recalls_left", n_reports=n_reports)
+
+
+def recalls_crowded(n_reports: int) -> None:
+    """So many venues' words on closed orders wait for the database that new orders are refused for a while."""
+    _log().error("recalls_crowded", n_reports=n_reports)
 
 
 def key_changed(change: str, account: str, prefix: str, actor: str) -> None:

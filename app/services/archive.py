@@ -3,7 +3,9 @@
 What leaves is what `execution/settling.py` lets go. What comes back: the order of a venue's late word, of a client id
 used again, of a change that somebody asks of it. It is read from the rows as it stood, and from then on is an order in
 memory like any other. Without a database nothing leaves. A client's word waits at most ROWS_S for the database and is
-refused then (`history_unavailable`); a venue's word waits for as long as it takes.
+refused then (`history_unavailable`); a venue's word waits for as long as it takes, in a file too, so that neither a
+kill nor the bound of memory loses it. Where more than MAX_RECALLS wait, new orders are refused: what is held is not
+known well enough to hold more.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ LOT: Final = 32
 ROWS_S: Final = 2.0
 AGAIN_S: Final = 0.5  # between two questions to a database that is away
 MAX_RECALLS: Final = 65_536
+REFILL: Final = 1_024  # words taken out of the file at once
 FOREIGN_KEPT: Final = 8_192
 
 
@@ -60,6 +63,18 @@ class Watermark(Protocol):
     async def wait_for(self, seq: int, timeout_s: float) -> bool: ...
 
 
+class Waiting(Protocol):
+    """Venues' words that wait, outside memory; none is lost before `clear`."""
+
+    n_unread: int
+
+    def append(self, recall: Recall) -> None: ...
+
+    def read(self, n_most: int) -> list[Recall]: ...
+
+    def clear(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Archive:
     """One engine's way out of memory and back. All methods belong to the engine's loop."""
@@ -68,6 +83,7 @@ class Archive:
     mark: Watermark
     past: Past
     keep_ns: int
+    waiting: Waiting
     is_held: Callable[[str], bool] = nobody_holds
     on_left: list[Callable[[Left], None]] = field(default_factory=list)
     on_back: list[Callable[[ParentRecord | ConditionalRecord], None]] = field(default_factory=list)
@@ -89,6 +105,7 @@ class Archive:
 
     async def open(self) -> None:
         self._settling.begin(self.engine.ledger)
+        self._look_at_crowd()
         self.engine.add_listener(self._on_durable)
         work = (self._let_go_for_ever(), self._recall_for_ever())
         self._tasks = [asyncio.get_running_loop().create_task(each) for each in work]
@@ -96,12 +113,12 @@ class Archive:
             task.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """What a venue said and could not be placed is a difference that its next statement shows."""
+        """What a venue said and could not be placed stays in the file, for the next process."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._recalls:
-            observe.recalls_left(len(self._recalls))
+        if self.n_waiting:
+            observe.recalls_left(self.n_waiting)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """What ends a task is our own bug: memory would grow for ever, or venues' words wait for ever."""
@@ -215,30 +232,51 @@ class Archive:
 
     # back, for a venue
 
+    @property
+    def n_waiting(self) -> int:
+        """Venues' words that have not found their order yet."""
+        return len(self._recalls) + self.waiting.n_unread
+
     def _on_recall(self, recall: Recall) -> None:
-        if len(self._recalls) >= MAX_RECALLS:
-            observe.recalls_left(1)
-            return
-        self._recalls.append(recall)
+        try:
+            self.waiting.append(recall)
+        except OSError as error:  # nowhere to keep it: as where a fact cannot be written
+            self.engine.on_fatal(error)
+        self._look_at_crowd()
         self._has_recalls.set()
+
+    def _look_at_crowd(self) -> None:
+        """Too many that wait, and the engine takes nothing new until half of them are placed."""
+        engine, n_waiting = self.engine, self.n_waiting
+        if n_waiting > MAX_RECALLS and not engine.is_behind:
+            engine.is_behind = True
+            observe.recalls_crowded(n_waiting)
+        elif engine.is_behind and n_waiting <= MAX_RECALLS // 2:
+            engine.is_behind = False
 
     async def _recall_for_ever(self) -> None:
         """One after the other, each until the database has answered: a venue's word is not given up."""
         while True:
             if not self._recalls:
+                self._recalls.extend(self.waiting.read(REFILL))
+            if not self._recalls:
+                self.waiting.clear()
                 self._has_recalls.clear()
                 await self._has_recalls.wait()
+                continue
             try:
                 is_ours = await self._find(self._recalls[0])
             except Unavailable:
                 observe.history_unavailable("child")
                 await asyncio.sleep(AGAIN_S)
                 continue
-            recall = self._recalls.popleft()
+            recall = self._recalls[0]
             if is_ours:
                 await self.engine.ask(Report(recall.report))
             else:
                 self.engine.core.memory.n_foreign_reports += 1
+            self._recalls.popleft()  # only now: its outcome is durable
+            self._look_at_crowd()
 
     async def _find(self, recall: Recall) -> bool:
         """Takes the report's order back, or that of the fill that it repeats; whether the report is of ours."""

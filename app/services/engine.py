@@ -106,6 +106,7 @@ class Engine:
     on_recall: Callable[[Recall], None] | None = None  # where orders may leave memory
     is_ready: bool = False
     is_draining: bool = False
+    is_behind: bool = False  # too many words of venues wait for what left memory
     venue_health: dict[str, VenueHealth] = field(default_factory=dict)
     _inbox: deque[tuple[Input, asyncio.Future[Reply] | None]] = field(default_factory=deque)
     _undurable: deque[_Waiting] = field(default_factory=deque)
@@ -204,8 +205,9 @@ class Engine:
         if self.is_draining or not self.is_ready:
             raise Unavailable("shutting_down", "The service is starting or stopping; nothing was placed.")
         has_room = self.journal is not None and self.journal.free_facts - self._n_held_facts >= MIN_FREE_FACTS
-        if not has_room or len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS:
-            raise Unavailable("storage_degraded", "The journal cannot keep up; nothing was placed.")
+        is_late = len(self._inbox) >= MAX_WAITING_INPUTS or len(self._undurable) >= MAX_UNDURABLE_TURNS
+        if not has_room or is_late or self.is_behind:
+            raise Unavailable("storage_degraded", "Storage cannot keep up; nothing was placed.")
 
     def on_report(self, report: ExecutionReport) -> None:
         """A venue's word; venues call this on the loop. It reaches a turn whatever a listener does."""

@@ -288,11 +288,13 @@ class Reads:
             f"child overdue: {late.record.child.child_id} of {late.record.child.order_id} at {late.record.child.venue}"
             for late in islice(overdue_children(engine.ledger, engine.core.memory, now_ns), MAX_NAMED)
         ]
+        if engine.is_behind:
+            degraded.append("venues' words on closed orders wait for the database: new orders are refused")
         if not warm.is_complete():
             degraded.append("exact search: being compiled; plans are made without it")
         free_facts = engine.journal.free_facts if engine.journal is not None else 0
         return ReadinessState(
-            is_journal_writable=engine.is_ready and free_facts >= MIN_FREE_FACTS,
+            is_journal_writable=engine.is_ready and free_facts >= MIN_FREE_FACTS and not engine.is_behind,
             is_draining=health.is_draining,
             seq=health.seq,
             durable_seq=health.durable_seq,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,6 +39,7 @@ from app.services.streams import Streams
 from app.services.submit import SubmitService
 from app.services.tca import TcaService
 from app.store.memory import MemoryJournal
+from app.store.recalls import RecallFile
 from app.venues.clock import VirtualClock
 from tests.rows_twin import RowsTwin
 from tests.worlds import LIMITS, VENUES, Desk, flat_book, make_desk, report
@@ -192,7 +195,7 @@ async def open_gateway(
     journal = MemoryJournal(on_durable=engine.on_durable)
     journal.append(desk.facts, [])
     rows = RowsTwin(journal)
-    archive = Archive(engine, rows, rows, keep_ns) if keep_ns else None
+    archive = Archive(engine, rows, rows, keep_ns, recalls_in_memory()) if keep_ns else None
     await engine.open(journal)
     services = make_services(engine, journal, rows, archive, database)
     wanted = {
@@ -216,6 +219,15 @@ async def open_gateway(
         await services.shadow.close()
         await engine.close(0)
         services.streams.close()
+
+
+def recalls_in_memory() -> RecallFile:
+    """A file of recalls that is nowhere on a disk."""
+    fd = os.memfd_create("recalls")
+    try:
+        return RecallFile(Path(f"/proc/self/fd/{fd}"))
+    finally:
+        os.close(fd)
 
 
 def make_services(

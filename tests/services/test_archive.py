@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from app.domain.fills import ReportKind
 from app.domain.statement import VenueOpenOrder, VenueStatement
 from app.execution.closed import name_mark
 from app.execution.ledger import fold
+from app.services import archive as archive_of
 from app.services.reconcile import Reconciler
+from app.store.recalls import RecallFile
 from app.store.statehash import ledger_hash
 from tests.api.gateway import GOOD, Gateway, open_gateway, place, settle
 from tests.conditionals import oco
@@ -153,7 +156,7 @@ async def test_a_late_fill_is_booked_exactly_once() -> None:
         assert sum(fact.event.KIND == "child_filled" and fact.event.is_late for fact in facts) == 1  # type: ignore[attr-defined]
 
 
-async def test_a_late_fill_waits_for_a_database_that_is_away() -> None:
+async def test_a_late_fill_waits_for_a_database_that_is_down() -> None:
     async with leaving() as gateway:
         await gone(gateway)
         child = gateway.children[0]
@@ -300,3 +303,64 @@ async def test_the_whole_log_folds_to_the_same_state() -> None:
         assert ledger_hash(whole) == ledger_hash(rows_of(gateway).whole())
         assert whole.positions == gateway.engine.ledger.positions
         assert whole.balances == gateway.engine.ledger.balances
+
+
+def late_word(gateway: Gateway, n: int) -> None:
+    child = gateway.children[0]
+    late = {"price_ticks": child.price_ticks, "qty_lots": 1, "fee_nano": 5, "fee_currency": "USDT"}
+    gateway.venues[child.venue].tell(child, ReportKind.FILLED, venue_trade_id=f"late-{n}", **late)
+
+
+async def test_more_words_than_the_bound_are_all_placed_and_nothing_new_is_taken_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive_of, "MAX_RECALLS", 6)
+    monkeypatch.setattr(archive_of, "REFILL", 2)
+    monkeypatch.setattr(archive_of, "AGAIN_S", 0.01)
+    async with leaving() as gateway:
+        await gone(gateway)
+        assert gateway.archive is not None
+        rows_of(gateway).is_down = True
+        async with gateway.client() as client:
+            for n in range(6):
+                late_word(gateway, n)
+            await settle()
+            assert gateway.archive.n_waiting == 6
+            assert not gateway.engine.is_behind, "at the bound"
+            for n in range(6, 20):
+                late_word(gateway, n)
+            await settle()
+            refused = await client.post("/v1/orders", json=GOOD | {"client_order_id": "new"})
+            assert (refused.status_code, refused.json()["code"]) == (503, "storage_degraded")
+            assert refused.json()["outcome"] == "none"
+            state = await client.get("/readyz")
+            assert state.status_code == 503
+            assert any("venues' words" in line for line in state.json()["degraded"])
+            assert gateway.archive.n_waiting == 20
+            assert len(gateway.archive._recalls) <= 2, "the rest is in the file"
+            rows_of(gateway).is_down = False
+            await until(lambda: gateway.engine.ledger.n_late_fills == 20)
+            await until(lambda: not gateway.engine.is_behind)
+            assert (await client.post("/v1/orders", json=GOOD | {"client_order_id": "new"})).status_code == 201
+        assert gateway.archive.n_waiting == 0
+
+
+async def test_a_word_that_waits_when_the_process_ends_is_the_next_ones(tmp_path: Path) -> None:
+    path = tmp_path / "journal.recalls"
+    async with leaving() as gateway:
+        assert gateway.archive is not None
+        gateway.archive.waiting = RecallFile(path)
+        await gone(gateway)
+        rows_of(gateway).is_down = True
+        late_word(gateway, 1)
+        await until(lambda: gateway.archive is not None and gateway.archive.n_waiting == 1)
+        await gateway.archive.close()
+        gateway.archive.waiting = RecallFile(path)  # as a process finds it that begins
+        gateway.archive._recalls.clear()
+        rows_of(gateway).is_down = False
+        await gateway.archive.open()
+        await until(lambda: gateway.engine.ledger.n_late_fills == 1)
+        await until(lambda: path.stat().st_size == 0)
+        late_word(gateway, 1)
+        await settle()
+        assert gateway.engine.ledger.n_late_fills == 1
