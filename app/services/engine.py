@@ -454,8 +454,6 @@ class Engine:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._break(error)
 
-    # looking
-
     def add_listener(self, listener: FactListener) -> None:
         """`listener` gets every durable batch, in sequence order, on the loop."""
         self._fact_listeners.append(listener)
