@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -34,6 +33,7 @@ from app.workers.postgres import EmbeddedPostgres
 from tests.faults.checker import check_all, read_log, read_venues
 from tests.faults.harness import ROOT, Gateway, Venues, database_state
 from tests.faults.memory_desk import OldBusiness, Repeater
+from tests.store.tampering import change_line, holder_of, later, put
 
 KEEP_S = 1.0
 KEEP_NS = int(KEEP_S * 1e9)
@@ -214,12 +214,13 @@ async def begin_snapshot(gateway: Gateway) -> asyncio.subprocess.Process:
 async def a_broken_link_is_the_end(gateway: Gateway) -> None:
     """Before the snapshot, where a start folds nothing: no start gets past it, and one does where it is mended."""
     await (await begin_snapshot(gateway)).wait()
-    ((seq, stamp_ns),) = changed(gateway.home / "journal.db", "select seq, ts_ns from facts where seq = 7")
-    changed(gateway.home / "journal.db", "update facts set ts_ns = ts_ns - 1 where seq = 7")
+    journal = gateway.home / "journal.db"
+    row = holder_of(journal, 7)
+    change_line(journal, 7, later)
     for _ in range(2):
         gateway.start()
         await asyncio.to_thread(gateway.reap)  # it ends by itself
-    changed(gateway.home / "journal.db", f"update facts set ts_ns = {stamp_ns} where seq = {seq}")
+    put(journal, row, row)
     gateway.start()
     await gateway.ready()
     async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
@@ -230,14 +231,6 @@ async def a_broken_link_is_the_end(gateway: Gateway) -> None:
             await asyncio.sleep(0.1)
     assert state["verified_seq"] == state["durable_seq"] > 7
     gateway.stop()
-
-
-def changed(journal: Path, statement: str) -> list[tuple[int, int]]:
-    connection = sqlite3.connect(journal)
-    with connection:
-        rows: list[tuple[int, int]] = connection.execute(statement).fetchall()
-    connection.close()
-    return rows
 
 
 @pytest.mark.timeout(300)

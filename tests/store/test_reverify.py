@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from app.store.journal import JournalReader
 from app.store.refold import refold, write_on
 from app.store.reverify import Round, note_path, read_note, round_seq, verify_next, verify_piece
 from tests.store.logs import story_facts, turns
+from tests.store.tampering import change_line, later, remove_line
 from tests.store.test_refold import written
 
 
@@ -25,13 +25,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     facts, receipts = story_facts(900, seed=8)
     written(tmp_path / "journal.db", list(turns(facts, receipts, 8))).close()
     return tmp_path / "journal.db"
-
-
-def change(path: Path, seq: int, statement: str = "update facts set ts_ns = ts_ns + 1 where seq = ?") -> None:
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute(statement, (seq,))
-    connection.close()
 
 
 def test_a_round_comes_to_its_end_and_leaves_no_note(path: Path) -> None:
@@ -73,7 +66,7 @@ def test_a_note_of_another_log_or_half_a_note_begins_anew(path: Path) -> None:
 def test_a_changed_record_is_found_though_a_start_from_the_snapshot_did_not_look(path: Path, seq: int) -> None:
     reader = JournalReader(path)
     snapshot = write_on(reader, path, 1)
-    change(path, seq)
+    change_line(path, seq, later)
     assert refold(reader, path, 1).snapshot_seq == snapshot.ledger.seq
     work = Round(reader, path, snapshot.ledger.seq)
     with pytest.raises(InvariantBroken, match=f"expected_seq={seq}"):
@@ -87,7 +80,7 @@ def test_a_changed_record_is_found_though_a_start_from_the_snapshot_did_not_look
 
 
 def test_a_removed_record_is_found(path: Path) -> None:
-    change(path, 300, "delete from facts where seq = ?")
+    remove_line(path, 300)
     reader = JournalReader(path)
     with pytest.raises(InvariantBroken):
         verify_piece(reader, (250, reader.hash_at(250)), 400)

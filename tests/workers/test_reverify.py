@@ -12,8 +12,8 @@ from app.store import reverify as rounds
 from app.store.reverify import note_path
 from app.workers import reverify
 from tests.store.logs import story_facts, turns
+from tests.store.tampering import change_line, later
 from tests.store.test_refold import written
-from tests.store.test_reverify import change
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_record_that_does_not_fit_is_its_own_word(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "nice", lambda by: None)
-    change(path, 350)
+    change_line(path, 350, later)
     assert reverify.main([str(path), "550"], lambda s: None) == reverify.IS_BROKEN == verifying.IS_BROKEN
     assert "350" in capsys.readouterr().err
     assert note_path(path).read_bytes().startswith(b"00000000000000000300 ")
