@@ -273,6 +273,7 @@ class Projection:
     async def _hear(self, apart: Apart) -> None:
         """As `_follow`, where a process of its own does the work: one that ended is started again."""
         backoff_s = self._options.backoff_s
+        await self._look()
         while not self._is_closing:
             before_seq = self._watermark_seq
             try:
@@ -288,10 +289,23 @@ class Projection:
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, self._options.max_backoff_s)
 
+    async def _look(self) -> None:
+        """How far the rows are, before there is a process that says so: a question need not wait for its start."""
+        pool = self._pool
+        assert pool is not None
+        try:
+            async with pool.acquire(timeout=self._options.connect_timeout_s) as connection:
+                mark = await self._mark(connection)
+        except Exception as error:  # noqa: BLE001 (the process will find the same, and says so)
+            self._stand(ProjectionState.CONNECTING, str(error) or type(error).__name__)
+        else:
+            self._advance(mark["seq"] if mark is not None else 0)
+
     def _heard(self, standing: Standing) -> None:
         """What the projector's process says. One that has just begun may be asked for what is awaited here."""
         self._stand(standing.state, standing.error)
-        self._advance(standing.watermark_seq)
+        if self.is_connected:  # before that it knows of no row yet
+            self._advance(standing.watermark_seq)
         observe.projection_lagging(self.lag_facts)
         if self._apart is not None and self._known_seq > standing.watermark_seq:
             self._apart.expect(self._known_seq, is_awaited=bool(self._waiters))
@@ -364,16 +378,10 @@ class Projection:
     async def _restore(self, connection: asyncpg.Connection[Any]) -> None:
         """The ledger as the database has it at its watermark; orders come in when facts concern them.
 
-        Raises InvariantBroken where the watermark is not of this log.
+        Raises as `_mark` does.
         """
-        if await connection.fetchval("select version_num from alembic_version") != HEAD:
-            raise asyncpg.UndefinedTableError("the database is not migrated to this release")
-        ledger = Ledger()
-        mark = await connection.fetchrow("select * from watermarks where shard = $1", self._shard)
+        ledger, mark = Ledger(), await self._mark(connection)
         if mark is not None:
-            known_hash = await asyncio.to_thread(self._reader.hash_at, mark["seq"])
-            if known_hash != mark["chain_hash"]:
-                raise InvariantBroken(reason="the database continues another log", shard=self._shard, seq=mark["seq"])
             ledger.shard, ledger.epoch = self._shard, mark["epoch"]
             ledger.seq, ledger.ts_ns = mark["seq"], mark["ts_ns"]
             ledger.account_seqs = dict(await connection.fetch("select account, last_account_seq from accounts"))
@@ -387,6 +395,18 @@ class Projection:
         self._ledger = ledger
         self._done.clear()
         self._advance(ledger.seq)
+
+    async def _mark(self, connection: Any) -> Any:
+        """The shard's watermark, proven to be of this log; None where there is none yet.
+
+        Raises InvariantBroken where it is of another log, UndefinedTableError where a migration is lacking.
+        """
+        if await connection.fetchval("select version_num from alembic_version") != HEAD:
+            raise asyncpg.UndefinedTableError("the database is not migrated to this release")
+        mark = await connection.fetchrow("select * from watermarks where shard = $1", self._shard)
+        if mark is not None and await asyncio.to_thread(self._reader.hash_at, mark["seq"]) != mark["chain_hash"]:
+            raise InvariantBroken(reason="the database continues another log", shard=self._shard, seq=mark["seq"])
+        return mark
 
     async def _next_facts(self) -> list[Fact]:
         """The facts that follow, from the offered ones if they join up, from the log if not; empty when up to date."""

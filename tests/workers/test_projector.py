@@ -109,6 +109,38 @@ async def test_a_process_of_its_own_makes_the_rows_that_are_waited_for(database_
         os.kill(pid, 0)
 
 
+class NeverThere:
+    """A process that does not come up."""
+
+    async def run(self, hear: Callable[[Standing], None]) -> None:
+        hear(Standing(ProjectionState.CONNECTING, 0, ""))
+        await asyncio.Event().wait()
+
+    def expect(self, seq: int, *, is_awaited: bool) -> None:
+        pass
+
+    async def end(self, timeout_s: float) -> None:
+        pass
+
+
+async def test_rows_of_before_are_read_while_the_process_starts(database_url: str, log: FileLog) -> None:
+    async with projecting(database_url, log) as (projection, _):
+        log.tell(50, projection)
+        assert await projection.wait_for(log.seq, WAIT_S)
+    reader = JournalReader(log.path)
+    later = Projection(database_url, "0", reader, QUICK, apart=NeverThere())
+    later.least_seq = log.seq
+    await later.open()
+    try:
+        parent = next(iter(fold(log.facts[: log.seq]).parents.values()))
+        assert await later.past.order(parent.account, parent.order_id) == parent
+        assert later.watermark_seq == log.seq
+        assert not later.is_connected
+    finally:
+        await later.close()
+        reader.close()
+
+
 async def test_what_was_not_waited_for_follows_by_itself(database_url: str, log: FileLog) -> None:
     async with projecting(database_url, log) as (projection, _):
         log.tell(50, projection)
