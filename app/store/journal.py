@@ -29,15 +29,15 @@ from app.store.lock import WriterLock
 from app.store.places import PlaceRow, Places, write_places
 from app.store.receipts import placed
 from app.store.stored_turns import StoredTurns
-from app.store.turns import Receipt, Turn, account_needle, decode_line, make_turn, name_in_record
+from app.store.turns import Receipt, Turn, account_lines, decode_line, make_turn
 
 MAX_QUEUED_FACTS: Final = 65_536
 # A checkpoint syncs the file beside the commits and holds the disk for 20 to 30 ms where this is busy, whether a half
 # second's commits are moved or four times as many: pages that several of them wrote are moved once.
 CHECKPOINT_EVERY_S: Final = 2.0
 # Beyond this the writer itself finishes a checkpoint between two commits, so that a log that is never idle starts
-# over at the beginning of its write-ahead file instead of growing it for ever (4,096 pages of 16 KiB = 64 MiB).
-MAX_WAL_PAGES: Final = 4_096
+# over at the beginning of its write-ahead file instead of growing it for ever (8,192 pages of 8 KiB = 64 MiB).
+MAX_WAL_PAGES: Final = 8_192
 # What one commit takes of what waits: whole turns up to about so many facts and receipts; the caller's thread makes
 # no larger one itself.
 MAX_GROUP: Final = 512
@@ -264,11 +264,11 @@ class JournalReader:
         self._stored = StoredTurns(self._connection)
         self._guard = threading.Lock()
 
-    def turns(self, after_seq: int, needle: str = "") -> Iterator[Turn]:
-        """The rows that hold records after `after_seq`, in order. `needle` as of `StoredTurns.after`."""
+    def turns(self, after_seq: int) -> Iterator[Turn]:
+        """The rows that hold records after `after_seq`, in order."""
         while True:
             with self._guard:
-                some = self._stored.after(after_seq, _ROWS_AT_ONCE, needle)
+                some = self._stored.after(after_seq, _ROWS_AT_ONCE)
             if not some:
                 return
             yield from some
@@ -286,26 +286,37 @@ class JournalReader:
 
     def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
         """Up to `limit` facts of one account after its `after_account_seq`, in order."""
+        if not account or limit <= 0:
+            return []
         with self._guard:
             facts = list(map(decode_line, self._stored.old.of_account(account, after_account_seq, limit)))
-        needle, name = account_needle(account), name_in_record(account)
-        is_at_end = not account
-        while len(facts) < limit and not is_at_end:
+        while len(facts) < limit:
             after = facts[-1].account_seq if facts else after_account_seq
-            with self._guard:
-                place = self._stored.place(account, after)
-            if place is None:
+            found = self._from_place(account, after, limit - len(facts))
+            if not found:
                 break
-            is_at_end = True  # unless what this place promises is found
-            for turn in self.turns(max(place.first_seq - 1, self._stored.old.last_seq), needle):
-                own = (decode_line(line) for line in turn.lines() if name in line)
-                facts += [fact for fact in own if fact.account == account and fact.account_seq > after]
-                if place.last_account_seq is not None and facts and facts[-1].account_seq >= place.last_account_seq:
-                    is_at_end = False
-                    break
-                if len(facts) >= limit:
-                    break
-        return facts[:limit]
+            facts += found
+        return facts
+
+    def _from_place(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
+        """The account's next facts, as far as one place of the index reaches."""
+        with self._guard:
+            place = self._stored.place(account, after_account_seq)
+        facts: list[Fact] = []
+        after_seq = place.first_seq - 1
+        while True:
+            with self._guard:
+                some = self._stored.of_account(account, after_account_seq, after_seq, _ROWS_AT_ONCE)
+            for turn in some:
+                for line in account_lines(turn, account, after_account_seq):
+                    fact = decode_line(line)
+                    if fact.account == account:
+                        facts.append(fact)
+                        if len(facts) == limit or fact.account_seq == place.last_account_seq:
+                            return facts
+            if not some:
+                return facts
+            after_seq = some[-1].last_seq
 
     def receipts(self, named: Mapping[str, int]) -> dict[str, bytes]:
         """The receipts stored under these SHA-256 (hex), each with the seq of a fact that names it."""

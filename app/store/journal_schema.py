@@ -14,9 +14,9 @@ APPLICATION_ID: Final = 0x42455854  # "BEXT"
 SCHEMA_VERSION: Final = 2
 # Version 1 had a row a fact (store/old_rows.py): it is read as it stands, and gone on with in the tables of today.
 READABLE: Final = frozenset({1, SCHEMA_VERSION})
-# A group of 32 orders is some 170 KB: pages of 16 KiB are a quarter of the write-ahead file's frames, each of which
-# costs two system calls; a single order's commit takes the same with either. A file keeps the size it was made with.
-PAGE_BYTES: Final = 16_384
+# A group of 32 orders is some 170 KB: pages of 8 KiB are half of the write-ahead file's frames, each of which
+# costs two system calls; of 16 KiB they would make a single order's commit write 48 KB. A file keeps its size.
+PAGE_BYTES: Final = 8_192
 
 # What is once written stays: whoever wants to change it must drop a trigger first, and the chain still tells.
 _KEPT: Final = """

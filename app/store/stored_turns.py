@@ -8,14 +8,16 @@ from typing import Any, Final
 from app.store.chain import GENESIS
 from app.store.old_rows import OldRows
 from app.store.places import Place, find_place
-from app.store.turns import HASH_BYTES, Receipt, Turn, receipts_in
+from app.store.turns import HASH_BYTES, Receipt, Turn, account_needle, receipts_in
 
 TURN_COLUMNS: Final = "first_seq, last_seq, ts_ns, accounts, hashes, receipts, facts"
 _AFTER: Final = (
     f"select {TURN_COLUMNS} from turns"  # noqa: S608 - constants
-    " where first_seq >= (select coalesce(max(first_seq), 0) from turns where first_seq <= ?)"
-    " and last_seq > ? and instr(accounts, ?) > 0 order by first_seq limit ?"
+    " where first_seq >= (select coalesce(max(first_seq), 0) from turns where first_seq <= ?1 + 1) and last_seq > ?1"
 )
+# ?2: account_needle. A row is judged by its first columns: what is passed over is not read.
+_AT: Final = "instr(',' || substr(accounts, 2), ?2)"
+_OF_ACCOUNT: Final = f" and {_AT} > 0 and cast(substr(accounts, {_AT} + length(?2)) as integer) > ?3"
 _HOLDER: Final = (
     "from turns where first_seq = (select max(first_seq) from turns where first_seq <= ?) and last_seq >= ?"
 )
@@ -31,15 +33,18 @@ class StoredTurns:
             connection.execute("select 1 from sqlite_master where type = 'table' and name = 'turns'").fetchone()
         )
 
-    def after(self, after_seq: int, limit: int, needle: str = "") -> list[Turn]:
-        """Up to `limit` rows that hold records after `after_seq`, in order; none at the end of the log.
-
-        `needle`: only rows of today's form whose `accounts` contain it (`turns.account_needle`).
-        """
+    def after(self, after_seq: int, limit: int) -> list[Turn]:
+        """Up to `limit` rows that hold records after `after_seq`, in order; none at the end of the log."""
         if after_seq < self.old.last_seq:
             turn = self.old.turn_after(after_seq)
             return [turn] if turn is not None else []
-        return [Turn(*row) for row in self._rows(_AFTER, (after_seq + 1, after_seq, needle, limit))]
+        return [Turn(*row) for row in self._rows(f"{_AFTER} order by first_seq limit ?2", (after_seq, limit))]
+
+    def of_account(self, account: str, after_account_seq: int, after_seq: int, limit: int) -> list[Turn]:
+        """As `after`, of rows of today's form only those with facts of `account` after its `after_account_seq`."""
+        after_seq = max(after_seq, self.old.last_seq)
+        arguments = (after_seq, account_needle(account), after_account_seq, limit)
+        return [Turn(*row) for row in self._rows(f"{_AFTER}{_OF_ACCOUNT} order by first_seq limit ?4", arguments)]
 
     def tip(self) -> tuple[int, bytes]:
         """The last record's seq and chain hash; (0, genesis) of an empty log."""
@@ -75,9 +80,9 @@ class StoredTurns:
             return seq, self.old.ts_ns(seq)
         return self._rows(f"select last_seq, ts_ns {_HOLDER}", (seq, seq))[0]  # type: ignore[no-any-return]
 
-    def place(self, account: str, after_account_seq: int) -> Place | None:
-        """Where to begin reading for an account in rows of today's form; None where there are none."""
-        return find_place(self._connection, account, after_account_seq) if self._has_turns else None
+    def place(self, account: str, after_account_seq: int) -> Place:
+        """Where to begin reading for an account in rows of today's form."""
+        return find_place(self._connection, account, after_account_seq) if self._has_turns else Place(0, None)
 
     def _rows(self, statement: str, arguments: tuple[object, ...]) -> list[Any]:
         return self._connection.execute(statement, arguments).fetchall() if self._has_turns else []

@@ -83,8 +83,11 @@ def accounts_text(last_seqs: dict[str, int]) -> str:
 
 
 def account_needle(account: str) -> str:
-    """What `accounts` contains where a row has facts of `account`."""
-    return name_in_record(account).decode() + ":"
+    """What stands before an account's number in `accounts`, its first character read as a comma.
+
+    No other name contains it: a quote within a name has a backslash before it.
+    """
+    return f",{name_in_record(account).decode()}:"
 
 
 def name_in_record(account: str) -> bytes:
@@ -113,6 +116,14 @@ def receipts_in(framed: bytes) -> Iterator[Receipt]:
         if at > len(framed):
             raise InvariantBroken(reason="receipts that are cut off", offset=start)
         yield sha256.hex(), seq, framed[start:at]
+
+
+def account_lines(turn: Turn, account: str, after_account_seq: int) -> Iterator[bytes]:
+    """The records that may be facts of `account` after its `after_account_seq`; another's may be among them."""
+    name = name_in_record(account)
+    for line in turn.lines():
+        if name in line and (place := _PLACE.match(line)) and int(place[3]) > after_account_seq:
+            yield line
 
 
 def seq_of(line: bytes) -> int:

@@ -34,7 +34,7 @@ def test_commits_are_synced_and_checkpoints_are_ours(tmp_path: Path) -> None:
         for name in ("journal_mode", "synchronous", "wal_autocheckpoint", "page_size")
     ]
     connection.close()
-    assert values == ["wal", 2, 0, 16_384]
+    assert values == ["wal", 2, 0, 8_192]
 
 
 @pytest.mark.parametrize(

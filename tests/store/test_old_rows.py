@@ -261,5 +261,5 @@ def test_it_opens_with_the_small_pages_that_it_was_made_with(old: Path, tmp_path
     assert connection.execute("pragma page_size").fetchone() == (4_096,)
     connection.close()
     connection = open_writer(tmp_path / "new.db")
-    assert connection.execute("pragma page_size").fetchone() == (16_384,)
+    assert connection.execute("pragma page_size").fetchone() == (8_192,)
     connection.close()

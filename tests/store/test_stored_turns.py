@@ -10,8 +10,8 @@ import pytest
 
 from app.store.chain import GENESIS
 from app.store.journal_schema import open_reader
+from app.store.places import Place
 from app.store.stored_turns import StoredTurns
-from app.store.turns import account_needle
 from tests.store.journals import APART, write_journal
 from tests.store.logs import named_at, story_facts, turns
 from tests.store.old_logs import write_old_journal
@@ -49,13 +49,23 @@ def test_rows_after_any_seq_join_up(stored: StoredTurns) -> None:
 
 def test_rows_of_one_account(stored: StoredTurns) -> None:
     after_seq, seen = stored.old.last_seq, []
-    while found := stored.after(after_seq, 4, account_needle("desk-b")):
+    while found := stored.of_account("desk-b", 0, after_seq, 4):
         seen += found
         after_seq = found[-1].last_seq
     holders = {fact.seq for fact in FACTS if fact.account == "desk-b" and fact.seq > stored.old.last_seq}
     assert holders
     assert all(any(row.first_seq <= seq <= row.last_seq for row in seen) for seq in holders)
     assert all(any(row.first_seq <= seq <= row.last_seq for seq in holders) for row in seen)
+
+
+def test_rows_of_an_account_that_were_read_are_passed_over(stored: StoredTurns) -> None:
+    mine = [fact for fact in FACTS if fact.account == "desk-a" and fact.seq > stored.old.last_seq]
+    for fact in mine[:-1]:
+        (found,) = stored.of_account("desk-a", fact.account_seq, 0, 1)
+        following = mine[mine.index(fact) + 1]
+        assert found.first_seq <= following.seq <= found.last_seq
+    assert stored.of_account("desk-a", mine[-1].account_seq, 0, 1) == []
+    assert stored.of_account("desk", 0, 0, 1) == stored.of_account("a", 0, 0, 1) == []
 
 
 def test_the_end_and_the_hash_of_each_place(stored: StoredTurns) -> None:
@@ -88,6 +98,7 @@ def test_an_empty_log_and_one_of_the_older_form_alone(tmp_path: Path) -> None:
     empty, old = (StoredTurns(open_reader(tmp_path / f"{name}.db")) for name in ("empty", "old"))
     assert (empty.tip(), empty.after(0, 5), empty.hash_at(0)) == ((0, GENESIS), [], GENESIS)
     assert old.tip() == (N_OLD, old.hash_at(N_OLD))
-    assert old.place("desk-a", 0) is None
+    assert old.place("desk-a", 0) == Place(0, None)
+    assert old.of_account("desk-a", 0, 0, 5) == []
     assert [row.first_seq for row in old.after(0, 5)] == [1]
     assert old.after(N_OLD, 5) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from app.domain.errors import InvariantBroken
 from app.store.chain import GENESIS, link
 from app.store.codec import encode_fact
 from app.store.turns import (
+    account_lines,
     account_needle,
     accounts_text,
     decode_line,
@@ -58,15 +60,39 @@ def test_accounts_say_the_last_of_each() -> None:
     for account in {fact.account for fact in FACTS}:
         last = max(fact.account_seq for fact in FACTS if fact.account == account)
         said = f"{account_needle(account)}{last}"
-        assert (said in TURN.accounts) == bool(account), (account, TURN.accounts)
+        assert (said in "," + TURN.accounts[1:]) == bool(account), (account, TURN.accounts)
 
 
-@given(st.lists(st.text(min_size=1).filter(lambda name: name.isprintable()), min_size=1, unique=True))
-def test_a_needle_finds_its_account_whatever_its_name(names: list[str]) -> None:
-    text = accounts_text({name: i for i, name in enumerate(names)})
+ACCOUNTS = st.text(st.sampled_from('a",:\\{}ä1'), min_size=1, max_size=6) | st.text(
+    st.characters(codec="utf-8"), min_size=1
+)
+
+
+@given(st.lists(ACCOUNTS, min_size=1, max_size=6, unique=True))
+def test_a_needle_finds_its_account_alone_whatever_its_name(names: list[str]) -> None:
+    """As the log's reader looks for it, in SQL."""
+    text = accounts_text({name: 10 + i for i, name in enumerate(names)})
+    connection = sqlite3.connect(":memory:")
     for i, name in enumerate(names):
-        assert f"{account_needle(name)}{i}" in text
+        ((found, n),) = connection.execute(
+            "select count(*), cast(substr(?1, instr(',' || substr(?1, 2), ?2) + length(?2)) as integer)"
+            " where instr(',' || substr(?1, 2), ?2) > 0",
+            (text, account_needle(name)),
+        ).fetchall()
+        assert (found, n) == (1, 10 + i)
+        assert account_needle(name) not in "," + accounts_text({other: 1 for other in names if other != name})[1:]
         assert name_in_record(name) in text.encode()
+    connection.close()
+
+
+def test_lines_of_an_account_after_its_number() -> None:
+    mine = [fact for fact in FACTS if fact.account == "desk-a"]
+    for after in (0, 7, mine[-1].account_seq):
+        lines = list(account_lines(TURN, "desk-a", after))
+        assert [f for f in map(decode_line, lines) if f.account == "desk-a"] == [
+            f for f in mine if f.account_seq > after
+        ]
+    assert list(account_lines(TURN, "nobody", 0)) == []
 
 
 @given(st.lists(st.binary(max_size=300), unique=True))

@@ -305,7 +305,7 @@ def overwrite(path: Path, change: Callable[[bytearray], Any]) -> None:
 
 
 def test_a_damaged_file_is_reported_and_not_raised(copied: Path) -> None:
-    overwrite(copied, lambda content: content.__setitem__(slice(16_384, 49_152), bytes(32_768)))
+    overwrite(copied, lambda content: content.__setitem__(slice(8_192, 24_576), bytes(16_384)))
     assert FindingCode.DAMAGED_FILE in {finding.code for finding in verify(copied).findings}
 
 
