@@ -33,6 +33,7 @@ from app.domain.markout_facts import MarkoutsMeasured as MarkoutsMeasured
 from app.domain.markout_facts import StillMeasured as StillMeasured
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import RoutePlan
+from app.domain.pretrade import Said
 from app.domain.pretrade_facts import CostForetold as CostForetold
 from app.domain.quick import quick_init
 from app.domain.schedule_facts import OrderAmended as OrderAmended
@@ -130,10 +131,11 @@ class OrderAccepted(Event):
     `price_cap_units`: the tightest raw price any child may trade at (limit and slippage cap together).
     Four prices are stamped as twice the class mid: decision (0 if the client gave none), received, approved; the
     fourth, first_sent, is in the first RoutePlanned. Times: decision (client), received, approved (this turn).
+    `foretold`: what it was expected to cost; None where nothing was said.
     """
 
     KIND: ClassVar[str] = "order_accepted"
-    V: ClassVar[int] = 5
+    V: ClassVar[int] = 6
     order_id: str
     order: ParentOrder
     mode: Mode
@@ -144,6 +146,7 @@ class OrderAccepted(Event):
     received_mid_half_units: int
     approved_mid_half_units: int
     approved_ts_ns: int
+    foretold: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,15 @@ class CostEstimate:
     is_extrapolated: bool
 
 
+@quick_init
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said of an order's cost before any child left, and from what; its outcome is judged against this."""
+
+    asked: AskedUnits
+    estimate: CostEstimate
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A finished order beside what was said of it."""

@@ -15,7 +15,6 @@ from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.events import (
     ChildFilled,
     ChildSending,
-    CostForetold,
     Event,
     Fact,
     OrderAccepted,
@@ -152,7 +151,7 @@ Judge = Callable[[ParentRecord, Symbol, int], TcaReported]
 
 _fact: Final = maker(Fact)
 # The facts of an acceptance, which change no balance, position, fee tier, kill switch, break or venue.
-_STANDING: Final = frozenset({OrderAccepted, CostForetold, RoutePlanned, ChildSending})
+_STANDING: Final = frozenset({OrderAccepted, RoutePlanned, ChildSending})
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +313,8 @@ class Context:
     memory: Memory
     now_ns: int
     turn: Turn
-    # (account, symbol) -> what execution/stakes.py has looked up; holds until a fact that is not _STANDING is written
-    standing: dict[tuple[str, str], Any] = field(default_factory=dict)
+    # What orders of an account and symbol ask alike (stakes.py, foretell.py); until a fact that is not _STANDING
+    standing: dict[tuple[str, ...], Any] = field(default_factory=dict)
     weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
     # (symbol, nanoseconds from now) -> what others are expected to trade until then
     expected_units: dict[tuple[str, int], float] = field(default_factory=dict)

@@ -16,8 +16,7 @@ from app.domain.enums import DoneReason, Side
 from app.domain.events import TcaReported
 from app.domain.markout_facts import StillMeasured
 from app.domain.markouts import HORIZONS_NS, MidPath, PathKind
-from app.domain.pretrade import UBPS, Outcome
-from app.domain.pretrade_facts import CostForetold
+from app.domain.pretrade import UBPS, Outcome, Said
 from app.domain.records import ParentRecord
 
 OUTCOMES_KEPT: Final = 5_000
@@ -36,7 +35,7 @@ class CostRecord:
     `marked`: what the market did after the newest fills, with the side of each, whether their orders are still here.
     """
 
-    foretold: dict[str, CostForetold] = field(default_factory=dict)
+    foretold: dict[str, Said] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     moves_ubps: dict[str, deque[int]] = field(default_factory=dict)
     n_left_out: int = 0
@@ -60,9 +59,11 @@ class CostRecord:
         self._square_ubps[symbol] = self._square_ubps.get(symbol, 0) + move_ubps * move_ubps - left_ubps * left_ubps
 
 
-def note_foretold(record: CostRecord, event: CostForetold) -> None:
-    """What was said; the oldest that never ended is forgotten beyond OPEN_KEPT."""
-    record.foretold[event.order_id] = event
+def note_foretold(record: CostRecord, order_id: str, said: Said | None) -> None:
+    """What was said, if anything; the oldest that never ended is forgotten beyond OPEN_KEPT."""
+    if said is None:
+        return
+    record.foretold[order_id] = said
     if len(record.foretold) > OPEN_KEPT:
         del record.foretold[next(iter(record.foretold))]
 

@@ -13,8 +13,7 @@ import numpy as np
 from app.domain.enums import Mode, Strategy
 from app.domain.instrument import Symbol
 from app.domain.orders import ParentOrder
-from app.domain.pretrade import MANY, AskedUnits, CostAsk, CostEstimate
-from app.domain.pretrade_facts import CostForetold
+from app.domain.pretrade import MANY, AskedUnits, CostAsk, CostEstimate, Said
 from app.domain.quick import quick_init
 from app.domain.schedule import PovParameters, Seen
 from app.domain.scheduled import ScheduleState, parameters_of
@@ -22,7 +21,8 @@ from app.domain.units import NANO, PPM
 from app.execution import slicer
 from app.execution.context import Context
 from app.execution.stakes import FarSide, far_side
-from app.learning.pretrade import Levels, held_s, look
+from app.learning import at_once
+from app.learning.pretrade import CostEstimator, Levels, held_s, look
 from app.shm.books import SymbolBooks
 
 # A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
@@ -88,14 +88,53 @@ def foretell(
     return Foretold(ask, found, "" if found is not None else "The law has not seen such orders.")
 
 
-def tell_cost(ctx: Context, order_id: str, mode: Mode, price_cap_units: int, state: ScheduleState | None) -> None:
-    """Writes what is foretold of an order that has just been accepted, if anything is."""
+def said_of(
+    ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
+) -> Said | None:
+    """What is foretold of an order that is about to be accepted, as its fact carries it; None where nothing is."""
     if ctx.world.costs is None:
-        return
-    parent = ctx.ledger.parents[order_id]
-    told = foretell(ctx, parent.accepted.order, mode, price_cap_units, state)
-    if told.ask is not None and told.estimate is not None:
-        ctx.emit(CostForetold(parent.account, order_id, AskedUnits.of(told.ask), told.estimate))
+        return None
+    if state is None and order.quote_pool is None and at_once.is_ready():
+        return _said_at_once(ctx, ctx.world.costs, order, mode, price_cap_units)
+    told = foretell(ctx, order, mode, price_cap_units, state)
+    if told.ask is None or told.estimate is None:
+        return None
+    return Said(AskedUnits.of(told.ask), told.estimate)
+
+
+def _said_at_once(
+    ctx: Context, costs: CostEstimator, order: ParentOrder, mode: Mode, price_cap_units: int
+) -> Said | None:
+    """As `foretell` says it, of an order at once, in one call. What orders ask alike is looked up once."""
+    is_any_venue = not (order.venues.include or order.venues.exclude)
+    key = "costs", mode, order.account, order.symbol
+    if is_any_venue and key in ctx.standing:
+        asker = ctx.standing[key]
+    else:
+        asker = _asker(ctx, costs, order, mode)
+        if is_any_venue:
+            ctx.standing[key] = asker
+    if asker is None:
+        return None
+    symbol = ctx.world.universe.symbols[order.symbol]
+    qty_units = _qty_units(order, symbol, asker.mid_half_units)
+    return at_once.say(asker, order.side.sign, qty_units, price_cap_units) if qty_units > 0 else None
+
+
+def _asker(ctx: Context, costs: CostEstimator, order: ParentOrder, mode: Mode) -> at_once.Asker | None:
+    """None where nothing is said of orders at once of this symbol."""
+    books, reference = ctx.market(order.symbol)
+    if not reference.mid_half_units or ctx.world.universe.symbols[order.symbol].fungible.is_inverse:
+        return None
+    venues, far = far_side(ctx, order, mode)
+    strategy, venue = Strategy.SWEEP, venues[0] if len(venues) == 1 else MANY
+    flat = costs.flat(strategy, venue)
+    if flat is None:
+        return None
+    sigma = ctx.ledger.costs.sigma_bps_sqrt_s(order.symbol)
+    expected = _expected_units(ctx, order.symbol, _LEAST_NS)
+    levels = _levels(books, far, 0)
+    return at_once.Asker(costs, flat, strategy, venue, levels, reference.mid_half_units, sigma, expected)
 
 
 def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:
@@ -154,12 +193,18 @@ def _of_volume(ctx: Context, order: ParentOrder, found: PovParameters, qty_units
 
 def _participation_ppm(ctx: Context, order: ParentOrder, qty_units: int, plan: _Plan) -> int:
     """Of what is expected to trade meanwhile (a second at least), ourselves included; 0 where nothing is known."""
+    span_ns = max(round(plan.duration_s * NANO), _LEAST_NS) if plan.duration_s else _LEAST_NS
+    expected = _expected_units(ctx, order.symbol, span_ns)
+    return round(qty_units / (qty_units + expected) * PPM) if expected > 0.0 else 0
+
+
+def _expected_units(ctx: Context, symbol: str, span_ns: int) -> float:
+    """What others are expected to trade in the next `span_ns`; 0 where nothing is known. Orders of a turn ask alike."""
     volumes = ctx.world.volumes
     if volumes is None:
-        return 0
-    key = order.symbol, max(round(plan.duration_s * NANO), _LEAST_NS) if plan.duration_s else _LEAST_NS
-    expected = ctx.expected_units.get(key)
-    if expected is None:  # orders of one turn ask for the same
-        expected = volumes.expected_units(order.symbol, ctx.now_ns, ctx.now_ns + key[1])
-        ctx.expected_units[key] = expected
-    return round(qty_units / (qty_units + expected) * PPM) if expected > 0.0 else 0
+        return 0.0
+    expected = ctx.expected_units.get((symbol, span_ns))
+    if expected is None:
+        expected = volumes.expected_units(symbol, ctx.now_ns, ctx.now_ns + span_ns)
+        ctx.expected_units[symbol, span_ns] = expected
+    return expected

@@ -177,6 +177,7 @@ def _order_accepted(ledger: Ledger, fact: Fact, event: ev.OrderAccepted) -> None
     ledger.open_parents[event.order_id] = parent
     ledger.open_by_account.setdefault(event.account, {})[event.order_id] = parent
     ledger.by_client_id[key] = (event.order_id, event.order.body_hash)
+    note_foretold(ledger.costs, event.order_id, event.foretold)
 
 
 def _refused(ledger: Ledger, fact: Fact, event: ev.OrderRefused | ev.RefusalsAggregated) -> None:
@@ -380,10 +381,6 @@ def _tca_reported(ledger: Ledger, fact: Fact, event: ev.TcaReported) -> None:
     note_outcome(ledger.costs, parent, fact.ts_ns, event)
 
 
-def _cost_foretold(ledger: Ledger, fact: Fact, event: ev.CostForetold) -> None:
-    note_foretold(ledger.costs, event)
-
-
 def _markouts_measured(ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -> None:
     """Seen later, of what happened before: the order itself has not changed."""
     updated_ts_ns = ledger.parents[event.order_id].updated_ts_ns
@@ -492,7 +489,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ScheduleBent: _schedule_moved,
     VolumeLearned: _volume_learned,
     DiscretionUsed: _nothing,
-    ev.CostForetold: _cost_foretold,
+    ev.CostForetold: lambda ledger, fact, event: note_foretold(ledger.costs, event.order_id, event.said),
     **dict.fromkeys(ce.CONDITIONAL_EVENTS, _conditional),
     ce.ConditionalAccepted: _conditional_accepted,
     **dict.fromkeys(SHADOW_EVENTS, _shadow),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 from app.domain.enums import (
     ChildState,
@@ -22,14 +23,15 @@ from app.domain.events import OrderAccepted
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned, PlanRequest
 from app.domain.ports import Prepared, SearchJob
-from app.domain.quick import quick_init
+from app.domain.pretrade import Said
+from app.domain.quick import maker, quick_init
 from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
 from app.domain.units import div_up
 from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
 from app.execution.dealers import ask_dealers, awaits_quotes, with_quotes
-from app.execution.foretell import tell_cost
+from app.execution.foretell import said_of
 from app.execution.hidden import ask_dark, asks_hidden, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
 from app.execution.pooling import destination, pooled, with_pool
@@ -40,6 +42,8 @@ from app.execution.swept import post_rest, posts_rest, require_posting
 from app.execution.wave import Wanted, affordable_lots, is_held, needs_single_venue, plan_request, write_wave
 from app.risk import gate
 from app.risk.exposure import GateView, price_cap_units
+
+_accepted: Final = maker(OrderAccepted)
 
 
 @quick_init
@@ -99,9 +103,9 @@ def approve_and_plan(ctx: Context, order: ParentOrder, view: GateView) -> Approv
 
 def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | ScheduledApproval) -> OrderAccepted:
     """Writes acceptance, plan and first intents: one turn, one commit."""
-    accepted = write_accepted(ctx, order, mode, approval)
     state = approval.state if isinstance(approval, ScheduledApproval) else None
-    tell_cost(ctx, approval.order_id, mode, approval.price_cap_units, state)
+    foretold = said_of(ctx, order, mode, approval.price_cap_units, state)
+    accepted = write_accepted(ctx, order, mode, approval, foretold)
     parent = ctx.ledger.parents[approval.order_id]
     if isinstance(approval, ScheduledApproval):
         begin(ctx, parent, approval.state)
@@ -119,22 +123,28 @@ def accept(ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | Sc
 
 
 def write_accepted(
-    ctx: Context, order: ParentOrder, mode: Mode, approval: Approval | ScheduledApproval
+    ctx: Context,
+    order: ParentOrder,
+    mode: Mode,
+    approval: Approval | ScheduledApproval,
+    foretold: Said | None = None,
 ) -> OrderAccepted:
     """The acceptance alone; what is sent is the caller's."""
     reference = ctx.market(order.symbol)[1]
-    accepted = OrderAccepted(
-        account=order.account,
-        order_id=approval.order_id,
-        order=order,
-        mode=mode,
-        limits_version=approval.approved.limits_version,
-        price_cap_units=approval.price_cap_units,
-        arrival_bid_units=reference.best_bid_units,
-        arrival_ask_units=reference.best_ask_units,
-        received_mid_half_units=reference.mid_half_units,
-        approved_mid_half_units=reference.mid_half_units,
-        approved_ts_ns=ctx.now_ns,
+    mid_half_units = reference.mid_half_units
+    accepted = _accepted(
+        order.account,
+        approval.order_id,
+        order,
+        mode,
+        approval.approved.limits_version,
+        approval.price_cap_units,
+        reference.best_bid_units,
+        reference.best_ask_units,
+        mid_half_units,
+        mid_half_units,
+        ctx.now_ns,
+        foretold,
     )
     ctx.emit(accepted)
     limits = ctx.ledger.limits[order.account]

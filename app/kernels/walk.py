@@ -28,12 +28,8 @@ LEFT: Final = 3
 N_OUT: Final = 4
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], float64[::1], boolean[::1], int64, int64, float64, float64,"
-    " float64, float64[::1])",
-    allocates=True,
-)
-def walk_far(
+@kernel("", allocates=True)
+def walk_books(
     price_units: Int64,
     qty_units: Int64,
     n_levels: Int64,
@@ -46,13 +42,7 @@ def walk_far(
     near_bps: float,
     out_found: Float64,
 ) -> int:
-    """Average all-in price of `wanted_units` over the open books, the cheapest with its fee first.
-
-    price_units, qty_units: int64[n, 2, depth]. n_levels: int64[n, 2]. fee_ppm: float64[n]. is_open: bool[n].
-    sign: +1 buys. cap_units: no level beyond it counts, 0: all do. What is not there pays the last price.
-    out_found: float64[N_OUT], written; displayed is what lies within `near_bps` of the mid, the first level at least.
-    Returns OK, or BAD_LEVELS where no level counts. Source: docs/kernels.md#walk.
-    """
+    """As `walk_far`, within another kernel."""
     n, row = fee_ppm.size, 1 if sign > 0 else 0
     head, key = np.zeros(n, np.int64), np.full(n, math.inf)
     shown = 0.0
@@ -92,3 +82,45 @@ def walk_far(
     out_found[SHOWN] = max(shown, first_qty)
     out_found[LEFT] = left
     return OK
+
+
+@kernel(
+    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], float64[::1], boolean[::1], int64, int64, float64, float64,"
+    " float64, float64[::1])",
+    allocates=True,
+)
+def walk_far(
+    price_units: Int64,
+    qty_units: Int64,
+    n_levels: Int64,
+    fee_ppm: Float64,
+    is_open: Bool,
+    sign: int,
+    cap_units: int,
+    mid_units: float,
+    wanted_units: float,
+    near_bps: float,
+    out_found: Float64,
+) -> int:
+    """Average all-in price of `wanted_units` over the open books, the cheapest with its fee first.
+
+    price_units, qty_units: int64[n, 2, depth]. n_levels: int64[n, 2]. fee_ppm: float64[n]. is_open: bool[n].
+    sign: +1 buys. cap_units: no level beyond it counts, 0: all do. What is not there pays the last price.
+    out_found: float64[N_OUT], written; displayed is what lies within `near_bps` of the mid, the first level at least.
+    Returns OK, or BAD_LEVELS where no level counts. Source: docs/kernels.md#walk.
+    """
+    return int(
+        walk_books(
+            price_units,
+            qty_units,
+            n_levels,
+            fee_ppm,
+            is_open,
+            sign,
+            cap_units,
+            mid_units,
+            wanted_units,
+            near_bps,
+            out_found,
+        )
+    )

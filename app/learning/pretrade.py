@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.enums import Strategy
 from app.domain.pretrade import ANY, N_LEVELS, UBPS, CostAsk, CostCell, CostEstimate, CostLaw, Pace, PretradeLaw
-from app.kernels import status, walk
+from app.kernels import foretell, status, walk
 
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -28,10 +29,10 @@ BoolArray = npt.NDArray[np.bool_]
 SHOWN_BPS: Final = 5.0
 # A sweep's price is that of its arrival, a round trip later.
 LEAST_HELD_S: Final = 0.25
-N_MEAN: Final = 3
-N_SCALE: Final = 4
+N_MEAN: Final = foretell.N_MEAN
+N_SCALE: Final = foretell.N_SCALE
 # Beyond half the value a prediction is a broken input; quantiles are cut there.
-MOST_BPS: Final = 5_000.0
+MOST_BPS: Final = foretell.MOST_BPS
 
 
 class Levels(NamedTuple):
@@ -116,15 +117,23 @@ class _Laid(NamedTuple):
     spreads: dict[str, float]
 
 
+class FlatLaw(NamedTuple):
+    """What the law says of one strategy at one venue: float64 as kernels/foretell.py reads it, and its cells' names."""
+
+    numbers: Float64Array
+    cell_names: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class CostEstimator:
-    """A law laid out for asking. Never mutated."""
+    """A law laid out for asking. Never mutated, but for what of it has been laid flat."""
 
     law: PretradeLaw
     _name: str = field(init=False)
     _laws: dict[Pace, _Laid] = field(init=False)
     _cells: dict[tuple[Pace, str, int, int], CostCell] = field(init=False)
     _cell_names: dict[tuple[Pace, str, int, int], str] = field(init=False)
+    _flat: dict[tuple[Strategy, str], FlatLaw | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         assert all((len(law.mean_coefs), len(law.scale_coefs)) == (N_MEAN, N_SCALE) for law in self.law.laws)
@@ -140,6 +149,44 @@ class CostEstimator:
             for key in self._cells
             for pace, venue, size_i, sigma_i in (key,)
         }
+
+    @property
+    def name(self) -> str:
+        """As `PretradeLaw.name`, made once."""
+        return self._name
+
+    def flat(self, strategy: Strategy, venue: str) -> FlatLaw | None:
+        """The law of a strategy at once, laid flat; None where it has no such pace."""
+        key = strategy, venue
+        if key not in self._flat:
+            laid = None if strategy.is_scheduled else self._laws.get(Pace.AT_ONCE)
+            self._flat[key] = None if laid is None else self._laid_flat(laid, strategy, venue)
+        return self._flat[key]
+
+    def _laid_flat(self, laid: _Laid, strategy: Strategy, venue: str) -> FlatLaw:
+        law, n_sizes, n_sigmas = laid.law, len(laid.law.size_edges), len(laid.law.sigma_edges)
+        cells = [
+            self._cells.get((law.pace, venue, size_i, sigma_i)) or self._cells[law.pace, ANY, size_i, sigma_i]
+            for size_i in range(n_sizes + 1)
+            for sigma_i in range(n_sigmas + 1)
+        ]
+        numbers = [
+            law.sigma_bps_sqrt_s,
+            laid.intercepts.get(strategy, 0.0),
+            laid.offsets.get(venue, 0.0),
+            laid.spreads.get(strategy, 1.0),
+            law.most_used_frac,
+            LEAST_HELD_S,
+            *law.mean_coefs,
+            *law.scale_coefs,
+            n_sizes,
+            n_sigmas,
+            *law.size_edges,
+            *law.sigma_edges,
+            *[error for cell in cells for error in cell.errors],
+        ]
+        names = tuple(self._cell_names[law.pace, cell.venue, cell.size_i, cell.sigma_i] for cell in cells)
+        return FlatLaw(np.array(numbers, dtype=np.float64), names)
 
     def moments(self, ask: CostAsk) -> tuple[float, float, CostCell] | None:
         """(mean, scale, cell) in bps; None where the law has no such pace."""

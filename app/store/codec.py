@@ -19,7 +19,6 @@ from app.domain.events import (
     ChildAcked,
     ChildFilled,
     ChildSending,
-    CostForetold,
     Event,
     Fact,
     OrderAccepted,
@@ -74,6 +73,12 @@ def _grow_order(order: dict[str, Any], v: int) -> None:
     _grow_schedule(order["schedule"], v - 2)
 
 
+def _grow_accepted(plain: dict[str, Any], v: int) -> None:
+    if v < 5:
+        _grow_order(plain["order"], v)
+    plain["foretold"] = None
+
+
 def _grow_amended(plain: dict[str, Any], v: int) -> None:
     _grow_schedule(plain["schedule"], v)
     _grow_state(plain["state"], v)
@@ -95,7 +100,7 @@ def _grow_plan(plan: dict[str, Any], v: int) -> None:
 
 # kind -> what today's shape adds to the plain values of an older version's bytes, in place: what was not said is zero.
 _GROWN: Final[dict[str, Callable[[dict[str, Any], int], None]]] = {
-    OrderAccepted.KIND: lambda plain, v: _grow_order(plain["order"], v),
+    OrderAccepted.KIND: _grow_accepted,
     ScheduleBegun.KIND: lambda plain, v: _grow_state(plain["state"], v),
     OrderAmended.KIND: _grow_amended,
     ChildSending.KIND: lambda plain, v: _grow_child(plain["child"], v),
@@ -107,7 +112,7 @@ _GROWN: Final[dict[str, Callable[[dict[str, Any], int], None]]] = {
 _VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
 # What an order's common course writes, again and again of the same shape.
 OFTEN: Final[frozenset[type[Event]]] = frozenset(
-    {OrderAccepted, CostForetold, RoutePlanned, ChildSending, ChildAcked, ChildFilled, OrderDone, TcaReported}
+    {OrderAccepted, RoutePlanned, ChildSending, ChildAcked, ChildFilled, OrderDone, TcaReported}
 )
 FIRST_READ_BACK: Final = 256
 

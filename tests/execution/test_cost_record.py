@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from app.domain.enums import Side
-from app.domain.events import CostForetold, StillMeasured
+from app.domain.events import StillMeasured
 from app.domain.markouts import MidPath, PathKind, StillPath
-from app.domain.pretrade import AskedUnits
+from app.domain.pretrade import AskedUnits, Said
 from app.execution import cost_record
 from app.execution import inputs as inp
 from app.execution.cost_record import (
@@ -25,10 +25,10 @@ from tests.learning.costs import made_ask, made_law
 from tests.worlds import T0_NS, held_order, make_desk, make_order
 
 
-def word(order_id: str) -> CostForetold:
+def word() -> Said:
     estimate = CostEstimator(made_law()).estimate(made_ask())
     assert estimate is not None
-    return CostForetold("desk", order_id, AskedUnits.of(made_ask()), estimate)
+    return Said(AskedUnits.of(made_ask()), estimate)
 
 
 def still(*moves_bps: int) -> StillMeasured:
@@ -55,7 +55,9 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost_record, "OPEN_KEPT", 2)
     record = CostRecord()
     for name in "abc":
-        note_foretold(record, word(name))
+        note_foretold(record, name, word())
+    assert list(record.foretold) == ["b", "c"]
+    note_foretold(record, "d", None)
     assert list(record.foretold) == ["b", "c"]
 
 
@@ -82,7 +84,7 @@ def test_what_was_never_foretold_has_no_outcome() -> None:
     record = CostRecord()
     note_outcome(record, parent, 1, parent.tca)
     assert not record.outcomes
-    note_foretold(record, word(parent.order_id))
+    note_foretold(record, parent.order_id, word())
     note_outcome(record, parent, 1, parent.tca)
     note_outcome(record, parent, 2, replace(parent.tca, total_nano=parent.tca.total_nano + 10**12))
     (outcome,) = record.outcomes.values()

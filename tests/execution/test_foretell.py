@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from app.domain import events as ev
 from app.domain.enums import Mode, OrderType, Side, Strategy, TimeInForce
 from app.domain.orders import ParentOrder, VenueFilter
-from app.domain.pretrade import MANY
+from app.domain.pretrade import MANY, Said
 from app.domain.scheduled import Schedule
+from app.domain.units import NANO
 from app.execution.ledger import fold
+from app.learning import at_once
 from app.learning.pretrade import CostEstimator
 from app.store.codec import decode, encode
 from tests.learning.costs import made_law
@@ -45,19 +48,72 @@ def in_time(strategy: Strategy, **changes: object) -> ParentOrder:
     return make_order(strategy=strategy, time_in_force=TimeInForce.GTC, qty_units=1_000, schedule=schedule)
 
 
-def foretold(desk: Desk) -> list[ev.CostForetold]:
-    return [fact.event for fact in desk.facts if isinstance(fact.event, ev.CostForetold)]
+def foretold(desk: Desk) -> list[Said]:
+    accepted = [fact.event for fact in desk.facts if isinstance(fact.event, ev.OrderAccepted)]
+    return [event.foretold for event in accepted if event.foretold is not None]
 
 
-def test_the_word_is_written_between_the_acceptance_and_the_plan(told: Desk) -> None:
-    told.accepted(make_order(qty_units=300))
-    kinds = [fact.event.KIND for fact in told.facts]
-    at = kinds.index("cost_foretold")
-    assert kinds[at - 1] == "order_accepted"
-    assert at < kinds.index("route_planned")
-    (event,) = foretold(told)
-    assert event.asked.venue == MANY
+def test_the_word_is_the_acceptances_own(told: Desk) -> None:
+    parent, _ = told.accepted(make_order(qty_units=300))
+    (said,) = foretold(told)
+    assert said.asked.venue == MANY
+    assert told.core.ledger.costs.foretold == {parent.order_id: said}
+    event = parent.accepted
     assert decode(event.KIND, event.V, encode(event)) == event
+
+
+def test_a_log_that_says_it_in_a_fact_of_its_own_gives_the_same_record(told: Desk) -> None:
+    """Before order_accepted 6 the word was the next fact."""
+    _, children = told.accepted(make_order(qty_units=300))
+    for child in children:
+        told.fill(child)
+    older: list[ev.Event] = []
+    for fact in told.facts:
+        event = fact.event
+        if isinstance(event, ev.OrderAccepted) and event.foretold is not None:
+            said = event.foretold
+            older.append(replace(event, foretold=None))
+            older.append(ev.CostForetold(event.account, event.order_id, said.asked, said.estimate))
+        else:
+            older.append(event)
+    seqs = dict.fromkeys([event.account for event in older], 0)
+    facts = []
+    for seq, event in enumerate(older, start=1):
+        seqs[event.account] += bool(event.account)
+        read = decode(event.KIND, event.V, encode(event))
+        facts.append(ev.Fact(seq, told.now_ns, seqs[event.account], read))
+    assert fold(facts).costs == told.core.ledger.costs
+    assert told.core.ledger.costs.outcomes
+
+
+SHAPES = [
+    {},
+    {"side": Side.SELL},
+    {"qty_units": 40_000},
+    {"qty_units": 900_000},
+    {"order_type": OrderType.LIMIT, "limit_price_units": 6_000_300},
+    {"order_type": OrderType.LIMIT, "limit_price_units": 5_900_000},
+    {"qty_units": None, "notional_nano": 700 * NANO},
+    {"venues": VenueFilter(include=("ven_b",))},
+    {"venues": VenueFilter(exclude=("ven_b",))},
+    {"strategy": Strategy.SWEEP},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("with_tape", [True, False])
+def test_one_call_says_what_the_twin_says(
+    told: Desk, monkeypatch: pytest.MonkeyPatch, shape: dict[str, Any], with_tape: bool
+) -> None:
+    if not with_tape:
+        told.core.world = replace(told.core.world, volumes=None)
+    order = make_order(**({"qty_units": 300} | shape))
+    monkeypatch.setattr(at_once, "is_ready", lambda: True)
+    parent, _ = told.accepted(order)
+    monkeypatch.setattr(at_once, "is_ready", lambda: False)
+    twin, _ = told.accepted(replace(order, client_order_id="twin"))
+    # The second order is another one, but nothing of the first has moved a book.
+    assert parent.accepted.foretold == twin.accepted.foretold
 
 
 def test_the_outcome_stands_beside_it_and_replay_gives_the_same(told: Desk) -> None:

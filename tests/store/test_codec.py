@@ -28,6 +28,7 @@ from app.domain.events import (
 )
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
+from app.domain.sweeps import SweepStyle, SweepTerms
 from app.domain.timing_facts import TIMING_EVENTS
 from app.store.codec import FIRST_READ_BACK, Encoder, decode, decode_fact, encode, encode_fact, record_of
 from tests.worlds import T0_NS, make_desk, make_order
@@ -249,6 +250,17 @@ def test_an_accepted_schedule_of_before_the_disguise_reads_as_undisguised() -> N
     for version, older in ((3, undisguised), (4, unbent)):
         plain["order"]["schedule"] = older(own)
         assert decode("order_accepted", version, encoded(plain)) == parent.accepted
+
+
+def test_an_acceptance_of_before_it_said_its_cost_says_none_and_keeps_its_terms() -> None:
+    desk = make_desk()
+    terms = SweepTerms(SweepStyle.SWEEP, min_qty_units=100)
+    parent, _ = desk.accepted(make_order(strategy=Strategy.SWEEP, sweep=terms))
+    body = encode(parent.accepted)
+    assert body.endswith(b',"foretold":null}')
+    assert decode("order_accepted", 5, body.replace(b',"foretold":null', b"")) == parent.accepted
+    with pytest.raises(InvariantBroken):
+        decode("order_accepted", 6, body.replace(b',"foretold":null', b""))
 
 
 def filled_with(**changes: Any) -> Fact:
