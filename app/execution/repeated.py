@@ -18,7 +18,7 @@ def repeated_order(ctx: Context, order: ParentOrder) -> Reply | None:
     """The answer to an order whose client id is taken, None where it is free."""
     known = ctx.ledger.by_client_id.get((order.account, order.client_order_id))
     if known is None:
-        return _unproven(ctx, order.account, order.client_order_id)
+        return None if ctx.ledger.closed is None else _unproven(ctx, order.account, order.client_order_id)
     order_id, body_hash = known
     if body_hash != order.body_hash or order_id not in ctx.ledger.parents:
         return _conflict(order.client_order_id, order_id)

@@ -13,14 +13,17 @@ from app.domain.enums import Mode
 from app.domain.ids import prefixed_ulid
 from app.domain.orders import ParentOrder
 from app.domain.plan import PlanRequest
+from app.domain.terms import DEFAULT_ESTIMATE_PPM
 from app.execution.context import Context
 from app.execution.parent import Approval
-from app.execution.stakes import lookalike_id, plain_bounds, plain_market
+from app.execution.stakes import ground_of, lookalike_id
 from app.execution.wave import with_beliefs
 from app.risk import gate
 from app.risk.plain import Instant, is_plain
 
 _request: Final = quick.maker(PlanRequest)
+_approval: Final = quick.maker(Approval)
+_instant: Final = quick.tupled(Instant)
 
 
 def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) -> Approval | None:
@@ -28,29 +31,29 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
 
     `wait_ns`: what the throttle has said, asked once for either way.
     """
-    bounds = plain_bounds(ctx, order, mode) if is_plain(order) else None
-    if bounds is None:
+    ground = ground_of(ctx, order, mode) if is_plain(order) else None
+    if ground is None:
         return None
-    ledger, world = ctx.ledger, ctx.world
+    ledger, world, now_ns = ctx.ledger, ctx.world, ctx.now_ns
+    bounds, books, listings, fees, barred = ground
+    alike_id = lookalike_id(ctx, order) if bounds.limits.duplicate_window_ns else ""
     n_open_orders = len(ledger.open_by_account.get(order.account, ()))
-    now = Instant(ledger.seq + 1, wait_ns, n_open_orders, lookalike_id(ctx, order))
+    now = _instant((ledger.seq + 1, wait_ns, n_open_orders, alike_id))
     passed = gate.approve_plain(bounds, order, ctx.committed(), now)
     if passed is None:
         return None
     approved, (cap_units, capacity_nano) = passed
     order_id = ctx.next_order_id("ord")
-    fees, barred = plain_market(ctx, order, mode)
-    books = ctx.market(order.symbol)[0]
     request = _request(
         approved,
         bounds.symbol,
-        prefixed_ulid("rte", ctx.now_ns, order_id, 1),
+        prefixed_ulid("rte", now_ns, order_id, 1),
         1,
-        ctx.now_ns,
+        now_ns,
         order.qty_units,
         None,
         cap_units,
-        world.universe.listings(order.symbol),
+        listings,
         fees,
         world.max_book_age_ns,
         capacity_nano,
@@ -58,11 +61,11 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
         bounds.mid_half_units,
         order_id,
         {},
-        100,
+        DEFAULT_ESTIMATE_PPM,
         None,
     )
     if world.beliefs is not None or ctx.is_loop_on:
         request = with_beliefs(ctx, request)
     prepared = world.away.prepare(request, books) if world.away is not None else None
     planned = world.planner.plan(request, books) if prepared is None else None
-    return Approval(approved, planned, order_id, cap_units, prepared)
+    return _approval(approved, planned, order_id, cap_units, prepared)

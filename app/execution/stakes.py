@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.enums import KillScope, Mode, Side
 from app.domain.fees import FeeTier
-from app.domain.instrument import Symbol
+from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
 from app.domain.records import ParentRecord
@@ -20,47 +21,66 @@ from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView, Stakes
-from app.risk.plain import Bounds, Footing, Place, bounds_of
+from app.risk.plain import Bounds, Footing, Place, bounds_of, pays_in
+from app.shm.books import SymbolBooks
 
 FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
 
-class _Standing(NamedTuple):
-    """What stays of an account in one symbol from order to order of a turn, until another fact is written.
-
-    `balances`: (venue, currency) -> nano. `positions`: venue -> units. `stakes`: (venue, side) -> quote notional of the
-    position there at the mid, counted for that side. `bars`: what bars venues for an order that names none, and the
-    venues that are left. `far`: open venues -> what `far_side` gives.
+class _Holdings(NamedTuple):
+    """`balances`: (venue, currency) -> nano. `positions`: venue -> units. `stakes`: (venue, side) -> quote notional of
+    the position there at the mid, counted for that side.
     """
 
-    fees: Mapping[str, FeeTier]
-    taker_fee_ppm: Mapping[str, int]
-    killed: frozenset[tuple[KillScope, str]]
     balances: dict[tuple[str, str], int]
     positions: Mapping[str, int]
     stakes: dict[tuple[str, Side], int]
-    bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]]
-    far: dict[tuple[str, ...], FarSide]
-    bounds: dict[tuple[Mode, Side], Bounds | None]
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What stays of an account in one symbol from order to order of a turn, until another fact is written.
+
+    `bars`: what bars venues for an order that names none, and the venues that are left. `far`: open venues -> what
+    `far_side` gives. `holdings`: looked up when somebody asks.
+    """
+
+    fees: Mapping[str, FeeTier]
+    killed: frozenset[tuple[KillScope, str]]
+    bars: dict[Mode, tuple[Mapping[str, Exclusion], tuple[str, ...]]] = field(default_factory=dict)
+    far: dict[tuple[str, ...], FarSide] = field(default_factory=dict)
+    holdings: _Holdings | None = None
+    taker_fee_ppm: Mapping[str, int] | None = None
 
 
 def _standing(ctx: Context, account: str, symbol: Symbol) -> _Standing:
     found: _Standing | None = ctx.standing.get((account, symbol.name))
     if found is None:
-        found = ctx.standing[account, symbol.name] = _look(ctx, account, symbol)
+        fees = fees_of(ctx, account, symbol.name, ctx.world.universe.listings(symbol.name))
+        found = ctx.standing[account, symbol.name] = _Standing(fees, frozenset(ctx.ledger.kills))
     return found
 
 
-def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
+def _taker_fee_ppm(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, int]:
+    standing = _standing(ctx, account, symbol)
+    if standing.taker_fee_ppm is None:
+        standing.taker_fee_ppm = {venue: tier.taker_fee_ppm for venue, tier in standing.fees.items()}
+    return standing.taker_fee_ppm
+
+
+def _holdings(ctx: Context, account: str, symbol: Symbol) -> _Holdings:
+    standing = _standing(ctx, account, symbol)
+    if standing.holdings is None:
+        standing.holdings = _look(ctx, account, symbol)
+    return standing.holdings
+
+
+def _look(ctx: Context, account: str, symbol: Symbol) -> _Holdings:
     ledger, listings, kind = ctx.ledger, ctx.world.universe.listings(symbol.name), symbol.fungible
-    fees = fees_of(ctx, account, symbol.name, listings)
     positions = {venue: ledger.positions.get((account, venue, symbol.name), 0) for venue in listings}
     currencies = dict.fromkeys((kind.base, kind.quote, kind.settle))
     mid_units = max(1, ctx.market(symbol.name)[1].mid_half_units // 2)
-    return _Standing(
-        fees=fees,
-        taker_fee_ppm={venue: tier.taker_fee_ppm for venue, tier in fees.items()},
-        killed=frozenset(ledger.kills),
+    return _Holdings(
         balances={(v, c): ledger.balances.get((account, v, c), 0) for v in listings for c in currencies},
         positions=positions,
         stakes={
@@ -68,9 +88,6 @@ def _look(ctx: Context, account: str, symbol: Symbol) -> _Standing:
             for venue, units in positions.items()
             for side in Side
         },
-        bars={},
-        far={},
-        bounds={},
     )
 
 
@@ -117,7 +134,7 @@ def gate_view(
         now_ns=ctx.now_ns,
         symbol=symbol,
         instruments=universe.listings(order.symbol),
-        taker_fee_ppm=standing.taker_fee_ppm,
+        taker_fee_ppm=_taker_fee_ppm(ctx, order.account, symbol),
         barred=barred,
         reference=ctx.market(order.symbol)[1],
         account=account_view(ctx, order.account, symbol, conditional_id),
@@ -128,44 +145,46 @@ def gate_view(
     )
 
 
-def plain_bounds(ctx: Context, order: ParentOrder, mode: Mode) -> Bounds | None:
-    """What a plain order is held against, gathered once; None where its account needs the checks themselves."""
-    symbol = ctx.world.universe.symbols[order.symbol]
-    standing = _standing(ctx, order.account, symbol)
-    key = mode, order.side
-    if key not in standing.bounds:
-        is_told = ctx.ledger.definitions.open_by_account.get(order.account) or ctx.world.child_cap_nano
-        found = None if is_told else bounds_of(order, symbol, _footing(ctx, order, mode, standing))
-        standing.bounds[key] = found
-    return standing.bounds[key]
+class Ground(NamedTuple):
+    """What plain orders of an account, symbol, mode and side stand on, and what the planner may look at for them."""
+
+    bounds: Bounds
+    books: SymbolBooks
+    listings: Mapping[str, Instrument]
+    fees: Mapping[str, FeeTier]
+    barred: Mapping[str, Exclusion]
 
 
-def _footing(ctx: Context, order: ParentOrder, mode: Mode, standing: _Standing) -> Footing:
-    universe, balances = ctx.world.universe, standing.balances
-    listings, kind = universe.listings(order.symbol), universe.symbols[order.symbol].fungible
+def ground_of(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
+    """The ground of a plain order, looked up once; None where its account needs the checks themselves."""
+    key = order.account, order.symbol, mode, order.side
+    if key not in ctx.standing:
+        ctx.standing[key] = _ground(ctx, order, mode)
+    found: Ground | None = ctx.standing[key]
+    return found
+
+
+def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
+    ledger, universe, account, name = ctx.ledger, ctx.world.universe, order.account, order.symbol
+    if ledger.definitions.open_by_account.get(account) or ctx.world.child_cap_nano:
+        return None
+    symbol, listings, (books, reference) = universe.symbols[name], universe.listings(name), ctx.market(name)
+    standing, mid_half_units = _standing(ctx, account, symbol), reference.mid_half_units
+    barred, eligible = _barred(ctx, order, mode, None, standing)
+    mid_units, currency, sign = max(1, mid_half_units // 2), pays_in(symbol, order.side), order.side.sign
+    held = {venue: ledger.positions.get((account, venue, name), 0) for venue in listings}
     places = [
         Place(
             listings[venue],
-            standing.taker_fee_ppm[venue],
-            balances[venue, kind.base],
-            balances[venue, kind.settle],
-            standing.stakes[venue, order.side],
+            standing.fees[venue].taker_fee_ppm,
+            ledger.balances.get((account, venue, currency), 0),
+            sign * _signed_nano(symbol, mid_units, held[venue]) if held[venue] else 0,
         )
-        for venue in _barred(ctx, order, mode, None, standing)[1]
+        for venue in eligible
     ]
-    return Footing(
-        limits=ctx.ledger.limits.get(order.account),
-        killed=standing.killed,
-        mid_half_units=ctx.market(order.symbol)[1].mid_half_units,
-        position_units=sum(standing.positions.values()),
-        places=places,
-    )
-
-
-def plain_market(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[Mapping[str, FeeTier], Mapping[str, Exclusion]]:
-    """The account's fees at each listing of the order's symbol, and what bars venues for an order that names none."""
-    standing = _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol])
-    return standing.fees, _barred(ctx, order, mode, None, standing)[0]
+    footing = Footing(ledger.limits.get(account), standing.killed, mid_half_units, sum(held.values()), places)
+    bounds = bounds_of(order, symbol, footing)
+    return None if bounds is None else Ground(bounds, books, listings, standing.fees, barred)
 
 
 def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
@@ -177,11 +196,12 @@ def far_side(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[tuple[str, .
     """The venues that nothing bars for `order` now, before its first wave; and of its symbol's books, as they are read,
     (float64[n] taker fees in ppm, bool[n] whether it is one of those venues).
     """
-    standing = _standing(ctx, order.account, ctx.world.universe.symbols[order.symbol])
+    symbol = ctx.world.universe.symbols[order.symbol]
+    standing = _standing(ctx, order.account, symbol)
     venues = _barred(ctx, order, mode, None, standing)[1]
     found = standing.far.get(venues)
     if found is None:
-        names, ppm = ctx.market(order.symbol)[0].venues, standing.taker_fee_ppm
+        names, ppm = ctx.market(order.symbol)[0].venues, _taker_fee_ppm(ctx, order.account, symbol)
         fees = np.array([ppm.get(name, 0) for name in names], dtype=np.float64)
         found = standing.far[venues] = fees, np.array([name in venues for name in names], dtype=np.bool_)
     return venues, found
@@ -199,7 +219,7 @@ def account_view(ctx: Context, account: str, symbol: Symbol, conditional_id: str
         limits=ledger.limits.get(account),
         killed=standing.killed,
         free_nano=free_nano(ctx, account, symbol),
-        position_units=standing.positions,
+        position_units=_holdings(ctx, account, symbol).positions,
         open_buy_units=open_units.get((account, name, Side.BUY), 0) + sum([part.buy_units for part in own]),
         open_sell_units=open_units.get((account, name, Side.SELL), 0) + sum([part.sell_units for part in own]),
         n_open_orders=len(ledger.open_by_account.get(account, ())) + len(waiting),
@@ -224,7 +244,7 @@ def _reserve(ctx: Context, record: ConditionalRecord) -> Reserve:
 
 def free_nano(ctx: Context, account: str, symbol: Symbol) -> dict[tuple[str, str], int]:
     """(venue, currency) of `symbol`'s listings -> balance less what the account's live children may still take."""
-    reserved, balances = ctx.committed().reserved_nano, _standing(ctx, account, symbol).balances
+    reserved, balances = ctx.committed().reserved_nano, _holdings(ctx, account, symbol).balances
     if len(reserved) > len(balances):
         return {(v, c): nano - reserved.get((account, v, c), 0) for (v, c), nano in balances.items()}
     free = balances.copy()
@@ -240,7 +260,7 @@ def venue_stake_nano(ctx: Context, account: str, symbol: Symbol) -> Stakes:
     The account's position in `symbol`, at the mid and counted against the other side, and all that is in flight on
     this side. Below zero: even if all of it trades, the position stays on the other side.
     """
-    flying, stakes, name = ctx.committed().flying_nano, _standing(ctx, account, symbol).stakes, symbol.name
+    flying, stakes, name = ctx.committed().flying_nano, _holdings(ctx, account, symbol).stakes, symbol.name
     if len(flying) > len(stakes):
         return {(v, side): nano + flying.get((account, v, name, side), 0) for (v, side), nano in stakes.items()}
     found = stakes.copy()

@@ -126,21 +126,20 @@ def order_notional_nano(view: GateView) -> int:
 
 def cap_units_of(order: ParentOrder, limits: Limits | None, mid_half_units: int) -> int:
     """As `price_cap_units`, of an order whose arrival mid was `mid_half_units` (0: none)."""
-    caps = []
-    if order.limit_price_units is not None:
-        past_units = order.schedule.past_limit_units * order.side.sign if order.schedule is not None else 0
-        caps.append(order.limit_price_units + past_units)
+    is_buy, cap_units = order.side is Side.BUY, order.limit_price_units
+    if cap_units is not None and order.schedule is not None:
+        cap_units += order.schedule.past_limit_units * order.side.sign
     slippage_ppm = order.max_slippage_ppm
-    if slippage_ppm is None and order.limit_price_units is None and limits is not None:
+    if slippage_ppm is None and cap_units is None and limits is not None:
         slippage_ppm = limits.default_slippage_ppm or None  # a default of 0 is none at all; an order's own 0 is a cap
     if slippage_ppm is not None and mid_half_units:
-        if order.side is Side.BUY:
-            caps.append(mid_half_units * (1_000_000 + slippage_ppm) // 2_000_000)
+        if is_buy:
+            slipped_units = mid_half_units * (1_000_000 + slippage_ppm) // 2_000_000
+            cap_units = slipped_units if cap_units is None else min(cap_units, slipped_units)
         else:
-            caps.append(-(-mid_half_units * (1_000_000 - slippage_ppm) // 2_000_000))
-    if not caps:
-        return 0
-    return max(min(caps) if order.side is Side.BUY else max(caps), 1)
+            slipped_units = -(-mid_half_units * (1_000_000 - slippage_ppm) // 2_000_000)
+            cap_units = slipped_units if cap_units is None else max(cap_units, slipped_units)
+    return 0 if cap_units is None else max(cap_units, 1)
 
 
 def _qty_at_mid(view: GateView) -> int:

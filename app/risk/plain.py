@@ -42,15 +42,15 @@ class Sums(Protocol):
 
 
 class Place(NamedTuple):
-    """A venue that nothing bars: its listing, the account's fee, balances and stake there without what is in flight.
+    """A venue that nothing bars: its listing, and the account's fee, balance and stake there without what is in flight.
 
-    `stake_nano`: the position at the mid, counted for the order's side, in quote nano.
+    `held_nano`: of the currency that `pays_in` names. `stake_nano`: the position at the mid, counted for the order's
+    side, in quote nano.
     """
 
     listing: Instrument
     taker_fee_ppm: int
-    base_nano: int
-    settle_nano: int
+    held_nano: int
     stake_nano: int
 
 
@@ -86,8 +86,9 @@ class Bounds:
     """What plain orders of one account, symbol and side are held against until a limit, balance, book or venue changes.
 
     `lot_units`, `tick_units`: the finest among the eligible venues. `floors`: each one's (least quantity, least
-    notional). `money_scale`: notional is price x quantity x this, 0 for a symbol that rounds. `sold_per_nano`: what a
-    spot sale may deliver for quote money, (numerator, denominator); None for any other order.
+    notional). `money_scale`: notional is price x quantity x this. `taken_per_unit_nano`: what one unit takes at the mid
+    before `fee_ppm`, the cheapest fee. Both are 0 for a symbol that rounds. `sold_per_nano`: what a spot
+    sale may deliver for quote money, (numerator, denominator); None for any other order.
     """
 
     symbol: Symbol
@@ -96,11 +97,12 @@ class Bounds:
     mid_half_units: int
     lot_units: int
     tick_units: int
-    least_fee_ppm: int
+    fee_ppm: int
     held_units: int
     most_order_units: int
     most_held_units: int
     money_scale: int
+    taken_per_unit_nano: int
     sold_per_nano: tuple[int, int] | None
     floors: tuple[tuple[int, int], ...]
     rooms: tuple[Room, ...]
@@ -137,6 +139,12 @@ def is_plain(order: ParentOrder) -> bool:
     )
 
 
+def pays_in(symbol: Symbol, side: Side) -> str:
+    """The currency that a plain order takes: what a spot sale delivers, else what the symbol settles in."""
+    fungible = symbol.fungible
+    return fungible.base if fungible.kind is ContractKind.SPOT and side is Side.SELL else fungible.settle
+
+
 def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | None:
     """The bounds of plain orders of `order`'s account, symbol and side; None where one of them needs the checks
     themselves.
@@ -146,35 +154,37 @@ def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | No
         return None
     if limits.allowed_symbols and symbol.name not in limits.allowed_symbols:
         return None
-    is_spot, one_nano = fungible.kind is ContractKind.SPOT, qty_nano(symbol, 1)
+    is_spot, one_nano, currency = fungible.kind is ContractKind.SPOT, qty_nano(symbol, 1), pays_in(symbol, side)
+    account, name, credit_nano = order.account, symbol.name, limits.venue_credit_nano
+    (first, least_fee_ppm, _, _), mid_units = places[0], max(1, found.mid_half_units // 2)
+    lot_units, tick_units = first.lot_units, first.tick_units
+    rooms, floors = [], []
+    for listing, fee_ppm, held_nano, stake_nano in places:
+        venue, own_lot_units = listing.venue, listing.lot_units
+        lot_units, tick_units = min(lot_units, own_lot_units), min(tick_units, listing.tick_units)
+        least_fee_ppm = min(least_fee_ppm, fee_ppm)
+        floors.append((listing.min_qty_lots * own_lot_units, listing.min_notional_nano))
+        keys = (account, venue, currency), (account, venue, name, side)
+        rooms.append(Room(venue, held_nano, credit_nano - stake_nano, *keys))
+    money_scale = 10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0
     is_sale = is_spot and side is Side.SELL
-    currency = fungible.base if is_sale else fungible.settle
-    rooms = [
-        Room(
-            listing.venue,
-            base_nano if is_sale else settle_nano,
-            limits.venue_credit_nano - stake_nano,
-            (order.account, listing.venue, currency),
-            (order.account, listing.venue, symbol.name, side),
-        )
-        for listing, _, base_nano, settle_nano, stake_nano in places
-    ]
     return Bounds(
         symbol=symbol,
         side=side,
         limits=limits,
         mid_half_units=found.mid_half_units,
-        lot_units=min([place.listing.lot_units for place in places]),
-        tick_units=min([place.listing.tick_units for place in places]),
-        least_fee_ppm=max(0, min([place.taker_fee_ppm for place in places])),
+        lot_units=lot_units,
+        tick_units=tick_units,
+        fee_ppm=0 if is_sale else max(0, least_fee_ppm),
         held_units=side.sign * found.position_units,
         most_order_units=limits.max_order_qty_nano // one_nano,
         most_held_units=limits.max_position_nano // one_nano,
-        money_scale=10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0,
+        money_scale=money_scale,
+        taken_per_unit_nano=one_nano if is_sale else mid_units * money_scale,
         sold_per_nano=(10**symbol.price_scale, max(1, -(-found.mid_half_units // 2))) if is_sale else None,
-        floors=tuple([(p.listing.min_qty_lots * p.listing.lot_units, p.listing.min_notional_nano) for p in places]),
+        floors=tuple(floors),
         rooms=tuple(rooms),
-        side_key=(order.account, symbol.name, side),
+        side_key=(account, name, side),
     )
 
 
@@ -187,17 +197,24 @@ def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> Mea
         return None
     if slippage_ppm is not None and slippage_ppm > limits.max_slippage_ppm:
         return None
-    cap_units = cap_units_of(order, limits, bounds.mid_half_units)
-    if not _is_price_fine(bounds, order, cap_units):
+    mid_half_units, side_key, scale = bounds.mid_half_units, bounds.side_key, bounds.money_scale
+    cap_units = cap_units_of(order, limits, mid_half_units)
+    if order.limit_price_units is None:
+        if not cap_units or order.order_type is OrderType.LIMIT:
+            return None
+    elif not _is_price_fine(bounds, order.limit_price_units):
         return None
-    mid_units = -(-bounds.mid_half_units // 2)
+    mid_units = -(-mid_half_units // 2)
     worst_units = max(cap_units, mid_units) if bounds.side is Side.SELL else (cap_units or mid_units)
-    notional_nano = _notional_nano(bounds, worst_units, qty_units)
-    open_nano = sums.open_notional_nano.get(bounds.side_key[0], 0)
+    if scale:
+        notional_nano, taken_nano = worst_units * qty_units * scale, qty_units * bounds.taken_per_unit_nano
+    else:
+        notional_nano = bounds.symbol.notional_nano(worst_units, qty_units)
+        taken_nano = bounds.symbol.notional_nano(max(1, mid_half_units // 2), qty_units)
+    open_nano = sums.open_notional_nano.get(side_key[0], 0)
     if notional_nano > limits.max_order_notional_nano or open_nano + notional_nano > limits.max_open_notional_nano:
         return None
-    worst_held_units = bounds.held_units + sums.open_units.get(bounds.side_key, 0) + qty_units
-    if max(0, worst_held_units) > bounds.most_held_units:
+    if max(0, bounds.held_units + sums.open_units.get(side_key, 0) + qty_units) > bounds.most_held_units:
         return None
     for least_units, floor_nano in bounds.floors:
         if qty_units >= least_units and notional_nano >= floor_nano:
@@ -205,34 +222,17 @@ def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> Mea
     else:
         return None
     free_nano, most_nano, capacity_nano = _room(bounds, sums)
-    if not most_nano or _needed_nano(bounds, qty_units) > free_nano:
+    if not most_nano or taken_nano + taken_nano * bounds.fee_ppm // PPM > free_nano:
         return None
     return Measured(cap_units, capacity_nano)
 
 
-def _is_price_fine(bounds: Bounds, order: ParentOrder, cap_units: int) -> bool:
-    """P08, P12 and the cap that a market order needs (P15)."""
-    limit_units, mid_half_units = order.limit_price_units, bounds.mid_half_units
-    if limit_units is None:
-        return cap_units > 0 if order.order_type is OrderType.MARKET else order.order_type is not OrderType.LIMIT
+def _is_price_fine(bounds: Bounds, limit_units: int) -> bool:
+    """P08 and P12."""
     if limit_units <= 0 or limit_units % bounds.tick_units:
         return False
-    away_units = bounds.side.sign * (2 * limit_units - mid_half_units)
-    return away_units * PPM <= bounds.limits.price_collar_ppm * mid_half_units
-
-
-def _notional_nano(bounds: Bounds, price_units: int, qty_units: int) -> int:
-    if bounds.money_scale:
-        return price_units * qty_units * bounds.money_scale
-    return bounds.symbol.notional_nano(price_units, qty_units)
-
-
-def _needed_nano(bounds: Bounds, qty_units: int) -> int:
-    """What the order takes at the mid: quote with the cheapest fee, or base for a spot sale."""
-    if bounds.sold_per_nano is not None:
-        return qty_nano(bounds.symbol, qty_units)
-    notional_nano = _notional_nano(bounds, max(1, bounds.mid_half_units // 2), qty_units)
-    return notional_nano + notional_nano * bounds.least_fee_ppm // PPM
+    away_units = bounds.side.sign * (2 * limit_units - bounds.mid_half_units)
+    return away_units * PPM <= bounds.limits.price_collar_ppm * bounds.mid_half_units
 
 
 def _room(bounds: Bounds, sums: Sums) -> tuple[int, int, dict[str, int]]:

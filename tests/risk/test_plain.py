@@ -17,7 +17,7 @@ from app.domain.units import NANO
 from app.risk import gate
 from app.risk.checks import CHECK_CODES
 from app.risk.exposure import AccountView, GateView, capacity_nano, price_cap_units
-from app.risk.plain import Bounds, Footing, Instant, Place, bounds_of, is_plain, measure
+from app.risk.plain import Bounds, Footing, Instant, Place, bounds_of, is_plain, measure, pays_in
 from app.risk.reference import Reference
 from tests.worlds import LIMITS, make_order
 
@@ -116,7 +116,8 @@ def some_case(rng: Random) -> Case:
     sums = some_sums(rng, symbol, order, venues, per_order)
     mid_half = MID_HALF if rng.random() < 0.98 else 0
     now = Instant(7, rng.choice([0] * 30 + [1]), rng.choice([0, 0, 1, 2]), rng.choice([""] * 30 + ["ord_x"]))
-    places = [Place(listings[v], fees[v], base[v], settle[v], stake[v]) for v in eligible]
+    held = base if pays_in(symbol, order.side) == "BTC" else settle
+    places = [Place(listings[v], fees[v], held[v], stake[v]) for v in eligible]
     footing = Footing(limits, killed, mid_half, sum(positions.values()), places)
     side, name = order.side, symbol.name
     free = {(v, "BTC"): base[v] - sums.reserved_nano.get(("desk", v, "BTC"), 0) for v in venues}
@@ -237,5 +238,5 @@ def test_an_inverse_contract_is_never_measured() -> None:
     fungible = FungibilityClass("BTC", "USD", "BTC", ContractKind.INVERSE)
     symbol = Symbol("BTC/USD:BTC", fungible, 1, 0)
     listing = Instrument("ven_a", symbol.name, "X", fungible, 1, 1)
-    footing = Footing(LIMITS, frozenset(), MID_HALF, 0, [Place(listing, 100, 10**18, 10**18, 0)])
+    footing = Footing(LIMITS, frozenset(), MID_HALF, 0, [Place(listing, 100, 10**18, 0)])
     assert bounds_of(make_order(symbol=symbol.name), symbol, footing) is None
