@@ -13,12 +13,14 @@ from typing import Any, Final
 import orjson
 
 from app.api.intake import BPS_SCALE
+from app.domain import quick
 from app.domain.enums import OrderType, Remainder, Side, Strategy, TimeInForce
 from app.domain.orders import ParentOrder, VenueFilter
 from app.domain.units import MAX_UNITS
 from app.domain.universe import Universe
 
 _LOADS: Final = orjson.loads
+_order: Final = quick.maker(ParentOrder)
 _TEXTS: Final = {str}
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?", re.ASCII)
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -27,6 +29,7 @@ _TYPES: Final = {order_type.value: order_type for order_type in OrderType}
 # What is good till a date has that date, and is not plain.
 _IN_FORCE: Final = {tif.value: tif for tif in TimeInForce if tif is not TimeInForce.GTD} | {None: TimeInForce.GTC}
 _ANY_VENUE: Final = VenueFilter()
+_IN_PARTS: Final = False
 
 
 def plain_order(body: bytes, universe: Universe, account: str, now_ns: int) -> ParentOrder | None:
@@ -49,27 +52,30 @@ def plain_order(body: bytes, universe: Universe, account: str, now_ns: int) -> P
     is_said = qty_units and (price_units or not is_limit) and (slippage_ppm is not None or slippage is None)
     if members or not is_said or _CLIENT_ID.fullmatch(client_order_id) is None:
         return None
-    is_resting = is_limit and time_in_force is TimeInForce.GTC
-    return ParentOrder(
-        account=account,
-        client_order_id=client_order_id,
-        symbol=symbol.name,
-        side=side,
-        order_type=order_type,
-        time_in_force=time_in_force,
-        strategy=Strategy.SOR,
-        remainder=Remainder.HELD if is_resting else Remainder.NONE,
-        qty_units=qty_units,
-        notional_nano=None,
-        limit_price_units=price_units,
-        max_slippage_ppm=slippage_ppm,
-        expire_ts_ns=0,
-        venues=_ANY_VENUE,
-        is_full_fill_required=False,
-        decision_ts_ns=0,
-        decision_price_units=None,
-        received_ts_ns=now_ns,
-        body_hash="",
+    return _order(
+        account,
+        client_order_id,
+        symbol.name,
+        side,
+        order_type,
+        time_in_force,
+        Strategy.SOR,
+        Remainder.HELD if is_limit and time_in_force is TimeInForce.GTC else Remainder.NONE,
+        qty_units,
+        None,
+        price_units,
+        slippage_ppm,
+        0,
+        _ANY_VENUE,
+        _IN_PARTS,
+        0,
+        None,
+        now_ns,
+        "",
+        (),
+        None,
+        None,
+        None,
     )
 
 

@@ -28,6 +28,7 @@ from app.shm.books import SymbolBooks
 # A schedule is looked at this often when its variance is added up: a plan of more slices costs no more to foretell.
 N_LOOKS: Final = 12
 _LEAST_NS: Final = NANO
+_UNASKED: Final = object()
 
 
 @quick_init
@@ -91,50 +92,48 @@ def foretell(
 def said_of(
     ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
 ) -> Said | None:
-    """What is foretold of an order that is about to be accepted, as its fact carries it; None where nothing is."""
-    if ctx.world.costs is None:
+    """What is foretold of an order that is about to be accepted, as its fact carries it; None where nothing is.
+
+    Of an order at once in one call; what such orders of an account and symbol ask alike is looked up once.
+    """
+    costs, venues = ctx.world.costs, order.venues
+    if costs is None:
         return None
-    if state is None and order.quote_pool is None and at_once.is_ready():
-        return _said_at_once(ctx, ctx.world.costs, order, mode, price_cap_units)
+    if state is not None or order.quote_pool is not None or not at_once.is_ready():
+        return _said_apart(ctx, order, mode, price_cap_units, state)
+    if venues.include or venues.exclude:
+        asker = _asker(ctx, costs, order, mode)
+    else:
+        key = "costs", mode, order.account, order.symbol
+        asker = ctx.standing.get(key, _UNASKED)
+        if asker is _UNASKED:
+            asker = ctx.standing[key] = _asker(ctx, costs, order, mode)
+    if asker is None:
+        return None
+    qty_units = order.qty_units
+    if qty_units is None:
+        qty_units = _qty_units(order, ctx.world.universe.symbols[order.symbol], asker.mid_half_units)
+    return at_once.say(asker, order.side.sign, qty_units, price_cap_units) if qty_units > 0 else None
+
+
+def _said_apart(
+    ctx: Context, order: ParentOrder, mode: Mode, price_cap_units: int, state: ScheduleState | None
+) -> Said | None:
     told = foretell(ctx, order, mode, price_cap_units, state)
     if told.ask is None or told.estimate is None:
         return None
     return Said(AskedUnits.of(told.ask), told.estimate)
 
 
-def _said_at_once(
-    ctx: Context, costs: CostEstimator, order: ParentOrder, mode: Mode, price_cap_units: int
-) -> Said | None:
-    """As `foretell` says it, of an order at once, in one call. What orders ask alike is looked up once."""
-    is_any_venue = not (order.venues.include or order.venues.exclude)
-    key = "costs", mode, order.account, order.symbol
-    if is_any_venue and key in ctx.standing:
-        asker = ctx.standing[key]
-    else:
-        asker = _asker(ctx, costs, order, mode)
-        if is_any_venue:
-            ctx.standing[key] = asker
-    if asker is None:
-        return None
-    symbol = ctx.world.universe.symbols[order.symbol]
-    qty_units = _qty_units(order, symbol, asker.mid_half_units)
-    return at_once.say(asker, order.side.sign, qty_units, price_cap_units) if qty_units > 0 else None
-
-
 def _asker(ctx: Context, costs: CostEstimator, order: ParentOrder, mode: Mode) -> at_once.Asker | None:
     """None where nothing is said of orders at once of this symbol."""
-    books, reference = ctx.market(order.symbol)
-    if not reference.mid_half_units or ctx.world.universe.symbols[order.symbol].fungible.is_inverse:
+    (books, reference), symbol = ctx.market(order.symbol), ctx.world.universe.symbols[order.symbol]
+    if not reference.mid_half_units or symbol.fungible.is_inverse:
         return None
     venues, far = far_side(ctx, order, mode)
-    strategy, venue = Strategy.SWEEP, venues[0] if len(venues) == 1 else MANY
-    flat = costs.flat(strategy, venue)
-    if flat is None:
-        return None
-    sigma = ctx.ledger.costs.sigma_bps_sqrt_s(order.symbol)
-    expected = _expected_units(ctx, order.symbol, _LEAST_NS)
-    levels = _levels(books, far, 0)
-    return at_once.Asker(costs, flat, strategy, venue, levels, reference.mid_half_units, sigma, expected)
+    about = ctx.ledger.costs.sigma_bps_sqrt_s(order.symbol), _expected_units(ctx, order.symbol, _LEAST_NS)
+    venue = venues[0] if len(venues) == 1 else MANY
+    return at_once.asker_of(costs, venue, _levels(books, far, 0), reference.mid_half_units, about)
 
 
 def _qty_units(order: ParentOrder, symbol: Symbol, mid_half_units: int) -> int:

@@ -42,7 +42,7 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     passed = gate.approve_plain(bounds, order, ctx.committed(), now)
     if passed is None:
         return None
-    approved, (cap_units, capacity_nano) = passed
+    approved, cap_units, capacity_nano = passed
     order_id = ctx.next_order_id("ord")
     request = _request(
         approved,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -145,6 +146,12 @@ def gate_view(
     )
 
 
+@lru_cache(maxsize=256)
+def _far_arrays(names: tuple[str, ...], venues: tuple[str, ...], fee_ppm: tuple[int, ...]) -> FarSide:
+    """Made anew where a fee or what is open changes; nobody writes them."""
+    return np.array(fee_ppm, dtype=np.float64), np.array([name in venues for name in names], dtype=np.bool_)
+
+
 class Ground(NamedTuple):
     """What plain orders of an account, symbol, mode and side stand on, and what the planner may look at for them."""
 
@@ -201,9 +208,9 @@ def far_side(ctx: Context, order: ParentOrder, mode: Mode) -> tuple[tuple[str, .
     venues = _barred(ctx, order, mode, None, standing)[1]
     found = standing.far.get(venues)
     if found is None:
-        names, ppm = ctx.market(order.symbol)[0].venues, _taker_fee_ppm(ctx, order.account, symbol)
-        fees = np.array([ppm.get(name, 0) for name in names], dtype=np.float64)
-        found = standing.far[venues] = fees, np.array([name in venues for name in names], dtype=np.bool_)
+        names, fees = ctx.market(order.symbol)[0].venues, standing.fees
+        ppm = tuple([fees[name].taker_fee_ppm if name in fees else 0 for name in names])
+        found = standing.far[venues] = _far_arrays(names, venues, ppm)
     return venues, found
 
 

@@ -61,7 +61,8 @@ class Core:
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
             if ctx.ledger.hidden.is_waiting:
                 follow_hidden(ctx)
-            conditional.follow(ctx, n_before)
+            if ctx.ledger.definitions.open:
+                conditional.follow(ctx, n_before)
         if ctx.memory.loop.touched:
             tell_beliefs(ctx)
         return ctx.turn

@@ -15,13 +15,14 @@ from app.domain.errors import OrderRefused
 from app.domain.events import ChildSending
 from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
-from app.domain.quick import quick_init
+from app.domain.quick import maker, quick_init
 from app.domain.records import ParentRecord
 from app.risk import checks
 from app.risk.checks import CHECK_CODES, PARENT_CHECKS, UNARMED_CHECKS, Check
 from app.risk.exposure import GateView, capped_price_units, is_in_dollars
-from app.risk.plain import Bounds, Instant, Measured, Sums, measure
+from app.risk.plain import Bounds, Instant, Sums, measure
 
+_approved: Final = maker(Approved)
 _OF_THE_WHOLE: Final = frozenset(
     {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
 )
@@ -59,10 +60,10 @@ def approve(view: GateView, decision_seq: int) -> Approved[ParentOrder]:
 
 def approve_plain(
     bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant
-) -> tuple[Approved[ParentOrder], Measured] | None:
+) -> tuple[Approved[ParentOrder], int, dict[str, int]] | None:
     """A plain order, approved in one pass, with its price cap and capacities; None where `approve` must be asked."""
     found = measure(bounds, order, sums, now)
-    return None if found is None else (Approved(order, bounds.limits.version, now.seq), found)
+    return None if found is None else (_approved(order, bounds.limits.version, now.seq), *found)
 
 
 def screen(view: GateView) -> None:

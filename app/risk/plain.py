@@ -118,13 +118,6 @@ class Instant(NamedTuple):
     lookalike_id: str
 
 
-class Measured(NamedTuple):
-    """A yes: the order's price cap (0: none), and each eligible venue's capacity as a plan asks for it."""
-
-    cap_units: int
-    capacity_nano: dict[str, int]
-
-
 def is_plain(order: ParentOrder) -> bool:
     """Whether nothing in the order needs more than this pass looks at."""
     venues = order.venues
@@ -188,8 +181,11 @@ def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | No
     )
 
 
-def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> Measured | None:
-    """A yes with what the plan needs of it, or None: some check says no, or must be asked itself."""
+def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> tuple[int, dict[str, int]] | None:
+    """A yes: the order's price cap (0: none), and each eligible venue's capacity as a plan asks for it.
+
+    None: some check says no, or must be asked itself.
+    """
     limits, qty_units, slippage_ppm = bounds.limits, order.qty_units, order.max_slippage_ppm
     if qty_units is None or not 0 < qty_units <= bounds.most_order_units or qty_units % bounds.lot_units:
         return None
@@ -224,7 +220,7 @@ def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> Mea
     free_nano, most_nano, capacity_nano = _room(bounds, sums)
     if not most_nano or taken_nano + taken_nano * bounds.fee_ppm // PPM > free_nano:
         return None
-    return Measured(cap_units, capacity_nano)
+    return cap_units, capacity_nano
 
 
 def _is_price_fine(bounds: Bounds, limit_units: int) -> bool:

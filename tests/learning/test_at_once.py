@@ -10,7 +10,7 @@ import pytest
 from app.domain.enums import Strategy
 from app.domain.pretrade import AskedUnits, CostAsk, Said
 from app.learning import at_once
-from app.learning.at_once import Asker, say
+from app.learning.at_once import Asker, asker_of, say
 from app.learning.pretrade import CostEstimator, Levels, look
 from app.services.pretrade import load_pretrade
 from tests.kernels.test_walk import some_books
@@ -20,15 +20,7 @@ LAWS = [CostEstimator(made_law()), CostEstimator(load_pretrade())]
 N_CASES = 12_000
 
 
-def asker_of(costs: CostEstimator, venue: str, levels: Levels, *about: float) -> Asker:
-    """`about`: twice the mid, volatility, what others will trade."""
-    flat = costs.flat(Strategy.SWEEP, venue)
-    assert flat is not None
-    mid_half_units, sigma, expected = about
-    return Asker(costs, flat, Strategy.SWEEP, venue, levels._replace(cap_units=0), int(mid_half_units), sigma, expected)
-
-
-def twin(asker: Asker, levels: Levels, sign: int, qty_units: int) -> Said | None:
+def twin(costs: CostEstimator, asker: Asker, levels: Levels, sign: int, qty_units: int) -> Said | None:
     seen = look(levels, sign, asker.mid_half_units / 2, float(qty_units), 1)
     if seen is None or (seen.is_short and levels.cap_units):
         return None
@@ -36,7 +28,7 @@ def twin(asker: Asker, levels: Levels, sign: int, qty_units: int) -> Said | None
     ask = CostAsk(asker.strategy, asker.venue, *known, 0.0, 0.0)
     expected = asker.expected_units
     part_ppm = round(qty_units / (qty_units + expected) * 1_000_000) if expected else 0
-    estimate = asker.costs.estimate(ask, part_ppm, is_short=seen.is_short)
+    estimate = costs.estimate(ask, part_ppm, is_short=seen.is_short)
     return Said(AskedUnits.of(ask), estimate) if estimate is not None else None
 
 
@@ -50,11 +42,12 @@ def test_one_call_and_the_twin_agree_on_every_random_case() -> None:
         cap_units = mid + sign * rng.randint(0, mid // 2_000) if rng.random() < 0.4 else 0
         qty_units = rng.randint(1, 3 * 10 ** rng.randint(1, 7))
         sigma, expected = rng.choice([0.0, 5 * rng.random()]), rng.choice([0.0, 1e6 * rng.random()])
-        about = (2 * mid + rng.choice([0, 1]), sigma, expected)
         levels = Levels(*books, fees, is_open, cap_units)
-        asker = asker_of(costs, rng.choice(["many", "lead", "never seen"]), levels, *about)
+        venue, mid_half_units = rng.choice(["many", "lead", "never seen"]), 2 * mid + rng.choice([0, 1])
+        asker = asker_of(costs, venue, levels, mid_half_units, (sigma, expected))
+        assert asker is not None
         found = say(asker, sign, qty_units, cap_units)
-        assert found == twin(asker, levels, sign, qty_units)
+        assert found == twin(costs, asker, levels, sign, qty_units)
         if found is not None:
             n_said += 1
             n_beyond += found.estimate.is_extrapolated
@@ -74,7 +67,9 @@ def test_it_is_ready_once_its_kernel_is_compiled() -> None:
     rng = Random(1)
     mid, books, _ = some_books(rng, 3, 1)
     levels = Levels(*books, np.zeros(3), np.ones(3, dtype=bool))
-    say(asker_of(LAWS[0], "many", levels, 2 * mid, 0.0, 0.0), 1, 10, 0)
+    asker = asker_of(LAWS[0], "many", levels, 2 * mid, (0.0, 0.0))
+    assert asker is not None
+    say(asker, 1, 10, 0)
     assert at_once.is_ready()
 
 

@@ -193,9 +193,10 @@ def test_the_pass_and_the_checks_agree_on_every_random_case() -> None:
         assert found is None if case.footing.killed else (found is None) == (code is not None), (case, code, found)
         seen[code] += 1
         if found is not None:
-            assert found.cap_units == price_cap_units(case.view)
-            assert found.capacity_nano == capacity_nano(case.view)
-            assert list(found.capacity_nano) == list(case.view.eligible)
+            cap_units, capacities_nano = found
+            assert cap_units == price_cap_units(case.view)
+            assert capacities_nano == capacity_nano(case.view)
+            assert list(capacities_nano) == list(case.view.eligible)
     assert seen[None] > N_CASES // 5
     said = {code for code, n in seen.items() if code is not None and n >= 10}
     never = {
