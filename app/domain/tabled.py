@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from app.domain import quick
@@ -20,6 +21,9 @@ CHILD_WORDS: Final = 9
 LEFT_OUT_WORDS: Final = 4
 RIVAL_WORDS: Final = 4
 BOOK_WORDS: Final = 2
+_WORD_BYTES: Final = 8
+_one_word: Final = Struct("q").unpack_from
+_child_row: Final = Struct("4q").unpack_from  # venue, lots, units, limit
 # What a left-out row's number of a reason stands for.
 REASONS: Final = (
     ExclusionCode.DEARER,
@@ -65,6 +69,16 @@ class PlanTable(NamedTuple):
 def receipt_of(plan: RoutePlan) -> str:
     """The SHA-256 of the receipt that a plan's certificate names; of a plan that is a table no certificate is made."""
     return plan.table.seal.receipt_sha256 if type(plan) is TabledPlan else plan.certificate.receipt_sha256
+
+
+def children_of(plan: RoutePlan) -> list[tuple[str, int, int]]:
+    """(venue, lots, limit in ticks) of each of a plan's children, in their order; of a table no Allocation is made."""
+    if type(plan) is not TabledPlan:
+        return [(child.venue, child.qty_lots, child.limit_ticks) for child in plan.allocations]
+    words, venues = plan.table.words, plan.table.venues
+    (n_children,) = _one_word(words, _WORD_BYTES * N_CHILDREN)
+    rows = [_child_row(words, _WORD_BYTES * (HEAD_WORDS + CHILD_WORDS * i)) for i in range(n_children)]
+    return [(venues[venue_i], qty_lots, limit_ticks) for venue_i, qty_lots, _, limit_ticks in rows]
 
 
 def n_words(n_venues: int, n_children: int, n_plans: int) -> int:

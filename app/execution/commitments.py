@@ -6,7 +6,7 @@ from the ledger alone and rebuilt from it whenever the two are not at the same f
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from app.domain.enums import ContractKind, Side
 from app.domain.events import Event
 from app.domain.fees import FeeTier, fee_nano, market_of
 from app.domain.instrument import Symbol
+from app.domain.quick import tupled
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.units import div_up
 from app.domain.universe import Universe
@@ -44,6 +45,10 @@ class _Live(NamedTuple):
     reserved_nano: int
     venue_key: tuple[str, str, str, Side]
     flying_nano: int
+
+
+_open: Final = tupled(_Open)
+_live: Final = tupled(_Live)
 
 
 @dataclass(slots=True)
@@ -98,6 +103,14 @@ class Commitments:
         if kind in _OF_PARENTS:
             self._note_parent(ledger, universe, event.order_id)  # type: ignore[attr-defined]
 
+    def note_sent(self, ledger: Ledger, universe: Universe, sent: Sequence[ChildRecord]) -> None:
+        """As `note` of a plan and of the sending of each of these, which were just folded into `ledger`."""
+        if self.seq != ledger.seq - 1 - len(sent):
+            return
+        self.seq = ledger.seq
+        for record in sent:
+            self._add_child(ledger, universe, record)
+
     def _note_parent(self, ledger: Ledger, universe: Universe, order_id: str) -> None:
         before = self._parents.pop(order_id, None)
         if before is not None:
@@ -108,9 +121,11 @@ class Commitments:
             return
         order = parent.accepted.order
         units, nano = leaves(universe, parent)
-        now = self._parents[order_id] = _Open(order.account, (order.account, order.symbol, order.side), units, nano)
-        _add(self.open_units, now.side_key, units)
-        _add(self.open_notional_nano, now.account, nano)
+        account = order.account
+        side_key = account, order.symbol, order.side
+        self._parents[order_id] = _open((account, side_key, units, nano))
+        _add(self.open_units, side_key, units)
+        _add(self.open_notional_nano, account, nano)
 
     def _note_child(self, ledger: Ledger, universe: Universe, child_id: str) -> None:
         before = self._children.pop(child_id, None)
@@ -118,17 +133,20 @@ class Commitments:
             _add(self.reserved_nano, before.balance_key, -before.reserved_nano)
             _add(self.flying_nano, before.venue_key, -before.flying_nano)
         record = ledger.live_children.get(child_id)
-        if record is None:
-            return
+        if record is not None:
+            self._add_child(ledger, universe, record)
+
+    def _add_child(self, ledger: Ledger, universe: Universe, record: ChildRecord) -> None:
         child = record.child
         account, venue, name = child.account, child.venue, child.symbol
         tier = ledger.fees.tiers.get((account, venue, market_of(name))) or universe.fees[venue]
         currency, amount_nano, flying_nano = _taken(universe.symbols[name], record, tier)
-        now = self._children[child_id] = _Live(
-            (account, venue, currency), amount_nano, (account, venue, name, child.side), flying_nano
-        )
-        _add(self.reserved_nano, now.balance_key, amount_nano)
-        _add(self.flying_nano, now.venue_key, flying_nano)
+        balance_key, venue_key = (account, venue, currency), (account, venue, name, child.side)
+        self._children[child.child_id] = _live((balance_key, amount_nano, venue_key, flying_nano))
+        if amount_nano:
+            _add(self.reserved_nano, balance_key, amount_nano)
+        if flying_nano:
+            _add(self.flying_nano, venue_key, flying_nano)
 
 
 def _add(sums: dict[K, int], key: K, amount: int) -> None:
@@ -167,7 +185,8 @@ def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple
 
 def _taken(symbol: Symbol, record: ChildRecord, tier: FeeTier) -> tuple[str, int, int]:
     """(currency, nano of it that a live child may still take, its notional in flight in quote nano)."""
-    fungible, leaves_units = symbol.fungible, record.leaves_qty_units
+    fungible, child = symbol.fungible, record.child
+    leaves_units = 0 if record.state.is_terminal else max(0, child.qty_lots * child.lot_units - record.cum_qty_units)
     if fungible.is_inverse:  # it takes most at the lowest price: it pays multiplier / price
         money_nano = symbol.money_nano(cheap_price_units(record), leaves_units)
         flying_nano = flying_notional_nano(symbol, record)

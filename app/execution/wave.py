@@ -15,6 +15,7 @@ from app.domain.records import ParentRecord
 from app.execution.context import Context, remaining_notional_nano
 from app.execution.inputs import SendChild
 from app.execution.loop import tell_weighed, weigh_in
+from app.execution.plain_wave import is_plain, write_plain
 from app.execution.pooling import Destination, destination
 from app.execution.spray import aligned
 from app.execution.stakes import account_fees
@@ -70,12 +71,18 @@ def with_beliefs(ctx: Context, request: PlanRequest) -> PlanRequest:
 
 def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     """RoutePlanned, then one ChildSending per allocation, each past the last gate."""
+    order = parent.accepted.order
+    if is_plain(ctx, parent, planned.plan):
+        write_plain(ctx, parent, planned, TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC)
+        if is_held(order):
+            _wait_to_replan(ctx, parent)
+        return
     ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
     ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
     tell_weighed(ctx, parent, planned)
-    if is_held(parent.accepted.order):
-        ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
-    own_symbol = parent.accepted.order.symbol
+    if is_held(order):
+        _wait_to_replan(ctx, parent)
+    own_symbol = order.symbol
     sending: list[SendChild] = []
     for allocation in planned.plan.allocations:
         child = _child(ctx, parent, allocation, destination(ctx, parent, allocation, planned.plan.conversions))
@@ -85,6 +92,10 @@ def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
         mid_half_units = planned.plan.mid_half_units if is_own else ctx.mid_half_units(child.symbol)
         sending.append(send_child(ctx, parent, child, mid_half_units))
     ctx.turn.commands += aligned(sending, ctx.memory.loop.one_way_ns, ctx.world.max_align_ns)
+
+
+def _wait_to_replan(ctx: Context, parent: ParentRecord) -> None:
+    ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
 
 
 def send_child(ctx: Context, parent: ParentRecord, child: ChildOrder, mid_half_units: int) -> SendChild:

@@ -6,12 +6,12 @@ the intent, because the world may have changed since the parent was approved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.domain.enums import KillScope, RefusalCode, Side
-from app.domain.errors import OrderRefused
+from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import ChildSending
 from app.domain.instrument import Symbol
 from app.domain.orders import Approved, ChildOrder, ParentOrder
@@ -26,6 +26,7 @@ _approved: Final = maker(Approved)
 _OF_THE_WHOLE: Final = frozenset(
     {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
 )
+_approved: Final[Callable[[ChildOrder, int, int], Approved[ChildOrder]]] = maker(Approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,41 @@ def approve_child(
     if child.qty_lots <= 0 or child.price_ticks <= 0 or child.side is not order.side:
         raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(child.qty_lots), limit="1")
     return Approved(child, place.limits_version, place.seq)
+
+
+def approve_wave(
+    children: Sequence[ChildOrder],
+    parent: ParentRecord,
+    symbol: Symbol,
+    killed: Collection[tuple[KillScope, str]],
+    place: Place,
+) -> list[Approved[ChildOrder]]:
+    """As `approve_child` of each in turn, with those before it in flight: of a quantity in the parent's own symbol, at
+    venues without a cap. `place.seq`: of the first child's fact, one more for each.
+    """
+    order, cap_units, sign = parent.accepted.order, parent.accepted.price_cap_units, parent.accepted.order.side.sign
+    if order.qty_units is None or place.cap_nano is not None:
+        raise InvariantBroken(order_id=parent.order_id, reason="no wave to be approved as one")
+    committed_units = parent.cum_qty_units + parent.in_flight_qty_units
+    approved, seq, version = [], place.seq, place.limits_version
+    for child in children:
+        for scope, target in kill_targets(child) if killed else ():
+            if (scope, target) in killed:
+                raise OrderRefused(RefusalCode.TRADING_HALTED, limit=scope.value, value=target or "all")
+        if child.symbol != symbol.name or child.side is not order.side:
+            raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=child.symbol, limit=symbol.name)
+        lots, ticks = child.qty_lots, child.price_ticks
+        price_units = ticks * child.tick_units
+        if cap_units and sign * (price_units - cap_units) > 0:
+            raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(price_units))
+        committed_units += lots * child.lot_units
+        if committed_units > order.qty_units:
+            raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.qty_units), value=str(committed_units))
+        if lots <= 0 or ticks <= 0:
+            raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(lots), limit="1")
+        approved.append(_approved(child, version, seq))
+        seq += 1
+    return approved
 
 
 def _price_in_quote(parent: ParentRecord, symbol: Symbol, child: ChildOrder) -> int:

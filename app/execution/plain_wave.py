@@ -1,0 +1,154 @@
+"""A wave where the plan alone says what goes where: its children are made, approved and folded together.
+
+That is a quantity in the order's own quote currency, with no cap of an uncertified venue, no dealer's quote and no loop
+that watches each child. Facts, ids, commands and state are those of execution/wave.py and of `evolve`, one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain import tabled
+from app.domain.enums import ChildState, ParentState, TimeInForce
+from app.domain.errors import InvariantBroken, OrderRefused
+from app.domain.events import ChildSending, Fact, RoutePlanned
+from app.domain.ids import venue_client_id
+from app.domain.orders import ChildOrder
+from app.domain.plan import Planned, RoutePlan
+from app.domain.quick import maker, maker_of
+from app.domain.records import ChildRecord, ParentRecord
+from app.execution.context import Context
+from app.execution.inputs import SendChild
+from app.execution.machine import next_parent
+from app.risk import gate
+
+_fact: Final = maker(Fact)
+_sending: Final = maker(ChildSending)
+_child: Final = maker(ChildOrder)
+_send: Final = maker_of(SendChild, "approved", "delay_ns")
+
+
+def is_plain(ctx: Context, parent: ParentRecord, plan: RoutePlan) -> bool:
+    """Whether `write_plain` may write the wave."""
+    world = ctx.world
+    return (
+        parent.accepted.order.qty_units is not None
+        and not plan.conversions
+        and not world.child_cap_nano
+        and not world.max_align_ns
+        and not ctx.is_loop_on
+        and parent.order_id not in ctx.ledger.hidden.quotes
+    )
+
+
+def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_force: TimeInForce) -> None:
+    """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
+    ledger, order = ctx.ledger, parent.accepted.order
+    ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
+    children = _children(ctx, parent, planned.plan, time_in_force)
+    symbol, place = (
+        ctx.world.universe.symbols[order.symbol],
+        gate.Place(ledger.limits[parent.account].version, ledger.seq + 2),
+    )
+    try:
+        approved = gate.approve_wave(children, parent, symbol, ledger.kills, place)
+    except OrderRefused as refusal:
+        # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
+        raise InvariantBroken(
+            order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
+        ) from refusal
+    mid_half_units, version = planned.plan.mid_half_units, place.limits_version
+    sent = [_sending(parent.account, child, version, mid_half_units) for child in children]
+    fold_wave(ctx, parent, RoutePlanned(parent.account, parent.order_id, planned.plan), sent)
+    ctx.turn.commands += [_send(proof, 0) for proof in approved]
+
+
+def _children(ctx: Context, parent: ParentRecord, plan: RoutePlan, time_in_force: TimeInForce) -> list[ChildOrder]:
+    """The plan's children in the words of their venues; ids go on from those of the parent's earlier children."""
+    universe, order_id, account = ctx.world.universe, parent.order_id, parent.account
+    name, side = parent.accepted.order.symbol, parent.accepted.order.side
+    wave, n_children, made = parent.n_waves + 1, len(parent.children), []
+    for venue, qty_lots, limit_ticks in tabled.children_of(plan):
+        if qty_lots <= 0:
+            continue
+        n_children += 1
+        listing = universe.instruments[venue, name]
+        client_id = venue_client_id(parent.created_ts_ns, order_id, n_children)
+        deadline_ns = ctx.now_ns + universe.venues[venue].request_deadline_ns
+        made.append(
+            _child(
+                f"chd_{client_id}",
+                client_id,
+                order_id,
+                account,
+                wave,
+                venue,
+                name,
+                side,
+                time_in_force,
+                limit_ticks,
+                qty_lots,
+                listing.tick_units,
+                listing.lot_units,
+                deadline_ns,
+                is_post_only=False,
+                rest_until_ns=0,
+                stop=None,
+                display_lots=0,
+                min_qty_lots=0,
+                quote_id="",
+            )
+        )
+    return made
+
+
+def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: list[ChildSending]) -> None:
+    """As `ctx.emit` of the plan and then of each child of a plain wave: the same facts and the same state.
+
+    Raises InvariantBroken, before anything is changed, for a child that was sent before.
+    """
+    ledger, now_ns, account = ctx.ledger, ctx.now_ns, parent.account
+    for sending in sent:
+        child = sending.child
+        if child.child_id in ledger.child_parent or child.client_id in ledger.by_venue_client_id:
+            raise InvariantBroken(child_id=child.child_id, reason="a child is sent once")
+    parent.state = next_parent(parent.state, ParentState.WORKING)
+    seq, account_seq, facts = ledger.seq + 1, ledger.account_seqs[account] + 1, ctx.turn.facts
+    parent.n_waves += 1
+    parent.route_id = parent.route_id or planned.plan.route_id
+    parent.routes.append((seq, planned))
+    facts.append(_fact(seq, now_ns, account_seq, planned))
+    order_id, records = parent.order_id, []
+    for sending in sent:
+        seq += 1
+        account_seq += 1
+        facts.append(_fact(seq, now_ns, account_seq, sending))
+        child = sending.child
+        child_id = child.child_id
+        record = _record(child, now_ns, seq, sending.mid_half_units)
+        records.append(record)
+        parent.children[child_id] = ledger.live_children[child_id] = record
+        ledger.child_parent[child_id] = order_id
+        ledger.by_venue_client_id[child.client_id] = child_id
+    parent.updated_ts_ns, parent.last_seq, parent.last_account_seq = now_ns, seq, account_seq
+    parent.version += 1 + len(records)
+    ledger.seq, ledger.ts_ns, ledger.account_seqs[account] = seq, now_ns, account_seq
+    ctx.memory.commitments.note_sent(ledger, ctx.world.universe, records)
+
+
+def _record(child: ChildOrder, ts_ns: int, seq: int, mid_half_units: int) -> ChildRecord:
+    return ChildRecord(
+        child,
+        ChildState.SENDING,
+        venue_order_id="",
+        cum_qty_units=0,
+        cum_money_nano=0,
+        is_canceling=False,
+        code="",
+        text="",
+        sent_ts_ns=ts_ns,
+        acked_ts_ns=0,
+        updated_ts_ns=ts_ns,
+        last_seq=seq,
+        mid_half_units=mid_half_units,
+    )
