@@ -115,6 +115,7 @@ OFTEN: Final[frozenset[type[Event]]] = frozenset(
     {OrderAccepted, RoutePlanned, ChildSending, ChildAcked, ChildFilled, OrderDone, TcaReported}
 )
 FIRST_READ_BACK: Final = 256
+TABLES_MORE_SELDOM: Final = 16
 
 
 # Of these, kind and version, and both as they stand in a record between a fact's place and its event.
@@ -162,8 +163,8 @@ def encode_unread(event: Event) -> bytes:
     if (event.KIND, event.V) not in _DECODERS:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
     try:
-        if type(event) is RoutePlanned and type(event.plan) is TabledPlan and plan_text.is_ready():
-            return plan_text.text_of(event, event.plan.table)
+        if type(event) is RoutePlanned and plan_text.is_ready() and (text := plan_text.texts_of((event,))[0]):
+            return text
         return _encode(event)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
@@ -225,10 +226,9 @@ def _ready(fact: Fact, body: bytes) -> EncodedFact:
     return EncodedFact(*row, record_of(row))
 
 
-def _quickly(fact: Fact, kind: type[Event]) -> EncodedFact:
-    """As `encode_fact`, of a fact of OFTEN that is not read back; what a kind always says is made ready once."""
+def _placed(fact: Fact, body: bytes, kind: type[Event]) -> EncodedFact:
+    """A fact of OFTEN with its bytes; what a kind always says is made ready once."""
     event = fact.event
-    body = encode_unread(event)
     name, v, middle = _SAID[kind]
     seq, ts_ns, account_seq = fact.seq, fact.ts_ns, fact.account_seq
     record = b'{"seq":%d,"ts_ns":%d,"account_seq":%d%b%b}' % (seq, ts_ns, account_seq, middle, body)
@@ -238,23 +238,65 @@ def _quickly(fact: Fact, kind: type[Event]) -> EncodedFact:
 class Encoder:
     """Makes facts ready for one log; those of an order's common course are read back one in `read_back_every`.
 
-    So are the first FIRST_READ_BACK of each kind, and every fact of every other kind. 1: each one is.
+    So are the first FIRST_READ_BACK of each kind, and every fact of every other kind. 1: each one is. Of plans that are
+    tables it is one in `read_back_every` times TABLES_MORE_SELDOM: their numbers are refused unless they are integers.
     """
 
     def __init__(self, read_back_every: int) -> None:
         self._every = read_back_every
         self._n_told = dict.fromkeys(OFTEN, 0)
+        self._n_tables = 0
 
     def encode(self, fact: Fact) -> EncodedFact:
         """As `encode_fact`."""
-        kind = type(fact.event)
+        return self.encode_all((fact,))[0]
+
+    def encode_all(self, facts: Sequence[Fact]) -> list[EncodedFact]:
+        """As `encode_fact` of each; plans that are tables are spelled together."""
+        if self._every == 1:
+            return [encode_fact(fact) for fact in facts]
+        spelled = self._spelled(facts)
+        found = []
+        for fact in facts:
+            event = fact.event
+            kind = type(event)
+            body = spelled.get(fact.seq)
+            if body:
+                found.append(_placed(fact, body, kind))
+            elif body is not None or self._is_read_back(kind):
+                found.append(encode_fact(fact))
+            else:
+                found.append(_placed(fact, encode_unread(event), kind))
+        return found
+
+    def _is_read_back(self, kind: type[Event]) -> bool:
         n_told = self._n_told.get(kind)
         if n_told is None:
-            return encode_fact(fact)
+            return True
         self._n_told[kind] = n_told = n_told + 1
-        if n_told > FIRST_READ_BACK and n_told % self._every:
-            return _quickly(fact, kind)
-        return encode_fact(fact)
+        return n_told <= FIRST_READ_BACK or n_told % self._every == 0
+
+    def _spelled(self, facts: Sequence[Fact]) -> dict[int, bytes]:
+        """seq -> bytes of plans that are tables; empty of one that is to be read back, or that a kernel cannot tell."""
+        found: dict[int, bytes] = {}
+        plans = [fact for fact in facts if type(fact.event) is RoutePlanned and type(fact.event.plan) is TabledPlan]
+        if not plans or not plan_text.is_ready():
+            return found
+        n_before = self._n_tables
+        self._n_tables += len(plans)
+        if n_before < FIRST_READ_BACK:
+            return found
+        events: list[RoutePlanned] = [fact.event for fact in plans]  # type: ignore[misc]
+        try:
+            texts = plan_text.texts_of(events)
+        except UnicodeEncodeError as error:
+            raise InvariantBroken(
+                reason="a fact that cannot be written", kind=RoutePlanned.KIND, error=str(error)
+            ) from error
+        every = self._every * TABLES_MORE_SELDOM
+        for i in range(every - n_before % every - 1, len(texts), every):
+            texts[i] = b""
+        return {fact.seq: text for fact, text in zip(plans, texts, strict=True)}
 
 
 def decode_fact(row: Sequence[Any]) -> Fact:

@@ -88,7 +88,7 @@ class SqliteJournal:
         or ends before its own exported head.
         """
         self._options = options or JournalOptions()
-        self._encode = Encoder(self._options.read_back_every).encode
+        self._encode_all = Encoder(self._options.read_back_every).encode_all
         self._on_durable = on_durable
         self._on_fatal = on_fatal
         self._lock = WriterLock(path.with_suffix(".lock"))
@@ -141,7 +141,7 @@ class SqliteJournal:
         if not facts:
             placed(facts, receipts)
             return
-        encoded = [self._encode(fact) for fact in facts]
+        encoded = self._encode_all(facts)
         for seq, fact in enumerate(encoded, self._appended_seq + 1):
             if fact.seq != seq:
                 raise InvariantBroken(reason="a gap in the log", expected_seq=seq, seq=fact.seq)

@@ -1,8 +1,11 @@
-"""A fact about a plan that is a table, as canonical JSON: the bytes that the plan's values would give, without them."""
+"""Facts about plans that are tables, as canonical JSON: the bytes that the plans' values would give, without them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
+from struct import Struct, error
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.events import RoutePlanned
-from app.domain.tabled import REASONS, PlanTable
+from app.domain.tabled import REASONS, TabledPlan
 from app.kernels import jit, spell
 
 _json: Final = msgspec.json.Encoder().encode
@@ -49,100 +52,155 @@ _PIECES: Final = (
     b'""',
     b',"book_seq":',
     b',"age_ns":',
+    b"null",
     *[_json(reason) for reason in REASONS],
 )
-# More than the fixed words of any row, and of all that is no row.
+# More than the fixed words of any row.
 _ROW_BYTES: Final = sum(map(len, _PIECES))
 _DIGITS: Final = 20
-_NOTHING: Final = np.zeros(0, np.uint8)
-_NOTHING.flags.writeable = False
-_TEXT: Final = (
-    b'{"account":%b,"order_id":%b,"plan":{"route_id":%b,"order_id":%b,"wave":%d,"symbol":%b,"side":%b,'
-    b'"requested_qty_units":%b,"requested_notional_nano":%b,"allocated_qty_units":%d,"allocated_notional_nano":%d,'
-    b'"unallocated_qty_units":%b,"unallocated_notional_nano":%b,"unallocated_code":%b,"mid_half_units":%d,'
-    b'"best_bid_units":%d,"best_ask_units":%d,%b,"certificate":{"objective_nano":%d,"bound_nano":%d,"gap_ubps":%d,'
-    b'"status":%b,"solver":%b,"books":[%b],"certified_terms":%b,"estimated_terms":%b,"receipt_sha256":"%b",'
-    b'"estimated_nano":%d,"estimated_low_nano":%d,"estimated_high_nano":%d,"is_bound_searched":%b},"conversions":%b}}'
+_NO_NUMBER: Final = -(2**63)
+_scalars: Final = attrgetter(
+    "order_id",
+    "route_id",
+    "side",
+    "unallocated_code",
+    "wave",
+    "requested_qty_units",
+    "requested_notional_nano",
+    "allocated_qty_units",
+    "allocated_notional_nano",
+    "unallocated_qty_units",
+    "unallocated_notional_nano",
+    "mid_half_units",
+    "best_bid_units",
+    "best_ask_units",
 )
+_pack: Final = Struct(f"{spell.N_NUMBERS}q").pack
 
 
-class _Words(NamedTuple):
-    """The pieces of one market's plans: one after the other, where each ends, the length of the longest name."""
+class _Form(NamedTuple):
+    """What facts about plans of one market share: pieces one after the other, where each ends, the most bytes of one
+    fact beside its numbers and lines.
+    """
 
     pieces: UInt8Array
     ends: Int64Array
-    longest: int
+    most_bytes: int
 
 
 @lru_cache(maxsize=256)
-def _words(rivals: tuple[str, ...], venues: tuple[str, ...]) -> _Words:
+def _form(rivals: tuple[str, ...], venues: tuple[str, ...], symbol: str, said: tuple[object, ...]) -> _Form:
+    """`said`: status, solver, certified terms, and whether the bound was searched."""
+    status, solver, certified, is_searched = map(_json, said)
+    frame = [
+        b'{"account":',
+        b',"order_id":',
+        b',"plan":{"route_id":',
+        b',"order_id":',
+        b',"wave":',
+        b',"symbol":%b,"side":' % _json(symbol),
+        b',"requested_qty_units":',
+        b',"requested_notional_nano":',
+        b',"allocated_qty_units":',
+        b',"allocated_notional_nano":',
+        b',"unallocated_qty_units":',
+        b',"unallocated_notional_nano":',
+        b',"unallocated_code":',
+        b',"mid_half_units":',
+        b',"best_bid_units":',
+        b',"best_ask_units":',
+        b",",
+        b',"certificate":{"objective_nano":',
+        b',"bound_nano":',
+        b',"gap_ubps":',
+        b',"status":%b,"solver":%b,"books":[' % (status, solver),
+        b'],"certified_terms":%b,"estimated_terms":' % certified,
+        b',"receipt_sha256":',
+        b',"estimated_nano":',
+        b',"estimated_low_nano":',
+        b',"estimated_high_nano":',
+        b',"is_bound_searched":%b},"conversions":[]}}' % is_searched,
+    ]
     names = [_json(name) for name in (*rivals, *venues)]
-    pieces = [*_PIECES, *names]
+    pieces = [*_PIECES, *names, *frame]
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     ends.flags.writeable = False
-    return _Words(np.frombuffer(b"".join(pieces), np.uint8), ends, max(map(len, names), default=0))
+    n_rows = 2 * len(venues) + len(rivals) + 1
+    most_bytes = sum(map(len, frame)) + n_rows * (_ROW_BYTES + 2 * max(map(len, names), default=0))
+    return _Form(np.frombuffer(b"".join(pieces), np.uint8), ends, most_bytes)
 
 
-# Of words that come again: a name, a code, the terms of a certificate.
+# Of words that come again: a name, a side, a code.
 _word: Final = lru_cache(maxsize=1_024)(_json)
 
 
 def is_ready() -> bool:
-    """Whether `text_of` can run without compiling; from a cold start's first seconds on it is so for ever."""
-    return jit.is_compiled(spell.spell_plan)
+    """Whether `texts_of` can run without compiling; from a cold start's first seconds on it is so for ever."""
+    return jit.is_compiled(spell.spell_plans)
 
 
-def text_of(event: RoutePlanned, table: PlanTable) -> bytes:
-    """Canonical JSON of `event`, whose plan has this table. Raises UnicodeEncodeError for a lone surrogate."""
-    plan, seal, order_id = event.plan, table.seal, _json(event.order_id)
-    rows, books = _spelled(table)
-    return _TEXT % (
-        _json(event.account),
-        order_id,
-        _json(plan.route_id),
-        order_id if plan.order_id == event.order_id else _json(plan.order_id),
-        plan.wave,
-        _word(plan.symbol),
-        _word(plan.side),
-        _or_null(plan.requested_qty_units),
-        _or_null(plan.requested_notional_nano),
-        plan.allocated_qty_units,
-        plan.allocated_notional_nano,
-        _or_null(plan.unallocated_qty_units),
-        _or_null(plan.unallocated_notional_nano),
-        _word(plan.unallocated_code),
-        plan.mid_half_units,
-        plan.best_bid_units,
-        plan.best_ask_units,
-        rows,
-        seal.objective_nano,
-        seal.bound_nano,
-        seal.gap_ubps,
-        _word(seal.status),
-        _word(seal.solver),
-        books,
-        _word(seal.certified_terms),
-        _json(seal.estimated_terms) if seal.estimated_terms else b"[]",
-        seal.receipt_sha256.encode(),
-        seal.estimated_nano,
-        seal.estimated_low_nano,
-        seal.estimated_high_nano,
-        b"true" if seal.is_bound_searched else b"false",
-        _json(plan.conversions) if plan.conversions else b"[]",
-    )
+class _Group(NamedTuple):
+    """The facts of one form: which they are, their tables, numbers and lines."""
+
+    indices: list[int]
+    words: list[bytes]
+    numbers: list[bytes]
+    lines: list[bytes]
 
 
-def _spelled(table: PlanTable) -> tuple[memoryview, memoryview]:
-    """The rows up to the split of the cost, and the books."""
-    words = np.frombuffer(table.words, np.int64)
-    known = _words(table.rivals, table.venues)
-    left_out = np.frombuffer(_json(table.left_out)[1:-1], np.uint8) if table.left_out else _NOTHING
-    n_rows = 2 * len(table.venues) + len(table.rivals) + 1
-    out = np.empty(n_rows * (_ROW_BYTES + 2 * known.longest) + words.size * _DIGITS + left_out.size, dtype=np.uint8)
-    found = spell.spell_plan(words, known.pieces, known.ends, left_out, out)
-    books, text = found >> 32, out.data
-    return text[:books], text[books : found & 0xFFFF_FFFF]
+def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
+    """Canonical JSON of each event whose plan is a table; empty for one that another way must tell: without a table, or
+    with a number that is no integer of 64 bits. Raises UnicodeEncodeError for a lone surrogate.
+    """
+    found = [b""] * len(events)
+    groups: dict[int, tuple[_Form, _Group]] = {}
+    for i, event in enumerate(events):
+        plan = event.plan
+        if type(plan) is not TabledPlan or plan.conversions:
+            continue
+        table = plan.table
+        objective, bound, gap, status, solver, certified, estimated, receipt, *rest = table.seal
+        order_id, route_id, side, code, *scalars = _scalars(plan)
+        if order_id != event.order_id or _NO_NUMBER in scalars:
+            continue
+        estimates, is_searched = rest[:3], rest[3]
+        scalars = [_NO_NUMBER if value is None else value for value in scalars]
+        try:
+            numbers = _pack(*scalars, objective, bound, gap, *estimates)
+        except error:
+            continue
+        form = _form(table.rivals, table.venues, plan.symbol, (status, solver, certified, is_searched))
+        group = groups.setdefault(id(form), (form, _Group([], [], [], [])))[1]
+        group.indices.append(i)
+        group.words.append(table.words)
+        group.numbers.append(numbers)
+        group.lines.extend(
+            (
+                _json(table.left_out)[1:-1] if table.left_out else b"",
+                _word(event.account),
+                _json(order_id),
+                _json(route_id),
+                _word(side),
+                _word(code),
+                _json(estimated) if estimated else b"[]",
+                _json(receipt),
+            )
+        )
+    for form, group in groups.values():
+        _spell(form, group, found)
+    return found
 
 
-def _or_null(value: int | None) -> bytes:
-    return b"null" if value is None else b"%d" % value
+def _spell(form: _Form, group: _Group, found: list[bytes]) -> None:
+    """Writes the texts of a group into their places of `found`."""
+    words = np.frombuffer(b"".join(group.words), np.int64)
+    numbers = np.frombuffer(b"".join(group.numbers), np.int64)
+    lines = np.frombuffer(b"\n".join(group.lines), np.uint8)
+    n = len(group.indices)
+    n_bytes = n * form.most_bytes + (words.size + numbers.size) * _DIGITS + 2 * lines.size
+    out, ends = np.empty(n_bytes, np.uint8), np.empty(n, np.int64)
+    spell.spell_plans(words, numbers, lines, form.pieces, form.ends, out, ends)
+    text, start = out.data, 0
+    for i, end in zip(group.indices, ends.tolist(), strict=True):
+        found[i] = bytes(text[start:end])
+        start = end

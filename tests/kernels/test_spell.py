@@ -37,3 +37,23 @@ def test_a_number_is_its_digits(values):
     for value in values:
         end = spell.put_number(value, out, 3)
         assert out[3:end].tobytes() == b"%d" % value
+
+
+def test_no_number_has_a_word_of_its_own():
+    pieces = [b""] * spell.NULL + [b"null", b"a:", b",b:"]
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    out = np.zeros(40, np.uint8)
+    numbers = np.array([9, spell.NO_NUMBER, -7], np.int64)
+    end = spell.put_numbers(np.frombuffer(b"".join(pieces), np.uint8), ends, spell.NULL + 1, numbers, 1, 2, out, 0)
+    assert out[:end].tobytes() == b"a:null,b:-7"
+
+
+def test_lines_stand_behind_their_pieces_whatever_their_length():
+    pieces, ends = words()
+    lines = np.frombuffer(b"first\n\nlast", np.uint8)
+    assert [spell.end_of_line(lines, at) for at in (0, 6, 7)] == [5, 6, 11]
+    out = np.zeros(60, np.uint8)
+    end, behind = spell.put_lines(pieces, ends, 0, lines, 0, 2, out, 0)
+    assert (out[:end].tobytes(), behind) == (b"[first", 7)
+    end, behind = spell.put_lines(pieces, ends, 3, lines, behind, 1, out, end)
+    assert (out[:end].tobytes(), behind) == (b"[first,last", 12)

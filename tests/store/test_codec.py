@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -23,17 +24,31 @@ from app.domain.events import (
     Event,
     Fact,
     OrderAmended,
+    RoutePlanned,
     ScheduleBegun,
     ShardOpened,
 )
+from app.domain.plan import RoutePlan
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
-from app.domain.sweeps import SweepStyle, SweepTerms
+from app.domain.tabled import tabled_plan
 from app.domain.timing_facts import TIMING_EVENTS
-from app.store.codec import FIRST_READ_BACK, Encoder, decode, decode_fact, encode, encode_fact, record_of
+from app.store import codec, plan_text
+from app.store.codec import (
+    FIRST_READ_BACK,
+    TABLES_MORE_SELDOM,
+    Encoder,
+    decode,
+    decode_fact,
+    encode,
+    encode_fact,
+    record_of,
+)
+from tests.domain.test_tabled import tabled
 from tests.worlds import T0_NS, make_desk, make_order
 
 INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**30), 10**30))
+PARTS = {"allocations", "excluded", "alternatives", "cost", "certificate"}  # what a table tells
 TEXTS = st.text(max_size=40)  # hypothesis leaves lone surrogates out unless asked
 
 
@@ -286,6 +301,45 @@ def test_each_fact_is_read_back_where_the_desk_wants_it_or_its_kind_is_rare() ->
             every.encode(filled_with(price_units=1.5))
         with pytest.raises(InvariantBroken):
             some.encode(rare)
+
+
+def planned_with(seq: int, **changes: Any) -> Fact:
+    plan = tabled()
+    scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | changes
+    return Fact(seq, T0_NS, seq, RoutePlanned("desk", "o", tabled_plan(plan.table, *scalars.values())))
+
+
+def test_a_table_of_a_turn_is_told_as_it_is_alone_and_read_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan_text.texts_of([planned_with(1).event])  # type: ignore[list-item]
+    assert plan_text.is_ready()
+    encoder, n_read_back = Encoder(2), list[int]()
+
+    def counted(fact: Fact) -> Any:
+        n_read_back.append(fact.seq)
+        return encode_fact(fact)
+
+    monkeypatch.setattr(codec, "encode_fact", counted)
+    n_facts = 10 * FIRST_READ_BACK
+    facts = [planned_with(seq) if seq % 2 else filled_with(price_units=seq) for seq in range(1, n_facts + 1)]
+    facts = [replace(fact, seq=seq) for seq, fact in enumerate(facts, 1)]
+    for start in range(0, n_facts, 40):
+        some = facts[start : start + 40]
+        assert encoder.encode_all(some) == [encode_fact(fact) for fact in some]
+    tables = [seq for seq in n_read_back if seq % 2]
+    later = [seq for seq in tables if seq > 2 * FIRST_READ_BACK + 40]
+    assert set(range(1, 2 * FIRST_READ_BACK, 2)) <= set(tables)
+    assert {second - first for first, second in pairwise(later)} == {2 * 2 * TABLES_MORE_SELDOM}
+    assert len(later) > 20
+
+
+def test_a_table_with_a_number_of_another_kind_is_never_written() -> None:
+    encoder = Encoder(1_000)
+    for seq in range(1, FIRST_READ_BACK + 2):
+        encoder.encode(planned_with(seq))
+    assert decode_fact(encoder.encode(planned_with(1, wave=2**70))).event == planned_with(1, wave=2**70).event
+    for wrong in ({"wave": 1.0}, {"mid_half_units": 2.5}, {"route_id": "\ud800"}, {"allocated_qty_units": "3"}):
+        with pytest.raises(InvariantBroken):
+            encoder.encode(planned_with(1, **wrong))
 
 
 def test_what_has_no_form_or_a_lone_surrogate_is_refused_unread_too() -> None:

@@ -27,7 +27,7 @@ def told(plan):
 
 def texts(plan, account="acc"):
     table, values = RoutePlanned(account, "o", plan), RoutePlanned(account, "o", told(plan))
-    return plan_text.text_of(table, plan.table), msgspec.json.Encoder().encode(values)
+    return codec.encode_unread(table), msgspec.json.Encoder().encode(values)
 
 
 @settings(max_examples=150, deadline=None)
@@ -81,6 +81,27 @@ def test_every_scalar_is_told_as_it_is():
         assert text == values
 
 
+def test_facts_of_several_markets_are_told_each_in_its_place():
+    plain_one, other = tabled(), with_table(venues=("x", "y", "z"), left_out=())
+    wide = with_table(seal=tabled().table.seal._replace(bound_nano=2**63))
+    plans = [plain_one, other, wide, plain_one, told(other), other]
+    events = [RoutePlanned(f"acc{i}", "o", plan) for i, plan in enumerate(plans)]
+    found = plan_text.texts_of(events)
+    values = [msgspec.json.Encoder().encode(RoutePlanned(event.account, "o", told(event.plan))) for event in events]
+    assert [bool(text) for text in found] == [True, True, False, True, False, True]
+    assert [text or value for text, value in zip(found, values, strict=True)] == values
+    assert plan_text.texts_of([]) == []
+
+
+@pytest.mark.parametrize("number", [1.0, 2.5, "3", -(2**63)])
+def test_a_number_of_another_kind_is_told_another_way(number):
+    plan = tabled()
+    scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | {
+        "mid_half_units": number
+    }
+    assert plan_text.texts_of([RoutePlanned("acc", "o", tabled_plan(plan.table, *scalars.values()))]) == [b""]
+
+
 def test_a_lone_surrogate_is_refused():
     with pytest.raises(InvariantBroken, match="cannot be written"):
         codec.encode_unread(RoutePlanned("\ud800", "o", tabled()))
@@ -88,10 +109,10 @@ def test_a_lone_surrogate_is_refused():
 
 def test_a_log_is_the_same_before_and_after_it_is_compiled(monkeypatch):
     event = RoutePlanned("acc", "o", tabled())
-    plan_text.text_of(event, event.plan.table)
+    plan_text.texts_of([event])
     assert plan_text.is_ready()
     compiled = codec.encode(event)
-    monkeypatch.setattr(plan_text, "text_of", None)
+    monkeypatch.setattr(plan_text, "texts_of", None)
     with pytest.raises(InvariantBroken):
         codec.encode(event)
     monkeypatch.setattr(plan_text, "is_ready", lambda: False)
