@@ -75,10 +75,13 @@ def children_of(plan: RoutePlan) -> list[tuple[str, int, int]]:
     """(venue, lots, limit in ticks) of each of a plan's children, in their order; of a table no Allocation is made."""
     if type(plan) is not TabledPlan:
         return [(child.venue, child.qty_lots, child.limit_ticks) for child in plan.allocations]
-    words, venues = plan.table.words, plan.table.venues
-    (n_children,) = _one_word(words, _WORD_BYTES * N_CHILDREN)
-    rows = [_child_row(words, _WORD_BYTES * (HEAD_WORDS + CHILD_WORDS * i)) for i in range(n_children)]
-    return [(venues[venue_i], qty_lots, limit_ticks) for venue_i, qty_lots, _, limit_ticks in rows]
+    words, venues, *_ = plan.table
+    found, at = [], _WORD_BYTES * HEAD_WORDS
+    for _ in range(*_one_word(words, _WORD_BYTES * N_CHILDREN)):
+        venue_i, qty_lots, _, limit_ticks = _child_row(words, at)
+        found.append((venues[venue_i], qty_lots, limit_ticks))
+        at += _WORD_BYTES * CHILD_WORDS
+    return found
 
 
 def n_words(n_venues: int, n_children: int, n_plans: int) -> int:

@@ -17,7 +17,7 @@ from app.domain.fees import FeeTier, fee_nano, market_of
 from app.domain.instrument import Symbol
 from app.domain.quick import tupled
 from app.domain.records import ChildRecord, ParentRecord
-from app.domain.units import div_up
+from app.domain.units import PPM, div_up
 from app.domain.universe import Universe
 from app.execution.ledger import Ledger
 from app.risk.exposure import qty_nano
@@ -47,6 +47,18 @@ class _Live(NamedTuple):
     flying_nano: int
 
 
+class _Lane(NamedTuple):
+    """What children of one account, venue, symbol and side share until a fee tier changes. `spot_scale`: nano of the
+    quote in one unit of price and one of quantity, 0 of a contract.
+    """
+
+    balance_key: tuple[str, str, str]
+    symbol: Symbol
+    tier: FeeTier
+    spot_scale: int
+    fee_ppm: int
+
+
 _open: Final = tupled(_Open)
 _live: Final = tupled(_Live)
 
@@ -67,6 +79,8 @@ class Commitments:
     flying_nano: dict[tuple[str, str, str, Side], int] = field(default_factory=dict)
     _parents: dict[str, _Open] = field(default_factory=dict)
     _children: dict[str, _Live] = field(default_factory=dict)
+    _lanes: dict[tuple[str, str, str, Side], _Lane] = field(default_factory=dict, compare=False, repr=False)
+    _universe: Universe | None = field(default=None, compare=False, repr=False)
 
     def at(self, ledger: Ledger, universe: Universe) -> Commitments:
         """These sums as of `ledger`; added up anew where facts were folded that were not noted here."""
@@ -75,6 +89,7 @@ class Commitments:
                 sums.clear()
             self._parents.clear()
             self._children.clear()
+            self._lanes.clear()
             for order_id in ledger.open_parents:
                 self._note_parent(ledger, universe, order_id)
             for child_id in ledger.live_children:
@@ -94,6 +109,7 @@ class Commitments:
             self._note_child(ledger, universe, event.child.child_id)
             return
         if isinstance(event, ev.FeeTierSet):
+            self._lanes.clear()
             for child_id, record in ledger.live_children.items():
                 if (record.child.account, record.child.venue) == (event.account, event.venue):
                     self._note_child(ledger, universe, child_id)
@@ -138,15 +154,41 @@ class Commitments:
 
     def _add_child(self, ledger: Ledger, universe: Universe, record: ChildRecord) -> None:
         child = record.child
-        account, venue, name = child.account, child.venue, child.symbol
-        tier = ledger.fees.tiers.get((account, venue, market_of(name))) or universe.fees[venue]
-        currency, amount_nano, flying_nano = _taken(universe.symbols[name], record, tier)
-        balance_key, venue_key = (account, venue, currency), (account, venue, name, child.side)
+        venue_key = child.account, child.venue, child.symbol, child.side
+        if universe is not self._universe:
+            self._lanes, self._universe = {}, universe
+        lane = self._lanes.get(venue_key)
+        if lane is None:
+            lane = self._lanes[venue_key] = _lane_of(ledger, universe, venue_key)
+        balance_key, symbol, tier, spot_scale, fee_ppm = lane
+        if spot_scale:  # as `_taken` of a live child: most are of spot, and each one comes by several times
+            leaves_units = max(0, child.qty_lots * child.lot_units - record.cum_qty_units)
+            price_units = child.price_ticks * child.tick_units
+            if child.side is Side.BUY:
+                flying_nano = price_units * leaves_units * spot_scale
+                amount_nano = flying_nano + max(0, -(-flying_nano * fee_ppm // PPM)) + tier.fixed_nano
+            else:
+                mid_units = -(-record.mid_half_units // 2)
+                flying_nano = max(price_units, mid_units) * leaves_units * spot_scale
+                amount_nano = qty_nano(symbol, leaves_units)
+        else:
+            _, amount_nano, flying_nano = _taken(symbol, record, tier)
         self._children[child.child_id] = _live((balance_key, amount_nano, venue_key, flying_nano))
         if amount_nano:
             _add(self.reserved_nano, balance_key, amount_nano)
         if flying_nano:
             _add(self.flying_nano, venue_key, flying_nano)
+
+
+def _lane_of(ledger: Ledger, universe: Universe, venue_key: tuple[str, str, str, Side]) -> _Lane:
+    account, venue, name, side = venue_key
+    symbol = universe.symbols[name]
+    tier = ledger.fees.tiers.get((account, venue, market_of(name))) or universe.fees[venue]
+    is_spot = symbol.fungible.kind is ContractKind.SPOT
+    currency = symbol.fungible.base if is_spot and side is Side.SELL else symbol.money_currency
+    return _Lane(
+        (account, venue, currency), symbol, tier, symbol.money_nano(1, 1) if is_spot else 0, tier.taker_fee_ppm
+    )
 
 
 def _add(sums: dict[K, int], key: K, amount: int) -> None:

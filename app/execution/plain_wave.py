@@ -23,6 +23,7 @@ from app.execution.machine import next_parent
 from app.risk import gate
 
 _fact: Final = maker(Fact)
+_planned: Final = maker(RoutePlanned)
 _sending: Final = maker(ChildSending)
 _child: Final = maker(ChildOrder)
 _send: Final = maker_of(SendChild, "approved", "delay_ns")
@@ -36,30 +37,25 @@ def is_plain(ctx: Context, parent: ParentRecord, plan: RoutePlan) -> bool:
         and not plan.conversions
         and not world.child_cap_nano
         and not world.max_align_ns
-        and not ctx.is_loop_on
+        and not (world.may_loop and ctx.is_loop_on)
         and parent.order_id not in ctx.ledger.hidden.quotes
     )
 
 
 def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_force: TimeInForce) -> None:
     """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
-    ledger, order = ctx.ledger, parent.accepted.order
+    ledger, plan, account = ctx.ledger, planned.plan, parent.account
     ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
-    children = _children(ctx, parent, planned.plan, time_in_force)
-    symbol, place = (
-        ctx.world.universe.symbols[order.symbol],
-        gate.Place(ledger.limits[parent.account].version, ledger.seq + 2),
-    )
+    children, version = _children(ctx, parent, plan, time_in_force), ledger.limits[account].version
     try:
-        approved = gate.approve_wave(children, parent, symbol, ledger.kills, place)
+        approved = gate.approve_wave(children, parent, ledger.kills, version, ledger.seq + 2)
     except OrderRefused as refusal:
         # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
         raise InvariantBroken(
             order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
         ) from refusal
-    mid_half_units, version = planned.plan.mid_half_units, place.limits_version
-    sent = [_sending(parent.account, child, version, mid_half_units) for child in children]
-    fold_wave(ctx, parent, RoutePlanned(parent.account, parent.order_id, planned.plan), sent)
+    sent = [_sending(account, child, version, plan.mid_half_units) for child in children]
+    fold_wave(ctx, parent, _planned(account, parent.order_id, plan), sent)
     ctx.turn.commands += [_send(proof, 0) for proof in approved]
 
 
@@ -125,7 +121,21 @@ def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: l
         facts.append(_fact(seq, now_ns, account_seq, sending))
         child = sending.child
         child_id = child.child_id
-        record = _record(child, now_ns, seq, sending.mid_half_units)
+        record = ChildRecord(
+            child,
+            ChildState.SENDING,
+            venue_order_id="",
+            cum_qty_units=0,
+            cum_money_nano=0,
+            is_canceling=False,
+            code="",
+            text="",
+            sent_ts_ns=now_ns,
+            acked_ts_ns=0,
+            updated_ts_ns=now_ns,
+            last_seq=seq,
+            mid_half_units=sending.mid_half_units,
+        )
         records.append(record)
         parent.children[child_id] = ledger.live_children[child_id] = record
         ledger.child_parent[child_id] = order_id
@@ -134,21 +144,3 @@ def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: l
     parent.version += 1 + len(records)
     ledger.seq, ledger.ts_ns, ledger.account_seqs[account] = seq, now_ns, account_seq
     ctx.memory.commitments.note_sent(ledger, ctx.world.universe, records)
-
-
-def _record(child: ChildOrder, ts_ns: int, seq: int, mid_half_units: int) -> ChildRecord:
-    return ChildRecord(
-        child,
-        ChildState.SENDING,
-        venue_order_id="",
-        cum_qty_units=0,
-        cum_money_nano=0,
-        is_canceling=False,
-        code="",
-        text="",
-        sent_ts_ns=ts_ns,
-        acked_ts_ns=0,
-        updated_ts_ns=ts_ns,
-        last_seq=seq,
-        mid_half_units=mid_half_units,
-    )

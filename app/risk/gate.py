@@ -161,34 +161,37 @@ def approve_child(
 def approve_wave(
     children: Sequence[ChildOrder],
     parent: ParentRecord,
-    symbol: Symbol,
     killed: Collection[tuple[KillScope, str]],
-    place: Place,
+    limits_version: int,
+    first_seq: int,
 ) -> list[Approved[ChildOrder]]:
     """As `approve_child` of each in turn, with those before it in flight: of a quantity in the parent's own symbol, at
-    venues without a cap. `place.seq`: of the first child's fact, one more for each.
+    venues without a cap. `first_seq`: of the first child's fact, one more for each.
     """
-    order, cap_units, sign = parent.accepted.order, parent.accepted.price_cap_units, parent.accepted.order.side.sign
-    if order.qty_units is None or place.cap_nano is not None:
-        raise InvariantBroken(order_id=parent.order_id, reason="no wave to be approved as one")
-    committed_units = parent.cum_qty_units + parent.in_flight_qty_units
-    approved, seq, version = [], place.seq, place.limits_version
+    accepted = parent.accepted
+    order, cap_units = accepted.order, accepted.price_cap_units
+    name, side, qty_units = order.symbol, order.side, order.qty_units
+    if qty_units is None:
+        raise InvariantBroken(order_id=accepted.order_id, reason="no wave to be approved as one")
+    sign = side.sign
+    committed_units = parent.cum_qty_units + (parent.in_flight_qty_units if parent.children else 0)
+    approved, seq = [], first_seq
     for child in children:
         for scope, target in kill_targets(child) if killed else ():
             if (scope, target) in killed:
                 raise OrderRefused(RefusalCode.TRADING_HALTED, limit=scope.value, value=target or "all")
-        if child.symbol != symbol.name or child.side is not order.side:
-            raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=child.symbol, limit=symbol.name)
+        if child.symbol != name or child.side is not side:
+            raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=child.symbol, limit=name)
         lots, ticks = child.qty_lots, child.price_ticks
         price_units = ticks * child.tick_units
         if cap_units and sign * (price_units - cap_units) > 0:
             raise OrderRefused(RefusalCode.PRICE_COLLAR, limit=str(cap_units), value=str(price_units))
         committed_units += lots * child.lot_units
-        if committed_units > order.qty_units:
-            raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(order.qty_units), value=str(committed_units))
+        if committed_units > qty_units:
+            raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(qty_units), value=str(committed_units))
         if lots <= 0 or ticks <= 0:
             raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(lots), limit="1")
-        approved.append(_approved(child, version, seq))
+        approved.append(_approved(child, limits_version, seq))
         seq += 1
     return approved
 

@@ -6,13 +6,22 @@ from random import Random
 
 import pytest
 
-from app.domain.enums import Mode, Side
+from app.domain.enums import ContractKind, Mode, Side
+from app.domain.events import FeeTierSet
+from app.domain.fees import FeeStatus, market_of
 from app.domain.fills import ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.units import NANO
 from app.execution import inputs as inp
-from app.execution.commitments import Commitments, cheap_price_units, leaves, reservation
-from tests.worlds import BTC_USDT, Desk, held_order, make_desk, make_order
+from app.execution.commitments import (
+    Commitments,
+    cheap_price_units,
+    flying_notional_nano,
+    leaves,
+    reservation,
+)
+from app.execution.context import Context
+from tests.worlds import BTC_USDT, Desk, contract_world, held_order, make_desk, make_order
 
 _WORDS = (ReportKind.ACKED, ReportKind.CANCELED, ReportKind.REJECTED, ReportKind.UNKNOWN, ReportKind.EXPIRED)
 
@@ -91,3 +100,64 @@ def test_what_one_order_and_its_child_count_for() -> None:
     assert (venue, currency) == (children[0].venue, "USDT")
     assert reserved_nano > BTC_USDT.money_nano(children[0].price_units, children[0].qty_units)
     assert cheap_price_units(record) == 6_000_000 < children[0].price_units
+
+
+def told_anew(desk: Desk) -> tuple[dict[object, int], dict[object, int]]:
+    """What live children hold, added up child by child by the rule itself."""
+    ledger, universe = desk.core.ledger, desk.core.world.universe
+    reserved: dict[object, int] = {}
+    flying: dict[object, int] = {}
+    for record in ledger.live_children.values():
+        child, name = record.child, record.child.symbol
+        tier = ledger.fees.tiers.get((child.account, child.venue, market_of(name))) or universe.fees[child.venue]
+        venue, currency, amount_nano = reservation(universe, record, tier)
+        key = child.account, venue, currency
+        reserved[key] = reserved.get(key, 0) + amount_nano
+        place = child.account, venue, name, child.side
+        flying[place] = flying.get(place, 0) + flying_notional_nano(universe.symbols[name], record)
+    return {k: v for k, v in reserved.items() if v}, {k: v for k, v in flying.items() if v}
+
+
+@pytest.mark.parametrize("kind", list(ContractKind))
+def test_live_children_hold_what_the_rule_says_whatever_is_traded(kind: ContractKind) -> None:
+    desk, chance = make_desk(), Random(kind.value)
+    followed = desk.core.memory.commitments.at(desk.core.ledger, desk.core.world.universe)
+    children: list[ChildOrder] = []
+    for n in range(50):
+        if n == 10 and kind is not ContractKind.SPOT and not desk.core.ledger.live_children:
+            contract_world(desk, kind)
+        turn = some_turn(desk, chance, children)
+        children += [c.approved.value for c in turn.commands if isinstance(c, inp.SendChild)]
+        assert (followed.reserved_nano, followed.flying_nano) == told_anew(desk)
+    assert children
+
+
+def test_a_new_tier_counts_for_what_is_live_and_for_what_comes() -> None:
+    desk = make_desk()
+    followed = desk.core.memory.commitments.at(desk.core.ledger, desk.core.world.universe)
+    _, (first, *_) = desk.accepted(make_order(qty_units=300))
+    before = dict(followed.reserved_nano)
+    context = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, inp.Turn())
+    market = market_of(first.symbol)
+    status = next(iter(FeeStatus))
+    told = FeeTierSet(
+        "desk",
+        first.venue,
+        market,
+        "dear",
+        9_000,
+        9_000,
+        9_000,
+        9_000,
+        0,
+        0,
+        is_discounted=False,
+        source="",
+        as_of="",
+        status=status,
+    )
+    context.emit(told)
+    assert followed.reserved_nano != before
+    assert (followed.reserved_nano, followed.flying_nano) == told_anew(desk)
+    desk.accepted(make_order(qty_units=300))
+    assert (followed.reserved_nano, followed.flying_nano) == told_anew(desk)
