@@ -250,10 +250,16 @@ def exact_search_missing(exit_code: int) -> None:
 # the engine
 
 
-def order_accepted(fact: OrderAccepted) -> None:
-    order = fact.order
-    _accepted(order.symbol, order.side.value).inc()
-    if _shown["debug"]:
+def orders_accepted(facts: Sequence[OrderAccepted]) -> None:
+    """Those of one turn, counted together."""
+    n_accepted: dict[tuple[str, str], int] = {}
+    for fact in facts:
+        key = fact.order.symbol, fact.order.side.value
+        n_accepted[key] = n_accepted.get(key, 0) + 1
+    for (symbol, side), n_orders in n_accepted.items():
+        _accepted(symbol, side).inc(n_orders)
+    for fact in facts if _shown["debug"] else ():
+        order = fact.order
         _log().debug(
             "order_accepted", order_id=fact.order_id, account=fact.account, symbol=order.symbol, side=order.side.value
         )

@@ -53,10 +53,10 @@ def test_pretty_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None
 def test_orders_are_counted_and_said_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     before = value("bestex_orders_accepted_total", symbol="BTC/USDT", side="buy")
     observe.configure()
-    observe.order_accepted(accepted())
+    observe.orders_accepted([accepted()])
     assert capsys.readouterr().err == ""
     observe.configure(level="debug")
-    observe.order_accepted(accepted())
+    observe.orders_accepted([accepted()])
     assert "order_accepted" in capsys.readouterr().err
     assert value("bestex_orders_accepted_total", symbol="BTC/USDT", side="buy") == before + 2
 

@@ -74,11 +74,11 @@ class Core:
 
     def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""
-        parent = self.ledger.parents.get(child.order_id)
-        own_symbol = parent.accepted.order.symbol if parent is not None else child.symbol
-        targets = (*gate.kill_targets(child), (KillScope.SYMBOL, own_symbol))
-        if self.ledger.kills and any(target in self.ledger.kills for target in targets):
-            return "kill_switch"
+        kills, parent = self.ledger.kills, self.ledger.parents.get(child.order_id)
+        if kills:
+            own_symbol = parent.accepted.order.symbol if parent is not None else child.symbol
+            if any(target in kills for target in (*gate.kill_targets(child), (KillScope.SYMBOL, own_symbol))):
+                return "kill_switch"
         if child.venue in self.memory.unreachable:
             return "venue_unavailable"
         record = self.ledger.live_children.get(child.child_id)

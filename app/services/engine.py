@@ -378,8 +378,7 @@ class Engine:
         for asker, reply in zip(waiting.askers, turn.replies, strict=True):
             if asker is not None and not asker.done():
                 asker.set_result(reply)
-                if isinstance(reply, Accepted) and not reply.is_replay:
-                    observe.order_accepted(reply.fact)
+        observe.orders_accepted([r.fact for r in turn.replies if type(r) is Accepted and not r.is_replay])
         if turn.facts:
             alarm(turn.facts, self.ledger)
 

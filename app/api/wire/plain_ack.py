@@ -23,17 +23,20 @@ _ACK: Final = (
     '{"order_id":"%s","client_order_id":"%s","account":%s,"symbol":%s,"side":"%s","type":"%s","qty":"%s",'
     '"notional":null,"limit_price":%s,"time_in_force":"%s","expire_at":null,"remainder":"%s","strategy":"%s",'
     + _NEVER
-    + ',"leaves_qty":"%s","cum_notional":"0","leaves_notional":null,"avg_price":null,"fees":[],"price_cap":%s,'
-    '"arrival":{"bid":%s,"ask":%s,"mid":%s,"at":"%s"},"route_id":null,"version":1,"created_at":"%s","updated_at":"%s",'
+    + ',"leaves_qty":"%s","cum_notional":"0","leaves_notional":null,"avg_price":null,"fees":[],"price_cap":%s,%s'
     f'"last_seq":%d,"durability":"{DURABILITY}"}}'
+)
+_ARRIVAL: Final = (
+    '"arrival":{"bid":%s,"ask":%s,"mid":%s,"at":"%s"},"route_id":null,"version":1,"created_at":"%s","updated_at":"%s",'
 )
 
 
 def plain_ack(fact: OrderAccepted, account_seq: int, symbol: Symbol) -> bytes:
     """`ack_json` of a plain order's fact as JSON. Another order's would lack what makes it another."""
-    order, scale, at = fact.order, symbol.price_scale, time_text(fact.approved_ts_ns)
+    order, scale = fact.order, symbol.price_scale
     assert order.qty_units is not None, "a plain order has a quantity"
-    qty, slippage_ppm = decimal_text(order.qty_units, symbol.qty_scale), order.max_slippage_ppm
+    qty, slippage_ppm = _decimal(order.qty_units, symbol.qty_scale), order.max_slippage_ppm
+    bid_units, ask_units, mid_half_units = fact.arrival_bid_units, fact.arrival_ask_units, fact.approved_mid_half_units
     text = _ACK % (
         fact.order_id,
         order.client_order_id,
@@ -42,23 +45,39 @@ def plain_ack(fact: OrderAccepted, account_seq: int, symbol: Symbol) -> bytes:
         order.side,
         order.order_type,
         qty,
-        _or_null(price_or_none(order.limit_price_units, scale)),
+        _price(order.limit_price_units, scale),
         order.time_in_force,
         order.remainder,
         order.strategy,
-        "null" if slippage_ppm is None else f'"{bps_of_ppm(slippage_ppm)}"',
+        "null" if slippage_ppm is None else _slippage(slippage_ppm),
         fact.mode,
         qty,
-        _or_null(price_or_none(fact.price_cap_units, scale)),
-        _or_null(price_or_none(fact.arrival_bid_units, scale)),
-        _or_null(price_or_none(fact.arrival_ask_units, scale)),
-        _or_null(mid_or_none(fact.approved_mid_half_units, scale)),
-        at,
-        at,
-        at,
+        _price(fact.price_cap_units, scale),
+        _arrival(bid_units, ask_units, mid_half_units, fact.approved_ts_ns, scale),
         account_seq,
     )
     return text.encode()
+
+
+# The answers of one turn say the same of the market, and orders of one desk much the same of themselves.
+_decimal: Final = lru_cache(maxsize=4_096)(decimal_text)
+
+
+@lru_cache(maxsize=64)
+def _arrival(bid_units: int, ask_units: int, mid_half_units: int, at_ns: int, scale: int) -> str:
+    at = time_text(at_ns)
+    bid, ask = price_or_none(bid_units, scale), price_or_none(ask_units, scale)
+    return _ARRIVAL % (_or_null(bid), _or_null(ask), _or_null(mid_or_none(mid_half_units, scale)), at, at, at)
+
+
+@lru_cache(maxsize=4_096)
+def _price(price_units: int | None, scale: int) -> str:
+    return _or_null(price_or_none(price_units, scale))
+
+
+@lru_cache(maxsize=1_024)
+def _slippage(ppm: int) -> str:
+    return f'"{bps_of_ppm(ppm)}"'
 
 
 def _or_null(text: str | None) -> str:
