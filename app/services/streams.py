@@ -294,15 +294,7 @@ class Streams:
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         if self.is_closing:
             return
-        items: list[StreamItem] = []
-        for fact in facts:
-            if fact.seq > self._base_seq:
-                self._seq = fact.seq
-                if type(fact.event) in _NOTED and self._note(fact):
-                    for system_sink in tuple(self._system_sinks):
-                        system_sink(fact)
-                if fact.account:
-                    items.append(self._publish(fact))
+        items = self._publish([fact for fact in facts if fact.seq > self._base_seq])
         while len(self._ring) > self._ring_facts:
             self._evict()
         while len(self._newest) > ENCODED_FACTS:
@@ -322,23 +314,40 @@ class Streams:
             if not published.done():
                 published.set_result(None)
 
-    def _publish(self, fact: Fact) -> StreamItem:
-        account = fact.account
-        item = StreamItem(fact)
-        live = self._live.get(account)
+    def _publish(self, facts: Sequence[Fact]) -> list[StreamItem]:
+        """Puts facts into the rings; what is everybody's business is told at once."""
+        items: list[StreamItem] = []
+        ring_of: deque[StreamItem] | None = None
+        of_account = ""
+        for fact in facts:
+            event = fact.event
+            self._seq = fact.seq
+            if type(event) in _NOTED and self._note(fact):
+                for system_sink in tuple(self._system_sinks):
+                    system_sink(fact)
+            account = event.account
+            if not account:
+                continue
+            item = StreamItem(fact)
+            if self._live:
+                self._fold_live(item)
+            if account != of_account or ring_of is None:
+                ring_of, of_account = self._rings.setdefault(account, deque()), account
+            ring_of.append(item)
+            self._last_seqs[account] = fact.account_seq
+            items.append(item)
+        self._ring.extend(items)
+        self._newest.extend(items)
+        return items
+
+    def _fold_live(self, item: StreamItem) -> None:
+        fact = item.fact
+        live = self._live.get(fact.account)
         if live is not None and fact.seq > live.base_seq:
             try:
                 self._fold(live, item)
             except Exception as error:  # noqa: BLE001 - a rim: whatever is wrong with a stream, the engine goes on
-                observe.stream_broken(account, item.seq, error)
-        self._ring.append(item)
-        self._newest.append(item)
-        ring = self._rings.get(account)
-        if ring is None:
-            ring = self._rings[account] = deque()
-        ring.append(item)
-        self._last_seqs[account] = fact.account_seq
-        return item
+                observe.stream_broken(fact.account, item.seq, error)
 
     def _fold(self, live: _LiveAccount, item: StreamItem) -> None:
         fact = item.fact
