@@ -6,6 +6,7 @@ No clock, no chance: the book, the footprint of our own earlier fills and the ti
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -122,11 +123,8 @@ def match(child: ChildOrder, listing: Listing, levels: Sequence[Level]) -> tuple
 _MERGE: Final = 64
 
 
-@dataclass(slots=True)
-class _Taken:
-    price_units: int
-    qty_units: int
-    ts_ns: int
+# What was taken at once: price_units, qty_units, ts_ns. A plain list: a busy venue looks at a hundred a child.
+_Taken = list[int]
 
 
 @dataclass(slots=True)
@@ -141,17 +139,17 @@ class Footprint:
 
     refill_ns: int
     lot_units: int = 1
-    _taken: dict[Side, list[_Taken]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
+    _taken: dict[Side, deque[_Taken]] = field(default_factory=lambda: {Side.BUY: deque(), Side.SELL: deque()})
 
     def take(self, side: Side, price_units: int, qty_units: int, now_ns: int) -> None:
         """Notes that a taker of `side` (buy takes asks) took `qty_units` at `price_units`."""
         taken = self._taken[side]
         last = taken[-1] if taken else None
-        if last is not None and last.price_units == price_units and now_ns - last.ts_ns < self.refill_ns // _MERGE:
-            last.qty_units += qty_units
-            last.ts_ns = max(last.ts_ns, now_ns)
+        if last is not None and last[0] == price_units and now_ns - last[2] < self.refill_ns // _MERGE:
+            last[1] += qty_units
+            last[2] = max(last[2], now_ns)
         else:
-            taken.append(_Taken(price_units, qty_units, now_ns))
+            taken.append([price_units, qty_units, now_ns])
 
     def left(self, side: Side, levels: Sequence[Level], now_ns: int) -> tuple[Level, ...]:
         """`levels` that a taker of `side` sees, best first, without what is still missing; empty levels are gone."""
@@ -182,18 +180,13 @@ class Footprint:
     def _missing(self, side: Side, now_ns: int) -> list[Level]:
         """What is still missing, nearest price first, each price once; what has come back is forgotten."""
         refill_ns, lot_units = self.refill_ns, self.lot_units
+        taken, back_ns = self._taken[side], now_ns - refill_ns
+        while taken and taken[0][2] <= back_ns:
+            taken.popleft()
         missing: dict[int, int] = {}
-        n_back = 0
-        for taken in self._taken[side]:
-            age_ns = now_ns - taken.ts_ns
-            if age_ns >= refill_ns:
-                n_back += 1
+        for price_units, qty_units, ts_ns in taken:
+            if ts_ns <= back_ns:  # the venue's clock had stepped back before it
                 continue
-            left_units = taken.qty_units
-            if age_ns > 0:
-                left_units -= left_units * age_ns // refill_ns // lot_units * lot_units
-            price_units = taken.price_units
-            missing[price_units] = missing.get(price_units, 0) + left_units
-        if n_back:
-            self._taken[side] = [t for t in self._taken[side] if now_ns - t.ts_ns < refill_ns]
+            back_units = qty_units * (now_ns - ts_ns) // refill_ns // lot_units * lot_units if ts_ns < now_ns else 0
+            missing[price_units] = missing.get(price_units, 0) + qty_units - back_units
         return sorted(missing.items(), reverse=side is Side.SELL)

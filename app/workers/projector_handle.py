@@ -19,7 +19,7 @@ from app.workers.ending import end_within
 from app.workers.projector import BEAT_S, Expect, Start
 
 # A batch gathers for longer than this: word of the log's end need not travel more often.
-TELL_S: Final = 0.05
+TELL_S: Final = 0.1
 # Beats that may stay out, its start with all that it imports among them, before it counts as hung.
 SILENT_S: Final = 30 * BEAT_S
 _COMMAND: Final = (sys.executable, "-m", "app.workers.projector")
