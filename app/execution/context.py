@@ -39,6 +39,7 @@ from app.execution.inputs import Turn
 from app.execution.ledger import Ledger, evolve
 from app.execution.observing import LoopMemory
 from app.execution.shares import Reserve
+from app.execution.taken import COUNTED, Taken
 from app.learning.pretrade import CostEstimator
 from app.learning.quote_age import QuoteAges
 from app.risk.exposure import is_in_dollars
@@ -300,6 +301,7 @@ class Memory:
     n_fee_accounts: int = 0
     loop: LoopMemory = field(default_factory=LoopMemory)
     hits: Hits = field(default_factory=Hits)
+    taken: Taken = field(default_factory=Taken)
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 
@@ -330,6 +332,8 @@ class Context:
         fact = _fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
         self.memory.commitments.note(ledger, world.universe, event)
+        if type(event) in COUNTED:
+            self.memory.taken.note(event, self.now_ns)
         if type(event) not in _STANDING:
             self.standing.clear()
             if isinstance(event, ChildFilled):
@@ -352,6 +356,10 @@ class Context:
             seen = books, read_reference(books, self.world.max_book_age_ns, self.now_ns)
             self._references[symbol] = seen
         return seen
+
+    def left(self, symbol: str, side: Side) -> SymbolBooks:
+        """The books of `symbol` without what our own children are taking of them: what a plan may count on."""
+        return self.memory.taken.left(self.market(symbol)[0], side, self.now_ns)
 
     def mid_half_units(self, symbol: str, fallback: int = 0) -> int:
         return self.market(symbol)[1].mid_half_units or fallback

@@ -103,7 +103,8 @@ def tell_weighed(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     is_shadowed = hash80("shadow", parent.order_id, plan.wave) % PPM < SHADOW_PPM and request.pool is None
     without: tuple[tuple[str, int], ...] = ()
     if is_shadowed:
-        shadow = ctx.world.planner.plan(request, ctx.market(request.symbol.name)[0]).plan
+        books = ctx.left(request.symbol.name, request.approved.value.side)
+        shadow = ctx.world.planner.plan(request, books).plan
         without = tuple((item.venue, item.qty_units) for item in shadow.allocations)
     if tried or is_shadowed:
         ctx.emit(LoopWeighed(parent.account, parent.order_id, plan.wave, tried, is_shadowed, without))

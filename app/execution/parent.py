@@ -71,7 +71,7 @@ def approve_or_prepare(ctx: Context, order: ParentOrder, view: GateView) -> Appr
     if away is None or needs_single_venue(order) or order.quote_pool is not None:
         return approve_and_plan(ctx, order, view)
     request, cap_units = _first_request(ctx, order, view)
-    books = ctx.market(order.symbol)[0]
+    books = ctx.left(order.symbol, order.side)
     prepared = away.prepare(request, books)
     planned = ctx.world.planner.plan(request, books) if prepared is None else None
     return Approval(request.approved, planned, request.order_id, cap_units, prepared)

@@ -229,7 +229,7 @@ def pooled_touch_units(ctx: Context, view: GateView) -> int:
 
 def pooled(ctx: Context, request: PlanRequest, view: GateView) -> tuple[PlanRequest, SymbolBooks]:
     """The request and the market that a planner sees: with the listings that the order's quote_pool opens."""
-    own_books = ctx.market(request.symbol.name)[0]
+    own_books = ctx.left(request.symbol.name, view.order.side)
     pool = view.pool
     if pool is None:
         return request, own_books

@@ -30,7 +30,7 @@ def spraying(align_ns: int):
 def test_a_wave_is_aligned_by_its_own_acknowledgements():
     desk = spraying(50 * MS)
     way_ms = {"ven_a": 2, "ven_b": 12, "ven_c": 30}
-    for _ in range(2):
+    for is_last in (False, True):
         desk.refresh()
         turn = desk.turn(inp.Submit(make_order(qty_units=400_000), Mode.PAPER))
         sends = [c for c in turn.commands if isinstance(c, inp.SendChild)]
@@ -39,6 +39,9 @@ def test_a_wave_is_aligned_by_its_own_acknowledgements():
             sent_ns = desk.core.ledger.live_children[send.approved.value.child_id].sent_ts_ns
             desk.now_ns = sent_ns + 2 * way_ms[venue] * MS
             desk.turn(inp.Report(report(send.approved.value, ReportKind.ACKED)))
+        if not is_last:
+            for send in sends:  # they take nothing, so that the next wave finds the same books
+                desk.turn(inp.Report(report(send.approved.value, ReportKind.CANCELED, cum_qty_lots=0)))
     waits = {s.approved.value.venue: s.delay_ns // MS for s in sends}
     arrivals = {way_ms[v] + wait for v, wait in waits.items()}
     assert len(waits) > 1

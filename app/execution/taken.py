@@ -1,0 +1,148 @@
+"""What our own children take from the books before the books say so: a plan does not count on it a second time.
+
+A child on its way takes what it was sent for; what has filled, and what a venue could not fill, is gone until that
+venue shows a newer book. Without this, orders that come within one book are all sent to the same level, and most of
+them come back with nothing. A process's memory: a new one forgets at most one book of each venue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.domain.enums import Side, TimeInForce
+from app.domain.events import (
+    ChildCanceled,
+    ChildExpired,
+    ChildFilled,
+    ChildRejected,
+    ChildResolved,
+    ChildSending,
+    Event,
+)
+from app.domain.orders import ChildOrder
+from app.shm.books import SymbolBooks
+
+# Everything within a limit: what a child that came back unfilled has found there.
+ALL_UNITS: Final = 2**62
+# A venue that shows no book for so long after its word shows one that is not worth doubting.
+MOST_NS: Final = 1_000_000_000
+_ENDS: Final = frozenset({ChildCanceled, ChildExpired, ChildRejected, ChildResolved})
+COUNTED: Final = _ENDS | {ChildSending, ChildFilled}
+
+
+@dataclass(slots=True)
+class _Take:
+    """`qty_units` off the levels no worse than `limit_units`, best first.
+
+    `heard_ns`: when we heard that it had happened, 0 while it is on its way; `venue_ts_ns`: when the venue says that it
+    did, 0 where it does not. `until_ns`: on its way no longer than this, for the venue must refuse it then.
+    """
+
+    limit_units: int
+    qty_units: int
+    until_ns: int
+    heard_ns: int = 0
+    venue_ts_ns: int = 0
+
+
+_Place = tuple[str, Side]  # a symbol and the side of ours
+
+
+@dataclass(slots=True)
+class Taken:
+    """Of each symbol and side of ours: venue -> its takes, oldest first."""
+
+    _takes: dict[_Place, dict[str, list[_Take]]] = field(default_factory=dict)
+    _flying: dict[str, tuple[ChildOrder, _Take]] = field(default_factory=dict)
+
+    def note(self, event: Event, now_ns: int) -> None:
+        """Follows one fact of COUNTED. Children that rest take nothing; those of an earlier process are not known."""
+        if isinstance(event, ChildSending):
+            child = event.child
+            if not child.rests and child.stop is None and not child.quote_id:
+                take = _Take(child.price_units, child.qty_units, child.deadline_ts_ns)
+                self._flying[child.child_id] = child, take
+                self._add(child, take)
+            return
+        found = self._flying.get(event.child_id)  # type: ignore[attr-defined]
+        if found is None:
+            return
+        child, take = found
+        if isinstance(event, ChildFilled):
+            take.qty_units -= event.qty_units
+            if take.qty_units <= 0:
+                self._forget(child, take)
+            self._add(child, _Take(event.price_units, event.qty_units, 0, now_ns, event.venue_ts_ns))
+            return
+        self._forget(child, take)
+        is_told = isinstance(event, ChildCanceled | ChildExpired)
+        if is_told and child.time_in_force is TimeInForce.IOC and take.qty_units > 0 and now_ns <= take.until_ns:
+            self._add(child, _Take(take.limit_units, ALL_UNITS, 0, now_ns))
+
+    def left(self, books: SymbolBooks, side: Side, now_ns: int) -> SymbolBooks:
+        """`books` as a taker of `side` should count on them: a copy, or themselves where nothing is taken."""
+        venues = self._takes.get((books.symbol, side))
+        if not venues:
+            return books
+        found = books
+        for venue in list(venues):
+            row = books.venues.index(venue) if venue in books.venues else -1
+            takes = [take for take in venues[venue] if row >= 0 and _counts(take, books, row, now_ns)]
+            if takes:
+                venues[venue] = takes
+                if found is books:
+                    found = books._replace(
+                        price_units=books.price_units.copy(),
+                        qty_units=books.qty_units.copy(),
+                        n_levels=books.n_levels.copy(),
+                    )
+                _cut(found, row, 1 if side is Side.BUY else 0, side.sign, takes)
+            else:
+                del venues[venue]
+        return found
+
+    def _add(self, child: ChildOrder, take: _Take) -> None:
+        self._takes.setdefault((child.symbol, child.side), {}).setdefault(child.venue, []).append(take)
+
+    def _forget(self, child: ChildOrder, take: _Take) -> None:
+        """It is on its way no more."""
+        del self._flying[child.child_id]
+        takes = self._takes.get((child.symbol, child.side), {}).get(child.venue, [])
+        for i, known in enumerate(takes):
+            if known is take:
+                del takes[i]
+                return
+
+
+def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
+    """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it."""
+    if not take.heard_ns:
+        return now_ns <= take.until_ns
+    if now_ns - take.heard_ns > MOST_NS:
+        return False
+    shown_ts_ns = int(books.venue_ts_ns[row])
+    if take.venue_ts_ns and shown_ts_ns:
+        return shown_ts_ns < take.venue_ts_ns
+    return int(books.received_ts_ns[row]) < take.heard_ns
+
+
+def _cut(books: SymbolBooks, row: int, side_i: int, sign: int, takes: list[_Take]) -> None:
+    """Takes `takes` off one side of one book, in place: levels that are left move up."""
+    n = int(books.n_levels[row, side_i])
+    prices, qtys = books.price_units[row, side_i], books.qty_units[row, side_i]
+    price_units, qty_units = prices[:n].tolist(), qtys[:n].tolist()
+    for take in takes:
+        rest_units = take.qty_units
+        for level_i in range(n):
+            if rest_units <= 0 or sign * (price_units[level_i] - take.limit_units) > 0:
+                break
+            cut_units = min(rest_units, qty_units[level_i])
+            qty_units[level_i] -= cut_units
+            rest_units -= cut_units
+    kept = [level for level in zip(price_units, qty_units, strict=True) if level[1] > 0]
+    n_gone = n - len(kept)
+    books.n_levels[row, side_i] = len(kept)
+    if n_gone:
+        prices[:n] = [price for price, _ in kept] + [0] * n_gone
+    qtys[:n] = [qty for _, qty in kept] + [0] * n_gone

@@ -1,0 +1,200 @@
+"""What our own children take of a book is counted once: until the venue shows a newer one, and not a book longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.book import BookSnapshot
+from app.domain.enums import Mode, OrderType, Side, Strategy, TimeInForce
+from app.domain.events import ChildSending
+from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
+from app.execution import inputs as inp
+from app.execution.taken import MOST_NS, Taken
+from tests.worlds import MS, T0_NS, Desk, make_desk, make_order, sent
+
+VENUE = "ven_a"
+ASKS = ((6_000_100, 300), (6_000_200, 300), (6_000_300, 1_000))
+BIDS = ((5_999_900, 300), (5_999_800, 300), (5_999_700, 1_000))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = make_desk()
+    show(desk, seq=10)
+    return desk
+
+
+def show(desk: Desk, *, seq: int, venue_ts_ns: int = 0) -> None:
+    """The same standing book once more, as new as now."""
+    desk.board.write_snapshot(BookSnapshot(VENUE, "BTC/USDT", seq, venue_ts_ns, desk.now_ns, BIDS, ASKS))
+
+
+def only(**changes: object):
+    """An order that may go to one venue only."""
+    return make_order(venues=VenueFilter(include=frozenset({VENUE})), **changes)
+
+
+def levels(desk: Desk, side: Side = Side.BUY) -> list[tuple[int, int]]:
+    """What a taker of `side` may count on at the venue now."""
+    books = desk.core.memory.taken.left(desk.board.read("BTC/USDT"), side, desk.now_ns)
+    row, side_i = books.venues.index(VENUE), 1 if side is Side.BUY else 0
+    n = int(books.n_levels[row, side_i])
+    assert not books.qty_units[row, side_i, n:].any()
+    prices, qtys = books.price_units[row, side_i, :n].tolist(), books.qty_units[row, side_i, :n].tolist()
+    return list(zip(prices, qtys, strict=True))
+
+
+def test_a_second_order_is_not_sent_to_what_the_first_is_taking(desk: Desk) -> None:
+    _, (first,) = desk.accepted(only(qty_units=300))
+    _, (second,) = desk.accepted(only(qty_units=300))
+    assert (first.price_units, second.price_units) == (6_000_100, 6_000_200)
+    assert levels(desk) == [(6_000_300, 1_000)]
+
+
+def test_orders_of_one_turn_share_what_there_is(desk: Desk) -> None:
+    turn = desk.turn(*[inp.Submit(only(qty_units=200), Mode.PAPER) for _ in range(3)])
+    taken = sorted((child.price_units, child.qty_units) for child in sent(turn))
+    assert [price for price, _ in taken] == [6_000_100, 6_000_200, 6_000_200]
+
+
+def test_the_books_themselves_and_the_other_side_stay(desk: Desk) -> None:
+    before = desk.board.read("BTC/USDT")
+    desk.accepted(only(qty_units=500))
+    after = desk.board.read("BTC/USDT")
+    assert (after.qty_units == before.qty_units).all()
+    assert levels(desk, Side.SELL) == list(BIDS)
+
+
+def test_nothing_under_way_is_the_same_object(desk: Desk) -> None:
+    books = desk.board.read("BTC/USDT")
+    assert desk.core.memory.taken.left(books, Side.BUY, desk.now_ns) is books
+
+
+def test_a_newer_book_shows_a_fill_and_an_older_one_does_not(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns += 5 * MS
+    show(desk, seq=11)
+    assert levels(desk) == list(ASKS[1:]), "on its way it counts whatever the book says"
+    desk.now_ns += 5 * MS
+    desk.fill(child)
+    assert levels(desk) == list(ASKS[1:]), "that book was from before the fill"
+    desk.now_ns += 5 * MS
+    show(desk, seq=12)
+    assert levels(desk) == list(ASKS)
+
+
+def test_where_the_venue_tells_its_time_that_decides(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns += 10 * MS
+    desk.report(
+        child,
+        ReportKind.FILLED,
+        venue_trade_id="t",
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        fee_nano=1,
+        fee_currency="USDT",
+        venue_ts_ns=T0_NS + 7 * MS,
+    )
+    desk.now_ns += MS
+    show(desk, seq=11, venue_ts_ns=T0_NS + 7 * MS - 1)
+    assert levels(desk) == list(ASKS[1:]), "received later, but made before the fill"
+    show(desk, seq=12, venue_ts_ns=T0_NS + 7 * MS)
+    assert levels(desk) == list(ASKS)
+
+
+def test_a_partial_fill_leaves_the_rest_on_its_way(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns += MS
+    desk.fill(child, lots=100)
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns += MS
+    show(desk, seq=11)
+    assert levels(desk) == [(6_000_100, 100), *ASKS[1:]], "200 are still on their way"
+
+
+def test_what_came_back_unfilled_says_that_nothing_within_its_limit_is_there(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=100, strategy=Strategy.SWEEP))
+    desk.now_ns += MS
+    desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    assert child.price_units >= ASKS[-1][0], "a sweep goes as far as its cap"
+    assert levels(desk) == []
+    desk.now_ns += MS
+    show(desk, seq=11)
+    assert levels(desk) == list(ASKS)
+
+
+def test_the_next_wave_does_not_go_where_the_last_found_nothing(desk: Desk) -> None:
+    parent, (child,) = desk.accepted(only(qty_units=100))
+    desk.now_ns += MS
+    desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    again = list(parent.children.values())[-1].child
+    assert again.price_units == 6_000_200
+
+
+def test_a_refused_child_took_nothing(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300, strategy=Strategy.SWEEP))
+    desk.now_ns += MS
+    desk.report(child, ReportKind.REJECTED)
+    assert levels(desk) == list(ASKS)
+
+
+def test_all_or_nothing_that_got_nothing_says_nothing_of_the_levels(desk: Desk) -> None:
+    order = only(qty_units=300, time_in_force=TimeInForce.FOK)
+    _, (child,) = desk.accepted(order)
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns += MS
+    desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    assert levels(desk) == list(ASKS)
+
+
+def test_a_child_counts_no_longer_than_its_deadline(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns = child.deadline_ts_ns
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns = child.deadline_ts_ns + 1
+    assert levels(desk) == list(ASKS)
+
+
+def test_a_venue_that_shows_no_new_book_is_believed_after_a_while(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns += MS
+    desk.fill(child)
+    desk.now_ns += MOST_NS
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns += 1
+    assert levels(desk) == list(ASKS)
+
+
+def test_a_limit_bounds_what_a_child_takes(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=2_000, order_type=OrderType.LIMIT, limit_price_units=6_000_200))
+    assert child.qty_units == 600
+    assert levels(desk) == [ASKS[2]]
+
+
+def test_what_has_ended_is_forgotten(desk: Desk) -> None:
+    taken = desk.core.memory.taken
+    for _ in range(50):
+        _, children = desk.accepted(only(qty_units=100))
+        desk.now_ns += MS
+        for child in children:
+            desk.fill(child)
+        desk.now_ns += MS
+        desk.refresh()
+        show(desk, seq=next(desk.book_seqs))
+        assert levels(desk) == list(ASKS)
+    assert not taken._flying
+    assert not taken._takes.get(("BTC/USDT", Side.BUY))
+
+
+def test_children_that_are_not_known_are_left_alone() -> None:
+    desk = make_desk()
+    show(desk, seq=10)
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.core.memory.taken = Taken()  # as after a start
+    desk.now_ns += MS
+    desk.fill(child)
+    assert levels(desk) == list(ASKS)
+    sending = next(f.event for f in desk.facts if isinstance(f.event, ChildSending))
+    assert sending.child == child
