@@ -121,8 +121,17 @@ def test_a_child_that_never_filled_counts(measured: MeasuredDesk) -> None:
     ]
     assert empty
     assert all(value is not None for m in empty for value in m.markout_bps)
-    # It is cleaned up at the far touch: against a mid that does not move it has lost half a spread.
-    assert sum(m.markout_bps[0] for m in empty) / len(empty) < 0
+    # It is cleaned up at the far touch of its deadline, and judged by the mid of the others a tenth of a second later.
+    for m in empty:
+        child = measured.desk.core.ledger.parents[m.order_id].children[m.ref_id].child
+        far = last_look(measured, child.deadline_ts_ns)
+        touch_units = far.best_ask_units if child.side is Side.BUY else far.best_bid_units
+        mid = last_look(measured, child.deadline_ts_ns + HORIZONS_NS[0]).without_half_units[child.venue] / 2
+        assert m.markout_bps[0] == pytest.approx(child.side.sign * (mid - touch_units) / touch_units * 1e4, abs=1e-9)
+
+
+def last_look(measured: MeasuredDesk, ts_ns: int):
+    return [sample for sample in measured.samples if sample.ts_ns <= ts_ns][-1]
 
 
 def test_the_same_path_is_worth_the_opposite_to_the_other_side(measured: MeasuredDesk) -> None:
