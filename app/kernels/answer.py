@@ -17,6 +17,7 @@ from app.kernels.cost import (
     ABOVE,
     FIXED_NANO,
     IS_INVERSE,
+    LIMIT_UNITS,
     LOT_UNITS,
     MIN_UNITS,
     N_RULES,
@@ -43,6 +44,7 @@ from app.kernels.decide import (
     ROOM,
     RULE,
     SCALE,
+    SEEN,
     SENT,
     TABLE,
     TERMS,
@@ -51,13 +53,14 @@ from app.kernels.decide import (
     UNITS,
     WALK,
     WANTED,
+    WISH,
     WORK,
     N,
 )
 from app.kernels.decide import NANO as NANO_AT
 from app.kernels.jit import kernel
 from app.kernels.pack import pack_receipt, put_words
-from app.kernels.pose import AGE_NS, BEST_ASK, BEST_BID, N_ASKED, N_PLACES, NARROW, SEQ
+from app.kernels.pose import AGE_NS, BEST_ASK, BEST_BID, CAP_UNITS, N_ASKED, N_PLACES, NARROW, SEQ
 from app.kernels.prove import DEEPEST, N_FACTS, OWN, TOUCH
 from app.kernels.views import cut
 
@@ -99,9 +102,10 @@ N_CHILD: Final = 9
 N_LEFT_OUT: Final = 4
 N_RIVAL: Final = 4
 N_BOOK: Final = 2
-# Reasons of a venue left out; of an impossible one Python says why.
+# Reasons of a venue left out; of an impossible one that has levels within the limit Python says why.
 DEARER: Final = 0
 MAX_VENUES: Final = 1
+BEYOND_LIMIT: Final = 2
 IMPOSSIBLE: Final = -1
 
 # Bits of BROKEN, in the order of routing/written.py's words.
@@ -148,7 +152,10 @@ def write_left_out(
     terms: Int64,
     units: Int64,
     room_units: Int64,
+    first: Int64,
+    seen: Int64,
     wanted_units: int,
+    cap_units: int,
     max_venues: int,
     n_used: int,
     scale: float,
@@ -172,7 +179,13 @@ def write_left_out(
             continue
         own_nano = nano[v, OWN]
         out_answer[at] = v
-        if room_units[v] <= 0 or terms[v, MIN_UNITS] > wanted_units:
+        is_impossible = room_units[v] <= 0 or terms[v, MIN_UNITS] > wanted_units
+        if is_impossible and first[v] == first[v + 1]:
+            limit_units = cap_units if cap_units != 0 else terms[v, LIMIT_UNITS]
+            out_answer[at + 1], out_answer[at + 2], out_answer[at + 3] = BEYOND_LIMIT, limit_units, seen[v, 0]
+            if max(abs(limit_units), abs(seen[v, 0])) >= NARROW:
+                out_answer[IS_EXACT] = 0
+        elif is_impossible:
             out_answer[at + 1], out_answer[at + 2], out_answer[at + 3] = IMPOSSIBLE, 0, 0
             out_answer[N_IMPOSSIBLE] += 1
         elif is_bound and own_nano < ceiling_nano:
@@ -303,7 +316,11 @@ def _explain_step(ints_inplace: Int64, floats: Float64, n_plans: int, mid_half_u
     out[N_CHILDREN] = n_used
     room, at = ints[ints[ROOM] : ints[ROOM] + m], N_HEAD + n_used * N_CHILD
     if n_used < m:
-        at = write_left_out(nano, terms, units, room, ints[WANTED], max_venues, n_used, floats[SCALE], at, out)
+        first, seen = ints[ints[FIRST] : ints[FIRST] + m + 1], cut(ints, ints[SEEN], m, 2)
+        wanted_units, cap_units, scale = ints[WANTED], ints[ints[WISH] + CAP_UNITS], floats[SCALE]
+        at = write_left_out(
+            nano, terms, units, room, first, seen, wanted_units, cap_units, max_venues, n_used, scale, at, out
+        )
     at = write_rivals(cut(ints, ints[UNITS], n_plans, m), total, at, out)
     write_books(places, m, at, out)
     write_split(floats[REACH + BEST_BID], floats[REACH + BEST_ASK], mid_half_units, rule, out)

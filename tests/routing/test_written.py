@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.enums import ExclusionCode, Strategy
+from app.domain.enums import ExclusionCode, Side, Strategy
 from app.domain.errors import InvariantBroken
 from app.domain.events import RoutePlanned
 from app.domain.plan import Exclusion, RoutePlan, VenueEstimate
-from app.domain.tabled import TabledPlan
+from app.domain.tabled import REASONS, TabledPlan
 from app.kernels import answer, decide
 from app.routing import choose, router, verify, written
 from app.routing.router import Router
@@ -93,6 +93,28 @@ def test_what_a_table_cannot_say_is_explained_by_python(scene):
     planned = Router().plan(request, books)
     assert type(planned.plan) is RoutePlan
     assert planned == explained(request, books)
+
+
+BEYOND = [Place("a", asks=[(100, 9), (101, 5)]), Place("b", asks=[(103, 7)]), Place("c", asks=[(104, 7)], tick=4)]
+
+
+@pytest.mark.parametrize("buys", [True, False], ids=["buy", "sell"])
+def test_venues_beyond_the_limit_are_told_by_the_kernel_alone(buys, monkeypatch):
+    """As when one venue of many reaches the limit of an order that waits."""
+    places = BEYOND if buys else [Place("a", bids=[(100, 9)]), Place("b", bids=[(98, 7)]), Place("c", bids=[(97, 7)])]
+    scene = Scene(places, side=Side.BUY if buys else Side.SELL, qty_units=6, cap=101 if buys else 99)
+    request, books = scene.request(), scene.books()
+    monkeypatch.setattr(written, "build_problem", lambda *_: pytest.fail("Python was asked"))
+    plan = Router().plan(request, books).plan
+    monkeypatch.undo()
+    assert isinstance(plan, TabledPlan)
+    assert [(e.venue, e.code, e.limit) for e in plan.excluded] == [
+        (name, ExclusionCode.BEYOND_LIMIT, request.price_cap_units) for name in "bc"
+    ]
+    twin = explained(request, books)
+    assert repr(plan) == repr(twin.plan)
+    assert codec.encode(RoutePlanned("acc", "o", plan)) == codec.encode(RoutePlanned("acc", "o", twin.plan))
+    assert REASONS[answer.BEYOND_LIMIT] is ExclusionCode.BEYOND_LIMIT
 
 
 def test_a_sweep_is_written_as_it_was_asked():
