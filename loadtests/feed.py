@@ -3,9 +3,11 @@
 One process as in production: engine, router, SQLite journal and venue sockets; the venues are another process. The
 recorded markets are those of the public set, each served as several pseudo-venues by the replay's rule (no such venues
 exist), so every recorded message is several book writes. Two kinds of order: *probes* wait just beyond the touch until
-an event reaches their limit; *sprays* are market orders that need several venues.
+an event reaches their limit; *sprays* are market orders that need several venues. Before the clock runs, N_WARM market
+orders are placed, so that the log reads back as few of its facts as that of a service that has been up for a minute.
 
-    event to bytes   from the receipt of the first event that reaches a probe's limit to the write of its first child
+    event to bytes   from the receipt of the first event that reaches a probe's limit until the kernel has the bytes of
+                     its first child
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
     append           of an order's facts, until the journal gave the loop back; `prompt`: how many were durable then
@@ -36,7 +38,7 @@ from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, TimeInForce
 from app.domain.events import Fact, OrderDone, RoutePlanned
 from app.domain.fees import FeeTier
-from app.domain.instrument import Instrument
+from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.recorded import RecordedMarket
 from app.domain.units import NANO, PPM
@@ -51,8 +53,9 @@ from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
 from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
+from app.settings import Settings
 from app.shm.books import BookBoard
-from app.store.journal import SqliteJournal
+from app.store.journal import JournalOptions, SqliteJournal
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
@@ -67,6 +70,7 @@ MAX_WORK_NS = 1_000_000  # of books in one pass of the loop: orders and sockets 
 PROBE_BEYOND_UNITS = 1
 PROBE_EVERY_S, SPRAY_EVERY_S = 0.02, 0.1
 SPRAY_USD = 200_000
+N_WARM, N_WARM_AT_ONCE, WARM_USD = 320, 8, 2_000
 DEPTH = 200
 BookEvent = BookSnapshot | BookDelta
 
@@ -104,6 +108,12 @@ class Watch:
         found = self.probes.get(child.order_id)
         if found is not None and not found.written_ns:
             found.written_ns = now_ns
+
+    def forget(self) -> None:
+        """What was measured before the clock runs is not counted."""
+        self.writes_ns.clear()
+        self.appends_ns.clear()
+        self.n_prompt = self.n_plans = self.oldest_book_ns = 0
 
     def on_facts(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
@@ -216,6 +226,19 @@ class Run:
     def open(self) -> None:
         """Before the first event."""
 
+    async def warm(self, opening: Sequence[BookSnapshot]) -> None:
+        """Places orders on the books that the recording opens with, until the log takes most facts without a look."""
+        symbols = [market.symbol for market in self.markets]
+        for n, side in zip(range(N_WARM // N_WARM_AT_ONCE), itertools.cycle((Side.BUY, Side.SELL)), strict=False):
+            for book in opening:
+                self.engine.on_book(_stamped(book, time.time_ns()))
+            symbol = symbols[n % len(symbols)]
+            orders = [self._market_order(symbol, side, WARM_USD) for _ in range(N_WARM_AT_ONCE)]
+            ids = await asyncio.gather(*(self._submit(order) for order in orders if order is not None))
+            while not self.watch.ended.issuperset(ids):  # noqa: ASYNC110 - the far side fills whatever it is sent
+                await asyncio.sleep(0.001)
+        self.watch.forget()
+
     async def play(self, seconds: float) -> None:
         """Feeds by the clock while orders come by their own."""
         orders = [asyncio.create_task(self._probe_for_ever(m)) for m in self.markets]
@@ -287,13 +310,19 @@ class Run:
     async def _spray_for_ever(self) -> None:
         for market, side in itertools.cycle(itertools.product(self.markets, (Side.BUY, Side.SELL))):
             await asyncio.sleep(SPRAY_EVERY_S)
-            mid = self.board.touch(next(iter(self.engine.universe.listings(market.symbol.name))), market.symbol.name)[0]
-            if not mid:
-                continue
-            symbol = market.symbol
-            lot = max(listing.lot_units for listing in self.engine.universe.listings(symbol.name).values())
-            qty = SPRAY_USD * NANO // max(symbol.notional_nano(mid, lot), 1) * lot
-            await self._submit(replace(self._order(symbol.name, side, qty), max_slippage_ppm=20_000))
+            order = self._market_order(market.symbol, side, SPRAY_USD)
+            if order is not None:
+                await self._submit(order)
+
+    def _market_order(self, symbol: Symbol, side: Side, usd: int) -> ParentOrder | None:
+        """An order for so much at the first venue's bid; None while that has none."""
+        listings = self.engine.universe.listings(symbol.name)
+        mid = self.board.touch(next(iter(listings)), symbol.name)[0]
+        if not mid:
+            return None
+        lot = max(listing.lot_units for listing in listings.values())
+        qty = usd * NANO // max(symbol.notional_nano(mid, lot), 1) * lot
+        return replace(self._order(symbol.name, side, qty), max_slippage_ppm=20_000)
 
     def _order(self, symbol: str, side: Side, qty_units: int) -> ParentOrder:
         return replace(
@@ -331,6 +360,7 @@ async def run(
     folder: Path,
     served: Sequence[ServedVenue],
     player: type[Run] = Run,
+    watch: Watch | None = None,
 ) -> Watch:
     """Opens an engine on the recording's markets, each served as `served` says, plays it, closes it."""
     from app.store.recording import open_recording  # pyarrow belongs to the extra
@@ -342,7 +372,7 @@ async def run(
         if m.symbol.fungible.base == "BTC" and m.symbol.fungible.kind is not ContractKind.INVERSE
     ]
     universe = make_universe(markets, served)
-    board, watch = BookBoard(list(universe.instruments), depth=DEPTH), Watch()
+    board, watch = BookBoard(list(universe.instruments), depth=DEPTH), watch or Watch()
     first_ns = max(recording.span_ns(m)[0] for m in markets)
     until_ns = first_ns + int((seconds + 2) * speed * 1e9)
     sources = [served_events(m, served, recording.events(m)) for m in markets]
@@ -365,7 +395,12 @@ async def run(
         on_fatal=fatal.append,
     )
     watch.bare_syncs_ns = bare_syncs_ns(folder)
-    journal = TimedJournal(folder / "journal.db", on_durable=engine.on_durable_from_thread, on_fatal=fatal.append)
+    journal = TimedJournal(
+        folder / "journal.db",
+        on_durable=engine.on_durable_from_thread,
+        on_fatal=fatal.append,
+        options=JournalOptions(read_back_every=Settings.model_fields["journal_read_back"].default),
+    )
     journal.watch = watch
     garbage = Garbage(engine)
     await engine.open(journal)
@@ -375,6 +410,8 @@ async def run(
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
     engine.add_listener(watch.on_facts)
     played = player(markets, engine, board, watch, feed, speed)
+    opening = [event for _, parts in events for event in parts if isinstance(event, BookSnapshot)]
+    await played.warm(list({(book.venue, book.symbol): book for book in reversed(opening)}.values()))
     played.open()
     await played.play(seconds)
     await garbage.close()

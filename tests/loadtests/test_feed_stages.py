@@ -1,0 +1,86 @@
+"""A timeline is counted whole or not at all, and made events fit between the recorded ones."""
+
+from __future__ import annotations
+
+import importlib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from app.domain.book import BookDelta, BookSnapshot
+from loadtests import feed_stages
+from loadtests.feed import RECORDING
+from loadtests.feed_stages import INSTANTS, RECEIVED, STEPS, WRITTEN, Instant, Timeline
+
+NAMES = [RECEIVED, *[name for name, *_ in INSTANTS], WRITTEN]
+
+
+@pytest.mark.parametrize("instant", INSTANTS, ids=lambda instant: instant[0])
+def test_every_instant_is_of_a_function_that_is_there(instant: tuple[str, str, str, str, bool]) -> None:
+    _, module_name, class_name, function_name, _ = instant
+    assert callable(getattr(getattr(importlib.import_module(module_name), class_name), function_name))
+
+
+def test_the_steps_are_the_instants_one_after_the_other() -> None:
+    assert list(STEPS) == list(pairwise(NAMES))
+
+
+def test_a_step_is_the_time_between_its_instants() -> None:
+    whole: list[Instant] = [(name, 10 * n * n, 3 * n) for n, name in enumerate(NAMES)]
+    found = feed_stages.steps_of([whole])
+    assert found["plan"] == [(10 * (9 - 4), 3)]
+    assert found["all"] == [(10 * 7 * 7, 3 * 7)]
+    assert sum(found[step][0][0] for step in STEPS.values()) == found["all"][0][0]
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES[:-2] + NAMES[-1:], [*NAMES[:4], "plan asked", "planned", *NAMES[4:]], NAMES[:3]]
+)
+def test_what_went_another_way_is_left_out(names: list[str]) -> None:
+    assert not feed_stages.steps_of([[(name, n, n) for n, name in enumerate(names)]])["all"]
+
+
+def test_marks_are_taken_only_of_an_event_that_somebody_waits_for() -> None:
+    timeline = Timeline()
+    marked = timeline.around(lambda: 7, ["before"], ["after"])
+    assert marked() == 7
+    timeline.end()
+    assert timeline.done == []
+    timeline.begin()
+    marked()
+    timeline.end()
+    (instants,) = timeline.done
+    assert [name for name, *_ in instants] == [RECEIVED, "before", "after", WRITTEN]
+    assert [wall for _, wall, _ in instants] == sorted(wall for _, wall, _ in instants)
+    marked()
+    assert len(instants) == 4
+
+
+def test_recorded_events_are_numbered_after_the_made_ones() -> None:
+    delta = BookDelta("ven", "BTC/USDT", 7, 8, 1, 2, ((100, 1),), ())
+    whole = BookSnapshot("ven", "BTC/USDT", 8, 1, 2, ((100, 1),), ((101, 1),))
+    moved, snapshot = feed_stages._at(delta, 99, 2), feed_stages._at(whole, 99, 2)
+    assert isinstance(moved, BookDelta)
+    assert (moved.prev_book_seq, moved.book_seq, moved.received_ts_ns, moved.bids) == (9, 10, 99, delta.bids)
+    assert isinstance(snapshot, BookSnapshot)
+    assert (snapshot.book_seq, snapshot.received_ts_ns, snapshot.asks) == (10, 99, whole.asks)
+
+
+def test_a_table_says_wall_and_cpu_apart() -> None:
+    rows = feed_stages.table({"plan": [(1_000, 500)] * 10 + [(3_000, 700)]})
+    assert rows[-1] == "| plan | 1 | 1 | 0 | 0 |"
+
+
+@pytest.mark.shared_data
+def test_a_short_run_times_orders_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not RECORDING.is_dir():
+        pytest.skip("needs ../shared/data/public/l2/binance_3mkt_20240808")
+    for _, module_name, class_name, function_name, _ in INSTANTS:  # taken back when the test is over
+        owner = getattr(importlib.import_module(module_name), class_name)
+        monkeypatch.setattr(owner, function_name, getattr(owner, function_name))
+    found, n_timed = feed_stages.measure(tmp_path, 3.0)
+    assert 0 < len(found["all"]) <= n_timed
+    assert all(len(times) == len(found["all"]) for times in found.values())
+    assert all(wall_ns > 0 for wall_ns, _ in found["all"])
+    assert not list(tmp_path.iterdir())
