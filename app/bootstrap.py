@@ -67,6 +67,7 @@ from app.services.verifying import Verifying
 from app.services.warm import Warming
 from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
+from app.store.folding import FoldingReader
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.projector import Projection
 from app.store.recalls import RecallFile, recalls_path
@@ -209,7 +210,7 @@ class Process:
         replica = LocalFileReplica(path, settings.replica_path) if settings.replica_path else None
         options = JournalOptions(settings.journal_queue, read_back_every=settings.journal_read_back, replica=replica)
         self._journal = SqliteJournal(path, on_durable=engine.on_durable_from_thread, on_fatal=_die, options=options)
-        self._reader = JournalReader(path)
+        self._reader = FoldingReader(path, observe.log_folding)
         keep_ns = keep_closed_ns(settings)
         if not keep_ns:
             engine.core.ledger = recover(self._reader.replay())

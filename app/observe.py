@@ -158,6 +158,11 @@ def history_unavailable(what: str) -> None:
     _log().warning("history_unavailable", what=what)
 
 
+def log_folding(seq: int, last_seq: int, left_s: float) -> None:
+    """A start is folding the log, which takes a while: `left_s` more at this pace. It is not ready before."""
+    _log().info("log_folding", seq=seq, of=last_seq, done_pct=round(100 * seq / last_seq, 1), left_s=round(left_s, 1))
+
+
 def log_folded(n_facts: int, snapshot_seq: int, why: str) -> None:
     """How much of the log the start has folded, and from where; `why` no snapshot was used, if none was."""
     _log().info("log_folded", n_facts=n_facts, snapshot_seq=snapshot_seq, why=why)

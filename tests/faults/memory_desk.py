@@ -19,6 +19,7 @@ from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from tests.faults.harness import Desk, Gateway, Venues, order_body
 
+KINDS = ("again", "changed", "by_id", "by_name", "cancel", "list")
 AWAY = 503  # starting, stopping, or without the database: nothing was placed and nothing told
 
 KINDS: Final = ("again", "changed", "by_id", "by_name", "cancel", "list")
@@ -47,10 +48,16 @@ class OldBusiness(Desk):
             while not stop.is_set():
                 await asyncio.sleep(rng.expovariate(rate_per_s))
                 if self.acks:
-                    await self._ask(client, rng.choice(list(self.acks)), rng)
+                    await self._ask(client, rng.choice(list(self.acks)), rng.choice(KINDS))
 
-    async def _ask(self, client: httpx.AsyncClient, name: str, rng: random.Random) -> None:
-        what = min(KINDS, key=lambda kind: (self.asked[kind], rng.random()))  # a loaded machine asks few
+    async def look_once_more(self, client: httpx.AsyncClient, n_orders: int) -> None:
+        """Everything about some of the orders, the oldest among them."""
+        names = list(self.acks)
+        for name in names[:: max(1, len(names) // n_orders)]:
+            for what in KINDS:
+                await self._ask(client, name, what)
+
+    async def _ask(self, client: httpx.AsyncClient, name: str, what: str) -> None:
         before = self.filled.get(self.acks[name], "0")
         try:
             answer = await self._sent(client, what, name)
