@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 
 from app.domain.enums import Liquidity
 
@@ -18,6 +19,10 @@ class ReportKind(StrEnum):
     UNKNOWN = "unknown"  # the request left, and nothing is proven
     NOT_FOUND = "not_found"  # the venue answered a query: no such client id
     CANCEL_REJECTED = "cancel_rejected"
+
+
+# The `code` of an UNKNOWN about a child that its adapter does not hold any more, of which its venue speaks.
+UNHELD: Final = "unheld"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from app.domain.events import (
     OverfillRecorded,
     fill_key,
 )
-from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.fills import UNHELD, ExecutionReport, ReportKind
 from app.domain.ids import prefixed_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder
@@ -58,6 +58,8 @@ def on_report(ctx: Context, report: ExecutionReport) -> None:
         _filled(ctx, parent, record, report)
     elif not record.state.is_terminal:
         _told(ctx, parent, record, report)
+    elif report.code == UNHELD:  # its venue still has something to say: asked, it tells all of it
+        ctx.turn.commands.append(QueryChild(record.child))
     advance(ctx, parent)
 
 

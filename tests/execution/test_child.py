@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.enums import ChildState, DoneReason, KillScope, ParentState, Side, Strategy
 from app.domain.events import ChildFilled
-from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.fills import UNHELD, ExecutionReport, ReportKind
 from app.domain.orders import VenueFilter
 from app.execution import inputs as inp
 from app.execution.ledger import fold
@@ -177,3 +177,23 @@ def test_both_sides_of_a_trade_with_oneself_count(desk: Desk) -> None:
     assert ledger.positions[buy.account, buy.venue, buy.symbol] == 0
     assert desk.core.memory.n_duplicate_fills == 2
     assert fold(desk.facts).fill_keys == ledger.fill_keys
+
+
+def test_a_venue_that_speaks_of_a_child_which_its_adapter_lacks_is_asked(desk: Desk) -> None:
+    parent, (child, *_) = desk.accepted(make_order(qty_units=100, strategy=Strategy.SWEEP))
+    desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    n_facts = len(desk.facts)
+    silent = desk.report(child, ReportKind.UNKNOWN, code="timeout")
+    asked = desk.report(child, ReportKind.UNKNOWN, code=UNHELD)
+    assert not [command for command in silent.commands if isinstance(command, inp.QueryChild)]
+    assert [command.child for command in asked.commands if isinstance(command, inp.QueryChild)] == [child]
+    assert len(desk.facts) == n_facts, "nothing has happened yet"
+    desk.fill(child, lots=1)
+    assert parent.children[child.child_id].cum_qty_units == child.lot_units
+
+
+def test_of_a_live_child_it_proves_nothing(desk: Desk) -> None:
+    parent, (child, *_) = desk.accepted(make_order(qty_units=100))
+    turn = desk.report(child, ReportKind.UNKNOWN, code=UNHELD)
+    assert parent.children[child.child_id].state is ChildState.UNKNOWN
+    assert any(isinstance(command, inp.QueryChild) for command in turn.commands)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.domain.enums import ChildState, ContractKind, Liquidity, Side
-from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.fills import UNHELD, ExecutionReport, ReportKind
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.ports import ReportSink
@@ -25,7 +25,10 @@ from app.venues.cex.profile import VenueProfile
 from app.venues.cex.stops import apart_at, apart_of, has_gone_off
 
 _NS_PER_MS: Final = 1_000_000
+# Orders that have ended, held whole; of those before only by which id the venue knows them, some 200 bytes each. Words
+# about what is not held at all reach the engine where they name our own id: it knows every child.
 _MAX_ENDED: Final = 4_096
+_MAX_PAST: Final = 16_384
 _MAX_STRANGERS: Final = 1_024
 _STATUS_WORDS: Final = (
     "status",
@@ -123,6 +126,7 @@ class OwnOrders:
         self._by_wire_id: dict[str, OwnOrder] = {}
         self._by_venue_id: dict[str, OwnOrder] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._past: OrderedDict[str, str] = OrderedDict()  # the venue's id -> ours
         # Trades of orders whose venue id we do not know yet: a fill may outrun its acknowledgement.
         self._strangers: OrderedDict[tuple[str, str], tuple[Mapping[str, Any], str]] = OrderedDict()
 
@@ -176,6 +180,7 @@ class OwnOrders:
         wire_id, venue_id = self._wire_id(raw), str(raw.get("id") or "")
         order = self._by_wire_id.get(wire_id) or self._by_venue_id.get(venue_id)
         if order is None:
+            self._tell_unheld(wire_id, venue_id, source)
             return None
         ts_ns = _ts_ns(raw.get("lastUpdateTimestamp") or raw.get("lastTradeTimestamp") or raw.get("timestamp"))
         state = self._state(raw)
@@ -198,6 +203,22 @@ class OwnOrders:
         self.settle(order)
         return order
 
+    def _tell_unheld(self, wire_id: str, venue_id: str, source: str) -> None:
+        """A stream speaks of an order that ended long ago, or in an earlier life: whoever knows it has to ask.
+
+        Lists over REST are full of such orders and say nothing new.
+        """
+        if source != "stream" or wire_id in self._by_wire_id:
+            return
+        client_id = self._past.get(venue_id) or own_client_id(self._profile.client_id, wire_id)
+        if client_id:
+            evidence = f"{source} order:{venue_id}"
+            self._tell(
+                ExecutionReport(
+                    ReportKind.UNKNOWN, self._profile.venue_id, client_id, venue_id, code=UNHELD, evidence=evidence
+                )
+            )
+
     def _follow(self, order: OwnOrder, info: Any) -> None:
         """Notes that a stop has gone off, and the id of what came of it: its trades bear that one."""
         apart = apart_of(self._profile.ccxt_id, order.child)
@@ -216,6 +237,7 @@ class OwnOrders:
         if not trade_id or not venue_id:
             return
         if order is None:
+            self._tell_unheld(self._wire_id(raw), venue_id, source)
             self._strangers[(venue_id, trade_id)] = (raw, source)
             while len(self._strangers) > _MAX_STRANGERS:
                 self._strangers.popitem(last=False)
@@ -351,9 +373,11 @@ class OwnOrders:
             client_id, _ = self._ended.popitem(last=False)
             old = self._by_client_id.pop(client_id)
             self._by_wire_id.pop(old.wire_id, None)
-            self._by_venue_id.pop(old.venue_order_id, None)
-            for live_id in old.live_ids:
-                self._by_venue_id.pop(live_id, None)
+            for venue_id in (old.venue_order_id, *old.live_ids):
+                if self._by_venue_id.pop(venue_id, None) is not None:
+                    self._past[venue_id] = client_id
+        while len(self._past) > _MAX_PAST:
+            self._past.popitem(last=False)
 
     def _tell(self, report: ExecutionReport) -> None:
         self._on_report(report)

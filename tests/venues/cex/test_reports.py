@@ -9,9 +9,10 @@ from itertools import permutations
 import pytest
 
 from app.domain.enums import Liquidity, Side, TimeInForce
-from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.fills import UNHELD, ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
 from app.domain.venue_stops import FOREVER_NS, StopSource, VenueStop
+from app.venues.cex import reports
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.reports import OwnOrders
 from tests.venues.cex.markets import listing
@@ -259,3 +260,75 @@ def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
     assert own.is_off is is_off
     ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED]}
     assert [report.kind for report in told[1:]] == ends.get(info.get("state"), [])
+
+
+def others(orders, n):
+    """`n` more orders that have ended."""
+    for i in range(n):
+        child = replace(CHILD, client_id=f"01M8B00Z1NXM48M0VT2ZJ{i:05d}", child_id=f"chd_{i + 2}")
+        own = orders.add(child)
+        orders.take_report(own, replace(ACK, client_id=child.client_id, venue_order_id=f"v{i}"))
+        orders.take_report(own, ExecutionReport(R.REJECTED, "binance", child.client_id, code="no"))
+
+
+def unheld(told):
+    return [report for report in told if report.code == UNHELD]
+
+
+@pytest.mark.parametrize("names_us", [True, False])
+def test_a_word_about_an_order_that_ended_long_ago_reaches_the_engine(monkeypatch, names_us):
+    monkeypatch.setattr(reports, "_MAX_ENDED", 3)
+    orders, own, told = made()
+    orders.take_report(own, ACK)
+    orders.take_order(word("canceled", "0", "CANCELED"), "stream")
+    assert own.is_over
+    others(orders, 3)
+    assert orders.of(ID) is None
+    late = trade(9, "0.001") | ({"clientOrderId": ID} if names_us else {})
+    if names_us:
+        orders._past.clear()
+    orders.take_trade(late, "stream")
+    (report,) = unheld(told)
+    assert (report.kind, report.client_id, report.venue_order_id) == (R.UNKNOWN, ID, "77")
+    orders.add(CHILD)  # the engine asks
+    orders.take_order(word("canceled", "0.001", "CANCELED"), "rest")
+    assert [t.venue_trade_id for t in told if t.kind is R.FILLED] == ["9"], "the word itself was not lost either"
+    orders.take_trade(late, "stream")
+    assert len(unheld(told)) == 1
+    assert len([t for t in told if t.kind is R.FILLED]) == 1
+
+
+def test_an_order_of_an_earlier_life_is_asked_about_and_a_list_is_not_news():
+    told: list[ExecutionReport] = []
+    orders = OwnOrders(profile_of("binance"), LISTINGS, told.append, lambda: 1)
+    orders.take_order(word("closed", "0.003"), "rest")
+    orders.take_trade(trade(1, "0.001", clientOrderId=ID), "rest")
+    assert not told
+    orders.take_order(word("closed", "0.003"), "stream")
+    assert [report.client_id for report in unheld(told)] == [ID]
+
+
+def test_nobody_elses_order_is_told_of():
+    told: list[ExecutionReport] = []
+    orders = OwnOrders(profile_of("binance"), LISTINGS, told.append, lambda: 1)
+    orders.take_order(word("open", "0") | {"clientOrderId": "web_4711"}, "stream")
+    orders.take_trade(trade(1, "0.001", clientOrderId="web_4711"), "stream")
+    assert not told
+
+
+def test_a_fill_before_its_acknowledgement_is_of_an_order_that_is_held():
+    orders, own, told = made()
+    orders.take_trade(trade(1, "0.001", clientOrderId=ID), "stream")
+    assert not told
+    orders.take_report(own, ACK)
+    assert [report.kind for report in told] == [R.ACKED, R.FILLED]
+
+
+def test_what_is_kept_of_ended_orders_is_bounded(monkeypatch):
+    monkeypatch.setattr(reports, "_MAX_ENDED", 3)
+    monkeypatch.setattr(reports, "_MAX_PAST", 5)
+    orders, _, _ = made()
+    others(orders, 40)
+    assert len(orders._by_client_id) == 4  # the one that is open, and three
+    assert len(orders._past) == 5
+    assert len(orders._by_venue_id) == 3
