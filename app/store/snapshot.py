@@ -7,14 +7,17 @@ a file that names anything else is refused before anything of it is made.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from app.domain.errors import InvariantBroken
 from app.execution.closed import Marks
@@ -46,19 +49,30 @@ def code_hash() -> bytes:
 def write_snapshot(path: Path, ledger: Ledger, chain_hash: bytes) -> int:
     """Puts `ledger`, with the chain's hash at its seq, into the place of the file; on disk when this returns.
 
-    Gives the file's size. Raises OSError where there is no room.
+    Gives the file's size. Raises OSError where there is no room, BlockingIOError where another process writes one:
+    that of a service that was killed goes on for a while beside that of its successor.
     """
-    payload = pickle.dumps((ledger, chain_hash), pickle.HIGHEST_PROTOCOL)
-    head = _MAGIC + code_hash() + hashlib.sha256(payload).digest()
     beside = path.with_suffix(".snapshot.tmp")
-    with beside.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+    with _alone(beside) as file:
+        payload = pickle.dumps((ledger, chain_hash), pickle.HIGHEST_PROTOCOL)
+        head = _MAGIC + code_hash() + hashlib.sha256(payload).digest()
+        file.truncate(0)
         file.write(head)
         file.write(payload)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+        beside.replace(path)
     return len(head) + len(payload)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[BinaryIO]:
+    """The file at `path`, ours alone while it is open; made where there is none. Raises BlockingIOError."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            raise BlockingIOError(f"another process has just written {path}")
+        yield file
 
 
 def read_snapshot(path: Path) -> tuple[Ledger, bytes] | None:

@@ -101,3 +101,20 @@ def test_a_file_that_names_anything_else_is_never_run(what: object, tmp_path: Pa
 def test_the_code_is_of_what_ledgers_are_made_of() -> None:
     assert len(code_hash()) == 32
     assert code_hash() == code_hash()
+
+
+def test_two_that_write_at_once_do_not_spoil_each_others(tmp_path: Path) -> None:
+    path = tmp_path / "journal.snapshot"
+    facts, _ = story_facts(300, seed=6)
+    ledger = fold(facts)
+    write_snapshot(path, ledger, bytes(32))
+    before = path.read_bytes()
+    with snapshot._alone(path.with_suffix(".snapshot.tmp")) as other:
+        other.write(b"half of anoth")
+        other.flush()
+        with pytest.raises(BlockingIOError):
+            write_snapshot(path, fold(facts[:100]), bytes(32))
+        assert path.read_bytes() == before
+    size = write_snapshot(path, ledger, bytes(32))  # what a killed one left is written over
+    assert path.stat().st_size == size
+    assert read_snapshot(path) == (ledger, bytes(32))
