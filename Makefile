@@ -37,7 +37,7 @@ help:
 	@echo "make test     lint, types, import contracts, tests"
 	@echo "make lint     lint, types, import contracts"
 	@echo "make bench    benchmarks against baselines and budgets"
-	@echo "make soak     the long campaigns: 300 kills, 10,000 faults at exchanges, a minute without Postgres, shared memory"
+	@echo "make soak     the long campaigns: 420 kills, 10,000 faults at exchanges, a minute without Postgres, shared memory"
 	@echo "make migrate  brings the database (BESTEX_DATABASE_URL, or the embedded one) to the newest schema"
 
 $(VENV_STAMP):

@@ -23,7 +23,7 @@ from app.domain.events import (
 )
 from app.domain.ids import hash80, ulid
 from app.domain.instrument import Symbol
-from app.domain.orders import ParentOrder
+from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.placement import Placed, PlacementAsk
 from app.domain.plan import Exclusion, Planned, PlanRequest
 from app.domain.ports import Prepared
@@ -271,6 +271,7 @@ class Memory:
     next_query_ns: dict[str, int] = field(default_factory=dict)
     heard_ns: dict[str, int] = field(default_factory=dict)
     canceling_ns: dict[str, int] = field(default_factory=dict)  # since when a child that rests is wished away
+    last_words: list[ChildOrder] = field(default_factory=list)  # of an earlier process, still to be asked about
     is_draining: bool = False  # the process is about to stop: nothing rests any more, no slice begins
     next_replan_ns: dict[str, int] = field(default_factory=dict)
     # symbol -> order id -> (side's sign, price cap) of orders that wait for a book to come within their cap

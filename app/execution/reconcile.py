@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from app.domain.enums import ChildState
 from app.domain.events import ChildUnknown, RefusalsAggregated
 from app.domain.records import ChildRecord
@@ -9,10 +11,15 @@ from app.execution.child import ask, lose
 from app.execution.context import Context
 from app.execution.discretion import watch_discretion
 from app.execution.fees import settle_tiers
+from app.execution.inputs import QueryChild
 from app.execution.parent import advance
 from app.execution.swept import watch
 
 _NS_PER_S = 1_000_000_000
+# What a venue said of a child after its end, in the last moments of a process, died with that process: children that
+# ended so shortly before it are asked about once, the newest ones first.
+LAST_WORDS_NS: Final = 10 * _NS_PER_S
+MAX_LAST_WORDS: Final = 32
 
 
 def on_tick(ctx: Context) -> None:
@@ -20,6 +27,7 @@ def on_tick(ctx: Context) -> None:
     watch(ctx, list(ctx.ledger.live_children.values()))
     watch_discretion(ctx)
     _listen_for_silence(ctx)
+    _ask_for_last_words(ctx)
     replan_ns, now_ns = ctx.memory.next_replan_ns, ctx.now_ns
     for parent in list(ctx.ledger.open_parents.values()):
         is_expired = 0 < parent.accepted.order.expire_ts_ns <= now_ns
@@ -66,12 +74,41 @@ def _poll(ctx: Context, record: ChildRecord) -> None:
         memory.next_query_ns[child_id] = ctx.now_ns + every_ns
 
 
-def on_start(ctx: Context) -> None:
-    """After a restart nothing is proven about any live child until its venue speaks; the first tick asks."""
+def on_start(ctx: Context, ended_ts_ns: int) -> None:
+    """After a restart nothing is proven about any live child until its venue speaks; the first tick asks.
+
+    `ended_ts_ns`: of the last fact of the process before.
+    """
+    parents = ctx.ledger.parents.values()
+    ended = [
+        record for parent in parents for record in parent.children.values() if _may_have_spoken(record, ended_ts_ns)
+    ]
+    ended.sort(key=lambda record: record.updated_ts_ns, reverse=True)
+    ctx.memory.last_words = [record.child for record in ended[:MAX_LAST_WORDS]]
     for record in list(ctx.ledger.live_children.values()):
         if record.state is not ChildState.UNKNOWN:
             child = record.child
             ctx.emit(ChildUnknown(child.account, child.order_id, child.child_id, "restart"))
+
+
+def _may_have_spoken(record: ChildRecord, ended_ts_ns: int) -> bool:
+    """Ended with less than the whole, so shortly before the process that a fill may have come in between."""
+    is_short = record.state.is_terminal and record.cum_qty_units < record.child.qty_units
+    return is_short and record.updated_ts_ns >= ended_ts_ns - LAST_WORDS_NS
+
+
+def _ask_for_last_words(ctx: Context) -> None:
+    """Once each, when its venue is there: it tells all that it knows, and what was known counts once."""
+    memory = ctx.memory
+    if not memory.last_words:
+        return
+    waiting = []
+    for child in memory.last_words:
+        if child.venue in memory.unreachable:
+            waiting.append(child)
+        elif child.child_id in ctx.ledger.child_parent:
+            ctx.turn.commands.append(QueryChild(child))
+    memory.last_words = waiting
 
 
 def flush_refusals(ctx: Context) -> None:

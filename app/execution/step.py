@@ -108,12 +108,13 @@ class Core:
 
 def _start(ctx: Context, item: inp.Start) -> Reply:
     _check_universe(ctx)
+    ended_ts_ns = ctx.ledger.ts_ns
     if ctx.ledger.seq == 0:
         ctx.emit(ev.ShardOpened("", item.shard, item.epoch, item.release))
     recovered_seq = ctx.ledger.seq
     ctx.emit(ev.EngineStarted("", item.release, item.mode, recovered_seq))
     begin_loop(ctx)
-    on_start(ctx)
+    on_start(ctx, ended_ts_ns)
     return Done()
 
 

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from app.domain import events as ev
-from app.domain.enums import ChildState, DoneReason, Mode, ParentState, TimeInForce
+from app.domain.enums import ChildState, DoneReason, Mode, ParentState, Strategy, TimeInForce
 from app.domain.errors import InvariantBroken
 from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
 from app.domain.universe import Universe
 from app.execution import inputs as inp
 from app.execution.context import Memory
 from app.execution.ledger import fold
+from app.execution.reconcile import LAST_WORDS_NS
 from tests.worlds import MS, Desk, held_order, make_desk, make_order
 
 
@@ -115,3 +117,46 @@ def test_a_start_without_a_venue_that_open_orders_need_is_refused_by_name(desk: 
     with pytest.raises(InvariantBroken, match=child.venue):
         desk.turn(inp.Start("s0", "other", "test", Mode.PAPER))
     assert not [f for f in desk.facts if isinstance(f.event, ev.ChildUnknown)]
+
+
+def asked_about(turn: inp.Turn) -> list[str]:
+    return [command.child.child_id for command in turn.commands if isinstance(command, inp.QueryChild)]
+
+
+def test_what_ended_short_just_before_a_crash_is_asked_about_once(desk: Desk) -> None:
+    orders = [(100, "ven_a"), (200, "ven_b"), (300, "ven_c")]
+    children = [
+        desk.accepted(make_order(qty_units=qty, strategy=Strategy.SWEEP, venues=VenueFilter(include=(venue,))))[1][0]
+        for qty, venue in orders
+    ]
+    short, whole = children[0], children[1]
+    desk.fill(whole)
+    desk.fill(whole)
+    desk.fill(short, lots=1)
+    desk.report(short, ReportKind.CANCELED, cum_qty_lots=1)
+    for child in children[2:]:
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    others = {child.child_id for child in children} - {whole.child_id}
+    desk.now_ns += 60_000 * MS  # the service was down
+    restart(desk)
+    desk.core.memory.unreachable = {short.venue}
+    desk.refresh()
+    turn = desk.turn(inp.Tick())
+    assert set(asked_about(turn)) == others - {short.child_id}
+    desk.core.memory.unreachable = set()
+    assert asked_about(desk.turn(inp.Tick())) == [short.child_id]
+    assert not asked_about(desk.turn(inp.Tick()))
+    parent = desk.core.ledger.parents[short.order_id]
+    desk.fill(short, lots=1, trade_id="said-while-down")
+    assert parent.children[short.child_id].cum_qty_units == 2 * short.lot_units
+
+
+def test_what_ended_long_before_is_not(desk: Desk) -> None:
+    _, children = desk.accepted(make_order(qty_units=100, strategy=Strategy.SWEEP))
+    for child in children:
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    for _ in range(2):
+        desk.now_ns += LAST_WORDS_NS + 1
+        restart(desk)  # of which the first is a fact, ten seconds after
+    desk.refresh()
+    assert not asked_about(desk.turn(inp.Tick()))
