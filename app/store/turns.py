@@ -140,5 +140,4 @@ def decode_line(line: bytes) -> Fact:
     if place is None or line[-1:] != b"}":
         raise InvariantBroken(reason="a record that cannot be read", record=line[:120])
     seq, ts_ns, account_seq, kind, v = place.groups()
-    event = decode(kind.decode(), int(v), line[place.end() : -1])
-    return Fact(int(seq), int(ts_ns), int(account_seq), event)
+    return Fact(int(seq), int(ts_ns), int(account_seq), decode(kind.decode(), int(v), line[place.end() : -1]))
