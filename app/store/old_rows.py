@@ -1,4 +1,4 @@
-"""Logs begun before 0.2: one row a fact, receipts in a table of their own. Read for ever as they were written.
+"""The journal's first form (schema version 1): a row a fact, receipts in a table of their own. Read as it was written.
 
 Such a file is gone on with, never rewritten: a log's older part stays in these tables and what follows goes to `turns`.
 Readers get the older part as rows of the new form, some facts at a time; the chain is the same.

@@ -1,4 +1,4 @@
-"""A log as releases before 0.2 wrote it: one row a fact, receipts in a table of their own, a view before both."""
+"""A log in the journal's first form: one row a fact, receipts in a table of their own, a view before both."""
 
 from __future__ import annotations
 
