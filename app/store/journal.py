@@ -327,7 +327,7 @@ class JournalReader:
         for seq in sorted(set(named.values())):
             if seq > looked_seq:
                 with self._guard:
-                    looked_seq, beside = self._stored.receipts_beside(seq)
+                    looked_seq, beside = self._stored.receipts_from(seq, _ROWS_AT_ONCE)
                 found |= {sha256: body for sha256, _, body in beside if sha256 in named}
         return found
 

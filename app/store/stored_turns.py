@@ -18,6 +18,10 @@ _AFTER: Final = (
 # ?2: account_needle. A row is judged by its first columns: what is passed over is not read.
 _AT: Final = "instr(',' || substr(accounts, 2), ?2)"
 _OF_ACCOUNT: Final = f" and {_AT} > 0 and cast(substr(accounts, {_AT} + length(?2)) as integer) > ?3"
+_RECEIPTS: Final = (
+    "select last_seq, receipts from turns"
+    " where first_seq >= (select max(first_seq) from turns where first_seq <= ?1) order by first_seq limit ?2"
+)
 _HOLDER: Final = (
     "from turns where first_seq = (select max(first_seq) from turns where first_seq <= ?) and last_seq >= ?"
 )
@@ -69,10 +73,15 @@ class StoredTurns:
         )
         return bytes(rows[0][0]) if rows else b""
 
-    def receipts_beside(self, seq: int) -> tuple[int, list[Receipt]]:
-        """(last seq of the row that holds record `seq`, its receipts); none where no row of today's form holds it."""
-        rows = self._rows(f"select last_seq, receipts {_HOLDER}", (seq, seq))
-        return (rows[0][0], list(receipts_in(rows[0][1]))) if rows else (seq, [])
+    def receipts_from(self, seq: int, n_rows: int) -> tuple[int, list[Receipt]]:
+        """(last seq, receipts) of `n_rows` rows from the one that holds record `seq` on, of today's form.
+
+        Nothing, and `seq` itself, where no such row holds it.
+        """
+        rows = self._rows(_RECEIPTS, (seq, n_rows))
+        if not rows or rows[-1][0] < seq:
+            return seq, []
+        return rows[-1][0], [receipt for _, framed in rows for receipt in receipts_in(framed)]
 
     def row_stamp(self, seq: int) -> tuple[int, int]:
         """(last seq, stamp of the last record) of the row that holds record `seq`, which is held."""

@@ -77,12 +77,17 @@ def test_the_end_and_the_hash_of_each_place(stored: StoredTurns) -> None:
     assert stored.hash_at(len(FACTS) + 1) == stored.hash_at(10**12) == b""
 
 
-def test_receipts_beside_a_fact(stored: StoredTurns) -> None:
-    for sha256, seq in named_at(FACTS).items():
-        last_seq, beside = stored.receipts_beside(seq)
+@pytest.mark.parametrize("n_rows", [1, 2, 1_000])
+def test_receipts_from_a_fact_on(stored: StoredTurns, n_rows: int) -> None:
+    named = named_at(FACTS)
+    for sha256, seq in named.items():
+        last_seq, found = stored.receipts_from(seq, n_rows)
         assert last_seq >= seq
-        assert ((sha256, seq, RECEIPTS[sha256]) in beside) == (seq > stored.old.last_seq)
-    assert stored.receipts_beside(len(FACTS) + 1) == (len(FACTS) + 1, [])
+        if seq > stored.old.last_seq:
+            assert (sha256, seq, RECEIPTS[sha256]) in found
+            assert {each[0] for each in found} >= {name for name, at in named.items() if seq <= at <= last_seq}
+            assert (last_seq == len(FACTS)) or n_rows < 1_000
+    assert stored.receipts_from(len(FACTS) + 1, n_rows) == (len(FACTS) + 1, [])
 
 
 def test_a_rows_stamp_is_its_last_records(stored: StoredTurns) -> None:
