@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from app.store.journal import JournalOptions, JournalReader, store_turn
 from app.store.journal_schema import open_writer
 from app.store.lock import JournalInUse
 from app.store.turns import Turn
+from app.store.verify import verify
 from tests.conftest import REPOSITORY
 from tests.store.journals import APART, Heard, open_journal, write_journal
 from tests.store.logs import named_at, story_facts, turns
@@ -44,7 +46,7 @@ def on_fatal(error):
     out.write(b"FATAL %s\\n" % type(error).__name__.encode())
     told.release()
 journal = SqliteJournal(Path(sys.argv[1]), on_durable=on_durable, on_fatal=on_fatal)
-for some, named in turns(facts, receipts):
+for some, named in turns(facts[journal.durable_seq :], receipts):
     try:
         journal.append(some, named)
     except Exception as error:
@@ -94,6 +96,36 @@ def test_a_killed_writer_leaves_no_lock_and_loses_nothing_it_acknowledged(tmp_pa
     journal.append([], [])
     reader.close()
     journal.close()
+
+
+def test_a_log_whose_writers_are_killed_one_after_the_other_is_whole(tmp_path: Path) -> None:
+    """Each goes on where the one before was killed; what was not yet in the accounts' index comes into it."""
+    path, random = tmp_path / "journal.db", Random(4)
+    last_ack = 0
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(path), "4000"], cwd=REPOSITORY, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        acks = [process.stdout.readline() for _ in range(random.randint(30, 90))]
+        process.send_signal(signal.SIGKILL)
+        acks += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+        last_ack = max(int(ack.split()[1]) for ack in acks if ack.startswith(b"ACK"))
+        report = verify(path)
+        assert report.is_intact, report.findings
+        assert report.n_facts >= last_ack
+    facts = story_facts(4_000)[0][: verify(path).n_facts]
+    reader = JournalReader(path)
+    for account in {fact.account for fact in facts} - {""}:
+        mine = [fact for fact in facts if fact.account == account]
+        for after in range(0, len(mine), 150):
+            assert reader.read_account(account, after, 150) == mine[after : after + 150]
+    reader.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("select count(*) from places where account <> ''").fetchone()[0] >= 2
+    connection.close()
 
 
 def test_the_log_goes_on_where_it_ended(tmp_path: Path) -> None:
