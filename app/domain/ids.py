@@ -9,6 +9,7 @@ from typing import Final
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH: Final = 26
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_LOW_20: Final = 2**20 - 1
 _LOW_40: Final = 2**40 - 1
 _JOIN: Final = "\x1f"
 
@@ -37,6 +38,18 @@ def hash80(*parts: object) -> int:
 def prefixed_ulid(prefix: str, ts_ns: int, *parts: object) -> str:
     """A public id: `prefix`_ULID, the same for the same time and parts."""
     return f"{prefix}_{_of_text(ts_ns, f'{prefix}{_JOIN}{_JOIN.join(map(str, parts))}' if parts else prefix)}"
+
+
+def counted_ulid(ts_ns: int, n_before: int, text: str) -> str:
+    """A ULID that rises with `n_before` within its millisecond (20 bits of it); the other 60 are of the text's hash."""
+    digest = hashlib.sha256(text.encode()).digest()
+    high = n_before << 20 | int.from_bytes(digest[:5], "big") & _LOW_20
+    return _text(ts_ns, high & _LOW_40, int.from_bytes(digest[5:10], "big"))
+
+
+def route_id(ts_ns: int, order_id: str, wave: int) -> str:
+    """The id of one wave's plan: `prefixed_ulid` of its order and number."""
+    return f"rte_{_of_text(ts_ns, f'rte{_JOIN}{order_id}{_JOIN}{wave}')}"
 
 
 def venue_client_id(parent_ts_ns: int, order_id: str, child_number: int) -> str:

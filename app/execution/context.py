@@ -21,7 +21,7 @@ from app.domain.events import (
     RoutePlanned,
     TcaReported,
 )
-from app.domain.ids import hash80, ulid
+from app.domain.ids import counted_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.placement import Placed, PlacementAsk
@@ -398,8 +398,8 @@ class Context:
         memory, ms = self.memory, self.now_ns // 1_000_000
         memory.n_ids_in_ms = memory.n_ids_in_ms + 1 if ms == memory.last_id_ms else 0
         memory.last_id_ms = ms
-        hidden = hash80(self.ledger.epoch, self.ledger.seq + 1, prefix) & (2**60 - 1)
-        return f"{prefix}_{ulid(self.now_ns, memory.n_ids_in_ms << 60 | hidden)}"
+        hidden = f"{self.ledger.epoch}\x1f{self.ledger.seq + 1}\x1f{prefix}"
+        return f"{prefix}_{counted_ulid(self.now_ns, memory.n_ids_in_ms, hidden)}"
 
     def barred(
         self, order: ParentOrder, mode: Mode, parent: ParentRecord | None = None, other_symbol: str = ""

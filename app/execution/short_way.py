@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain import quick
 from app.domain.enums import Mode
-from app.domain.ids import prefixed_ulid
+from app.domain.ids import route_id
 from app.domain.orders import ParentOrder
 from app.domain.plan import PlanRequest
 from app.domain.terms import DEFAULT_ESTIMATE_PPM
@@ -47,7 +47,7 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     request = _request(
         approved,
         bounds.symbol,
-        prefixed_ulid("rte", now_ns, order_id, 1),
+        route_id(now_ns, order_id, 1),
         1,
         now_ns,
         order.qty_units,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
+from app.domain.quick import tupled
 from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
@@ -25,6 +26,7 @@ from app.risk.exposure import AccountView, GateView, Stakes
 from app.risk.plain import Bounds, Footing, Place, bounds_of, pays_in
 from app.shm.books import SymbolBooks
 
+_place: Final = tupled(Place)
 FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
 
@@ -177,21 +179,23 @@ def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
         return None
     symbol, listings, (books, reference) = universe.symbols[name], universe.listings(name), ctx.market(name)
     standing, mid_half_units = _standing(ctx, account, symbol), reference.mid_half_units
-    barred, eligible = _barred(ctx, order, mode, None, standing)
+    (barred, eligible), fees, balances = _barred(ctx, order, mode, None, standing), standing.fees, ledger.balances
     mid_units, currency, sign = max(1, mid_half_units // 2), pays_in(symbol, order.side), order.side.sign
     held = {venue: ledger.positions.get((account, venue, name), 0) for venue in listings}
     places = [
-        Place(
-            listings[venue],
-            standing.fees[venue].taker_fee_ppm,
-            ledger.balances.get((account, venue, currency), 0),
-            sign * _signed_nano(symbol, mid_units, held[venue]) if held[venue] else 0,
+        _place(
+            (
+                listings[venue],
+                fees[venue].taker_fee_ppm,
+                balances.get((account, venue, currency), 0),
+                sign * _signed_nano(symbol, mid_units, held[venue]) if held[venue] else 0,
+            )
         )
         for venue in eligible
     ]
     footing = Footing(ledger.limits.get(account), standing.killed, mid_half_units, sum(held.values()), places)
     bounds = bounds_of(order, symbol, footing)
-    return None if bounds is None else Ground(bounds, books, listings, standing.fees, barred)
+    return None if bounds is None else Ground(bounds, books, listings, fees, barred)
 
 
 def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from app.domain.enums import Remainder, Side, TimeInForce
 from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import ChildSending, RoutePlanned
-from app.domain.ids import prefixed_ulid, venue_client_id
+from app.domain.ids import route_id as make_route_id
+from app.domain.ids import venue_client_id
 from app.domain.orders import Approved, ChildOrder, ParentOrder
 from app.domain.plan import Allocation, Planned, PlanRequest
 from app.domain.quick import quick_init
@@ -45,7 +46,7 @@ def plan_request(
     request = PlanRequest(
         approved=approved,
         symbol=view.symbol,
-        route_id=prefixed_ulid("rte", ctx.now_ns, wanted.order_id, wanted.wave),
+        route_id=make_route_id(ctx.now_ns, wanted.order_id, wanted.wave),
         wave=wanted.wave,
         order_id=wanted.order_id,
         now_ns=ctx.now_ns,

@@ -16,7 +16,7 @@ from app.domain.enums import ContractKind, KillScope, OrderType, Side, TimeInFor
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder
-from app.domain.quick import quick_init
+from app.domain.quick import quick_init, tupled
 from app.domain.units import NANO_SCALE, PPM
 from app.risk.exposure import cap_units_of, qty_nano
 
@@ -78,6 +78,9 @@ class Room(NamedTuple):
     credit_nano: int
     reserved_key: tuple[str, str, str]
     flying_key: tuple[str, str, str, Side]
+
+
+_room_at: Final = tupled(Room)
 
 
 @quick_init
@@ -154,11 +157,12 @@ def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | No
     rooms, floors = [], []
     for listing, fee_ppm, held_nano, stake_nano in places:
         venue, own_lot_units = listing.venue, listing.lot_units
-        lot_units, tick_units = min(lot_units, own_lot_units), min(tick_units, listing.tick_units)
+        lot_units = min(lot_units, own_lot_units)
+        tick_units = min(tick_units, listing.tick_units)
         least_fee_ppm = min(least_fee_ppm, fee_ppm)
         floors.append((listing.min_qty_lots * own_lot_units, listing.min_notional_nano))
         keys = (account, venue, currency), (account, venue, name, side)
-        rooms.append(Room(venue, held_nano, credit_nano - stake_nano, *keys))
+        rooms.append(_room_at((venue, held_nano, credit_nano - stake_nano, *keys)))
     money_scale = 10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0
     is_sale = is_spot and side is Side.SELL
     return Bounds(

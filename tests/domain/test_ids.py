@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ids import ULID_LENGTH, hash80, prefixed_ulid, ulid, venue_client_id
+from app.domain.ids import ULID_LENGTH, counted_ulid, hash80, prefixed_ulid, route_id, ulid, venue_client_id
 
 TIMES = st.integers(0, 2**62)
 
@@ -61,3 +61,14 @@ def test_an_id_is_its_time_and_the_hash_of_its_parts(ts_ns, text, number):
 
 def test_an_id_of_the_first_release_is_made_again():
     assert ulid(1_769_860_800_000_000_000, 2**79 + 12_345) == "01KG9YS7G0G000000000000C1S"
+
+
+@given(TIMES, st.integers(0, 2**21), st.text(), st.integers(1, 10**6))
+def test_an_orders_id_is_its_place_in_the_millisecond_and_a_hash(ts_ns, n_before, epoch, seq):
+    hidden = hash80(epoch, seq, "ord") & (2**60 - 1)
+    assert counted_ulid(ts_ns, n_before, f"{epoch}\x1f{seq}\x1ford") == ulid(ts_ns, n_before << 60 | hidden)
+
+
+@given(TIMES, st.text(), st.integers(1, 99))
+def test_a_routes_id_is_of_its_order_and_wave(ts_ns, order_id, wave):
+    assert route_id(ts_ns, order_id, wave) == prefixed_ulid("rte", ts_ns, order_id, wave)
