@@ -85,7 +85,7 @@ def some_order(rng: Random, symbol: Symbol) -> ParentOrder:
         side=side,
         order_type=OrderType.LIMIT if is_limit else OrderType.MARKET,
         time_in_force=rng.choice([TimeInForce.IOC, TimeInForce.GTC]),
-        qty_units=rng.choice([0, -10, 3, 10, 100, 1_000, 12_340, 500_000, rng.randint(1, 90_000) * 10]),
+        qty_units=rng.choice([0, -10, 3, 10, 100, 1_003, 12_345, 500_000, rng.randint(1, 90_000) * 10]),
         limit_price_units=limit_units,
         max_slippage_ppm=rng.choice([None, None, 0, 1_000, 2_500]),
     )
@@ -105,7 +105,7 @@ def some_case(rng: Random) -> Case:
     eligible = tuple(v for v in venues if rng.random() < 0.85)
     limits = some_limits(rng, symbol, order) if rng.random() < 0.99 else None
     per_order = symbol.notional_nano(MID_HALF // 2, abs(order.qty_units or 0))
-    amounts = [0, per_order // len(venues), per_order, per_order * 2, 10**17, 10**25]
+    amounts = [0, per_order // len(venues), per_order, per_order - per_order // 50_000, per_order * 2, 10**17, 10**25]
     base, settle, stake = ({v: rng.choice(amounts) for v in venues} for _ in range(3))
     stake = {v: rng.choice([-1, 0, 0, 1]) * min(nano, 10**16) for v, nano in stake.items()}
     if rng.random() < 0.7:
