@@ -70,7 +70,9 @@ F_ROUTE: Final = 2
 F_ORDER: Final = 3
 F_WAVE: Final = 4
 F_SIDE: Final = 5
-F_REQUESTED: Final = 6  # and allocated and unallocated, each in quantity and in money
+F_REQUESTED: Final = 6  # quantity and money, as of the next two
+F_ALLOCATED: Final = 8
+F_UNALLOCATED: Final = 10
 F_CODE: Final = 12
 F_MID: Final = 13  # and the best bid and ask
 F_ROWS: Final = 16
@@ -203,14 +205,25 @@ def spell_books(words: Int64, pieces: Bytes, ends: Int64, out_text: Bytes, start
 def put_numbers(
     pieces: Bytes, ends: Int64, first_i: int, numbers: Int64, start_i: int, n: int, out_text: Bytes, start: int
 ) -> int:
-    """`n` numbers, each behind its piece; NO_NUMBER is the word of no number. Returns the end."""
+    """`n` numbers, each behind its piece. Returns the end."""
     at = start
     for k in range(n):
-        at = put_piece(pieces, ends, first_i + k, out_text, at)
+        at = put_pair(pieces, ends, first_i + k, numbers[start_i + k], out_text, at)
+    return int(at)
+
+
+@kernel("")
+def put_amount(
+    pieces: Bytes, ends: Int64, first_i: int, numbers: Int64, start_i: int, out_text: Bytes, start: int
+) -> int:
+    """Quantity and money, each behind its piece; NO_NUMBER is the word of no number. Returns the end."""
+    at = start
+    for k in range(2):
         if numbers[start_i + k] == NO_NUMBER:
+            at = put_piece(pieces, ends, first_i + k, out_text, at)
             at = put_piece(pieces, ends, NULL, out_text, at)
         else:
-            at = put_number(numbers[start_i + k], out_text, at)
+            at = put_pair(pieces, ends, first_i + k, numbers[start_i + k], out_text, at)
     return int(at)
 
 
@@ -246,9 +259,9 @@ def spell_plans(
     """Facts about plans of one market as text, one behind the other.
 
     words: int64[], the plans' tables (kernels/answer.py). numbers: int64[n * N_NUMBERS]. texts: N_LINES lines a plan:
-    those left out before, account, order, route, side, code, estimated terms, receipt. pieces, ends: uint8[], the words
-    one after the other, and int64[], where each ends. out_text: uint8[], long enough. out_ends: int64[n], written:
-    where each fact ends. Returns the last end.
+    those left out before (in brackets), account, order, route, side, code, estimated terms, receipt. pieces, ends:
+    uint8[], the words one after the other, and int64[], where each ends. out_text: uint8[], long enough. out_ends:
+    int64[n], written: where each fact ends. Returns the last end.
     Source: docs/kernels.md#answer.
     """
     at, table, line = 0, 0, 0
@@ -256,14 +269,16 @@ def spell_plans(
         one, number = words[table:], i * N_NUMBERS
         form = RIVALS + one[N_PLANS] + one[N_VENUES]
         left_out_end = end_of_line(texts, line)
-        left_out, first = texts[line:left_out_end], left_out_end + 1
+        left_out, first = texts[line + 1 : left_out_end - 1], left_out_end + 1
         at, route = put_lines(pieces, ends, form, texts, first, 2, out_text, at)
         order = end_of_line(texts, first) + 1
         at, side = put_lines(pieces, ends, form + F_ROUTE, texts, route, 1, out_text, at)
         at, _ = put_lines(pieces, ends, form + F_ORDER, texts, order, 1, out_text, at)
         at = put_numbers(pieces, ends, form + F_WAVE, numbers, number, 1, out_text, at)
         at, code = put_lines(pieces, ends, form + F_SIDE, texts, side, 1, out_text, at)
-        at = put_numbers(pieces, ends, form + F_REQUESTED, numbers, number + 1, 6, out_text, at)
+        at = put_amount(pieces, ends, form + F_REQUESTED, numbers, number + 1, out_text, at)
+        at = put_numbers(pieces, ends, form + F_ALLOCATED, numbers, number + 3, 2, out_text, at)
+        at = put_amount(pieces, ends, form + F_UNALLOCATED, numbers, number + 5, out_text, at)
         at, terms = put_lines(pieces, ends, form + F_CODE, texts, code, 1, out_text, at)
         at = put_numbers(pieces, ends, form + F_MID, numbers, number + 7, 3, out_text, at)
         at = put_piece(pieces, ends, form + F_ROWS, out_text, at)

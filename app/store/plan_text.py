@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from struct import Struct, error
@@ -12,11 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.enums import SolveStatus
 from app.domain.events import RoutePlanned
 from app.domain.tabled import REASONS, TabledPlan
 from app.kernels import jit, spell
 
 _json: Final = msgspec.json.Encoder().encode
+_json_lines: Final = msgspec.json.Encoder().encode_lines
 Int64Array = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -71,11 +74,17 @@ _scalars: Final = attrgetter(
     "allocated_notional_nano",
     "unallocated_qty_units",
     "unallocated_notional_nano",
+    "conversions",
+    "symbol",
     "mid_half_units",
     "best_bid_units",
     "best_ask_units",
 )
 _pack: Final = Struct(f"{spell.N_NUMBERS}q").pack
+
+
+# Rivals, venues, symbol; status, solver, certified terms, and whether the bound was searched.
+_Said = tuple[tuple[str, ...], tuple[str, ...], str, SolveStatus, str, tuple[str, ...], bool]
 
 
 class _Form(NamedTuple):
@@ -89,9 +98,9 @@ class _Form(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _form(rivals: tuple[str, ...], venues: tuple[str, ...], symbol: str, said: tuple[object, ...]) -> _Form:
-    """`said`: status, solver, certified terms, and whether the bound was searched."""
-    status, solver, certified, is_searched = map(_json, said)
+def _form(said: _Said) -> _Form:
+    rivals, venues, symbol, *words = said
+    status, solver, certified, is_searched = map(_json, words)
     frame = [
         b'{"account":',
         b',"order_id":',
@@ -130,22 +139,20 @@ def _form(rivals: tuple[str, ...], venues: tuple[str, ...], symbol: str, said: t
     return _Form(np.frombuffer(b"".join(pieces), np.uint8), ends, most_bytes)
 
 
-# Of words that come again: a name, a side, a code.
-_word: Final = lru_cache(maxsize=1_024)(_json)
-
-
 def is_ready() -> bool:
     """Whether `texts_of` can run without compiling; from a cold start's first seconds on it is so for ever."""
     return jit.is_compiled(spell.spell_plans)
 
 
-class _Group(NamedTuple):
+@dataclass(slots=True)
+class _Group:
     """The facts of one form: which they are, their tables, numbers and lines."""
 
-    indices: list[int]
-    words: list[bytes]
-    numbers: list[bytes]
-    lines: list[bytes]
+    form: _Form
+    indices: list[int] = field(default_factory=list)
+    words: list[bytes] = field(default_factory=list)
+    numbers: list[bytes] = field(default_factory=list)
+    lines: list[object] = field(default_factory=list)
 
 
 def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
@@ -153,50 +160,40 @@ def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
     with a number that is no integer of 64 bits. Raises UnicodeEncodeError for a lone surrogate.
     """
     found = [b""] * len(events)
-    groups: dict[int, tuple[_Form, _Group]] = {}
+    groups: dict[_Said, _Group] = {}
     for i, event in enumerate(events):
         plan = event.plan
-        if type(plan) is not TabledPlan or plan.conversions:
+        if type(plan) is not TabledPlan:
             continue
-        table = plan.table
-        objective, bound, gap, status, solver, certified, estimated, receipt, *rest = table.seal
-        order_id, route_id, side, code, *scalars = _scalars(plan)
-        if order_id != event.order_id or _NO_NUMBER in scalars:
+        words, venues, rivals, left_out, seal, _ = plan.table
+        objective, bound, gap, status, solver, certified, estimated, receipt, mean, low, high, is_searched = seal
+        order_id, route_id, side, code, wave, *amounts, conversions, symbol, mid, bid, ask = _scalars(plan)
+        if order_id != event.order_id or conversions or _NO_NUMBER in amounts:
             continue
-        estimates, is_searched = rest[:3], rest[3]
-        scalars = [_NO_NUMBER if value is None else value for value in scalars]
+        amounts = [_NO_NUMBER if value is None else value for value in amounts]
         try:
-            numbers = _pack(*scalars, objective, bound, gap, *estimates)
+            numbers = _pack(wave, *amounts, mid, bid, ask, objective, bound, gap, mean, low, high)
         except error:
             continue
-        form = _form(table.rivals, table.venues, plan.symbol, (status, solver, certified, is_searched))
-        group = groups.setdefault(id(form), (form, _Group([], [], [], [])))[1]
+        said = rivals, venues, symbol, status, solver, certified, is_searched
+        group = groups.get(said)
+        if group is None:
+            group = groups[said] = _Group(_form(said))
         group.indices.append(i)
-        group.words.append(table.words)
+        group.words.append(words)
         group.numbers.append(numbers)
-        group.lines.extend(
-            (
-                _json(table.left_out)[1:-1] if table.left_out else b"",
-                _word(event.account),
-                _json(order_id),
-                _json(route_id),
-                _word(side),
-                _word(code),
-                _json(estimated) if estimated else b"[]",
-                _json(receipt),
-            )
-        )
-    for form, group in groups.values():
-        _spell(form, group, found)
+        group.lines += (left_out, event.account, order_id, route_id, side, code, estimated, receipt)
+    for group in groups.values():
+        _spell(group, found)
     return found
 
 
-def _spell(form: _Form, group: _Group, found: list[bytes]) -> None:
+def _spell(group: _Group, found: list[bytes]) -> None:
     """Writes the texts of a group into their places of `found`."""
+    form, n = group.form, len(group.indices)
     words = np.frombuffer(b"".join(group.words), np.int64)
     numbers = np.frombuffer(b"".join(group.numbers), np.int64)
-    lines = np.frombuffer(b"\n".join(group.lines), np.uint8)
-    n = len(group.indices)
+    lines = np.frombuffer(_json_lines(group.lines), np.uint8)
     n_bytes = n * form.most_bytes + (words.size + numbers.size) * _DIGITS + 2 * lines.size
     out, ends = np.empty(n_bytes, np.uint8), np.empty(n, np.int64)
     spell.spell_plans(words, numbers, lines, form.pieces, form.ends, out, ends)

@@ -42,10 +42,12 @@ def test_a_number_is_its_digits(values):
 def test_no_number_has_a_word_of_its_own():
     pieces = [b""] * spell.NULL + [b"null", b"a:", b",b:"]
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    out = np.zeros(40, np.uint8)
+    text, out = np.frombuffer(b"".join(pieces), np.uint8), np.zeros(60, np.uint8)
     numbers = np.array([9, spell.NO_NUMBER, -7], np.int64)
-    end = spell.put_numbers(np.frombuffer(b"".join(pieces), np.uint8), ends, spell.NULL + 1, numbers, 1, 2, out, 0)
+    end = spell.put_amount(text, ends, spell.NULL + 1, numbers, 1, out, 0)
     assert out[:end].tobytes() == b"a:null,b:-7"
+    end = spell.put_numbers(text, ends, spell.NULL + 1, numbers, 1, 2, out, 0)
+    assert out[:end].tobytes() == b"a:-9223372036854775808,b:-7"
 
 
 def test_lines_stand_behind_their_pieces_whatever_their_length():

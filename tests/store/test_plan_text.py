@@ -93,12 +93,12 @@ def test_facts_of_several_markets_are_told_each_in_its_place():
     assert plan_text.texts_of([]) == []
 
 
-@pytest.mark.parametrize("number", [1.0, 2.5, "3", -(2**63)])
-def test_a_number_of_another_kind_is_told_another_way(number):
+@pytest.mark.parametrize(
+    "change", [{"wave": 1.0}, {"mid_half_units": "3"}, {"best_bid_units": 2**63}, {"requested_qty_units": -(2**63)}]
+)
+def test_a_number_of_another_kind_is_told_another_way(change):
     plan = tabled()
-    scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | {
-        "mid_half_units": number
-    }
+    scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | change
     assert plan_text.texts_of([RoutePlanned("acc", "o", tabled_plan(plan.table, *scalars.values()))]) == [b""]
 
 
