@@ -29,6 +29,7 @@ MAX_STRIPPED_ORDERS: Final = 1_000  # under measurement; beyond it prices around
 MAX_HELD_NS: Final = 10_000_000_000  # how long a finished path waits for company while its order works
 MAX_STILL_BATCH: Final = 16
 _MS: Final = 1_000_000
+_STAGES_NS: Final = (0, *HORIZONS_NS)
 _NOTED: Final[frozenset[type[Event]]] = frozenset({OrderAccepted, ChildSending, ChildFilled, OrderDone})
 
 Traded = Callable[[str, int, int], tuple[int, int]]  # symbol, from, to -> (vwap_units, qty_units), (0, 0) if unseen
@@ -63,7 +64,7 @@ class _Owed:
 
     def due_ts_ns(self) -> int:
         """When the next mid is owed: first the base itself (a child's deadline, a still instant), then the horizons."""
-        return self.base_ts_ns + (0, *HORIZONS_NS)[self.stage_i]
+        return self.base_ts_ns + _STAGES_NS[self.stage_i]
 
 
 @dataclass(slots=True)
@@ -84,10 +85,9 @@ class _Order:
 
 
 class _Glance(NamedTuple):
-    """A symbol's tape at `ts_ns`, its newest sample then of `newest_ns`."""
+    """A symbol's tape at `ts_ns`."""
 
     ts_ns: int
-    newest_ns: int
     mark: Mark
     shown_bid_units: int
     shown_ask_units: int
@@ -110,7 +110,7 @@ class Tracker:
     _ends: list[tuple[int, str]] = field(default_factory=list)
     _open: dict[str, int] = field(default_factory=dict)  # symbol -> orders at work
     _dues: list[tuple[int, int, _Owed]] = field(default_factory=list)
-    _glances: dict[str, _Glance] = field(default_factory=dict)
+    _glances: dict[str, _Glance] = field(default_factory=dict)  # of the batch that is being noted
     n_pushed: int = 0
     _watched_until_ns: dict[str, int] = field(default_factory=dict)
     _next_still_ns: dict[str, int] = field(default_factory=dict)
@@ -134,6 +134,7 @@ class Tracker:
 
     def note(self, facts: Iterable[Fact]) -> None:
         """Takes durable facts: what was sent and filled is owed its mids from here on."""
+        self._glances.clear()
         for fact in facts:
             event = fact.event
             if type(event) not in _NOTED:
@@ -173,13 +174,7 @@ class Tracker:
             if self._open.get(symbol):
                 self._watch(symbol, now_ns)
                 continue
-            for book in (
-                self._watched_until_ns,
-                self._tapes,
-                self._glances,
-                self._next_still_ns,
-                self._last_fill_ns,
-            ):
+            for book in (self._watched_until_ns, self._tapes, self._next_still_ns, self._last_fill_ns):
                 book.pop(symbol, None)
         return list(self._watched_until_ns)
 
@@ -238,16 +233,14 @@ class Tracker:
         self._watch(symbol, ts_ns)
 
     def _glance_at(self, symbol: str, ts_ns: int) -> _Glance:
-        """What a symbol's tape says of one instant, read once for all facts of a turn."""
+        """What a symbol's tape says of one instant, read once for all facts of a batch."""
         glance = self._glances.get(symbol)
-        tape = self._tape(symbol)
-        newest_ns = tape.samples[-1].ts_ns if tape.samples else 0
-        if glance is None or glance.ts_ns != ts_ns or glance.newest_ns != newest_ns:
+        if glance is None or glance.ts_ns != ts_ns:
+            tape = self._tape(symbol)
             first, before = tape.at(ts_ns + MAX_STALE_NS), tape.at(ts_ns)
             shown = (first.shown_bid_units, first.shown_ask_units) if first is not None else (0, 0)
             mids = before.without_half_units if before is not None else {}
-            glance = _Glance(ts_ns, newest_ns, tape.mark(ts_ns), *shown, mids, tape.move_ubps(ts_ns))
-            self._glances[symbol] = glance
+            glance = self._glances[symbol] = _Glance(ts_ns, tape.mark(ts_ns), *shown, mids, tape.move_ubps(ts_ns))
         return glance
 
     def _watch(self, symbol: str, now_ns: int) -> None:
