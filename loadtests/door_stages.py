@@ -42,6 +42,7 @@ STAGES: Final = (
     ("cost foretold", "app.execution.foretell", "", "said_of"),
     ("children made and approved", "app.execution.wave", "", "write_wave"),
     ("facts folded", "app.execution.context", "Context", "emit"),
+    ("facts folded", "app.execution.plain_wave", "", "fold_wave"),
     ("facts encoded and queued", "app.store.journal", "SqliteJournal", "append"),
     ("committed (writer's thread)", "app.store.journal", "SqliteJournal", "_commit"),
     ("let out after the commit", "app.services.engine", "Engine", "_let_out"),

@@ -105,19 +105,17 @@ class Commitments:
         kind = type(event)
         if kind not in _COUNTED:
             return
-        if isinstance(event, ev.ChildSending):
-            self._note_child(ledger, universe, event.child.child_id)
-            return
-        if isinstance(event, ev.FeeTierSet):
-            self._lanes.clear()
-            for child_id, record in ledger.live_children.items():
-                if (record.child.account, record.child.venue) == (event.account, event.venue):
-                    self._note_child(ledger, universe, child_id)
-            return
         if kind in _OF_CHILDREN:
             self._note_child(ledger, universe, event.child_id)  # type: ignore[attr-defined]
         if kind in _OF_PARENTS:
             self._note_parent(ledger, universe, event.order_id)  # type: ignore[attr-defined]
+        elif isinstance(event, ev.ChildSending):
+            self._note_child(ledger, universe, event.child.child_id)
+        elif isinstance(event, ev.FeeTierSet):
+            self._lanes.clear()
+            for child_id, record in ledger.live_children.items():
+                if (record.child.account, record.child.venue) == (event.account, event.venue):
+                    self._note_child(ledger, universe, child_id)
 
     def note_sent(self, ledger: Ledger, universe: Universe, sent: Sequence[ChildRecord]) -> None:
         """As `note` of a plan and of the sending of each of these, which were just folded into `ledger`."""

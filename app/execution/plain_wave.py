@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Final
 
 from app.domain import tabled
-from app.domain.enums import ChildState, ParentState, TimeInForce
+from app.domain.enums import TimeInForce
 from app.domain.errors import InvariantBroken, OrderRefused
 from app.domain.events import ChildSending, Fact, RoutePlanned
 from app.domain.ids import venue_client_id
 from app.domain.orders import ChildOrder
 from app.domain.plan import Planned, RoutePlan
 from app.domain.quick import maker, maker_of
-from app.domain.records import ChildRecord, ParentRecord
+from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.inputs import SendChild
-from app.execution.machine import next_parent
+from app.execution.wave_fold import evolve_wave
 from app.risk import gate
 
 _fact: Final = maker(Fact)
@@ -99,48 +99,17 @@ def _children(ctx: Context, parent: ParentRecord, plan: RoutePlan, time_in_force
 
 
 def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: list[ChildSending]) -> None:
-    """As `ctx.emit` of the plan and then of each child of a plain wave: the same facts and the same state.
+    """As `ctx.emit` of the plan and then of each child of a plain wave: the same facts, the same state and sums.
 
-    Raises InvariantBroken, before anything is changed, for a child that was sent before.
+    Raises InvariantBroken as `evolve_wave`; then nothing was written.
     """
-    ledger, now_ns, account = ctx.ledger, ctx.now_ns, parent.account
-    for sending in sent:
-        child = sending.child
-        if child.child_id in ledger.child_parent or child.client_id in ledger.by_venue_client_id:
-            raise InvariantBroken(child_id=child.child_id, reason="a child is sent once")
-    parent.state = next_parent(parent.state, ParentState.WORKING)
-    seq, account_seq, facts = ledger.seq + 1, ledger.account_seqs[account] + 1, ctx.turn.facts
-    parent.n_waves += 1
-    parent.route_id = parent.route_id or planned.plan.route_id
-    parent.routes.append((seq, planned))
-    facts.append(_fact(seq, now_ns, account_seq, planned))
-    order_id, records = parent.order_id, []
+    ledger, now_ns = ctx.ledger, ctx.now_ns
+    seq, account_seq = ledger.seq + 1, ledger.account_seqs[parent.account] + 1
+    facts = [_fact(seq, now_ns, account_seq, planned)]
     for sending in sent:
         seq += 1
         account_seq += 1
         facts.append(_fact(seq, now_ns, account_seq, sending))
-        child = sending.child
-        child_id = child.child_id
-        record = ChildRecord(
-            child,
-            ChildState.SENDING,
-            venue_order_id="",
-            cum_qty_units=0,
-            cum_money_nano=0,
-            is_canceling=False,
-            code="",
-            text="",
-            sent_ts_ns=now_ns,
-            acked_ts_ns=0,
-            updated_ts_ns=now_ns,
-            last_seq=seq,
-            mid_half_units=sending.mid_half_units,
-        )
-        records.append(record)
-        parent.children[child_id] = ledger.live_children[child_id] = record
-        ledger.child_parent[child_id] = order_id
-        ledger.by_venue_client_id[child.client_id] = child_id
-    parent.updated_ts_ns, parent.last_seq, parent.last_account_seq = now_ns, seq, account_seq
-    parent.version += 1 + len(records)
-    ledger.seq, ledger.ts_ns, ledger.account_seqs[account] = seq, now_ns, account_seq
+    records = evolve_wave(ledger, parent, facts)
+    ctx.turn.facts += facts
     ctx.memory.commitments.note_sent(ledger, ctx.world.universe, records)

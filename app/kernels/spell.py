@@ -238,10 +238,10 @@ def end_of_line(texts: Bytes, start: int) -> int:
 
 @kernel("")
 def put_lines(
-    pieces: Bytes, ends: Int64, first_i: int, texts: Bytes, text_at: int, n: int, out_text: Bytes, start: int
+    pieces: Bytes, ends: Int64, first_i: int, texts: Bytes, byte_i: int, n: int, out_text: Bytes, start: int
 ) -> tuple[int, int]:
     """`n` lines, each behind its piece. Returns the end, and where the next line begins."""
-    at, line = start, text_at
+    at, line = start, byte_i
     for k in range(n):
         at = put_piece(pieces, ends, first_i + k, out_text, at)
         end = end_of_line(texts, line)
