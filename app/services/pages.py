@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from app import observe
 from app.domain.enums import ParentState
 from app.domain.errors import BadRequest, Unavailable
-from app.domain.events import ChildFilled, Fact, OrderAccepted
+from app.domain.events import ChildFilled, Event, Fact, OrderAccepted
 from app.domain.ids import ulid
 from app.domain.records import FillRecord, ParentRecord
 from app.execution.settling import Left
@@ -28,6 +28,8 @@ K = TypeVar("K", int, str, tuple[int, str])
 # A filter that matches little looks at much: others get their turn after this many.
 YIELD_EVERY: Final = 512
 _LAST: Final = "~"  # behind every id
+# The facts that `OrderPages.note` has anything to do with.
+PAGED: Final[frozenset[type[Event]]] = frozenset({OrderAccepted, ChildFilled})
 
 
 @dataclass(frozen=True, slots=True)

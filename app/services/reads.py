@@ -32,7 +32,7 @@ from app.services.engine import MIN_FREE_FACTS, Engine
 from app.services.fees import FeeView, fee_views
 from app.services.ladder import Ladder, build_ladder
 from app.services.order_views import OrderReplica, order_id_of
-from app.services.pages import Execution, History, OrderFilter, OrderPages, PageOf, Slice, cut, numbered
+from app.services.pages import PAGED, Execution, History, OrderFilter, OrderPages, PageOf, Slice, cut, numbered
 from app.services.streams import PAGE_FACTS, StreamItem
 
 __all__ = ["Execution", "History", "OrderFilter", "PageOf", "Reads", "Slice"]
@@ -323,7 +323,7 @@ class Reads:
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if fact.seq > self._base_seq:
+            if type(fact.event) in PAGED and fact.seq > self._base_seq:
                 self._pages.note(fact)
 
 

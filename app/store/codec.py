@@ -226,6 +226,14 @@ def _ready(fact: Fact, body: bytes) -> EncodedFact:
     return EncodedFact(*row, record_of(row))
 
 
+def _plainly(event: Event) -> bytes:
+    """As `encode_unread`, of an event of OFTEN."""
+    try:
+        return _encode(event)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
+
+
 def _placed(fact: Fact, body: bytes, kind: type[Event]) -> EncodedFact:
     """A fact of OFTEN with its bytes; what a kind always says is made ready once."""
     event = fact.event
@@ -260,13 +268,10 @@ class Encoder:
         for fact in facts:
             event = fact.event
             kind = type(event)
-            body = spelled.get(fact.seq)
-            if body:
-                found.append(_placed(fact, body, kind))
-            elif body is not None or self._is_read_back(kind):
-                found.append(encode_fact(fact))
-            else:
-                found.append(_placed(fact, encode_unread(event), kind))
+            body = spelled.get(fact.seq) if kind is RoutePlanned else None
+            if body is None and not self._is_read_back(kind):
+                body = _plainly(event)
+            found.append(_placed(fact, body, kind) if body else encode_fact(fact))
         return found
 
     def _is_read_back(self, kind: type[Event]) -> bool:
