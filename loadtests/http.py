@@ -16,10 +16,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.cli.cpu import cpu_s
+from app.cli.cpu import children, cpu_s
 from loadtests import probe
 from loadtests.running import Running, free_port, running_service
 
@@ -28,6 +28,8 @@ RATE_SECONDS = 5.0
 N_CONNECTIONS = 8
 CPU_ORDERS = 400
 CPU_ROUNDS = 3
+# Until the last order's rows are made: a batch gathers for a third of a second.
+SETTLE_S = 0.7
 # In BTC. A small order fits the top of one book; a large one is split over several and leaves the books time to refill.
 SMALL, LARGE = "0.01", "1"
 LARGE_RATE_PER_S, LARGE_SECONDS = 5, 6.0
@@ -162,31 +164,81 @@ async def post_many(host: str, port: int, key: str, n_orders: int) -> int:
     return placed
 
 
-def cpu_per_order_us(host: str, port: int, key: str, pid: int) -> float:
-    """CPU microseconds of the server process per order placed, answers and executions included."""
-    before = cpu_s(pid)
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU seconds of a service by who spent them: the gateway that answers, its other processes, Postgres below it."""
+
+    gateway_s: float
+    beside_s: float
+    database_s: float
+
+    @property
+    def own_s(self) -> float:
+        """All but the database."""
+        return self.gateway_s + self.beside_s
+
+    def since(self, before: Spent) -> Spent:
+        return Spent(
+            self.gateway_s - before.gateway_s, self.beside_s - before.beside_s, self.database_s - before.database_s
+        )
+
+
+def spent(pid: int) -> Spent:
+    """What the service of that process has spent, its living children and theirs included."""
+    beside_s, database_s, waiting = 0.0, 0.0, children(pid)
+    while waiting:
+        child = waiting.pop()
+        waiting += children(child)
+        if _is_postgres(child):
+            database_s += cpu_s(child)
+        else:
+            beside_s += cpu_s(child)
+    return Spent(cpu_s(pid), beside_s, database_s)
+
+
+def _is_postgres(pid: int) -> bool:
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return words[0].startswith(b"postgres:") or words[0].rpartition(b"/")[2] == b"postgres"
+    return False
+
+
+def spent_on_orders(host: str, port: int, key: str, pid: int, idle_share: float = 0.0) -> tuple[int, Spent]:
+    """(orders placed, what they cost in all), answers, executions, rows included.
+
+    The last children fill and the last rows are made while nothing more comes: what an idle gateway takes then is off.
+    """
+    before = spent(pid)
     placed = asyncio.run(post_many(host, port, key, CPU_ORDERS))
-    time.sleep(0.3)  # the last children fill and the projector catches up: their CPU belongs to these orders
+    time.sleep(SETTLE_S)
     if placed < CPU_ORDERS * 0.99:
         raise RuntimeError(f"only {placed} of {CPU_ORDERS} orders were placed")
-    return (cpu_s(pid) - before) / placed * 1e6
+    cost = spent(pid).since(before)
+    return placed, replace(cost, gateway_s=cost.gateway_s - idle_share * SETTLE_S)
+
+
+def cpu_per_order_us(host: str, port: int, key: str, pid: int) -> float:
+    """CPU microseconds per order placed of the service, all its processes but the database."""
+    placed, cost = spent_on_orders(host, port, key, pid)
+    return cost.own_s / placed * 1e6
 
 
 def cpu_per_split_us(host: str, port: int, key: str, pid: int, idle_share: float) -> float:
     """As `cpu_per_order_us` for large orders at a slow rate; what the idle service takes meanwhile is taken off."""
-    before, started = cpu_s(pid), time.monotonic()
+    before, started = spent(pid), time.monotonic()
     result = asyncio.run(open_loop(host, port, key, LARGE_RATE_PER_S, LARGE_SECONDS, LARGE))
     time.sleep(0.5)
     if not result.latency_ms:
         raise RuntimeError("no large order was placed")
-    return (cpu_s(pid) - before - idle_share * (time.monotonic() - started)) / len(result.latency_ms) * 1e6
+    cost_s = spent(pid).since(before).own_s - idle_share * (time.monotonic() - started)
+    return cost_s / len(result.latency_ms) * 1e6
 
 
 def idle_cpu_share(pid: int, seconds: float = 1.0) -> float:
     """CPU the service takes with no order at all: six simulated markets moving, heartbeats, timers."""
-    before = cpu_s(pid)
+    before = spent(pid)
     time.sleep(seconds)
-    return (cpu_s(pid) - before) / seconds
+    return spent(pid).since(before).own_s / seconds
 
 
 @contextmanager
@@ -235,17 +287,21 @@ def _enterable(folder: Path) -> Path:
 
 
 def _cpu(service: Running, twin_port: int, twin_pid: int, n_rounds: int) -> dict[str, object]:
-    ours, theirs = [], []
+    ours, theirs, parts = [], [], list[tuple[float, float]]()
     cpu_per_order_us(service.host, service.port, service.key, service.pid)  # first orders load what is loaded lazily
     cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid)
     idle_share = idle_cpu_share(service.pid)
     for _ in range(n_rounds):
-        ours.append(cpu_per_order_us(service.host, service.port, service.key, service.pid))
+        placed, cost = spent_on_orders(service.host, service.port, service.key, service.pid, idle_share)
+        ours.append(cost.own_s / placed * 1e6)
+        parts.append((cost.gateway_s / placed * 1e6, cost.database_s / placed * 1e6))
         theirs.append(cpu_per_order_us("127.0.0.1", twin_port, "twin", twin_pid))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     split_us = cpu_per_split_us(service.host, service.port, service.key, service.pid, idle_share)
     return {
         "order_us": round(statistics.median(ours)),
+        "gateway_us": round(statistics.median(gateway_us for gateway_us, _ in parts)),
+        "database_us": round(statistics.median(database_us for _, database_us in parts)),
         "idiomatic_us": round(statistics.median(theirs)),
         "order_over_idiomatic": round(statistics.median(ratios), 2),
         "split_order_us": round(split_us),
