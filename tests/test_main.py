@@ -93,11 +93,10 @@ async def test_rows_are_made_where_the_settings_say(tmp_path: Path, database_url
     async with app.router.lifespan_context(app):
         services = app.state.services
         database = services.database
-        known_seq = services.engine.ledger.seq  # the venues' news make more of them meanwhile
-        assert known_seq
-        assert await database.wait_for(known_seq, 60.0), database.standing
+        seq = services.engine.ledger.seq
+        assert await database.wait_for(seq, 60.0), database.standing
         assert bool(_projectors()) is (where == "process")
-        assert database.watermark_seq >= known_seq
+        assert database.watermark_seq >= seq > 0
     assert database.state is ProjectionState.CLOSED
     assert not _projectors()
 

@@ -1,7 +1,8 @@
 """Rows into tables by one statement each: columns travel as arrays, `unnest` makes them rows again.
 
-An array travels as its text, which the server reads: the driver asks of every element of a list whether it is a list
-itself, which was half of what a row cost on this side.
+An array travels as text, which the server takes apart: the driver asks of every element of a list whether it is a list
+itself, which was half of what a row cost on this side. What is long (documents, receipts) is only parted by a character
+that it never holds; everything else is an array as Postgres writes it.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ _CARRIERS: Final[tuple[tuple[type[Any], str, str], ...]] = (
     (BigInteger, "int8", ""),
     (Integer, "int4", ""),
     (Boolean, "bool", ""),
-    (LargeBinary, "bytea", ""),
+    (LargeBinary, "text", "::bytea"),
     (Text, "text", ""),
 )
-_QUOTED: Final = frozenset({JSONB, JSON, Text})
+# Neither canonical JSON nor hexadecimal digits hold a control character.
+_PARTED: Final = frozenset({JSONB, JSON, LargeBinary})
+_PART, _NULL = "\x1f", "\x1e"
 # Postgres stores no NUL: neither as a character nor as JSONB's escape of it (which a backslash before it is not).
 _NUL_ESCAPE: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -61,7 +64,7 @@ def table_write(table: Table, on_conflict: OnConflict) -> TableWrite:
     columns = [column for column in table.columns if column.computed is None]
     names = [column.name for column in columns]
     carriers = [_carrier(column) for column in columns]
-    arrays = ", ".join(f"${i}::text::{carrier[1]}[]" for i, carrier in enumerate(carriers, 1))
+    arrays = ", ".join(array_of(carrier[0], f"${i}", carrier[1]) for i, carrier in enumerate(carriers, 1))
     selected = ", ".join(f"x.{name}{carrier[2]}" for name, carrier in zip(names, carriers, strict=True))
     keys = [column.name for column in table.primary_key.columns]
     replaced = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
@@ -82,22 +85,29 @@ def _carrier(column: Column[Any]) -> tuple[type[Any], str, str]:
     return next(carrier for carrier in _CARRIERS if isinstance(column.type, carrier[0]))
 
 
+def array_of(kind: type[Any], text: str, element: str) -> str:
+    """The array of such elements that the server makes of `array_text`."""
+    if kind in _PARTED:
+        return f"string_to_array({text}::text, E'\\x1f', E'\\x1e')"
+    return f"{text}::text::{element}[]"
+
+
 def array_text(kind: type[Any], values: Sequence[Any]) -> str:
-    """`values` of a column of this kind as the text of a Postgres array; None is NULL."""
-    if kind in _QUOTED:
-        joined = _quoted(kind, values)
-    elif kind is LargeBinary:
-        joined = ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values])
-    else:
-        joined = ",".join(["NULL" if value is None else str(value) for value in values])
-    return f"{{{joined}}}"
+    """`values` of a column of this kind, at least one, as `array_of` reads them; None is NULL."""
+    if kind is Text:
+        return f"{{{_quoted(values)}}}"
+    if kind is LargeBinary:
+        return _PART.join([_NULL if value is None else f"\\x{value.hex()}" for value in values])
+    if kind is JSONB:
+        values = [_NUL_ESCAPE.sub(r"\1\\ufffd", value) if value and "\\u0000" in value else value for value in values]
+    if kind in _PARTED:
+        return _PART.join([_NULL if value is None else value for value in values])
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
-def _quoted(kind: type[Any], values: Sequence[str | None]) -> str:
+def _quoted(values: Sequence[str | None]) -> str:
     """Elements in quotes, where a backslash escapes a quote and itself; all at once, parted by the NUL none holds."""
     texts = ["" if value is None else value for value in values]
-    if kind is JSONB:
-        texts = [_NUL_ESCAPE.sub(r"\1\\ufffd", text) if "\\u0000" in text else text for text in texts]
     joined = "\x00".join(texts)
     if joined.count("\x00") >= len(texts):
         joined = "\x00".join(map(clean_text, texts))

@@ -21,8 +21,6 @@ from app import observe
 from app.store.journal import JournalReader
 from app.store.projector import Projection, ProjectionOptions, Standing
 
-# It gives way to the process that answers, on a machine where both want the same core.
-NICE: Final = 5
 BEAT_S: Final = 1.0
 # How long it waits for rows that somebody wants; who wants them gives up sooner, and would ask again.
 AWAIT_S: Final = 30.0
@@ -103,7 +101,6 @@ async def _main(source: BinaryIO, sink: BinaryIO) -> None:
 
 def main() -> int:
     """Serves on standard input and output."""
-    os.nice(NICE)
     uvloop.run(_main(sys.stdin.buffer, sys.stdout.buffer))
     return 0
 

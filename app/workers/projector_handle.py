@@ -18,6 +18,8 @@ from app.store.projector import Standing
 from app.workers.ending import end_within
 from app.workers.projector import BEAT_S, Expect, Start
 
+# It gives way to the process that answers where both want the same core, from its first import on.
+NICE: Final = 5
 # A batch gathers for longer than this: word of the log's end need not travel more often.
 TELL_S: Final = 0.1
 # Beats that may stay out, its start with all that it imports among them, before it counts as hung.
@@ -131,6 +133,8 @@ def _start() -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,
     )
+    with contextlib.suppress(ProcessLookupError):  # it has ended already, which `run` sees
+        os.setpriority(os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE))
     assert process.stdin is not None
     os.set_blocking(process.stdin.fileno(), False)
     return process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app.domain.errors import Unavailable
 from app.store.projector import Standing
 from app.workers import projector_handle
 from app.workers.projector import Start
-from app.workers.projector_handle import ProjectorProcess
+from app.workers.projector_handle import NICE, ProjectorProcess
 
 
 def handle(tmp_path: Path) -> ProjectorProcess:
@@ -51,9 +52,11 @@ async def test_a_word_to_nobody_is_lost_and_an_end_of_nobody_is_quick(tmp_path: 
 async def test_it_ends_in_time_whatever_the_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projector_handle, "_COMMAND", ("/bin/sleep", "60"))
     deaf = handle(tmp_path)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
     running = asyncio.create_task(deaf.run(ignore))
     while not deaf.pid:  # noqa: ASYNC110 - it starts on a thread
         await asyncio.sleep(0.01)
+    assert os.getpriority(os.PRIO_PROCESS, deaf.pid) == min(19, own + NICE)
     await asyncio.wait_for(deaf.end(0.1), 5.0)
     await asyncio.wait_for(running, 5.0)
     assert deaf.pid == 0
