@@ -19,6 +19,7 @@ import importlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ INSTANTS: Final = (
     ("durable", "app.store.journal", "SqliteJournal", "_commit", True),
 )
 RECEIVED, WRITTEN = "received", "bytes written"
+ELSEWHERE: Final = "on another thread"  # whose CPU is not the loop's
 # What lies between two instants.
 STEPS: Final = {
     (RECEIVED, "turn begins"): "book on the board, its limit looked at",
@@ -69,13 +71,15 @@ class Timeline:
 
     done: list[list[Instant]] = field(default_factory=list)
     _now: list[Instant] | None = None
+    _thread_id: int = field(default_factory=threading.get_ident)
 
     def begin(self) -> None:
         self._now = [(RECEIVED, time.perf_counter_ns(), time.thread_time_ns())]
 
     def mark(self, name: str) -> None:
         if self._now is not None:
-            self._now.append((name, time.perf_counter_ns(), time.thread_time_ns()))
+            is_here = threading.get_ident() == self._thread_id
+            self._now.append((name if is_here else ELSEWHERE, time.perf_counter_ns(), time.thread_time_ns()))
 
     def end(self) -> None:
         """A probe's first bytes are written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_marks_are_taken_only_of_an_event_that_somebody_waits_for() -> None:
     assert [wall for _, wall, _ in instants] == sorted(wall for _, wall, _ in instants)
     marked()
     assert len(instants) == 4
+
+
+def test_an_instant_of_another_thread_takes_its_order_out() -> None:
+    timeline = Timeline()
+    timeline.begin()
+    for name in NAMES[1:-1]:
+        if name == "encoded":
+            writer = threading.Thread(target=timeline.mark, args=[name])
+            writer.start()
+            writer.join()
+        else:
+            timeline.mark(name)
+    timeline.end()
+    assert len(timeline.done) == 1
+    assert not feed_stages.steps_of(timeline.done)["all"]
 
 
 def test_recorded_events_are_numbered_after_the_made_ones() -> None:
