@@ -227,10 +227,11 @@ class Run:
         """Before the first event."""
 
     async def warm(self, opening: Sequence[BookSnapshot]) -> None:
-        """Places orders on the books that the recording opens with, until the log takes most facts without a look."""
+        """Places orders on the first of each book, until the log takes most facts unread; none where no book is given."""
+        books = list({(book.venue, book.symbol): book for book in reversed(opening)}.values())
         symbols = [market.symbol for market in self.markets]
         for n, side in zip(range(N_WARM // N_WARM_AT_ONCE), itertools.cycle((Side.BUY, Side.SELL)), strict=False):
-            for book in opening:
+            for book in books:
                 self.engine.on_book(_stamped(book, time.time_ns()))
             symbol = symbols[n % len(symbols)]
             orders = [self._market_order(symbol, side, WARM_USD) for _ in range(N_WARM_AT_ONCE)]
@@ -352,6 +353,26 @@ def _stamped(event: BookEvent, now_ns: int) -> BookEvent:
     )
 
 
+def recorded(
+    path: Path, served: Sequence[ServedVenue], span_s: float
+) -> tuple[list[RecordedMarket], list[tuple[int, list[BookEvent]]]]:
+    """The recording's linear markets in bitcoin, and `span_s` of their events from where all have begun, in order."""
+    from app.store.recording import open_recording  # pyarrow belongs to the extra
+
+    recording = open_recording(path)
+    markets = [
+        m
+        for m in recording.markets
+        if m.symbol.fungible.base == "BTC" and m.symbol.fungible.kind is not ContractKind.INVERSE
+    ]
+    until_ns = max(recording.span_ns(m)[0] for m in markets) + int(span_s * 1e9)
+    events: list[tuple[int, list[BookEvent]]] = []
+    for source in [served_events(m, served, recording.events(m)) for m in markets]:
+        events += itertools.takewhile(lambda item: item[0] <= until_ns, source)
+    events.sort(key=lambda item: item[0])
+    return markets, events
+
+
 async def run(
     path: Path,
     seconds: float,
@@ -363,23 +384,9 @@ async def run(
     watch: Watch | None = None,
 ) -> Watch:
     """Opens an engine on the recording's markets, each served as `served` says, plays it, closes it."""
-    from app.store.recording import open_recording  # pyarrow belongs to the extra
-
-    recording = open_recording(path)
-    markets = [
-        m
-        for m in recording.markets
-        if m.symbol.fungible.base == "BTC" and m.symbol.fungible.kind is not ContractKind.INVERSE
-    ]
+    markets, events = recorded(path, served, (seconds + 2) * speed)
     universe = make_universe(markets, served)
     board, watch = BookBoard(list(universe.instruments), depth=DEPTH), watch or Watch()
-    first_ns = max(recording.span_ns(m)[0] for m in markets)
-    until_ns = first_ns + int((seconds + 2) * speed * 1e9)
-    sources = [served_events(m, served, recording.events(m)) for m in markets]
-    events = []
-    for source in sources:
-        events += list(itertools.takewhile(lambda item: item[0] <= until_ns, source))
-    events.sort(key=lambda item: item[0])
     feed = player.prepared(events, universe)
     clock, venues = SystemClock(), {}
     for venue_id in universe.venues:
@@ -410,8 +417,7 @@ async def run(
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
     engine.add_listener(watch.on_facts)
     played = player(markets, engine, board, watch, feed, speed)
-    opening = [event for _, parts in events for event in parts if isinstance(event, BookSnapshot)]
-    await played.warm(list({(book.venue, book.symbol): book for book in reversed(opening)}.values()))
+    await played.warm([event for _, parts in events for event in parts if isinstance(event, BookSnapshot)])
     played.open()
     await played.play(seconds)
     await garbage.close()
