@@ -227,7 +227,7 @@ class Run:
         """Before the first event."""
 
     async def warm(self, opening: Sequence[BookSnapshot]) -> None:
-        """Places orders on the first of each book, until the log takes most facts unread; none where no book is given."""
+        """Places orders on the first of each book, until the log takes most facts unread; none without books."""
         books = list({(book.venue, book.symbol): book for book in reversed(opening)}.values())
         symbols = [market.symbol for market in self.markets]
         for n, side in zip(range(N_WARM // N_WARM_AT_ONCE), itertools.cycle((Side.BUY, Side.SELL)), strict=False):
