@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from app.domain.enums import ChildState
@@ -17,9 +18,9 @@ from app.execution.swept import watch
 
 _NS_PER_S = 1_000_000_000
 # What a venue said of a child after its end, in the last moments of a process, died with that process: children that
-# ended so shortly before it are asked about once, the newest ones first.
+# ended so shortly before it are asked about once, the newest of each venue: a question costs its budget.
 LAST_WORDS_NS: Final = 10 * _NS_PER_S
-MAX_LAST_WORDS: Final = 32
+MAX_LAST_WORDS: Final = 64
 
 
 def on_tick(ctx: Context) -> None:
@@ -84,7 +85,11 @@ def on_start(ctx: Context, ended_ts_ns: int) -> None:
         record for parent in parents for record in parent.children.values() if _may_have_spoken(record, ended_ts_ns)
     ]
     ended.sort(key=lambda record: record.updated_ts_ns, reverse=True)
-    ctx.memory.last_words = [record.child for record in ended[:MAX_LAST_WORDS]]
+    n_asked: Counter[str] = Counter()
+    for record in ended:
+        n_asked[record.child.venue] += 1
+        if n_asked[record.child.venue] <= MAX_LAST_WORDS:
+            ctx.memory.last_words.append(record.child)
     for record in list(ctx.ledger.live_children.values()):
         if record.state is not ChildState.UNKNOWN:
             child = record.child

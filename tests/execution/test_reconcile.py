@@ -13,6 +13,7 @@ from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
 from app.domain.universe import Universe
 from app.execution import inputs as inp
+from app.execution import reconcile
 from app.execution.context import Memory
 from app.execution.ledger import fold
 from app.execution.reconcile import LAST_WORDS_NS
@@ -160,3 +161,18 @@ def test_what_ended_long_before_is_not(desk: Desk) -> None:
         restart(desk)  # of which the first is a fact, ten seconds after
     desk.refresh()
     assert not asked_about(desk.turn(inp.Tick()))
+
+
+def test_of_a_venue_only_the_newest_are_asked_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "MAX_LAST_WORDS", 2)
+    ended = []
+    for n in range(5):
+        venue = "ven_a" if n < 4 else "ven_b"
+        order = make_order(qty_units=100 * (n + 1), strategy=Strategy.SWEEP, venues=VenueFilter(include=(venue,)))
+        _, (child, *_) = desk.accepted(order)
+        desk.now_ns += MS
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+        ended.append(child.child_id)
+    restart(desk)
+    desk.refresh()
+    assert sorted(asked_about(desk.turn(inp.Tick()))) == sorted(ended[2:])
