@@ -156,15 +156,20 @@ class Gateway:
             self.parent.stdout.close()
 
     async def ready(self, timeout_s: float = 30) -> float:
-        """Waits for /readyz; gives the seconds it took."""
-        started = time.perf_counter()
+        """Waits for /readyz; gives the seconds it took. One that never is shows where it stands, on stderr."""
+        started, last = time.perf_counter(), "no answer"
         async with httpx.AsyncClient(base_url=self.url, timeout=2) as client:
             while time.perf_counter() - started < timeout_s:
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await client.get("/readyz")).status_code == 200:
+                try:
+                    answer = await client.get("/readyz")
+                    if answer.status_code == 200:
                         return time.perf_counter() - started
+                    last = answer.text
+                except httpx.HTTPError as error:
+                    last = repr(error)
                 await asyncio.sleep(0.02)
-        raise TimeoutError("the gateway did not become ready")
+        os.kill(self.pid, signal.SIGUSR1)
+        raise TimeoutError(f"the gateway did not become ready: {last}")
 
     def _say(self, line: str) -> None:
         assert self.parent is not None and self.parent.stdin is not None

@@ -6,16 +6,20 @@ Protocol on stdin/stdout: `start` -> `pid N`; `reap N` -> `gone N`. The gateway'
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def serve() -> None:
     """The forked child: one gateway until it is killed."""
+    import faulthandler
+
     import uvicorn
 
     from app.main import create_app
     from app.settings import Settings
 
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     settings = Settings()
     uvicorn.run(
         create_app(settings),
