@@ -7,7 +7,7 @@ an event reaches their limit; *sprays* are market orders that need several venue
 orders are placed, so that the log reads back as few of its facts as that of a service that has been up for a minute.
 
     event to bytes   from the receipt of the first event that reaches a probe's limit until the kernel has the bytes of
-                     its first child
+                     its first child, or the far side has read them, whichever is told first
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
     append           of an order's facts, until the journal gave the loop back; `prompt`: how many were durable then
@@ -36,7 +36,7 @@ import uvloop
 from app.bootstrap import make_core
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, TimeInForce
-from app.domain.events import Fact, OrderDone, RoutePlanned
+from app.domain.events import Fact
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder, ParentOrder
@@ -59,6 +59,7 @@ from app.store.journal import JournalOptions, SqliteJournal
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
+from loadtests.feed_watch import Probe, Watch
 from loadtests.floor import bare_syncs_ns
 from loadtests.markets import market_order
 
@@ -73,64 +74,6 @@ SPRAY_USD = 200_000
 N_WARM, N_WARM_AT_ONCE, WARM_USD = 320, 8, 2_000
 DEPTH = 200
 BookEvent = BookSnapshot | BookDelta
-
-
-@dataclass(slots=True)
-class Probe:
-    """A waiting order: its limit, when a book first reached it, when its first child was written (ns, 0: not)."""
-
-    symbol: str
-    side: Side
-    limit_units: int
-    reached_ns: int = 0
-    written_ns: int = 0
-
-
-@dataclass(slots=True)
-class Watch:
-    """Everything measured in one run."""
-
-    probes: dict[str, Probe] = field(default_factory=dict)
-    waiting: dict[str, list[Probe]] = field(default_factory=dict)
-    writes_ns: dict[tuple[str, int], list[int]] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
-    oldest_book_ns: int = 0
-    n_plans: int = 0
-    n_events: int = 0
-    late_ns: list[int] = field(default_factory=list)
-    appends_ns: list[int] = field(default_factory=list)
-    n_prompt: int = 0
-    bare_syncs_ns: list[int] = field(default_factory=list)
-
-    def on_written(self, child: ChildOrder) -> None:
-        now_ns = time.time_ns()
-        self.writes_ns.setdefault((child.order_id, child.wave), []).append(now_ns)
-        found = self.probes.get(child.order_id)
-        if found is not None and not found.written_ns:
-            found.written_ns = now_ns
-
-    def forget(self) -> None:
-        """What was measured before the clock runs is not counted."""
-        self.writes_ns.clear()
-        self.appends_ns.clear()
-        self.n_prompt = self.n_plans = self.oldest_book_ns = 0
-
-    def on_facts(self, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            if isinstance(fact.event, RoutePlanned):
-                self.n_plans += 1
-                ages = [book.age_ns for book in fact.event.plan.certificate.books]
-                self.oldest_book_ns = max(self.oldest_book_ns, *ages, 0)
-            elif isinstance(fact.event, OrderDone):
-                self.ended.add(fact.event.order_id)
-
-    def on_touch(self, symbol: str, bid_units: int, ask_units: int, received_ns: int) -> None:
-        """Marks the probes that this event is the first to reach; looked at apart from the product's own look."""
-        for waiting in self.waiting.get(symbol, ()):
-            is_buy = waiting.side is Side.BUY
-            is_reached = 0 < ask_units <= waiting.limit_units if is_buy else bid_units >= waiting.limit_units
-            if is_reached and not waiting.reached_ns:
-                waiting.reached_ns = received_ns
 
 
 class TimedVenue(RemoteVenue):
@@ -416,6 +359,7 @@ async def run(
         await engine.ask(SetBalance(DEMO_ACCOUNT, venue_id, currency, 10**8 * NANO, "bench"))
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
     engine.add_listener(watch.on_facts)
+    engine.add_report_listener(watch.on_report)
     played = player(markets, engine, board, watch, feed, speed)
     await played.warm([event for _, parts in events for event in parts if isinstance(event, BookSnapshot)])
     played.open()
@@ -432,7 +376,8 @@ def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, afte
     """The run in one row; quantiles in ms."""
     reached = [p for p in watch.probes.values() if p.reached_ns and p.written_ns]
     delays = sorted(p.written_ns - p.reached_ns for p in reached if p.written_ns >= p.reached_ns)
-    skews = sorted(max(times) - min(times) for times in watch.writes_ns.values() if len(times) > 1)
+    waves = [wave.values() for wave in watch.writes_ns.values() if len(wave) > 1]
+    skews = sorted(max(times) - min(times) for times in waves)
     row: dict[str, object] = {
         "speed": f"{speed:g}x",
         "book_writes_per_s": round(watch.n_events / seconds),

@@ -36,7 +36,8 @@ from app.kernels import jit
 from app.services.replay_protocol import load_protocol
 from app.shm.books import SymbolBooks
 from loadtests import probe
-from loadtests.feed import RECORDING, SPEED, BookEvent, Probe, Run, Watch, run
+from loadtests.feed import RECORDING, SPEED, BookEvent, Run, run
+from loadtests.feed_watch import Probe, Watch
 
 WAIT_S, LEFT_S, LOOK_S = 0.015, 0.005, 0.002
 MADE_LOTS: Final = 1_000

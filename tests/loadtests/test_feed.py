@@ -8,11 +8,20 @@ import pytest
 
 from app.domain.book import BookDelta
 from app.domain.enums import Side
+from app.domain.fills import ExecutionReport, ReportKind
 from app.services.replay_protocol import load_protocol
 from loadtests import feed
+from loadtests.feed_watch import Probe, Watch
 from loadtests.probe import Probe as Contention
 
 SERVED = load_protocol().shared
+
+
+@dataclass(frozen=True)
+class Child:
+    client_id: str
+    order_id: str = "ord"
+    wave: int = 1
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,8 @@ def test_the_served_parts_of_a_level_sum_to_it(qty_units: int):
 
 
 def test_the_first_event_that_reaches_a_limit_is_the_one_that_counts():
-    watch = feed.Watch()
-    waiting = feed.Probe("BTC/USDT", Side.BUY, 100)
+    watch = Watch()
+    waiting = Probe("BTC/USDT", Side.BUY, 100)
     watch.waiting["BTC/USDT"] = [waiting]
     watch.on_touch("BTC/USDT", 98, 101, 1)
     watch.on_touch("BTC/USDT", 98, 0, 2)
@@ -39,10 +48,27 @@ def test_the_first_event_that_reaches_a_limit_is_the_one_that_counts():
     assert waiting.reached_ns == 3
 
 
+def test_bytes_were_written_when_the_far_side_had_read_them_even_before_the_write_returned():
+    watch, waiting = Watch(), Probe("BTC/USDT", Side.BUY, 100, reached_ns=1)
+    watch.probes["ord"] = waiting
+    children = [Child("a"), Child("b")]
+    for child in children:
+        watch.on_written(child)
+    first_ns, second_ns = watch.writes_ns["ord", 1].values()
+    assert waiting.written_ns == first_ns
+    watch.on_report(ExecutionReport(ReportKind.FILLED, "ven", "b", venue_ts_ns=second_ns + 5))
+    watch.on_report(ExecutionReport(ReportKind.FILLED, "ven", "stranger", venue_ts_ns=7))
+    watch.on_report(ExecutionReport(ReportKind.ACKED, "ven", "a"))
+    assert waiting.written_ns == first_ns
+    watch.on_report(ExecutionReport(ReportKind.FILLED, "ven", "a", venue_ts_ns=first_ns - 1_000))
+    assert waiting.written_ns == first_ns - 1_000
+    assert watch.writes_ns["ord", 1] == {"a": first_ns - 1_000, "b": second_ns}
+
+
 def test_a_decision_on_an_old_book_is_not_reported_as_a_figure():
     quiet = Contention(1.0, 1.0, 1.0)
     with pytest.raises(AssertionError, match="age limit"):
-        feed.row_of(feed.Watch(oldest_book_ns=feed.MAX_BOOK_AGE_NS + 1), 1.0, 10.0, quiet, quiet)
+        feed.row_of(Watch(oldest_book_ns=feed.MAX_BOOK_AGE_NS + 1), 1.0, 10.0, quiet, quiet)
 
 
 @pytest.mark.shared_data
