@@ -113,3 +113,5 @@ def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: l
     records = evolve_wave(ledger, parent, facts)
     ctx.turn.facts += facts
     ctx.memory.commitments.note_sent(ledger, ctx.world.universe, records)
+    for sending in sent:
+        ctx.memory.taken.note(sending, now_ns)

@@ -372,7 +372,7 @@ def _search_slice(ctx: Context, parent: ParentRecord, state: ScheduleState, slic
     if away is None or order.quote_pool is not None or rest_until_ns(ctx, state.schedule):
         return False
     request = _slice_request(ctx, parent, state, slice_lots)
-    prepared = away.prepare(request, ctx.market(order.symbol)[0]) if request is not None else None
+    prepared = away.prepare(request, ctx.left(order.symbol, order.side)) if request is not None else None
     if request is None or prepared is None:
         return False
     ctx.memory.searching[parent.order_id] = Searching(request.wave, ctx.now_ns, prepared, slice_lots)

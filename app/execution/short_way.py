@@ -35,7 +35,7 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     if ground is None:
         return None
     ledger, world, now_ns = ctx.ledger, ctx.world, ctx.now_ns
-    bounds, books, listings, fees, barred = ground
+    bounds, listings, fees, barred = ground
     alike_id = lookalike_id(ctx, order) if bounds.limits.duplicate_window_ns else ""
     n_open_orders = len(ledger.open_by_account.get(order.account, ()))
     now = _instant((ledger.seq + 1, wait_ns, n_open_orders, alike_id))
@@ -66,6 +66,7 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     )
     if world.beliefs is not None or ctx.is_loop_on:
         request = with_beliefs(ctx, request)
+    books = ctx.left(order.symbol, order.side)
     prepared = world.away.prepare(request, books) if world.away is not None else None
     planned = world.planner.plan(request, books) if prepared is None else None
     return _approval(approved, planned, order_id, cap_units, prepared)

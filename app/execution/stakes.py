@@ -24,7 +24,6 @@ from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView, Stakes
 from app.risk.plain import Bounds, Footing, Place, bounds_of, pays_in
-from app.shm.books import SymbolBooks
 
 _place: Final = tupled(Place)
 FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
@@ -155,10 +154,9 @@ def _far_arrays(names: tuple[str, ...], venues: tuple[str, ...], fee_ppm: tuple[
 
 
 class Ground(NamedTuple):
-    """What plain orders of an account, symbol, mode and side stand on, and what the planner may look at for them."""
+    """What plain orders of an account, symbol, mode and side stand on."""
 
     bounds: Bounds
-    books: SymbolBooks
     listings: Mapping[str, Instrument]
     fees: Mapping[str, FeeTier]
     barred: Mapping[str, Exclusion]
@@ -177,8 +175,8 @@ def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
     ledger, universe, account, name = ctx.ledger, ctx.world.universe, order.account, order.symbol
     if ledger.definitions.open_by_account.get(account) or ctx.world.child_cap_nano:
         return None
-    symbol, listings, (books, reference) = universe.symbols[name], universe.listings(name), ctx.market(name)
-    standing, mid_half_units = _standing(ctx, account, symbol), reference.mid_half_units
+    symbol, listings = universe.symbols[name], universe.listings(name)
+    standing, mid_half_units = _standing(ctx, account, symbol), ctx.market(name)[1].mid_half_units
     (barred, eligible), fees, balances = _barred(ctx, order, mode, None, standing), standing.fees, ledger.balances
     mid_units, currency, sign = max(1, mid_half_units // 2), pays_in(symbol, order.side), order.side.sign
     held = {venue: ledger.positions.get((account, venue, name), 0) for venue in listings}
@@ -195,7 +193,7 @@ def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
     ]
     footing = Footing(ledger.limits.get(account), standing.killed, mid_half_units, sum(held.values()), places)
     bounds = bounds_of(order, symbol, footing)
-    return None if bounds is None else Ground(bounds, books, listings, fees, barred)
+    return None if bounds is None else Ground(bounds, listings, fees, barred)
 
 
 def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:
