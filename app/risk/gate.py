@@ -26,7 +26,7 @@ _approved: Final = maker(Approved)
 _OF_THE_WHOLE: Final = frozenset(
     {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
 )
-_approved: Final[Callable[[ChildOrder, int, int], Approved[ChildOrder]]] = maker(Approved)
+_approved_child: Final[Callable[[ChildOrder, int, int], Approved[ChildOrder]]] = maker(Approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def approve_wave(
             raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(qty_units), value=str(committed_units))
         if lots <= 0 or ticks <= 0:
             raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(lots), limit="1")
-        approved.append(_approved(child, limits_version, seq))
+        approved.append(_approved_child(child, limits_version, seq))
         seq += 1
     return approved
 
