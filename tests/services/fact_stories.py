@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -296,7 +297,10 @@ class Story:
 
 
 class LogReader:
-    """A journal in memory that counts how it is read. Holds what `facts` holds, also what is added to it later."""
+    """A journal in memory that counts how it is read. Holds what `facts` holds, also what is added to it later.
+
+    Like the journal's own it may be read by a thread while the loop writes on: callers take turns.
+    """
 
     def __init__(self, facts: list[Fact]) -> None:
         self.facts = facts
@@ -304,18 +308,21 @@ class LogReader:
         self._indexed: list[Fact] | None = None
         self._n_indexed = 0
         self._accounts: dict[str, list[Fact]] = {}
+        self._guard = threading.Lock()
 
     def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
-        self.n_reads += 1
-        if self._indexed is not self.facts:
-            self._indexed, self._n_indexed, self._accounts = self.facts, 0, {}
-        for fact in self.facts[self._n_indexed :]:
-            self._accounts.setdefault(fact.account, []).append(fact)
-        self._n_indexed = len(self.facts)
-        held = self._accounts.get(account, [])
-        first_seq = held[0].account_seq if held else 1
-        begin = max(0, after_account_seq + 1 - first_seq)
-        return held[begin : begin + limit]
+        with self._guard:
+            self.n_reads += 1
+            if self._indexed is not self.facts:
+                self._indexed, self._n_indexed, self._accounts = self.facts, 0, {}
+            new = self.facts[self._n_indexed :]
+            self._n_indexed += len(new)  # and not what the list is long by now: the loop has written on
+            for fact in new:
+                self._accounts.setdefault(fact.account, []).append(fact)
+            held = self._accounts.get(account, [])
+            first_seq = held[0].account_seq if held else 1
+            begin = max(0, after_account_seq + 1 - first_seq)
+            return held[begin : begin + limit]
 
 
 class FakeEngine:

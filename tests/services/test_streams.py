@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -326,3 +327,28 @@ async def test_what_readers_made_of_old_items_is_let_go() -> None:
     assert kept == items[-len(kept) :]
     assert ENCODED_FACTS <= len(kept) <= ENCODED_FACTS + 50
     streams.close()
+
+
+class WritingOn(list[Fact]):
+    """A log that grows right after it was copied from, as it does where the loop gets its turn then."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        work, self.meanwhile = self.meanwhile, None
+        if work is not None:
+            work()
+        return found
+
+
+async def test_a_log_that_grows_while_it_is_read_loses_no_fact() -> None:
+    log = WritingOn()
+    story = Story(34, accounts=("desk",), facts=log)
+    story.grow(20)
+    reader = LogReader(log)
+    log.meanwhile = lambda: story.plan(story.accept("desk"))
+    n_seen = len(reader.read_account("desk", 0, 1_000))
+    assert 0 < n_seen < story.ledger.account_seqs["desk"]
+    story.grow(40)
+    assert reader.read_account("desk", 0, 1_000) == story.of("desk")
