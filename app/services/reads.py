@@ -31,9 +31,10 @@ from app.services import warm
 from app.services.engine import MIN_FREE_FACTS, Engine
 from app.services.fees import FeeView, fee_views
 from app.services.ladder import Ladder, build_ladder
+from app.services.order_past import PAGE_FACTS
 from app.services.order_views import OrderReplica, order_id_of
 from app.services.pages import PAGED, Execution, History, OrderFilter, OrderPages, PageOf, Slice, cut, numbered
-from app.services.streams import PAGE_FACTS, StreamItem
+from app.services.streams import StreamItem
 
 __all__ = ["Execution", "History", "OrderFilter", "PageOf", "Reads", "Slice"]
 

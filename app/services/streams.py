@@ -26,6 +26,7 @@ from app.domain.errors import Unavailable
 from app.domain.events import Fact, KillSwitchCleared, KillSwitchSet, LimitsSet, OrderAccepted, VenueSet
 from app.domain.records import FillRecord, ParentRecord
 from app.execution.ledger import Ledger
+from app.services.order_past import PAGE_FACTS, AccountReader, read_orders
 from app.services.order_views import OrderReplica, OrderView, order_id_of, order_view
 
 T = TypeVar("T")
@@ -33,7 +34,6 @@ T = TypeVar("T")
 RING_FACTS: Final = 65_536
 # What readers made of an item is kept for resumes after a short cut only: a ring full of messages would be 100 MB.
 ENCODED_FACTS: Final = 4_096
-PAGE_FACTS: Final = 1_000
 # A resume over a long history meets many orders; closed ones are dropped beyond this and read again if they reappear.
 REPLICA_ORDERS: Final = 4_096
 DURABLE_WAIT_S: Final = 0.002
@@ -46,14 +46,6 @@ class FactSource(Protocol):
     def ledger(self) -> Ledger: ...
 
     def add_listener(self, listener: Callable[[Sequence[Fact]], None]) -> None: ...
-
-
-class AccountReader(Protocol):
-    """The door to the journal, as far as an account's facts go; used from the loop and from one thread."""
-
-    def read_account(self, account: str, after_account_seq: int, limit: int) -> list[Fact]:
-        """Durable facts of `account` with a greater account_seq, ascending, at most `limit`."""
-        ...
 
 
 class StreamItem(msgspec.Struct, gc=False):
@@ -284,10 +276,16 @@ class Streams:
         return [fact for fact in found if order_id_of(fact.event) not in missing], missing
 
     async def in_thread(self, work: Callable[[], T]) -> T | None:
-        """Runs `work` on the one thread that reads journal pages; None once closing."""
+        """Runs `work` on the one thread that reads journal pages; None once closing, also for what still waits then."""
         if self.is_closing:
             return None
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.is_closing or task is None or task.cancelling():
+                raise
+            return None  # `close` took it out of the queue; nobody gave the caller up
 
     # what comes in
 
@@ -410,12 +408,13 @@ class Cursor:
     async def page(self, limit: int = PAGE_FACTS) -> list[StreamItem]:
         """The next items, at most `limit`; empty only at the head, and when the streams are closing.
 
-        Raises Unavailable("resume_too_old") where the journal no longer holds what comes next.
+        Raises Unavailable("resume_too_old") where the journal no longer holds what comes next, or how one of its
+        orders began.
         """
         while not self.is_at_head:
             items = self._streams.ring_page(self._account, self.seq, limit)
             if items is not None:
-                await self._fold(items)
+                items = await self._fold(items)
             else:
                 # What is durable but not yet published is left out: it will come through the ring.
                 n_published = min(limit, self._streams.last_seq(self._account) - self.seq)
@@ -429,17 +428,20 @@ class Cursor:
             await asyncio.sleep(DURABLE_WAIT_S)
         return []
 
-    async def _fold(self, items: Sequence[StreamItem]) -> None:
-        """Fills in the orders of a page of the ring, for this and every later reader."""
+    async def _fold(self, items: list[StreamItem]) -> list[StreamItem] | None:
+        """Fills in the orders of a page of the ring, for this and every later reader; None once closing."""
         if all(item.is_folded for item in items):
             self._orders = OrderReplica()  # it did not see this page
-            return
+            return items
         before_seq = items[0].seq
         unknown = self._unknown([item.fact for item in items])
         past, missing = self._streams.ring_past(self._account, unknown, before_seq)
         if missing:
             work = partial(read_orders, self._reader, self._account, missing, before_seq)
-            past = [*past, *(await self._streams.in_thread(work) or ())]
+            earlier = await self._streams.in_thread(work)
+            if earlier is None:
+                return None
+            past += earlier
         for fact in past:
             self._orders.apply(fact)
         for item in items:
@@ -447,6 +449,7 @@ class Cursor:
             if not item.is_folded:
                 item.order, item.is_folded = order, True
         self._orders.shrink(REPLICA_ORDERS)
+        return items
 
     def _from_journal(self, after_seq: int, limit: int) -> list[StreamItem]:
         facts = self._reader.read_account(self._account, after_seq, limit)
@@ -468,21 +471,3 @@ class Cursor:
                 unknown.add(order_id)
             accepted.add(order_id)
         return unknown
-
-
-def read_orders(reader: AccountReader, account: str, order_ids: set[str], before_seq: int) -> list[Fact]:
-    """Every fact of `order_ids` before `before_seq`, ascending: pages backwards until each acceptance is found."""
-    found: list[Fact] = []
-    missing = set(order_ids)
-    upper = before_seq
-    while missing and upper > 1:
-        lower = max(1, upper - PAGE_FACTS)
-        for fact in reversed(reader.read_account(account, lower - 1, upper - lower)):
-            order_id = order_id_of(fact.event)
-            if order_id in missing:
-                found.append(fact)
-                if isinstance(fact.event, OrderAccepted):
-                    missing.discard(order_id)
-        upper = lower
-    found.reverse()
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from app.domain import events as ev
 from app.domain.enums import DoneReason, KillAction, KillScope
+from app.domain.errors import Unavailable
 from app.domain.events import Fact
 from app.execution.ledger import Ledger, fold
-from app.services.streams import ENCODED_FACTS, StreamItem, Streams, read_orders
+from app.services.streams import ENCODED_FACTS, StreamItem, Streams
 from tests.services.fact_stories import FakeEngine, LogReader, Story
 
 
@@ -210,21 +212,6 @@ async def test_a_word_on_an_order_that_left_memory_is_told_as_if_it_had_not() ->
     large.streams.close()
 
 
-async def test_orders_are_read_backwards_only_as_far_as_their_acceptance() -> None:
-    story = Story(16, accounts=("desk",))
-    story.grow(100)
-    order_id = story.accept("desk")
-    accepted_seq = story.ledger.parents[order_id].accepted_account_seq
-    story.plan(order_id)
-    story.grow(50)
-    reader = LogReader(story.facts)
-    last_seq = story.ledger.account_seqs["desk"]
-    found = list(read_orders(reader, "desk", {order_id}, last_seq + 1))
-    assert found[0].account_seq == accepted_seq
-    assert [f.seq for f in found] == sorted(f.seq for f in found)
-    assert {f.account for f in found} == {"desk"}
-
-
 async def test_system_state_is_what_holds_for_everybody() -> None:
     story = Story(17)
     story.tell(ev.KillSwitchSet("", KillScope.GLOBAL, "", KillAction.BLOCK, "drill", "operator"))
@@ -352,3 +339,58 @@ async def test_a_log_that_grows_while_it_is_read_loses_no_fact() -> None:
     assert 0 < n_seen < story.ledger.account_seqs["desk"]
     story.grow(40)
     assert reader.read_account("desk", 0, 1_000) == story.of("desk")
+
+
+def long_order(story: Story) -> str:
+    """An order that begins before thirty facts of no order, and goes on after them."""
+    order_id = story.accept("desk")
+    story.plan(order_id)
+    for _ in range(30):
+        story.tell(ev.BalanceSet("desk", "alpha", "USDT", 1, "noise"))
+    for child_id in list(story.ledger.parents[order_id].children):
+        story.tell(ev.ChildCanceled("desk", order_id, child_id, -1, "venue"))
+    return order_id
+
+
+async def test_a_page_that_needs_the_journal_is_not_read_once_the_streams_are_closed() -> None:
+    story = Story(35, accounts=("desk",))
+    long_order(story)
+    live = Live(story, ring_facts=10, is_cold=True)
+    last_seq = live.streams.last_seq("desk")
+    ahead, behind = live.streams.cursor("desk", last_seq - 10), live.streams.cursor("desk", 0)
+    live.streams.close()
+    assert await ahead.page() == await behind.page() == []
+    assert (ahead.seq, behind.seq) == (last_seq - 10, 0)
+
+
+async def test_a_page_that_still_waits_for_the_thread_ends_when_the_streams_close() -> None:
+    story = Story(36, accounts=("desk",))
+    long_order(story)
+    live = Live(story, ring_facts=10, is_cold=True)
+    may_go_on = threading.Event()
+    busy = asyncio.ensure_future(live.streams.in_thread(lambda: may_go_on.wait(5)))
+    last_seq = live.streams.last_seq("desk")
+    pages = [asyncio.ensure_future(live.streams.cursor("desk", seq).page()) for seq in (0, last_seq - 10)]
+    given_up = asyncio.ensure_future(live.streams.cursor("desk", 0).page())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    live.streams.close()
+    may_go_on.set()
+    assert await asyncio.gather(busy, *pages) == [True, [], []]
+    await asyncio.wait({given_up})
+    assert given_up.cancelled(), "whoever gives a page up is not told that it is empty"
+
+
+@pytest.mark.parametrize("ring_facts", [10, 20])
+async def test_an_order_whose_beginning_the_journal_no_longer_holds_cannot_be_resumed(ring_facts: int) -> None:
+    story = Story(37, accounts=("desk",))
+    order_id = long_order(story)
+    live = Live(story, ring_facts=ring_facts, is_cold=True)
+    live.reader.facts = [fact for fact in story.facts if fact.account_seq > 5]
+    last_seq = live.streams.last_seq("desk")
+    after_seq = last_seq - 15  # behind a ring of 10, within one of 20
+    with pytest.raises(Unavailable) as refused:
+        await drain(live.streams, "desk", after_seq)
+    assert refused.value.code == "resume_too_old"
+    assert order_id in refused.value.detail
+    live.streams.close()

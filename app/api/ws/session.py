@@ -270,7 +270,10 @@ class Session:
         connection, hub = self._connection, self._hub
         cursor = hub.streams.cursor(connection.account, after_seq)
         while not cursor.is_at_head and connection.closing is None:
-            for item in await cursor.page():
+            items = await cursor.page()
+            if not items:
+                break  # the streams are closing: what was not read is read after the restart
+            for item in items:
                 hub.offer(subscription, item)
                 await connection.room()
         return cursor.seq
