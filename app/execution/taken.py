@@ -51,13 +51,19 @@ _Place = tuple[str, Side]  # a symbol and the side of ours
 
 @dataclass(slots=True)
 class Taken:
-    """Of each symbol and side of ours: venue -> its takes, oldest first."""
+    """Of each symbol and side of ours: venue -> its takes, oldest first.
 
+    `is_shown`: the board's own books are without them at once, as those of a replay's lane are: nothing is counted.
+    """
+
+    is_shown: bool = False
     _takes: dict[_Place, dict[str, list[_Take]]] = field(default_factory=dict)
     _flying: dict[str, tuple[ChildOrder, _Take]] = field(default_factory=dict)
 
     def note(self, event: Event, now_ns: int) -> None:
         """Follows one fact of COUNTED. Children that rest take nothing; those of an earlier process are not known."""
+        if self.is_shown:
+            return
         if isinstance(event, ChildSending):
             child = event.child
             if not child.rests and child.stop is None and not child.quote_id:

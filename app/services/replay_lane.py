@@ -20,6 +20,7 @@ from app.domain.records import ParentRecord
 from app.domain.units import NANO
 from app.execution.inputs import Accepted, Failed, Input, Report, SendChild, SetBalance, SetLimits, Start, Submit
 from app.execution.step import Core
+from app.execution.taken import Taken
 from app.services.replay_market import LaneBoard, book_side, levels_of, mid_half_units
 from app.shm.books import SymbolBooks
 from app.tca.benchmarks import mid_money_nano
@@ -109,6 +110,10 @@ class Lane:
     started_ns: int = 0
     done_ns: int = 0
     refusal: str = ""
+
+    def __post_init__(self) -> None:
+        """`board` is without what the arm takes from the fill on: no plan leaves it out a second time."""
+        self.core.memory.taken = Taken(is_shown=True)
 
     def open(self, release: str, started_ns: int) -> None:
         """First facts of the lane's log: its shard, the account's limits and balances."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,10 @@ from app.domain.book import BookSnapshot
 from app.domain.enums import Side
 from app.domain.fees import fee_nano
 from app.domain.units import NANO
+from app.domain.universe import Universe
+from app.offline import ReplayBuilder
 from app.services.replay_lane import (
+    Lane,
     LaneKey,
     all_in_ladder,
     displayed_units,
@@ -20,8 +24,10 @@ from app.services.replay_lane import (
     parent_qty_units,
     take_cheapest,
 )
+from app.services.replay_market import LaneBoard
+from app.services.replay_protocol import OWN_ARM
 from app.shm.books import BookBoard, SymbolBooks
-from tests.services.replay_scene import CLASSES, recorded_market
+from tests.services.replay_scene import CLASSES, MS, START_NS, recorded_market
 
 SPOT = CLASSES["spot"]
 
@@ -85,3 +91,53 @@ def test_the_same_parent_in_every_arm() -> None:
 def test_groups_forget_the_arm() -> None:
     groups = {LaneKey("base", 1000, side, arm).group for side, arm in itertools.product(Side, ("A0", "A5"))}
     assert len(groups) == 2
+
+
+class Standing:
+    """A run's books, as the test sets them."""
+
+    def __init__(self, venues: Sequence[str]) -> None:
+        self._board = BookBoard([(venue, SPOT.name) for venue in venues], depth=16)
+        self.now_ns, self._seq = START_NS, 0
+
+    def show(self, venue: str, *asks: tuple[int, int]) -> None:
+        self._seq += 1
+        bids = ((5_999_000, 10_000),)
+        self._board.write_snapshot(BookSnapshot(venue, SPOT.name, self._seq, self.now_ns, self.now_ns, bids, asks))
+
+    def read(self) -> SymbolBooks:
+        return self._board.read(SPOT.name)
+
+
+def test_what_an_arm_took_is_taken_once_when_its_next_wave_is_planned() -> None:
+    """Its board is without it from the fill on: a plan that left it out again would see less than there is."""
+    markets = [recorded_market("spot", venue, 0) for venue in ("a", "b")]
+    books, builder = Standing(("a", "b")), ReplayBuilder()
+    near, far = (6_000_100, 800), (6_000_500, 5_000)
+    books.show("a", near, far)
+    books.show("b", (6_000_050, 500), far)
+    universe = Universe(
+        venues={m.instrument.venue: m.venue for m in markets if m.venue},
+        symbols={SPOT.name: SPOT},
+        instruments={(m.instrument.venue, SPOT.name): m.instrument for m in markets},
+        fees={m.instrument.venue: m.fee for m in markets if m.fee},
+    )
+    board, key = LaneBoard(books), LaneKey("base", 1_000, Side.BUY, "A5")
+    lane = Lane(
+        key=key,
+        core=builder.core(universe, board, builder.planner(OWN_ARM)),
+        board=board,
+        log=builder.log(),
+        matchers={v: builder.matcher(universe.instruments[v, SPOT.name], SPOT, universe.fees[v]) for v in "ab"},
+        venue_rows={venue: row for row, venue in enumerate(books.read().venues)},
+    )
+    lane.open("test", START_NS - 1)
+    children = lane.submit(0, parent_order(key, SPOT, 800, 0, 2_500), START_NS)
+    assert children is not None
+    assert {child.venue: child.qty_units for child in children} == {"a": 300, "b": 500}
+    books.now_ns += MS
+    books.show("b", far)  # what b had is gone when the child comes
+    books.now_ns += MS
+    reports = [report for child in children for report in lane.meet(child, books.now_ns)]
+    again = lane.hear(reports, books.now_ns + MS)
+    assert [(child.venue, child.price_units, child.qty_units) for child in again] == [("a", near[0], near[1] - 300)]
