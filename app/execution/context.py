@@ -306,6 +306,10 @@ class Memory:
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 
+    def foreseeing(self) -> Memory:
+        """For a turn that is thrown away: what is committed, taken and out of reach is as it is now."""
+        return Memory(commitments=self.commitments, unreachable=self.unreachable, taken=self.taken)
+
 
 @dataclass(slots=True)
 class Context:

@@ -239,7 +239,7 @@ def pooled(ctx: Context, request: PlanRequest, view: GateView) -> tuple[PlanRequ
     ages, estimates = dict(request.max_book_age_ns), dict(request.estimates)
     for source, listing in pool.instruments.items():
         venue, conversion = venue_of(source), pool.conversions[listing.symbol]
-        own_levels = _own_levels(ctx.market(listing.symbol)[0], venue)
+        own_levels = _own_levels(ctx.left(listing.symbol, view.order.side), venue)
         rows[source] = convert_levels(own_levels, conversion, request.symbol.price_scale)
         routed_i = 1 if view.order.side is Side.BUY else 0
         kept[source] = tuple(own_levels[routed_i])

@@ -15,7 +15,7 @@ from app.domain.orders import ParentOrder
 from app.domain.plan import Planned
 from app.domain.shadow_events import IncumbentFilled, ShadowChild, ShadowMet, ShadowPlanned, VenueFee
 from app.domain.units import PPM
-from app.execution.context import Context, Memory
+from app.execution.context import Context
 from app.execution.inputs import Done, Failed, Reply, TellIncumbent, TellMet, TellShadow, Turn
 from app.execution.preview import Preview, preview
 from app.execution.stakes import account_fees
@@ -86,8 +86,7 @@ class _Told:
 
 def _foresee(ctx: Context, order: ParentOrder, mode: Mode) -> Preview:
     """The preview of `order`, in a turn that is thrown away."""
-    memory = Memory(commitments=ctx.memory.commitments, unreachable=ctx.memory.unreachable)
-    return preview(Context(ctx.world, ctx.ledger, memory, ctx.now_ns, Turn()), order, mode)
+    return preview(Context(ctx.world, ctx.ledger, ctx.memory.foreseeing(), ctx.now_ns, Turn()), order, mode)
 
 
 def _planned(ctx: Context, item: TellShadow, foreseen: Preview) -> ShadowPlanned:

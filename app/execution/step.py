@@ -69,8 +69,8 @@ class Core:
 
     def preview(self, order: ParentOrder, mode: Mode, now_ns: int) -> Preview:
         """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
-        memory = Memory(commitments=self.memory.commitments, unreachable=self.memory.unreachable)
-        return preview(Context(self.world, self.ledger, memory, max(now_ns, self.ledger.ts_ns), Turn()), order, mode)
+        now_ns, memory = max(now_ns, self.ledger.ts_ns), self.memory.foreseeing()
+        return preview(Context(self.world, self.ledger, memory, now_ns, Turn()), order, mode)
 
     def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""

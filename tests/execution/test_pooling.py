@@ -29,6 +29,7 @@ from app.execution import inputs as inp
 from app.execution.context import remaining_notional_nano
 from app.execution.ledger import fold
 from app.execution.pooling import convert_levels
+from app.execution.taken import Taken
 from app.store.codec import decode_fact, encode_fact
 from app.store.statehash import ledger_hash
 from app.tca.attribution import parts_total_nano
@@ -108,6 +109,7 @@ def test_every_child_keeps_the_orders_limit_after_conversion(side: Side) -> None
     desk.put("c", "USDC/USDT", ((100_011, 10**9),), ((100_014, 10**9),))
     n_judged = 0
     for limit_units in range(5_998_000, 6_002_000, 37):
+        desk.core.memory.taken = Taken()  # each on the whole books
         order = pool_order(side=side, order_type=OrderType.LIMIT, limit_price_units=limit_units, qty_units=20_000)
         turn = desk.turn(inp.Submit(order, Mode.PAPER))
         (reply,) = turn.replies

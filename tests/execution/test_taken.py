@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from app.domain.book import BookSnapshot
-from app.domain.enums import Mode, OrderType, Side, Strategy, TimeInForce
+from app.domain.enums import DoneReason, Mode, OrderType, Side, Strategy, TimeInForce
 from app.domain.events import ChildSending
 from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
 from app.execution import inputs as inp
 from app.execution.taken import MOST_NS, Taken
+from tests.pool_desk import BTC_USDC, PoolDesk, pool_desk, pool_order, put_books
 from tests.worlds import MS, T0_NS, Desk, make_desk, make_order, sent
 
 VENUE = "ven_a"
@@ -198,3 +199,49 @@ def test_children_that_are_not_known_are_left_alone() -> None:
     assert levels(desk) == list(ASKS)
     sending = next(f.event for f in desk.facts if isinstance(f.event, ChildSending))
     assert sending.child == child
+
+
+def test_a_preview_counts_on_what_acceptance_would_count_on(desk: Desk) -> None:
+    desk.accepted(only(qty_units=300))
+    foreseen = desk.core.preview(only(qty_units=300), Mode.PAPER, desk.now_ns).planned
+    assert foreseen is not None
+    _, (child,) = desk.accepted(only(qty_units=300))
+    assert [(a.limit_ticks, a.qty_units) for a in foreseen.plan.allocations] == [(child.price_ticks, 300)]
+    assert child.price_units == ASKS[1][0]
+
+
+def in_usdc(desk: PoolDesk) -> tuple[str, int, int]:
+    """The only child of an order of 1,000 that may go to one listing of the other dollar."""
+    _, (child,) = desk.accepted(pool_order(qty_units=1_000, venues=VenueFilter(include=frozenset({"b", "c"}))))
+    assert child.symbol == BTC_USDC.name
+    return child.venue, child.price_units, child.qty_units
+
+
+def test_what_is_taken_of_a_pools_listing_is_counted_in_its_own_units() -> None:
+    desk = pool_desk()
+    assert in_usdc(desk) == ("c", 599_905, 1_000)
+    assert in_usdc(desk) == ("c", 599_910, 1_000)
+    foreseen = desk.core.preview(
+        make_order(symbol=BTC_USDC.name, qty_units=1_000, venues=VenueFilter(include=frozenset({"c"}))),
+        Mode.PAPER,
+        desk.now_ns,
+    )
+    assert foreseen.planned is not None
+    (part,) = foreseen.planned.plan.allocations
+    assert part.limit_ticks * 5 == 599_915, "what orders with a pool take is taken from that symbol's own orders too"
+
+
+def test_what_orders_with_a_pool_took_is_forgotten() -> None:
+    desk = pool_desk()
+    for _ in range(20):
+        parent, children = desk.accepted(pool_order(qty_units=2_000))
+        assert all(child.symbol == BTC_USDC.name for child in children)
+        desk.now_ns += MS
+        for child in children:
+            desk.fill_at(child, child.price_ticks)
+        assert parent.done_reason is DoneReason.FILLED
+        desk.now_ns += MS
+        put_books(desk)
+    desk.accepted(pool_order(qty_units=100))
+    taken = desk.core.memory.taken
+    assert sum(len(takes) for venues in taken._takes.values() for takes in venues.values()) == 1
