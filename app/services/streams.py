@@ -170,9 +170,12 @@ class Streams:
         live.n_listeners += 1
 
     def remember(self, order: ParentRecord) -> None:
-        """A closed order is in memory again, as all that was published says: a live account will hear more of it."""
+        """A closed order is in memory again: a live account will hear more of it.
+
+        One that says more than was published is left out; what comes next of it then has its past looked up.
+        """
         live = self._live.get(order.account)
-        if live is not None and order.order_id not in live.orders:
+        if live is not None and order.order_id not in live.orders and order.last_seq <= self._seq:
             live.orders.adopt(order)
 
     def end_live(self, account: str) -> None:

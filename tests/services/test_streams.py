@@ -394,3 +394,19 @@ async def test_an_order_whose_beginning_the_journal_no_longer_holds_cannot_be_re
     assert refused.value.code == "resume_too_old"
     assert order_id in refused.value.detail
     live.streams.close()
+
+
+async def test_an_order_that_is_ahead_of_what_is_published_is_not_remembered_as_it_stands() -> None:
+    story = Story(38, accounts=("desk",))
+    order_id = long_order(story)
+    story.tell(ev.OrderDone("desk", order_id, DoneReason.CANCELED, ""))
+    engine = FakeEngine(fold(story.facts))
+    streams = Streams(engine, LogReader(story.facts))
+    items: list[StreamItem] = []
+    streams.listen(items.extend, lambda fact: None)
+    streams.begin_live("desk")
+    late = story.late_fill(order_id)  # decided, and on its way to the disk
+    streams.remember(story.ledger.parents[order_id])
+    engine.commit([late])
+    assert [(item.is_folded, item.order is not None and item.order.cum_qty_units) for item in items] == [(True, 1_000)]
+    streams.close()
