@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from app.domain.book import BookSnapshot
-from app.domain.enums import DoneReason, Mode, OrderType, Side, Strategy, TimeInForce
+from app.domain.enums import ChildState, DoneReason, Mode, OrderType, Side, Strategy, TimeInForce
 from app.domain.events import ChildSending
 from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
@@ -15,6 +17,7 @@ from tests.pool_desk import BTC_USDC, PoolDesk, pool_desk, pool_order, put_books
 from tests.worlds import MS, T0_NS, Desk, make_desk, make_order, sent
 
 VENUE = "ven_a"
+ALL_AT_ONCE = (Strategy.SOR, Strategy.SWEEP)
 ASKS = ((6_000_100, 300), (6_000_200, 300), (6_000_300, 1_000))
 BIDS = ((5_999_900, 300), (5_999_800, 300), (5_999_700, 1_000))
 
@@ -245,3 +248,39 @@ def test_what_orders_with_a_pool_took_is_forgotten() -> None:
     desk.accepted(pool_order(qty_units=100))
     taken = desk.core.memory.taken
     assert sum(len(takes) for venues in taken._takes.values() for takes in venues.values()) == 1
+
+
+def test_a_child_of_unknown_state_counts_to_its_deadline_and_is_forgotten_with_its_end(desk: Desk) -> None:
+    parent, (child,) = desk.accepted(only(qty_units=300))
+    desk.report(child, ReportKind.UNKNOWN)
+    assert parent.children[child.child_id].state is ChildState.UNKNOWN
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns = child.deadline_ts_ns + 1
+    show(desk, seq=11)
+    assert levels(desk) == list(ASKS)
+    assert child.child_id in desk.core.memory.taken._flying
+    desk.turn(inp.Resolve("desk", parent.order_id, child.child_id, "operator", "the venue's own export"))
+    assert parent.children[child.child_id].state is ChildState.CANCELED
+    (again,) = (c.child for c in parent.children.values() if not c.state.is_terminal)
+    assert again.price_units == ASKS[0][0], "what a person says is no word of the venue on its levels"
+    assert desk.core.memory.taken._flying.keys() == {again.child_id}
+
+
+def test_what_is_followed_is_never_more_than_what_is_alive(desk: Desk) -> None:
+    """Whatever venues answer, in whatever order: every end of the ledger's is an end here."""
+    dice = random.Random(7)
+    kinds = [ReportKind.ACKED, ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED, ReportKind.UNKNOWN]
+    for _ in range(150):
+        desk.submit(make_order(qty_units=dice.randrange(100, 900), strategy=dice.choice(ALL_AT_ONCE)))
+        for record in list(desk.core.ledger.live_children.values()):
+            if dice.random() < 0.4:
+                desk.fill(record.child, lots=dice.randint(1, record.leaves_qty_units // record.child.lot_units))
+            elif dice.random() < 0.7:
+                desk.report(record.child, dice.choice(kinds), cum_qty_lots=-1)
+        desk.now_ns += dice.randrange(1, 3_000) * MS
+        desk.refresh()
+        desk.turn(inp.Tick())
+        show(desk, seq=next(desk.book_seqs))
+        assert desk.core.memory.taken._flying.keys() <= desk.core.ledger.live_children.keys()
+    states = {c.state for p in desk.core.ledger.parents.values() for c in p.children.values()}
+    assert states >= {ChildState.FILLED, ChildState.CANCELED, ChildState.EXPIRED, ChildState.REJECTED}
