@@ -10,7 +10,7 @@ from app.domain.book import BookSnapshot
 from app.domain.enums import ChildState, DoneReason, Mode, OrderType, Side, Strategy, TimeInForce
 from app.domain.events import ChildSending
 from app.domain.fills import ReportKind
-from app.domain.orders import VenueFilter
+from app.domain.orders import ParentOrder, VenueFilter
 from app.execution import inputs as inp
 from app.execution.taken import MOST_NS, Taken
 from tests.pool_desk import BTC_USDC, PoolDesk, pool_desk, pool_order, put_books
@@ -34,9 +34,9 @@ def show(desk: Desk, *, seq: int, venue_ts_ns: int = 0) -> None:
     desk.board.write_snapshot(BookSnapshot(VENUE, "BTC/USDT", seq, venue_ts_ns, desk.now_ns, BIDS, ASKS))
 
 
-def only(**changes: object):
+def only(**changes: object) -> ParentOrder:
     """An order that may go to one venue only."""
-    return make_order(venues=VenueFilter(include=frozenset({VENUE})), **changes)
+    return make_order(venues=VenueFilter(include=(VENUE,)), **changes)
 
 
 def levels(desk: Desk, side: Side = Side.BUY) -> list[tuple[int, int]]:
@@ -215,7 +215,7 @@ def test_a_preview_counts_on_what_acceptance_would_count_on(desk: Desk) -> None:
 
 def in_usdc(desk: PoolDesk) -> tuple[str, int, int]:
     """The only child of an order of 1,000 that may go to one listing of the other dollar."""
-    _, (child,) = desk.accepted(pool_order(qty_units=1_000, venues=VenueFilter(include=frozenset({"b", "c"}))))
+    _, (child,) = desk.accepted(pool_order(qty_units=1_000, venues=VenueFilter(include=("b", "c"))))
     assert child.symbol == BTC_USDC.name
     return child.venue, child.price_units, child.qty_units
 
@@ -225,7 +225,7 @@ def test_what_is_taken_of_a_pools_listing_is_counted_in_its_own_units() -> None:
     assert in_usdc(desk) == ("c", 599_905, 1_000)
     assert in_usdc(desk) == ("c", 599_910, 1_000)
     foreseen = desk.core.preview(
-        make_order(symbol=BTC_USDC.name, qty_units=1_000, venues=VenueFilter(include=frozenset({"c"}))),
+        make_order(symbol=BTC_USDC.name, qty_units=1_000, venues=VenueFilter(include=("c",))),
         Mode.PAPER,
         desk.now_ns,
     )
