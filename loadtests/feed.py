@@ -2,8 +2,9 @@
 
 One process as in production: engine, router, SQLite journal and venue sockets; the venues are another process. The
 recorded markets are those of the public set, each served as several pseudo-venues by the replay's rule (no such venues
-exist), so every recorded message is several book writes. Two kinds of order: *probes* wait just beyond the touch until
-an event reaches their limit; *sprays* are market orders that need several venues. Before the clock runs, N_WARM market
+exist), so every recorded message is several book writes. Two kinds of order: *probes* sell, and wait just beyond the
+touch until an event reaches their limit; *sprays* are market orders that need several venues, and buy: no probe waits
+for what a spray is taking (docs/adr/0055). Before the clock runs, N_WARM market
 orders are placed, so that the log reads back as few of its facts as that of a service that has been up for a minute.
 
     event to bytes   from the receipt of the first event that reaches a probe's limit until the kernel has the bytes of
@@ -222,22 +223,21 @@ class Run:
             self.watch.n_events += 1
 
     async def _probe_for_ever(self, market: RecordedMarket) -> None:
-        """One waiting order after another, a tick beyond the best price, buys and sells in turn."""
+        """One waiting sale after another, a tick beyond the best price."""
         symbol = market.symbol.name
-        for side in itertools.cycle((Side.BUY, Side.SELL)):
+        while True:
             await asyncio.sleep(PROBE_EVERY_S)
             touches = [self.board.touch(venue, symbol) for venue in self.engine.universe.listings(symbol)]
-            bids, asks = [t[0] for t in touches if t[0]], [t[1] for t in touches if t[1]]
-            if not bids or not asks:
+            bids = [t[0] for t in touches if t[0]]
+            if not bids:
                 continue
-            tick = market.instrument.tick_units * PROBE_BEYOND_UNITS
-            limit = min(asks) - tick if side is Side.BUY else max(bids) + tick
-            waiting = Probe(symbol, side, limit)
+            limit = max(bids) + market.instrument.tick_units * PROBE_BEYOND_UNITS
+            waiting = Probe(symbol, Side.SELL, limit)
             self.watch.waiting.setdefault(symbol, []).append(waiting)
             qty = 4 * max(listing.lot_units for listing in self.engine.universe.listings(symbol).values())
             order_id = await self._submit(
                 replace(
-                    self._order(symbol, side, qty),
+                    self._order(symbol, Side.SELL, qty),
                     order_type=OrderType.LIMIT,
                     limit_price_units=limit,
                     time_in_force=TimeInForce.GTC,
@@ -252,9 +252,9 @@ class Run:
             self.watch.waiting[symbol].remove(waiting)
 
     async def _spray_for_ever(self) -> None:
-        for market, side in itertools.cycle(itertools.product(self.markets, (Side.BUY, Side.SELL))):
+        for market in itertools.cycle(self.markets):
             await asyncio.sleep(SPRAY_EVERY_S)
-            order = self._market_order(market.symbol, side, SPRAY_USD)
+            order = self._market_order(market.symbol, Side.BUY, SPRAY_USD)
             if order is not None:
                 await self._submit(order)
 

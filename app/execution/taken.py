@@ -122,13 +122,14 @@ class Taken:
 
 
 def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
-    """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it."""
+    """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it, and tell the same:
+    a book's stamp and a fill's that are further apart than a take may count are of two clocks."""
     if not take.heard_ns:
         return now_ns <= take.until_ns
     if now_ns - take.heard_ns > MOST_NS:
         return False
     shown_ts_ns = int(books.venue_ts_ns[row])
-    if take.venue_ts_ns and shown_ts_ns:
+    if take.venue_ts_ns and shown_ts_ns and abs(shown_ts_ns - take.venue_ts_ns) <= MOST_NS:
         return shown_ts_ns < take.venue_ts_ns
     return int(books.received_ts_ns[row]) < take.heard_ns
 
