@@ -7,6 +7,7 @@ them come back with nothing. A process's memory: a new one forgets at most one b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,6 +51,16 @@ _Place = tuple[str, Side]  # a symbol and the side of ours
 
 
 @dataclass(slots=True)
+class _Cut:
+    """What was `left` of `books` at an instant, and the takes that have come since."""
+
+    books: SymbolBooks
+    now_ns: int
+    found: SymbolBooks
+    later: list[tuple[str, _Take]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Taken:
     """Of each symbol and side of ours: venue -> its takes, oldest first.
 
@@ -59,6 +70,7 @@ class Taken:
     is_shown: bool = False
     _takes: dict[_Place, dict[str, list[_Take]]] = field(default_factory=dict)
     _flying: dict[str, tuple[ChildOrder, _Take]] = field(default_factory=dict)
+    _cuts: dict[_Place, _Cut] = field(default_factory=dict)  # orders of one turn read the same books
 
     def note(self, event: Event, now_ns: int) -> None:
         """Follows one fact of COUNTED. Children that rest take nothing; those of an earlier process are not known."""
@@ -70,11 +82,14 @@ class Taken:
                 take = _Take(child.price_units, child.qty_units, child.deadline_ts_ns)
                 self._flying[child.child_id] = child, take
                 self._add(child, take)
+                if (cut := self._cuts.get((child.symbol, child.side))) is not None:
+                    cut.later.append((child.venue, take))
             return
         found = self._flying.get(event.child_id)  # type: ignore[attr-defined]
         if found is None:
             return
         child, take = found
+        self._cuts.pop((child.symbol, child.side), None)
         if isinstance(event, ChildFilled):
             take.qty_units -= event.qty_units
             if take.qty_units <= 0:
@@ -88,25 +103,34 @@ class Taken:
 
     def left(self, books: SymbolBooks, side: Side, now_ns: int) -> SymbolBooks:
         """`books` as a taker of `side` should count on them: a copy, or themselves where nothing is taken."""
-        venues = self._takes.get((books.symbol, side))
+        place = books.symbol, side
+        venues = self._takes.get(place)
         if not venues:
             return books
-        found = books
-        for venue in list(venues):
+        cut = self._cuts.get(place)
+        if cut is None or cut.books is not books or cut.now_ns != now_ns:
+            self._cuts[place] = cut = _Cut(
+                books, now_ns, _without(books, books, side, self._counted(books, place, now_ns))
+            )
+        elif cut.later:
+            later: dict[str, list[_Take]] = {}
+            for venue, take in cut.later:
+                if venue in books.venues and _counts(take, books, books.venues.index(venue), now_ns):
+                    later.setdefault(venue, []).append(take)
+            cut.found = _without(books, cut.found, side, later)
+            cut.later = []
+        return cut.found
+
+    def _counted(self, books: SymbolBooks, place: _Place, now_ns: int) -> dict[str, list[_Take]]:
+        """The takes of a place that the books do not show yet; the others are forgotten."""
+        counted = {}
+        for venue, takes in self._takes[place].items():
             row = books.venues.index(venue) if venue in books.venues else -1
-            takes = [take for take in venues[venue] if row >= 0 and _counts(take, books, row, now_ns)]
-            if takes:
-                venues[venue] = takes
-                if found is books:
-                    found = books._replace(
-                        price_units=books.price_units.copy(),
-                        qty_units=books.qty_units.copy(),
-                        n_levels=books.n_levels.copy(),
-                    )
-                _cut(found, row, 1 if side is Side.BUY else 0, side.sign, takes)
-            else:
-                del venues[venue]
-        return found
+            kept = [take for take in takes if row >= 0 and _counts(take, books, row, now_ns)]
+            if kept:
+                counted[venue] = kept
+        self._takes[place] = counted
+        return dict(counted)
 
     def _add(self, child: ChildOrder, take: _Take) -> None:
         self._takes.setdefault((child.symbol, child.side), {}).setdefault(child.venue, []).append(take)
@@ -122,8 +146,9 @@ class Taken:
 
 
 def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
-    """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it, and tell the same:
-    a book's stamp and a fill's that are further apart than a take may count are of two clocks."""
+    """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it; a book's stamp
+    and a fill's that are further apart than a take may count are of two clocks, and ours decides.
+    """
     if not take.heard_ns:
         return now_ns <= take.until_ns
     if now_ns - take.heard_ns > MOST_NS:
@@ -134,22 +159,37 @@ def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
     return int(books.received_ts_ns[row]) < take.heard_ns
 
 
+def _without(books: SymbolBooks, found: SymbolBooks, side: Side, taken: Mapping[str, list[_Take]]) -> SymbolBooks:
+    """A copy of `found` less what is taken at each venue, or itself where nothing is."""
+    if not taken:
+        return found
+    left = found._replace(
+        price_units=found.price_units.copy(), qty_units=found.qty_units.copy(), n_levels=found.n_levels.copy()
+    )
+    for venue, takes in taken.items():
+        _cut(left, books.venues.index(venue), 1 if side is Side.BUY else 0, side.sign, takes)
+    return left
+
+
 def _cut(books: SymbolBooks, row: int, side_i: int, sign: int, takes: list[_Take]) -> None:
-    """Takes `takes` off one side of one book, in place: levels that are left move up."""
+    """Takes `takes` off one side of one book, in place, best level first: levels that are left move up."""
     n = int(books.n_levels[row, side_i])
     prices, qtys = books.price_units[row, side_i], books.qty_units[row, side_i]
-    price_units, qty_units = prices[:n].tolist(), qtys[:n].tolist()
+    n_gone, best_units = 0, int(qtys[0]) if n else 0
     for take in takes:
         rest_units = take.qty_units
-        for level_i in range(n):
-            if rest_units <= 0 or sign * (price_units[level_i] - take.limit_units) > 0:
-                break
-            cut_units = min(rest_units, qty_units[level_i])
-            qty_units[level_i] -= cut_units
+        while rest_units > 0 and n_gone < n and sign * (int(prices[n_gone]) - take.limit_units) <= 0:
+            cut_units = min(rest_units, best_units)
             rest_units -= cut_units
-    kept = [level for level in zip(price_units, qty_units, strict=True) if level[1] > 0]
-    n_gone = n - len(kept)
-    books.n_levels[row, side_i] = len(kept)
+            best_units -= cut_units
+            if not best_units:
+                n_gone += 1
+                best_units = int(qtys[n_gone]) if n_gone < n else 0
     if n_gone:
-        prices[:n] = [price for price, _ in kept] + [0] * n_gone
-    qtys[:n] = [qty for _, qty in kept] + [0] * n_gone
+        n_left = n - n_gone
+        for column in (prices, qtys):
+            column[:n_left] = column[n_gone:n].copy()
+            column[n_left:n] = 0
+        books.n_levels[row, side_i] = n_left
+    if n_gone < n:
+        qtys[0] = best_units

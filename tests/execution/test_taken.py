@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from app.domain.book import BookSnapshot
 from app.domain.enums import ChildState, DoneReason, Mode, OrderType, Side, Strategy, TimeInForce
-from app.domain.events import ChildSending
+from app.domain.events import ChildCanceled, ChildSending, Event
 from app.domain.fills import ReportKind
-from app.domain.orders import ParentOrder, VenueFilter
+from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
 from app.execution import inputs as inp
 from app.execution.taken import MOST_NS, Taken
 from tests.pool_desk import BTC_USDC, PoolDesk, pool_desk, pool_order, put_books
@@ -284,3 +285,51 @@ def test_what_is_followed_is_never_more_than_what_is_alive(desk: Desk) -> None:
         assert desk.core.memory.taken._flying.keys() <= desk.core.ledger.live_children.keys()
     states = {c.state for p in desk.core.ledger.parents.values() for c in p.children.values()}
     assert states >= {ChildState.FILLED, ChildState.CANCELED, ChildState.EXPIRED, ChildState.REJECTED}
+
+
+def test_a_book_of_another_clock_is_believed_as_soon_as_it_comes(desk: Desk) -> None:
+    _, (child,) = desk.accepted(only(qty_units=300))
+    desk.now_ns += 10 * MS
+    desk.report(
+        child,
+        ReportKind.FILLED,
+        venue_trade_id="t",
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        fee_nano=1,
+        fee_currency="USDT",
+        venue_ts_ns=T0_NS + 7 * MS,
+    )
+    assert levels(desk) == list(ASKS[1:])
+    desk.now_ns += MS
+    show(desk, seq=11, venue_ts_ns=T0_NS - 2 * MOST_NS)
+    assert levels(desk) == list(ASKS)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_left_is_the_same_asked_once_or_after_every_fact(seed: int) -> None:
+    rng, desk = random.Random(seed), make_desk()
+    books, taken, again = desk.board.read("BTC/USDT"), Taken(), Taken()
+    _, (sample,) = desk.accepted(only(qty_units=100))
+    children: dict[str, ChildOrder] = {}
+    n_cut = 0
+    for n in range(400):
+        side = rng.choice((Side.BUY, Side.SELL))
+        known = rng.choice(sorted(children)) if children and rng.random() < 0.4 else ""
+        if known:
+            child = children.pop(known)
+            event: Event = ChildCanceled(child.account, child.order_id, known, 0, "gone")
+        else:
+            ticks = sample.price_ticks + rng.randint(-5, 5)
+            child = replace(sample, child_id=f"c{n}", side=side, qty_lots=rng.randint(1, 30), price_ticks=ticks)
+            children[child.child_id] = child
+            event = ChildSending(child.account, child, 1, 0)
+        for each in (taken, again):
+            each.note(event, T0_NS)
+        again._cuts.clear()
+        side = rng.choice((Side.BUY, Side.SELL))
+        one, other = (each.left(books, side, T0_NS) for each in (taken, again))
+        n_cut += one is not books
+        for name in ("price_units", "qty_units", "n_levels"):
+            assert (getattr(one, name) == getattr(other, name)).all(), (n, name)
+    assert n_cut > 50
