@@ -69,7 +69,7 @@ from app.settings import RELEASE, RoutingSettings, Settings
 from app.shm.books import BookBoard
 from app.store.folding import FoldingReader
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
-from app.store.projector import Projection
+from app.store.projector import Apart, Projection
 from app.store.recalls import RecallFile, recalls_path
 from app.store.refold import refold
 from app.store.replica import LocalFileReplica
@@ -211,8 +211,7 @@ class Process:
         options = JournalOptions(settings.journal_queue, read_back_every=settings.journal_read_back, replica=replica)
         self._journal = SqliteJournal(path, on_durable=engine.on_durable_from_thread, on_fatal=_die, options=options)
         self._reader = FoldingReader(path, observe.log_folding)
-        keep_ns = keep_closed_ns(settings)
-        if not keep_ns:
+        if not (keep_ns := keep_closed_ns(settings)):
             engine.core.ledger = recover(self._reader.replay())
             return
         found = refold(self._reader, path, keep_ns)

@@ -6,7 +6,7 @@ the intent, because the world may have changed since the parent was approved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,6 @@ _approved: Final = maker(Approved)
 _OF_THE_WHOLE: Final = frozenset(
     {checks.invalid_quantity, checks.invalid_price_increment, checks.max_order_qty, checks.max_order_notional}
 )
-_approved_child: Final[Callable[[ChildOrder, int, int], Approved[ChildOrder]]] = maker(Approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +190,7 @@ def approve_wave(
             raise OrderRefused(RefusalCode.PARENT_OVERSEND, limit=str(qty_units), value=str(committed_units))
         if lots <= 0 or ticks <= 0:
             raise OrderRefused(RefusalCode.INVALID_QUANTITY, value=str(lots), limit="1")
-        approved.append(_approved_child(child, limits_version, seq))
+        approved.append(_approved(child, limits_version, seq))
         seq += 1
     return approved
 

@@ -19,10 +19,8 @@ from app.venues.registry import load_universe
 from app.venues.remote import connect_venues
 from tests.faults.harness import Desk, Gateway, Venues, order_body
 
-KINDS = ("again", "changed", "by_id", "by_name", "cancel", "list")
-AWAY = 503  # starting, stopping, or without the database: nothing was placed and nothing told
-
 KINDS: Final = ("again", "changed", "by_id", "by_name", "cancel", "list")
+AWAY = 503  # starting, stopping, or without the database: nothing was placed and nothing told
 
 
 @dataclass

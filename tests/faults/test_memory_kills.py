@@ -33,6 +33,7 @@ from app.workers.postgres import EmbeddedPostgres
 from tests.faults.checker import check_all, read_log, read_venues
 from tests.faults.harness import ROOT, Gateway, Venues, database_state
 from tests.faults.memory_desk import KINDS, OldBusiness, Repeater
+from tests.store.tampering import change_line, holder_of, later, put
 
 KEEP_S = 1.0
 KEEP_NS = int(KEEP_S * 1e9)

@@ -31,6 +31,7 @@ from app.domain.events import (
 from app.domain.plan import RoutePlan
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
+from app.domain.sweeps import SweepStyle, SweepTerms
 from app.domain.tabled import tabled_plan
 from app.domain.timing_facts import TIMING_EVENTS
 from app.store import codec, plan_text
