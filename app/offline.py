@@ -46,7 +46,7 @@ class ReplayBuilder:
     def planner(self, arm: str) -> Planner:
         if arm == OWN_ARM:
             return Router()
-        return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm]])
+        return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm]], searches=())
 
     def log(self) -> MemoryJournal:
         return MemoryJournal()

@@ -128,7 +128,7 @@ def planner_of(arm: str) -> Planner:
     """The routing of an arm: one solver alone for the rivals, everything for Bestex."""
     if arm.startswith("A5"):
         return Valued(Router()) if arm == "A5v" else Router()
-    return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm[:2]]])
+    return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm[:2]]], searches=())
 
 
 def held_universe(universe: Universe, tier_name: str) -> Universe:

@@ -44,7 +44,7 @@ class Router:
     """
 
     def __init__(self, solvers: Solvers = SOLVERS, searches: Sequence[tuple[str, Search]] = choose.SEARCHES) -> None:
-        """`solvers`: all of them as shipped; one alone where a market replay measures that rival."""
+        """`solvers`: all of them as shipped; one alone, and no search, where a market replay measures that rival."""
         self._panel = Panel(solvers, searches)
         self._listings: dict[str, Listings] = {}
         # Buyers and sellers ask different things of the same listings: each finds what its side asked last.
