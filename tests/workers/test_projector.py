@@ -191,7 +191,7 @@ async def test_a_database_of_another_log_is_told(database_url: str, log: FileLog
 async def test_it_ends_with_its_input_and_has_projected_what_it_was_told(database_url: str, log: FileLog) -> None:
     log.tell(30)
     words, told = asyncio.StreamReader(), list[Standing]()
-    words.feed_data(msgspec.json.encode(Start(str(log.path), database_url, "0", "error")) + b"\n")
+    words.feed_data(msgspec.json.encode(Start(str(log.path), database_url, "0", "info")) + b"\n")
     serving = asyncio.create_task(serve(words, told.append, QUICK))
     await until(lambda: bool(told) and told[-1].state is ProjectionState.LIVE)
     log.tell(30)
