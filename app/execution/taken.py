@@ -2,7 +2,8 @@
 
 A child on its way takes what it was sent for; what has filled, and what a venue could not fill, is gone until that
 venue shows a newer book. Without this, orders that come within one book are all sent to the same level, and most of
-them come back with nothing. A process's memory: a new one forgets at most one book of each venue.
+them come back with nothing. A process's memory: a new one forgets what is on its way, which deadlines bound, and at
+most one book of each venue.
 """
 
 from __future__ import annotations

@@ -40,6 +40,20 @@ def only(**changes: object) -> ParentOrder:
     return make_order(venues=VenueFilter(include=(VENUE,)), **changes)
 
 
+def filled(desk: Desk, child: ChildOrder, venue_ts_ns: int) -> None:
+    """The venue's word that it filled all of `child`, by its own clock."""
+    desk.report(
+        child,
+        ReportKind.FILLED,
+        venue_trade_id="t",
+        price_ticks=child.price_ticks,
+        qty_lots=child.qty_lots,
+        fee_nano=1,
+        fee_currency="USDT",
+        venue_ts_ns=venue_ts_ns,
+    )
+
+
 def levels(desk: Desk, side: Side = Side.BUY) -> list[tuple[int, int]]:
     """What a taker of `side` may count on at the venue now."""
     books = desk.core.memory.taken.left(desk.board.read("BTC/USDT"), side, desk.now_ns)
@@ -92,16 +106,7 @@ def test_a_newer_book_shows_a_fill_and_an_older_one_does_not(desk: Desk) -> None
 def test_where_the_venue_tells_its_time_that_decides(desk: Desk) -> None:
     _, (child,) = desk.accepted(only(qty_units=300))
     desk.now_ns += 10 * MS
-    desk.report(
-        child,
-        ReportKind.FILLED,
-        venue_trade_id="t",
-        price_ticks=child.price_ticks,
-        qty_lots=child.qty_lots,
-        fee_nano=1,
-        fee_currency="USDT",
-        venue_ts_ns=T0_NS + 7 * MS,
-    )
+    filled(desk, child, venue_ts_ns=T0_NS + 7 * MS)
     desk.now_ns += MS
     show(desk, seq=11, venue_ts_ns=T0_NS + 7 * MS - 1)
     assert levels(desk) == list(ASKS[1:]), "received later, but made before the fill"
@@ -290,16 +295,7 @@ def test_what_is_followed_is_never_more_than_what_is_alive(desk: Desk) -> None:
 def test_a_book_of_another_clock_is_believed_as_soon_as_it_comes(desk: Desk) -> None:
     _, (child,) = desk.accepted(only(qty_units=300))
     desk.now_ns += 10 * MS
-    desk.report(
-        child,
-        ReportKind.FILLED,
-        venue_trade_id="t",
-        price_ticks=child.price_ticks,
-        qty_lots=child.qty_lots,
-        fee_nano=1,
-        fee_currency="USDT",
-        venue_ts_ns=T0_NS + 7 * MS,
-    )
+    filled(desk, child, venue_ts_ns=T0_NS + 7 * MS)
     assert levels(desk) == list(ASKS[1:])
     desk.now_ns += MS
     show(desk, seq=11, venue_ts_ns=T0_NS - 2 * MOST_NS)
