@@ -23,8 +23,7 @@ from app.domain.units import NANO
 from app.domain.universe import Universe
 from app.domain.volume import DAY_NS
 from app.execution.context import Planner
-from app.offline import REPLAY_SOLVERS
-from app.routing.choose import SOLVERS
+from app.offline import ReplayBuilder
 from app.routing.router import Router
 from app.services.replay_lane import parent_qty_units
 from app.services.replay_protocol import ErrorRules
@@ -128,7 +127,7 @@ def planner_of(arm: str) -> Planner:
     """The routing of an arm: one solver alone for the rivals, everything for Bestex."""
     if arm.startswith("A5"):
         return Valued(Router()) if arm == "A5v" else Router()
-    return Router([(name, solve) for name, solve in SOLVERS if name == REPLAY_SOLVERS[arm[:2]]], searches=())
+    return ReplayBuilder().planner(arm[:2])
 
 
 def held_universe(universe: Universe, tier_name: str) -> Universe:
