@@ -57,12 +57,15 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "log_checkpoints": "off",
 }
 
-# Runs between fork and postgres: gives way to the process that answers (no order waits for a row), drops root, asks for
+# Runs between fork and postgres: gives way to the process that answers (no order waits for a row; each of its servers
+# begins a session of its own, where niceness no longer tells, so they are batch processes, too), drops root, asks for
 # the parent's death signal (a change of uid would clear it), makes sure that the parent still lives, and becomes
 # postgres. Arguments: parent pid, uid or -1, command.
 _SHIM: Final = """
 import ctypes, os, signal, sys
 os.nice(5)
+if sys.platform == "linux":
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 parent, uid = int(sys.argv[1]), int(sys.argv[2])
 if uid >= 0:
     os.setgroups([]); os.setgid(uid); os.setuid(uid)

@@ -17,6 +17,7 @@ from app.domain.errors import Unavailable
 from app.store.projector import Standing
 from app.workers.ending import end_within
 from app.workers.projector import BEAT_S, Expect, Start
+from app.workers.yielding import give_way
 
 # It gives way to the process that answers where both want the same core, from its first import on.
 NICE: Final = 5
@@ -133,8 +134,7 @@ def _start() -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,
     )
-    with contextlib.suppress(ProcessLookupError):  # it has ended already, which `run` sees
-        os.setpriority(os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE))
+    give_way(NICE, process.pid)
     assert process.stdin is not None
     os.set_blocking(process.stdin.fileno(), False)
     return process

@@ -5,7 +5,6 @@ Reads the log beside its writer, rests four times as long as it works, and yield
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Final
 from app.domain.errors import InvariantBroken
 from app.store.journal import JournalReader
 from app.store.reverify import Round
+from app.workers.yielding import give_way
 
 NICE: Final = 19
 REST: Final = 4.0
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str], rest: Callable[[float], None] = time.sleep) -
     if len(arguments) != 2 or not arguments[1].isdecimal():
         sys.stderr.write("usage: python -m app.workers.reverify JOURNAL UNTIL_SEQ\n")
         return 2
-    os.nice(NICE)
+    give_way(NICE)
     path = Path(arguments[0])
     reader = JournalReader(path)
     work = Round(reader, path, int(arguments[1]))

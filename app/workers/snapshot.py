@@ -5,13 +5,13 @@ Reads the log beside its writer, from the last snapshot on, and yields to everyt
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from app.store.journal import JournalReader
 from app.store.refold import write_on
+from app.workers.yielding import give_way
 
 NICE = 19
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2 or not arguments[1].isdecimal():
         sys.stderr.write("usage: python -m app.workers.snapshot JOURNAL KEEP_NS\n")
         return 2
-    os.nice(NICE)
+    give_way(NICE)
     path = Path(arguments[0])
     reader = JournalReader(path)
     try:

@@ -5,11 +5,11 @@ What the other waits for is compiled side by side with it; what comes SOON yield
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from app.kernels import jit
+from app.workers.yielding import give_way
 
 NICE = 19
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         jit.warm(need=jit.READY)
     need = jit.Need[arguments[0]]
     if need is jit.SOON:
-        os.nice(NICE)
+        give_way(NICE)
     jit.warm(need=need)
     return 0
 

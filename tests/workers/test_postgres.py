@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.cli.cpu import children
 from app.store.orders import LOST
 from app.workers import postgres as postgres_module
 from app.workers.postgres import NOBODY, EmbeddedPostgres, PostgresFailed
@@ -137,6 +138,8 @@ def test_the_server_is_durable_and_in_its_own_session(server: EmbeddedPostgres) 
     for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
         assert query(url, f"show {setting}") == "on"
     assert os.getsid(server.pid) == server.pid != os.getsid(0)
+    for pid in (server.pid, *children(server.pid)):
+        assert os.sched_getscheduler(pid) == os.SCHED_BATCH, "no order waits for a row"
     uid = Path(f"/proc/{server.pid}").stat().st_uid
     assert uid == (NOBODY if is_root else os.geteuid())
 

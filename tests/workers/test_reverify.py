@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_verifies_at_the_lowest_priority_and_rests(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     rests: list[float] = []
-    monkeypatch.setattr(os, "nice", made.append)
+    monkeypatch.setattr(reverify, "give_way", made.append)
     assert reverify.main([str(path), "550"], rests.append) == 0
     assert made == [reverify.NICE]
     assert len(rests) == 5
@@ -37,7 +36,7 @@ def test_it_verifies_at_the_lowest_priority_and_rests(path: Path, monkeypatch: p
 def test_a_record_that_does_not_fit_is_its_own_word(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(os, "nice", lambda by: None)
+    monkeypatch.setattr(reverify, "give_way", lambda by: None)
     change_line(path, 350, later)
     assert reverify.main([str(path), "550"], lambda s: None) == reverify.IS_BROKEN == verifying.IS_BROKEN
     assert "350" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.store.test_refold import written
 
 def test_it_writes_the_snapshot_at_the_lowest_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    monkeypatch.setattr(os, "nice", made.append)
+    monkeypatch.setattr(snapshot, "give_way", made.append)
     facts, receipts = story_facts(600, seed=3)
     path = tmp_path / "journal.db"
     written(path, list(turns(facts, receipts, 3))).close()

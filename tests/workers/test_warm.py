@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from app.kernels import jit
@@ -13,7 +11,7 @@ from app.workers import warm
 @pytest.fixture
 def calls(monkeypatch):
     made = []
-    monkeypatch.setattr(os, "nice", lambda by: made.append(("nice", by)))
+    monkeypatch.setattr(warm, "give_way", lambda by: made.append(("nice", by)))
     monkeypatch.setattr(jit, "warm", lambda *, need: made.append(need))
     return made
 
