@@ -31,7 +31,8 @@ from app.services.pages import History
 LOOK_S: Final = 0.2
 # Orders let go in one piece, about a third of a millisecond; others get their turn between two.
 LOT: Final = 32
-ROWS_S: Final = 2.0
+# Right after a start the projector's process must come first: 0.7 s of a core, and longer where others want it too.
+ROWS_S: Final = 5.0
 AGAIN_S: Final = 0.5  # between two questions to a database that is away
 MAX_RECALLS: Final = 65_536
 REFILL: Final = 1_024  # words taken out of the file at once

@@ -33,7 +33,6 @@ from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.tabled import TabledPlan
 from app.domain.timing_facts import TIMING_EVENTS
-from app.store import plan_text
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
@@ -163,11 +162,16 @@ def encode_unread(event: Event) -> bytes:
     if (event.KIND, event.V) not in _DECODERS:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
     try:
-        if type(event) is RoutePlanned and plan_text.is_ready() and (text := plan_text.texts_of((event,))[0]):
-            return text
-        return _encode(event)
+        return (_table_text(event) if type(event) is RoutePlanned else b"") or _encode(event)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
+
+
+def _table_text(event: RoutePlanned) -> bytes:
+    """As a kernel spells it, empty where none does. Loaded here: who only reads the log does without the compiler."""
+    from app.store import plan_text
+
+    return plan_text.texts_of((event,))[0] if plan_text.is_ready() else b""
 
 
 def decode(kind: str, v: int, body: bytes) -> Event:
@@ -251,6 +255,9 @@ class Encoder:
     """
 
     def __init__(self, read_back_every: int) -> None:
+        from app.store import plan_text  # who writes needs it with the first plan, and must not wait for it then
+
+        self._plan_text_is_ready, self._texts_of = plan_text.is_ready, plan_text.texts_of
         self._every = read_back_every
         self._n_told = dict.fromkeys(OFTEN, 0)
         self._n_tables = 0
@@ -285,7 +292,7 @@ class Encoder:
         """seq -> bytes of plans that are tables; empty of one that is to be read back, or that a kernel cannot tell."""
         found: dict[int, bytes] = {}
         plans = [fact for fact in facts if type(fact.event) is RoutePlanned and type(fact.event.plan) is TabledPlan]
-        if not plans or not plan_text.is_ready():
+        if not plans or not self._plan_text_is_ready():
             return found
         n_before = self._n_tables
         self._n_tables += len(plans)
@@ -293,7 +300,7 @@ class Encoder:
             return found
         events: list[RoutePlanned] = [fact.event for fact in plans]  # type: ignore[misc]
         try:
-            texts = plan_text.texts_of(events)
+            texts = self._texts_of(events)
         except UnicodeEncodeError as error:
             raise InvariantBroken(
                 reason="a fact that cannot be written", kind=RoutePlanned.KIND, error=str(error)

@@ -57,7 +57,8 @@ class ProjectionState(StrEnum):
 class ProjectionOptions:
     """`linger_s`: how long a batch gathers, unless it is full or somebody waits. `keep_done_ns`: how long, in the log's
     own time, a done order stays in memory after it was projected. `max_waiting_facts`: beyond it the log itself is the
-    queue. `most_rows`: rows of one statement; making them holds the loop a millisecond for some sixteen."""
+    queue. `most_rows`: rows of one statement; making them holds the loop a millisecond for some sixteen. `rows_s`: how
+    long a question after a start waits for the rows of before; a process that makes them must start first."""
 
     max_batch_facts: int = 512
     most_rows: int = MOST_ROWS
@@ -69,6 +70,7 @@ class ProjectionOptions:
     connect_timeout_s: float = 5.0
     command_timeout_s: float = 15.0
     close_timeout_s: float = 1.0
+    rows_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Projection:
         """A connection of the pool, once the rows are as far as `least_seq`. Raises Unavailable where they are not."""
         if self._pool is None:
             raise Unavailable("history_unavailable", "no database is open")
-        if self._watermark_seq < self.least_seq and not await self.wait_for(self.least_seq, timeout):
+        if self._watermark_seq < self.least_seq and not await self.wait_for(self.least_seq, self._options.rows_s):
             raise Unavailable("history_unavailable", "the database has not caught up with the log")
         async with self._pool.acquire(timeout=timeout) as connection:
             yield connection

@@ -42,7 +42,7 @@ class OldBusiness(Desk):
         """One question after the other about orders of any age, until `stop`."""
         rng = random.Random(self.seed * 7 + self.n_sent * 3 + looker)
         headers = {"Authorization": f"Bearer {self.gateway.key}"}
-        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=20) as client:
             while not stop.is_set():
                 await asyncio.sleep(rng.expovariate(rate_per_s))
                 if self.acks:

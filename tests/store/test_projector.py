@@ -22,7 +22,6 @@ from app.domain.events import TcaReported
 from app.execution.ledger import fold
 from app.store.memory import MemoryJournal
 from app.store.migrate import upgrade
-from app.store.orders import PostgresReads
 from app.store.projector import Projection, ProjectionState
 from app.store.statehash import database_hash, ledger_hash
 from app.workers import postgres as postgres_module
@@ -447,11 +446,16 @@ async def until(is_so: object) -> None:
 async def test_questions_wait_for_what_has_left_memory_before(database_url: str) -> None:
     log = Log(600, seed=9)
     log.tell(5)
-    async with projecting(database_url, log) as projection:
+    parent = next(iter(fold(log.facts).parents.values()))
+    async with projecting(database_url, log, replace(FAST, rows_s=0.05)) as projection:
         await caught_up(projection, log.seq)
-        parent = next(iter(fold(log.facts).parents.values()))
         projection.least_seq = log.facts[-1].seq
         with pytest.raises(Unavailable, match="history_unavailable"):
-            await PostgresReads(projection, 0.05).order(parent.account, parent.order_id)
+            await projection.past.order(parent.account, parent.order_id)
+    async with projecting(database_url, log, replace(FAST, rows_s=WAIT_S)) as projection:
+        projection.least_seq = log.facts[-1].seq
+        asking = asyncio.create_task(projection.past.order(parent.account, parent.order_id))
+        await caught_up(projection, log.seq)
+        assert not asking.done()
         log.tell_all(projection)
-        assert await projection.past.order(parent.account, parent.order_id) == parent
+        assert await asking == parent

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -107,6 +109,15 @@ async def test_a_process_of_its_own_makes_the_rows_that_are_waited_for(database_
     assert projection.state is ProjectionState.CLOSED
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_the_process_starts_without_the_kernels_compiler() -> None:
+    """It only reads the log: loading what writes it would take longer than all else of its start."""
+    code = "import sys, app.workers.projector; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loaded & {"numba", "llvmlite", "numpy", "scipy", "alembic", "pydantic", "app.kernels.jit"} == set()
+    assert "app.store.projector" in loaded
 
 
 class NeverThere:
