@@ -14,14 +14,20 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.kernels import jit
 from app.store.migrate import upgrade
 from app.workers.postgres import EmbeddedPostgres
+from tests.process_state import ProcessState, lines_put_back
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
+
+# On a machine that does other things too, the time that an example took says nothing of the code.
+settings.register_profile("bestex", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bestex")
 
 _numbers = itertools.count(1)
 _TEMPLATE = "bestex_template"
@@ -33,6 +39,16 @@ def warm_kernels() -> None:
     whether a test before it compiled the exact search. Workers of one run share what there is to compile.
     """
     jit.warm()
+
+
+@pytest.fixture(autouse=True)
+def process_state() -> Iterator[None]:
+    """No test leaves this process otherwise than it found it; how lines are told is put back for it."""
+    before = ProcessState.now()
+    with lines_put_back():
+        yield
+    left = before.changed_to(ProcessState.now())
+    assert left == [], "left changed for the tests after it"
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,6 @@ from app.domain.events import FeeDeviated, FeeTierSet, OrderAccepted
 from tests.worlds import make_desk
 
 
-@pytest.fixture(autouse=True)
-def restored():
-    yield
-    observe.configure()
-
-
 def value(name: str, **labels: str) -> float:
     return observe.REGISTRY.get_sample_value(name, labels) or 0.0
 

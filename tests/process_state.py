@@ -1,0 +1,65 @@
+"""What a test could leave changed for the tests after it in its process, which then fail or pass by their order."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app import observe
+
+_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """One moment's state of this process; two are equal where nothing was left changed."""
+
+    environment: dict[str, str]
+    folder: Path
+    handlers: tuple[Any, ...]
+    collector: tuple[bool, tuple[int, int, int], tuple[Any, ...]]
+    priority: int
+    recursion_limit: int
+    log_levels: tuple[int, int]
+
+    @classmethod
+    def now(cls) -> ProcessState:
+        return cls(
+            {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+            Path.cwd(),
+            tuple(map(signal.getsignal, _SIGNALS)),
+            (gc.isenabled(), gc.get_threshold(), tuple(gc.callbacks)),
+            os.getpriority(os.PRIO_PROCESS, 0),
+            sys.getrecursionlimit(),
+            (logging.root.level, logging.root.manager.disable),
+        )
+
+    def changed_to(self, later: ProcessState) -> list[str]:
+        """What differs in `later`, each as its name with before and after."""
+        names = [field.name for field in fields(self)]
+        pairs = [(name, getattr(self, name), getattr(later, name)) for name in names]
+        return [f"{name}: {before!r} -> {after!r}" for name, before, after in pairs if before != after]
+
+
+@contextlib.contextmanager
+def lines_put_back() -> Iterator[None]:
+    """Log lines (app/observe.py) have the level and form at the end that they had: whoever starts a service sets them."""
+    is_configured, config, shown = structlog.is_configured(), structlog.get_config(), dict(observe._shown)
+    try:
+        yield
+    finally:
+        observe._shown.update(shown)
+        if is_configured:
+            structlog.configure(**config)
+        else:
+            structlog.reset_defaults()
