@@ -18,6 +18,8 @@ import structlog
 from app import observe
 
 _SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+# Said by pytest of each test, and by Polars of its own allocator when it is first loaded.
+_OTHERS_WORDS = frozenset({"PYTEST_CURRENT_TEST", "_RJEM_MALLOC_CONF"})
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class ProcessState:
     @classmethod
     def now(cls) -> ProcessState:
         return cls(
-            {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+            {name: value for name, value in os.environ.items() if name not in _OTHERS_WORDS},
             Path.cwd(),
             tuple(map(signal.getsignal, _SIGNALS)),
-            (gc.isenabled(), gc.get_threshold(), tuple(gc.callbacks)),
+            (gc.isenabled(), gc.get_threshold(), tuple(call for call in gc.callbacks if not is_hypothesis(call))),
             os.getpriority(os.PRIO_PROCESS, 0),
             sys.getrecursionlimit(),
             (logging.root.level, logging.root.manager.disable),
@@ -51,9 +53,14 @@ class ProcessState:
         return [f"{name}: {before!r} -> {after!r}" for name, before, after in pairs if before != after]
 
 
+def is_hypothesis(call: Any) -> bool:
+    """Hypothesis watches the collector from its first property on."""
+    return str(getattr(call, "__module__", "")).startswith("hypothesis.")
+
+
 @contextlib.contextmanager
 def lines_put_back() -> Iterator[None]:
-    """Log lines (app/observe.py) have the level and form at the end that they had: whoever starts a service sets them."""
+    """Log lines (app/observe.py) have the level and form at the end that they had: who starts a service sets them."""
     is_configured, config, shown = structlog.is_configured(), structlog.get_config(), dict(observe._shown)
     try:
         yield
