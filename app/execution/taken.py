@@ -8,7 +8,7 @@ most one book of each venue.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,7 @@ from app.domain.events import (
     Event,
 )
 from app.domain.orders import ChildOrder
+from app.kernels import taken as kernel
 from app.shm.books import SymbolBooks
 
 # Everything within a limit: what a child that came back unfilled has found there.
@@ -53,12 +54,33 @@ _Place = tuple[str, Side]  # a symbol and the side of ours
 
 @dataclass(slots=True)
 class _Cut:
-    """What was `left` of `books` at an instant, and the takes that have come since."""
+    """What was `left` of `books` at an instant, and the takes that have come since.
+
+    `found` is `books` themselves until something is taken: then it has levels of its own, and later takes go off them.
+    """
 
     books: SymbolBooks
     now_ns: int
     found: SymbolBooks
     later: list[tuple[str, _Take]] = field(default_factory=list)
+
+    def take_off(self, side: Side, takes: Iterable[tuple[str, _Take]]) -> None:
+        """Takes each of `takes`, told with its venue, off `found`, oldest first."""
+        books, side_i = self.books, 1 if side is Side.BUY else 0
+        for venue, take in takes:
+            if venue not in books.venues:
+                continue
+            found = self.found
+            if found is books:
+                self.found = found = books._replace(
+                    price_units=books.price_units.copy(),
+                    qty_units=books.qty_units.copy(),
+                    n_levels=books.n_levels.copy(),
+                )
+            row = books.venues.index(venue)
+            kernel.take_off(
+                found.price_units, found.qty_units, found.n_levels, row, side_i, take.limit_units, take.qty_units
+            )
 
 
 @dataclass(slots=True)
@@ -103,23 +125,22 @@ class Taken:
             self._add(child, _Take(take.limit_units, ALL_UNITS, 0, now_ns))
 
     def left(self, books: SymbolBooks, side: Side, now_ns: int) -> SymbolBooks:
-        """`books` as a taker of `side` should count on them: a copy, or themselves where nothing is taken."""
+        """`books` as a taker of `side` should count on them: a copy, or themselves where nothing is taken.
+
+        Good until it is asked again: what own children take meanwhile is cut off the copy that was given.
+        """
         place = books.symbol, side
         venues = self._takes.get(place)
         if not venues:
             return books
         cut = self._cuts.get(place)
         if cut is None or cut.books is not books or cut.now_ns != now_ns:
-            self._cuts[place] = cut = _Cut(
-                books, now_ns, _without(books, books, side, self._counted(books, place, now_ns))
-            )
+            self._cuts[place] = cut = _Cut(books, now_ns, books)
+            for venue, takes in self._counted(books, place, now_ns).items():
+                cut.take_off(side, [(venue, take) for take in takes])
         elif cut.later:
-            later: dict[str, list[_Take]] = {}
-            for venue, take in cut.later:
-                if venue in books.venues and _counts(take, books, books.venues.index(venue), now_ns):
-                    later.setdefault(venue, []).append(take)
-            cut.found = _without(books, cut.found, side, later)
-            cut.later = []
+            cut.take_off(side, [(venue, take) for venue, take in cut.later if now_ns <= take.until_ns])
+            cut.later.clear()
         return cut.found
 
     def _counted(self, books: SymbolBooks, place: _Place, now_ns: int) -> dict[str, list[_Take]]:
@@ -158,39 +179,3 @@ def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
     if take.venue_ts_ns and shown_ts_ns and abs(shown_ts_ns - take.venue_ts_ns) <= MOST_NS:
         return shown_ts_ns < take.venue_ts_ns
     return int(books.received_ts_ns[row]) < take.heard_ns
-
-
-def _without(books: SymbolBooks, found: SymbolBooks, side: Side, taken: Mapping[str, list[_Take]]) -> SymbolBooks:
-    """A copy of `found` less what is taken at each venue, or itself where nothing is."""
-    if not taken:
-        return found
-    left = found._replace(
-        price_units=found.price_units.copy(), qty_units=found.qty_units.copy(), n_levels=found.n_levels.copy()
-    )
-    for venue, takes in taken.items():
-        _cut(left, books.venues.index(venue), 1 if side is Side.BUY else 0, side.sign, takes)
-    return left
-
-
-def _cut(books: SymbolBooks, row: int, side_i: int, sign: int, takes: list[_Take]) -> None:
-    """Takes `takes` off one side of one book, in place, best level first: levels that are left move up."""
-    n = int(books.n_levels[row, side_i])
-    prices, qtys = books.price_units[row, side_i], books.qty_units[row, side_i]
-    n_gone, best_units = 0, int(qtys[0]) if n else 0
-    for take in takes:
-        rest_units = take.qty_units
-        while rest_units > 0 and n_gone < n and sign * (int(prices[n_gone]) - take.limit_units) <= 0:
-            cut_units = min(rest_units, best_units)
-            rest_units -= cut_units
-            best_units -= cut_units
-            if not best_units:
-                n_gone += 1
-                best_units = int(qtys[n_gone]) if n_gone < n else 0
-    if n_gone:
-        n_left = n - n_gone
-        for column in (prices, qtys):
-            column[:n_left] = column[n_gone:n].copy()
-            column[n_left:n] = 0
-        books.n_levels[row, side_i] = n_left
-    if n_gone < n:
-        qtys[0] = best_units

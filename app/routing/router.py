@@ -69,7 +69,7 @@ class Router:
             request, self._known(request, books), books.price_units.shape[2]
         ):
             return None
-        problem, excluded = self.pose(request, books)
+        problem, excluded = self.pose(request, own(books))
         words = carry.pack(problem) if problem is not None and search.pays(problem) else None
         if problem is None or words is None:
             return None
@@ -166,6 +166,12 @@ def _pose(
     laid = lay_problem(request, books, verify.ask(request, books, listings, workspace), workspace)
     admitted, excluded = verify.admit(request, books, laid)
     return (build_problem(request, books, laid, admitted) if admitted is not None else None), excluded
+
+
+def own(books: SymbolBooks) -> SymbolBooks:
+    """The books with levels of their own: an answer is judged by what was asked, whatever is taken meanwhile."""
+    price, qty, counts = books.price_units.copy(), books.qty_units.copy(), books.n_levels.copy()
+    return books._replace(price_units=price, qty_units=qty, n_levels=counts)
 
 
 def plain(books: SymbolBooks) -> SymbolBooks:

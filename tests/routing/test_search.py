@@ -133,3 +133,17 @@ def test_what_may_use_few_of_many_venues_is_sent_and_what_is_plain_stays():
 def test_what_is_told_before_a_problem_is_posed_is_never_less_than_what_it_says_then():
     problem = with_fixed_costs()
     assert search.problem_us(problem) <= search.expected_us(4, 4 * 20, 0, has_fixed=True)
+
+
+def test_an_answer_is_judged_by_the_books_that_were_asked(monkeypatch):
+    """What own children take while it is searched is cut off the very arrays that the question was posed on."""
+    monkeypatch.setattr(search, "BREAK_EVEN_US", 0.0)
+    scene = Scene([Place("a", asks=[(100, 9), (101, 5)]), Place("b", asks=[(100, 7)])], qty_units=12)
+    request, books, router = scene.request(), scene.books(), Router()
+    prepared = router.prepare(request, books)
+    assert prepared is not None
+    answer = search.answer(prepared.search_number, np.frombuffer(prepared.words, np.int64).copy())
+    books.qty_units[:], books.n_levels[:] = 0, 0
+    planned = router.adopt(prepared, request, answer.data)
+    assert planned is not None
+    assert planned.receipt == Router().plan(request, scene.books()).receipt
