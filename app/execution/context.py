@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.bending import Outlook
-from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
+from app.domain.enums import ChildState, ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.events import (
     ChildFilled,
     ChildSending,
@@ -414,19 +414,23 @@ class Context:
         """
         listings = self.world.universe.listings(other_symbol or order.symbol)
         reference = self.market(other_symbol or order.symbol)[1]
-        pending = (
-            {c.child.venue for c in parent.children.values() if c.state.value == "unknown"} if parent else frozenset()
-        )
+        children, unknown = parent.children.values() if parent else (), ChildState.UNKNOWN
+        pending = {c.child.venue for c in children if c.state is unknown}
+        rejected_until_ns = self.memory.rejected_until_ns
         result: dict[str, Exclusion] = {}
+        ledger, wanted, venues = self.ledger, order.venues, self.world.universe.venues
+        bars = (ledger.disabled_venues, ledger.kills, ledger.n_broken, self.world.child_cap_nano, wanted.include)
+        may_bar = any(bars) or bool(wanted.exclude or self.memory.unreachable)  # else only its mode and kind may
         for venue in listings:
-            code = self._bar_code(venue, order, mode)
+            about = venues[venue]
+            code = self._bar_code(venue, order, mode) if may_bar or about.mode is not mode or not about.is_lit else None
             if code is None and other_symbol:
                 code = self._bar_code_of_pool(venue, other_symbol)
             if code is not None:
                 result[venue] = Exclusion(venue, code)
             elif venue in pending:
                 result[venue] = Exclusion(venue, ExclusionCode.PENDING_UNKNOWN)
-            elif parent and self.memory.rejected_until_ns.get((parent.order_id, venue), 0) > self.now_ns:
+            elif parent and rejected_until_ns.get((parent.order_id, venue), 0) > self.now_ns:
                 result[venue] = Exclusion(venue, ExclusionCode.UNREACHABLE)
             elif venue in reference.barred:
                 result[venue] = reference.barred[venue]

@@ -27,6 +27,7 @@ from app.domain.pretrade import Said
 from app.domain.quick import maker, quick_init
 from app.domain.quote_pool import may_pool
 from app.domain.records import ParentRecord
+from app.domain.tabled import children_of
 from app.domain.units import div_up
 from app.execution.closing import await_no_more, finish
 from app.execution.context import Context, Searching, remaining_notional_nano, remaining_qty_units, side_price
@@ -34,6 +35,7 @@ from app.execution.dealers import ask_dealers, awaits_quotes, with_quotes
 from app.execution.foretell import said_of
 from app.execution.hidden import ask_dark, asks_hidden, is_left_behind, n_dark_waves
 from app.execution.inputs import CancelChild, SearchAway
+from app.execution.later_wave import is_plain_later, later_request
 from app.execution.pooling import destination, pooled, with_pool
 from app.execution.queues import post_again
 from app.execution.scheduled import ScheduledApproval, begin, take_slice, work
@@ -160,7 +162,7 @@ def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> N
     if parent.state is ParentState.DONE:
         return
     live = [c for c in parent.children.values() if not c.state.is_terminal]
-    if any(c.state is not ChildState.UNKNOWN and not is_left_behind(ctx, c) for c in live):
+    if live and any(c.state is not ChildState.UNKNOWN and not is_left_behind(ctx, c) for c in live):
         post_again(ctx, parent)
         return
     if _is_filled(parent):
@@ -180,7 +182,8 @@ def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> N
     if parent.schedule is not None:
         work(ctx, parent, has_live=bool(live), may_search=may_search and not was_searched)
         return
-    if ask_dark(ctx, parent) or ask_dealers(ctx, parent) or awaits_quotes(ctx, parent):
+    asks = parent.accepted.order.sweep is not None
+    if asks and (ask_dark(ctx, parent) or ask_dealers(ctx, parent) or awaits_quotes(ctx, parent)):
         return
     _next_wave(ctx, parent, has_live=bool(live))
 
@@ -277,31 +280,42 @@ def _next_wave(ctx: Context, parent: ParentRecord, *, has_live: bool) -> None:
     notional_nano = remaining_notional_nano(parent, symbol)
     if not (qty_units or notional_nano):
         return  # all of it is in flight at venues of which nothing is proven
-    cap_units = parent.accepted.price_cap_units
     await_no_more(ctx, parent)
-    if gate.is_halted(order, ctx.ledger.kills):
+    if ctx.ledger.kills and gate.is_halted(order, ctx.ledger.kills):
         _wait_or_end(ctx, parent, "kill_switch", has_live=has_live)
         return
-    if order.quote_pool is None and not _crosses(ctx, order, cap_units):
+    if order.quote_pool is None and not _crosses(ctx, order, parent.accepted.price_cap_units):
         _wait_or_end(ctx, parent, UnallocatedCode.BEYOND_LIMIT, has_live=has_live)
         return
-    view = with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent)
-    if view.account.limits is None or not (view.eligible or (view.pool is not None and view.pool.instruments)):
+    planned = _plan_later(ctx, parent, Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano))
+    if planned is None:
         _wait_or_end(ctx, parent, UnallocatedCode.NO_VENUE, has_live=has_live)
         return
-    wanted = Wanted(parent.order_id, parent.n_waves + 1, qty_units, notional_nano)
-    request = plan_request(ctx, gate.readopt(parent), view, cap_units, wanted)
-    planned = ctx.world.planner.plan(*with_quotes(ctx, parent, view, *pooled(ctx, request, view)))
-    if not planned.plan.allocations:
-        _wait_or_end(ctx, parent, planned.plan.unallocated_code or "", has_live=has_live)
+    plan = planned.plan
+    all_lots = [lots for _, lots, _ in children_of(plan)]
+    if not all_lots:
+        _wait_or_end(ctx, parent, plan.unallocated_code or "", has_live=has_live)
         return
-    conversions = planned.plan.conversions
-    if not any(
-        affordable_lots(ctx, parent, a, destination(ctx, parent, a, conversions)) for a in planned.plan.allocations
-    ):
+    if qty_units is None or ctx.world.child_cap_nano:  # what is paid for or capped may come to less than planned
+        found = [(item, destination(ctx, parent, item, plan.conversions)) for item in plan.allocations]
+        all_lots = [affordable_lots(ctx, parent, item, to) for item, to in found]
+    if not any(all_lots):
         _wait_or_end(ctx, parent, UnallocatedCode.BELOW_LOT, has_live=has_live)
         return
     write_wave(ctx, parent, planned)
+
+
+def _plan_later(ctx: Context, parent: ParentRecord, wanted: Wanted) -> Planned | None:
+    """The plan of a later wave; None where no venue is open to it."""
+    order, planner = parent.accepted.order, ctx.world.planner
+    if wanted.qty_units is not None and is_plain_later(ctx, parent):
+        asked = later_request(ctx, parent, wanted.qty_units)
+        return None if asked is None else planner.plan(asked, ctx.left(order.symbol, order.side))
+    view = with_pool(ctx, gate_view(ctx, order, parent.mode, parent=parent), parent)
+    if view.account.limits is None or not (view.eligible or (view.pool is not None and view.pool.instruments)):
+        return None
+    request = plan_request(ctx, gate.readopt(parent), view, parent.accepted.price_cap_units, wanted)
+    return planner.plan(*with_quotes(ctx, parent, view, *pooled(ctx, request, view)))
 
 
 def _crosses(ctx: Context, order: ParentOrder, cap_units: int) -> bool:
