@@ -7,12 +7,16 @@ touch until an event reaches their limit; *sprays* are market orders that need s
 for what a spray is taking (docs/adr/0055). Before the clock runs, N_WARM market
 orders are placed, so that the log reads back as few of its facts as that of a service that has been up for a minute.
 
-    event to bytes   from the receipt of the first event that reaches a probe's limit until the kernel has the bytes of
-                     its first child, or the far side has read them, whichever is told first
+    event to bytes   from the receipt of the first event that reaches a probe's limit, when the engine has it, until the
+                     kernel has the bytes of its first child: by its own stamp of the packet at the far side
+    event to return  until our write of them came back: the kernel may let the woken reader run first
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
     append           of an order's facts, until the journal gave the loop back; `prompt`: how many were durable then
     bare sync        the disk's own part: as many bytes written and synced by nobody else, before the run
+
+Nothing is charged for what a socket's read and a parser take before an event is received (loadtests/feeds.py), nor for
+events that wait behind others: each is received when its turn comes.
 
     python -m loadtests.feed [--seconds 30] [--speed 10]
 """
@@ -37,7 +41,7 @@ import uvloop
 from app.bootstrap import make_core
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import ContractKind, Mode, OrderType, Remainder, Side, TimeInForce
-from app.domain.events import Fact
+from app.domain.events import Fact, OrderAccepted
 from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder, ParentOrder
@@ -179,7 +183,8 @@ class Run:
                 self.engine.on_book(_stamped(book, time.time_ns()))
             symbol = symbols[n % len(symbols)]
             orders = [self._market_order(symbol, side, WARM_USD) for _ in range(N_WARM_AT_ONCE)]
-            ids = await asyncio.gather(*(self._submit(order) for order in orders if order is not None))
+            facts = await asyncio.gather(*(self._submit(order) for order in orders if order is not None))
+            ids = [fact.order_id for fact in facts]
             while not self.watch.ended.issuperset(ids):  # noqa: ASYNC110 - the far side fills whatever it is sent
                 await asyncio.sleep(0.001)
         self.watch.forget()
@@ -235,7 +240,7 @@ class Run:
             waiting = Probe(symbol, Side.SELL, limit)
             self.watch.waiting.setdefault(symbol, []).append(waiting)
             qty = 4 * max(listing.lot_units for listing in self.engine.universe.listings(symbol).values())
-            order_id = await self._submit(
+            accepted = await self._submit(
                 replace(
                     self._order(symbol, Side.SELL, qty),
                     order_type=OrderType.LIMIT,
@@ -244,9 +249,10 @@ class Run:
                     remainder=Remainder.HELD,
                 )
             )
-            self.watch.probes[order_id] = waiting
+            waiting.begin(accepted.approved_ts_ns)
+            self.watch.probes[accepted.order_id] = waiting
             for _ in range(100):
-                if order_id in self.watch.ended:
+                if accepted.order_id in self.watch.ended:
                     break
                 await asyncio.sleep(PROBE_EVERY_S)
             self.watch.waiting[symbol].remove(waiting)
@@ -274,10 +280,10 @@ class Run:
             client_order_id=f"feed-{next(self._ids)}",
         )
 
-    async def _submit(self, order: ParentOrder) -> str:
+    async def _submit(self, order: ParentOrder) -> OrderAccepted:
         reply = await self.engine.ask(Submit(order, Mode.PAPER))
         assert isinstance(reply, Accepted)
-        return reply.fact.order_id
+        return reply.fact
 
 
 def _stamped(event: BookEvent, now_ns: int) -> BookEvent:
@@ -375,7 +381,9 @@ async def run(
 def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, after: probe.Probe) -> dict[str, object]:
     """The run in one row; quantiles in ms."""
     reached = [p for p in watch.probes.values() if p.reached_ns and p.written_ns]
-    delays = sorted(p.written_ns - p.reached_ns for p in reached if p.written_ns >= p.reached_ns)
+    reached = [p for p in reached if p.written_ns >= p.reached_ns]
+    delays = sorted(p.written_ns - p.reached_ns for p in reached)
+    returns = sorted(p.returned_ns - p.reached_ns for p in reached)
     waves = [wave.values() for wave in watch.writes_ns.values() if len(wave) > 1]
     skews = sorted(max(times) - min(times) for times in waves)
     row: dict[str, object] = {
@@ -384,6 +392,7 @@ def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, afte
         "n_probes": len(delays),
         "event_to_bytes_ms_p50": _at(delays, 0.5),
         "event_to_bytes_ms_p99": _at(delays, 0.99),
+        "event_to_return_ms_p50": _at(returns, 0.5),
         "append_ms_p50": _at(sorted(watch.appends_ns), 0.5),
         "prompt_percent": round(100 * watch.n_prompt / max(1, len(watch.appends_ns))),
         "bare_sync_ms_p50": _at(watch.bare_syncs_ns, 0.5),

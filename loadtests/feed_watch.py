@@ -1,4 +1,8 @@
-"""What the feed bench notes of a run: orders that wait, when their bytes left, what plans were decided on."""
+"""What the feed bench notes of a run: orders that wait, when their bytes left, what plans were decided on.
+
+Bytes have left when the kernel had them: by its own stamp where the far side tells it (loadtests/feed_sink.py), else
+when our write came back, which is later by whatever the kernel did for the reader within it.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,21 @@ from app.domain.orders import ChildOrder
 
 @dataclass(slots=True)
 class Probe:
-    """A waiting order: its limit, when a book first reached it, when its first child was written (ns, 0: not)."""
+    """A waiting order: its limit, when a book first reached it, when its first child's bytes had left, and when our
+    write of them came back (ns, 0: not).
+    """
 
     symbol: str
     side: Side
     limit_units: int
     reached_ns: int = 0
     written_ns: int = 0
+    returned_ns: int = 0
+
+    def begin(self, accepted_ns: int) -> None:
+        """The engine has the order since `accepted_ns`: a book that came before it was not for it to act on."""
+        if self.reached_ns < accepted_ns:
+            self.reached_ns = 0
 
 
 @dataclass(slots=True)
@@ -47,11 +59,11 @@ class Watch:
         is_first = found is not None and not found.written_ns
         self.sent[child.client_id] = (wave, found if is_first else None)
         if found is not None and is_first:
-            found.written_ns = now_ns
+            found.written_ns = found.returned_ns = now_ns
 
     def on_report(self, report: ExecutionReport) -> None:
-        """What the far side had read by its own stamp was written by then, though its reader may run before our write
-        returns: both are processes of one machine and clock.
+        """Bytes that the far side's kernel had by its stamp had left by then, though our write came back later: the
+        reader that it wakes may run first. Both are processes of one machine and clock.
         """
         wave, first = self.sent.get(report.client_id, ({}, None))
         if 0 < report.venue_ts_ns < wave.get(report.client_id, 0):

@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-# What the first wave of an order writes to the write-ahead file: some ten pages of 4 KiB.
-GROUP_BYTES = 40_960
+# What a wave of one child writes to the write-ahead file: one page of 8 KiB, or three.
+GROUP_BYTES = 24_576
 FILE_BYTES = 4 << 20
 N_SYNCS, EVERY_S = 150, 0.004
 

@@ -48,7 +48,14 @@ def test_the_first_event_that_reaches_a_limit_is_the_one_that_counts():
     assert waiting.reached_ns == 3
 
 
-def test_bytes_were_written_when_the_far_side_had_read_them_even_before_the_write_returned():
+@pytest.mark.parametrize(("reached_ns", "counted_ns"), [(0, 0), (9, 0), (10, 10), (11, 11)])
+def test_a_book_from_before_the_engine_had_the_order_is_not_charged_to_it(reached_ns: int, counted_ns: int):
+    waiting = Probe("BTC/USDT", Side.BUY, 100, reached_ns=reached_ns)
+    waiting.begin(accepted_ns=10)
+    assert waiting.reached_ns == counted_ns
+
+
+def test_bytes_have_left_when_the_far_side_had_them_even_before_the_write_returned():
     watch, waiting = Watch(), Probe("BTC/USDT", Side.BUY, 100, reached_ns=1)
     watch.probes["ord"] = waiting
     children = [Child("a"), Child("b")]
@@ -62,6 +69,7 @@ def test_bytes_were_written_when_the_far_side_had_read_them_even_before_the_writ
     assert waiting.written_ns == first_ns
     watch.on_report(ExecutionReport(ReportKind.FILLED, "ven", "a", venue_ts_ns=first_ns - 1_000))
     assert waiting.written_ns == first_ns - 1_000
+    assert waiting.returned_ns == first_ns
     assert watch.writes_ns["ord", 1] == {"a": first_ns - 1_000, "b": second_ns}
 
 
