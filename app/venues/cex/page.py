@@ -104,8 +104,8 @@ def page(
         _table("venue client-id budgets proves words book codes-that-prove", map(_sources, venues)),
         *_notes(venues),
         *_checks(venues, conformance),
-        "## Stops\n\nWhat each venue that stops are left with has shown of them; the others refuse them "
-        "([conditional orders](conditional-orders.md)).\n",
+        "## Stops\n\nWhat each venue that stops are left with has shown of them, in the kinds of market that "
+        "[conditional orders](conditional-orders.md)\nname; the others refuse them.\n",
         _matrix(venues, stops),
         "## Refused\n",
         "".join(f"* **{name}**: {reason}.\n" for name, reason in refused.items()),

@@ -45,6 +45,7 @@ _KINDS: Final = {
     ChildState.EXPIRED: ReportKind.EXPIRED,
     ChildState.REJECTED: ReportKind.REJECTED,
 }
+_OFF_ENDS: Final = frozenset({ReportKind.CANCELED, ReportKind.REJECTED})
 _UNIFIED: Final = {
     "closed": ChildState.FILLED,
     "canceled": ChildState.CANCELED,
@@ -316,8 +317,8 @@ class OwnOrders:
         if lots >= child.qty_lots:
             return None
         kind = _KINDS.get(state, ReportKind.CANCELED)  # "done" with less than the whole: the rest was given up
-        if child.stop is not None and (order.is_off or order.seen_qty) and kind is ReportKind.CANCELED:
-            kind = ReportKind.EXPIRED  # of a stop that went off: as if it had been immediate
+        if child.stop is not None and (order.is_off or order.seen_qty) and kind in _OFF_ENDS:
+            kind = ReportKind.EXPIRED  # of a stop that went off: as if it had been immediate, or not payable any more
         return ExecutionReport(
             kind, child.venue, child.client_id, order.venue_order_id, cum_qty_lots=lots, venue_ts_ns=ts_ns,
             code=state.value if kind is ReportKind.REJECTED else "", evidence=evidence,

@@ -97,6 +97,14 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
             "slOrdPx",
         ),
     ),
+    # A conditional order with its direction, one id before and after; of contracts, for spot says no direction. ccxt's
+    # stopLossPrice would make it one that only reduces. Canceled before it was off: Deactivated; after: Cancelled.
+    "bybit": StopDialect(
+        {"triggerPrice": "{}"},
+        by={StopSource.LAST: {"triggerBy": "LastPrice"}},
+        ways={Side.BUY: {"triggerDirection": "ascending"}, Side.SELL: {"triggerDirection": "descending"}},
+        off={"orderStatus": frozenset({"Triggered", "New", "PartiallyFilled", "Filled", "Cancelled", "Rejected"})},
+    ),
 }
 
 

@@ -252,14 +252,20 @@ def test_what_came_of_a_stop_has_another_id_and_its_trades_may_outrun_the_word()
         ("okx", {"state": "live", "ordId": ""}, False),
         ("okx", {"state": "effective", "ordId": "991"}, True),
         ("okx", {"state": "order_failed", "ordId": ""}, True),
+        ("bybit", {"orderStatus": "Untriggered"}, False),
+        ("bybit", {"orderStatus": "Deactivated"}, False),
+        ("bybit", {"orderStatus": "Triggered"}, True),
+        ("bybit", {"orderStatus": "Cancelled"}, True),
+        ("bybit", {"orderStatus": "Rejected"}, True),
     ],
 )
 def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
     orders, own, told = stopped(venue)
     orders.take_order({"id": "77", "filled": "0", "info": info}, "rest")
     assert own.is_off is is_off
-    ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED]}
-    assert [report.kind for report in told[1:]] == ends.get(info.get("state"), [])
+    ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED], "Deactivated": [R.CANCELED]}
+    ends |= {"Cancelled": [R.EXPIRED], "Rejected": [R.EXPIRED]}
+    assert [report.kind for report in told[1:]] == ends.get(info.get("state", info.get("orderStatus")), [])
 
 
 def others(orders, n):

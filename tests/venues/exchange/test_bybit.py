@@ -133,3 +133,30 @@ async def test_self_trades_are_prevented_as_told(world: World) -> None:
         states = [row["state"] for row in world.control.orders("bybit", account)]
         assert states == ["canceled", "open"]
     assert not world.ledger(account, "fill")
+
+
+async def test_conditional_orders_of_contracts_say_their_way_and_wait_under_one_id(world: World) -> None:
+    account = world.open_account()
+    market = CASE.swap_market
+    calm = ([("100.0", "5")], [("100.5", "5")], "100.2")
+    world.control.move("bybit", market, *calm)
+    async with world.client(account) as client:
+        await world.load(client)
+        words = {"triggerPrice": "95", "triggerDirection": "descending", "triggerBy": "LastPrice", "timeInForce": "IOC"}
+        asked = [client.create_order(CASE.swap, "limit", "sell", 1, 90, {**words, "triggerPrice": p}) for p in (95, 94)]
+        off, gone = [(await each)["id"] for each in asked]
+        rows = await client.fetch_open_orders(CASE.swap)
+        assert {row["info"]["orderStatus"] for row in rows} == {"Untriggered"}
+        assert {row["info"]["triggerDirection"] for row in rows} == {2}
+        await client.cancel_order(gone, CASE.swap)
+        world.control.move("bybit", market, [("94.0", "0.4")], [("94.5", "5")], "95.0")
+        ended = {row["id"]: row["info"] for row in await client.fetch_canceled_and_closed_orders(CASE.swap)}
+        assert (ended[gone]["orderStatus"], ended[off]["orderStatus"]) == ("Deactivated", "Cancelled")
+        assert ended[off]["cumExecQty"] == "0.4"
+        for side, price, way, code in (("sell", 95, "descending", 110093), ("buy", 93, "ascending", 110092)):
+            words |= {"triggerPrice": str(price), "triggerDirection": way}
+            error = await refused(client.create_order(CASE.swap, "limit", side, 1, 95, words), "InvalidOrder")
+            assert f'"retCode": {code}' in str(error)
+        spot = client.create_order(CASE.symbol, "limit", "sell", 1, 90, {"triggerPrice": 95})
+        assert '"retCode": 10001' in str(await refused(spot, "BadRequest"))
+    assert not world.control.imbalance()

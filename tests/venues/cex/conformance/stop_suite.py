@@ -14,11 +14,14 @@ from typing import Final
 
 from app.venues.stop_offers import served_offers
 from tests.venues.cex.conformance import stops, suite
+from tests.venues.cex.conformance.desks import Place
 from tests.venues.cex.conformance.suite import Check, run
 
 RESULTS: Final = suite.RESULTS.with_name("conformance-stops.json")
 CHECKS: Final[dict[str, Check]] = {check.__name__: check for check in stops.CHECKS}
-PLACES: Final = {venue: place for venue, place in suite.PLACES.items() if venue in served_offers()}
+# Where a venue holds stops of contracts alone.
+_CONTRACTS: Final = {"bybit": Place("bybit", "BTC/USDT:USDT", "BTCUSDT.linear", "0.1", "0.001")}
+PLACES: Final = {venue: place for venue, place in (suite.PLACES | _CONTRACTS).items() if venue in served_offers()}
 
 
 def results() -> dict[str, dict[str, bool]]:
@@ -28,7 +31,7 @@ def results() -> dict[str, dict[str, bool]]:
 
 def main() -> int:
     """Runs the suite and writes what it found to where the documents are made from; 1 where a check failed."""
-    found = asyncio.run(run(list(PLACES), CHECKS))
+    found = asyncio.run(run(PLACES, CHECKS))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return int(found != results())
 

@@ -67,12 +67,12 @@ def results() -> dict[str, dict[str, bool]]:
     return {venue: {name: (venue, name) not in GAPS for name in CHECKS} for venue in spoken()}
 
 
-async def run(venues: list[str], checks: Mapping[str, Check]) -> dict[str, dict[str, bool]]:
-    """Runs every check at every venue of a local exchange and says, by venue and check, whether it passed."""
+async def run(places: Mapping[str, Place], checks: Mapping[str, Check]) -> dict[str, dict[str, bool]]:
+    """Runs every check at every place of a local exchange and says, by venue and check, whether it passed."""
     found: dict[str, dict[str, bool]] = {}
-    with LocalExchange(venues) as server:
-        for venue in venues:
-            desk = await Desk(server, PLACES[venue]).open()
+    with LocalExchange(list(places)) as server:
+        for venue, place in places.items():
+            desk = await Desk(server, place).open()
             try:
                 found[venue] = {name: await passes(desk, name, check) for name, check in checks.items()}
             finally:
@@ -94,7 +94,7 @@ async def passes(desk: Desk, name: str, check: Check) -> bool:
 
 def main() -> int:
     """Runs the suite and writes what it found to where the documents are made from; 1 where a check failed."""
-    found = asyncio.run(run(spoken(), CHECKS))
+    found = asyncio.run(run({venue: PLACES[venue] for venue in spoken()}, CHECKS))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return int(found != results())
 

@@ -32,6 +32,7 @@ from .wording import average, rate
 SELF_TRADE = {"CancelTaker": "taker", "CancelMaker": "maker", "CancelBoth": "both"}
 PRODUCTS = {"SPOT": (Kind.SPOT,), "DERIVATIVES": (Kind.LINEAR, Kind.INVERSE), "OPTIONS": (Kind.OPTION,)}
 FORCES = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "GTC"}
+WAYS = {BUY: 1, SELL: 2}  # triggerDirection: rises to the price, falls to it
 
 
 class Bybit(Protocol):
@@ -42,6 +43,7 @@ class Bybit(Protocol):
         client_id=r"[A-Za-z0-9_-]{1,36}",
         client_id_unique="ever",
         post_only="cancel",
+        stop_holds=False,
         first_order_id=1_523_347_543_495_541_248,
         first_trade_id=2_100_000_000_000_000_001,
     )
@@ -335,9 +337,26 @@ class Bybit(Protocol):
             budget=qty if is_quote else "",
             self_trade=SELF_TRADE.get(given.get("smpType", ""), ""),
             tags=(("force", "IOC" if is_market else force), ("unit", "quoteCoin" if is_quote else "baseCoin")),
+            stop=self._trigger(given, side),
         )
-        order = self.exchange.place(call.owner, ticket)
+        try:
+            order = self.exchange.place(call.owner, ticket)
+        except Refused as refused:
+            if refused.code != "stop_through":
+                raise
+            way = "Rising, but trigger_price <=" if side == BUY else "Falling, but trigger_price >="
+            raise Refusal(self._no(110091 + WAYS[side], f"expect {way} current")) from None
         return self._ok({"orderId": order.id, "orderLinkId": order.client_id})
+
+    def _trigger(self, given: dict[str, Any], side: int) -> str:
+        """The trigger price of a conditional order; empty for any other. Spoken: contracts, by the last price, from
+        the side from which a stop's price comes.
+        """
+        if not given.get("triggerPrice"):
+            return ""
+        if self._is_spot or given.get("triggerDirection") != WAYS[side] or given.get("triggerBy") != "LastPrice":
+            raise Refusal(self._no(10001, "params error: triggerPrice, triggerDirection or triggerBy invalid"))
+        return str(given["triggerPrice"])
 
     def _named(self, call: Call, given: dict[str, Any]) -> Order:
         """The order that `orderId` or `orderLinkId` names."""
