@@ -64,8 +64,12 @@ def evidence_of(venue_id: str) -> Evidence:
 
 def parts_of_rows(part: str, path: Path = VENUES) -> dict[str, dict[str, Any]]:
     """By ccxt id, the part `signing` or `sweep` of the rows that have it."""
-    rows = tomllib.loads(path.read_text(encoding="utf-8"))["venues"].values()
-    return {row["ccxt_id"]: row[part] for row in rows if part in row}
+    return {row["ccxt_id"]: row[part] for row in _table(path)["venues"].values() if part in row}
+
+
+@cache
+def _table(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @cache

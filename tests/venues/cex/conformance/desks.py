@@ -37,6 +37,8 @@ SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 BIDS = [("100.00", "5"), ("99.90", "9"), ("99.50", "20")]
 ASKS = [("100.50", "2"), ("100.60", "8"), ("101.00", "20")]
 Levels = list[tuple[str, str]]
+# Of an answer. Ten venues are at work at once, on a machine that may have other work.
+TIMEOUT_S = 3.0
 _numbers = count(1)
 
 
@@ -110,7 +112,7 @@ class Desk:
         keys = {(self.name, self.account): self.place.credentials(self.account, secret)}
         self.signer = LocalSigner(keys, {self.name: self.profile.ccxt_id})
         settings = SessionSettings(
-            self.account, base_url or f"http://127.0.0.1:{self.server.port}", timeout_s=1.0, ping_s=1.0
+            self.account, base_url or f"http://127.0.0.1:{self.server.port}", timeout_s=TIMEOUT_S, ping_s=2.0
         )
         self.venue = CcxtVenue(
             self.profile,
@@ -137,11 +139,11 @@ class Desk:
         control, place = self.server.control, self.place
         control.clear()
         control.cancel_all(place.venue, self.account)
-        await self.quoted(lambda: self.venue.health().state is VenueState.UP, BIDS, ASKS, 15)
+        await self.quoted(lambda: self.venue.health().state is VenueState.UP, BIDS, ASKS, 30)
         control.set_book(place.venue, place.market, BIDS, ASKS)
 
     async def quoted(
-        self, is_true: Callable[[], bool], bids: Levels, asks: Levels, timeout_s: float = 5.0, *, pause_s: float = 0.05
+        self, is_true: Callable[[], bool], bids: Levels, asks: Levels, timeout_s: float = 20.0, *, pause_s: float = 0.05
     ) -> float:
         """Waits until `is_true` while the exchange quotes these levels and goes on changing one far from them.
 
@@ -212,7 +214,7 @@ class Desk:
     def filled_lots(self, child: ChildOrder) -> int:
         return sum({report.venue_trade_id: report.qty_lots for report in self.fills(child)}.values())
 
-    async def ended(self, child: ChildOrder, timeout_s: float = 5.0) -> list[ExecutionReport]:
+    async def ended(self, child: ChildOrder, timeout_s: float = 20.0) -> list[ExecutionReport]:
         """Waits for the last word on `child`: its whole quantity, or an end."""
         await self.until(
             lambda: self.filled_lots(child) == child.qty_lots or bool(ENDS & set(self.kinds(child))), timeout_s

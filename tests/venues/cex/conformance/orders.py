@@ -16,6 +16,7 @@ from app.workers.watchdog import Watchdog, WatchedDesk, WatchOrders
 from tests.venues.cex.conformance.desks import Desk, nano
 
 R = ReportKind
+SWEEPS = load_sweeps()
 
 
 async def signature_is_accepted_and_the_client_id_kept(desk: Desk) -> None:
@@ -159,7 +160,7 @@ async def what_may_not_leave_is_refused_here(desk: Desk) -> None:
 async def _is_left(watchdog: Watchdog, watched: WatchedDesk) -> bool:
     """One sweep. What the venue refuses is asked again, as the watchdog does: here both sides use one key's nonces."""
     try:
-        return await watchdog._sweep_once(watched, load_sweeps()[watched.ccxt_id])
+        return await watchdog._sweep_once(watched, SWEEPS[watched.ccxt_id])
     except ValueError:
         return True
 
@@ -172,7 +173,7 @@ async def the_watchdogs_table_leaves_nothing_open(desk: Desk) -> None:
     try:
         watchdog = Watchdog(WatchOrders(lease.segment.name, engine, 1_000, (watched,)), lease, desk.signer)
         async with aiohttp.ClientSession() as watchdog._session:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while await _is_left(watchdog, watched):  # noqa: ASYNC110 - bounded
                     await asyncio.sleep(0.05)
         os.close(watchdog._engine)

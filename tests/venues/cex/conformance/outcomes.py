@@ -7,7 +7,7 @@ import asyncio
 from app.domain.enums import TimeInForce
 from app.domain.fills import ReportKind
 from app.domain.statement import VenueState
-from tests.venues.cex.conformance.desks import Desk
+from tests.venues.cex.conformance.desks import TIMEOUT_S, Desk
 
 R = ReportKind
 GTC = TimeInForce.GTC
@@ -61,7 +61,7 @@ async def a_400_for_an_order_that_trades_later_is_unknown(desk: Desk) -> None:
 
 
 async def an_answer_that_comes_too_late_is_unknown(desk: Desk) -> None:
-    desk.switch("slow_answer", route="place", times=1, value=1.5)
+    desk.switch("slow_answer", route="place", times=1, value=TIMEOUT_S + 0.5)
     child = await desk.sent("99.00", "1", tif=GTC)
     assert R.UNKNOWN in desk.kinds(child)
     await desk.venue.query(child)
@@ -90,7 +90,7 @@ async def a_rate_limit_stops_everything_until_its_end(desk: Desk) -> None:
     assert desk.venue.health().state is VenueState.DOWN
     second = await desk.sent("99.00", "1", tif=GTC)
     assert [(r.kind, r.code) for r in desk.of(second)] == [(R.REJECTED, "not_sent")]
-    await desk.until(lambda: desk.venue.health().state is VenueState.UP, 4)
+    await desk.until(lambda: desk.venue.health().state is VenueState.UP)
     third = await desk.resting()
     assert [len(desk.theirs(child)) for child in (first, second, third)] == [0, 0, 1]
 
@@ -113,7 +113,7 @@ async def a_clock_that_is_off_is_told(desk: Desk) -> None:
     other = await desk.another(has_feed=False)
     try:
         await other.until(lambda: abs(other.venue.health().clock_offset_ns) > 3_000_000_000)
-        assert other.venue.health().state is VenueState.UP
+        await other.until(lambda: other.venue.health().state is VenueState.UP)
         child = await other.sent("100.50", "1")
         await other.ended(child)
         assert other.filled_lots(child) == child.qty_lots

@@ -2,7 +2,7 @@
 
     python -m tests.venues.cex.conformance.stop_suite
 
-runs all of it and writes docs/results/conformance-stops.json from what passed, about a minute.
+runs all of it and writes docs/results/conformance-stops.json from what passed, in some ten seconds.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ from app.domain.venue_stops import FOREVER_NS, StopSource, VenueStop
 from app.shm.lease import create_lease
 from app.venues.cex.sweep import load_sweeps
 from app.workers.watchdog import Watchdog, WatchedDesk, WatchOrders
-from tests.venues.cex.conformance.desks import Desk
+from tests.venues.cex.conformance.desks import TIMEOUT_S, Desk
 
 R = ReportKind
+SWEEPS = load_sweeps()
 # Around 100: the suite's own book. A seller's stop waits at 95 and takes no less than 90; a buyer's at 105, up to 110.
 DOWN, FLOOR, UP, CAP = "95.00", "90.00", "105.00", "110.00"
 FALLEN = ([("94.00", "5"), ("93.00", "9")], [("95.50", "5"), ("96.00", "9")])
@@ -114,7 +115,7 @@ async def nothing_of_a_stop_stays_in_the_book(desk: Desk) -> None:
     child = await resting_stop(desk, qty="6", price="93.50")
     desk.switch("lost_request", route="cancel", times=1)
     move(desk, FALLEN, DOWN)
-    reports = await desk.ended(child, 15.0)
+    reports = await desk.ended(child)
     assert (reports[-1].kind, reports[-1].cum_qty_lots) == (R.EXPIRED, child.qty_lots * 5 // 6)
     assert [order["state"] for order in desk.theirs(child)] == ["canceled"]
     assert child.client_id not in await desk.venue.open_client_ids()
@@ -186,7 +187,7 @@ async def a_stop_under_a_client_id_that_is_known_is_no_second_one(desk: Desk) ->
 
 
 async def a_stop_whose_answer_is_lost_is_unknown_and_found(desk: Desk) -> None:
-    for fault, value in (("lost_ack", 0.0), ("error_after", 0.0), ("slow_answer", 1.5)):
+    for fault, value in (("lost_ack", 0.0), ("error_after", 0.0), ("slow_answer", TIMEOUT_S + 0.5)):
         calm(desk)
         desk.switch(fault, route="place", times=1, **({"value": value} if value else {}))
         child = await desk.send(stop(desk))
@@ -265,7 +266,7 @@ async def a_trigger_that_the_stream_missed_is_asked_for(desk: Desk) -> None:
     desk.switch("missing_order")
     desk.switch("missing_fill")
     move(desk, FALLEN, DOWN)
-    reports = await desk.ended(child, 15.0)
+    reports = await desk.ended(child)
     assert (reports[-1].kind, reports[-1].cum_qty_lots) == (R.EXPIRED, child.qty_lots * 5 // 6)
     desk.agrees_with_ledger(child)
 
@@ -278,7 +279,7 @@ async def the_watchdog_takes_a_stop_back_too(desk: Desk) -> None:
     try:
         orders = WatchOrders(lease.segment.name, os.getpid(), 1_000, (watched,))
         watchdog = Watchdog(orders, lease, desk.signer)  # type: ignore[arg-type]
-        async with aiohttp.ClientSession() as watchdog._session, asyncio.timeout(5):
+        async with aiohttp.ClientSession() as watchdog._session, asyncio.timeout(20):
             while await _is_left(watchdog, watched):  # noqa: ASYNC110 - bounded
                 await asyncio.sleep(0.05)
         os.close(watchdog._engine)
@@ -291,7 +292,7 @@ async def the_watchdog_takes_a_stop_back_too(desk: Desk) -> None:
 
 async def _is_left(watchdog: Watchdog, watched: WatchedDesk) -> bool:
     try:
-        return bool(await watchdog._sweep_once(watched, load_sweeps()[watched.ccxt_id]))
+        return bool(await watchdog._sweep_once(watched, SWEEPS[watched.ccxt_id]))
     except ValueError:  # refused: one key's nonces are used by two here
         return True
 

@@ -124,7 +124,7 @@ async def fills_while_disconnected_are_told_after_reconnecting(desk: Desk) -> No
     desk.server.control.set_book(desk.name, desk.place.market, [("99.00", "5")], [("100.20", "4"), ("101.00", "5")])
     desk.server.control.clear(rule)
     await desk.until(lambda: desk.filled_lots(child) == child.qty_lots)
-    await desk.quoted(lambda: desk.venue.health().state is VenueState.UP, [("99.00", "5")], [("101.00", "5")], 8)
+    await desk.quoted(lambda: desk.venue.health().state is VenueState.UP, [("99.00", "5")], [("101.00", "5")])
     desk.agrees_with_ledger(child)
 
 
@@ -134,8 +134,8 @@ async def silence_is_death_and_rest_goes_on(desk: Desk) -> None:
     desk.server.control.set_book(desk.name, desk.place.market, [("99.00", "5")], [("100.20", "4"), ("101.00", "5")])
     await desk.until(lambda: desk.filled_lots(child) == child.qty_lots)
     desk.server.control.clear()
-    await desk.quoted(lambda: is_equal(desk), [("96.00", "5")], [("108.00", "4")], 8)
-    await desk.until(lambda: desk.venue.health().state is VenueState.UP, 8)
+    await desk.quoted(lambda: is_equal(desk), [("96.00", "5")], [("108.00", "4")])
+    await desk.until(lambda: desk.venue.health().state is VenueState.UP)
 
 
 async def a_restart_finds_what_is_open(desk: Desk) -> None:
