@@ -12,7 +12,7 @@ orders are placed, so that the log reads back as few of its facts as that of a s
     event to return  until our write of them came back: the kernel may let the woken reader run first
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
-    append           of an order's facts, until the journal gave the loop back; `prompt`: how many were durable then
+    append           of an order's facts, until they were durable (`prompt`: how many at once), or queued
     bare sync        the disk's own part: as many bytes written and synced by nobody else, before the run
 
 Nothing is charged for what a socket's read and a parser take before an event is received (loadtests/feeds.py), nor for
@@ -60,7 +60,9 @@ from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
 from app.settings import Settings
 from app.shm.books import BookBoard
+from app.store.codec import EncodedFact
 from app.store.journal import JournalOptions, SqliteJournal
+from app.store.turns import Receipt
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
@@ -92,16 +94,22 @@ class TimedVenue(RemoteVenue):
 
 
 class TimedJournal(SqliteJournal):
-    """The product's journal, with the time for which it kept the loop whenever it was given a wave to write."""
+    """The product's journal, with the time that a wave given to it took to be durable, or else to be queued."""
 
     watch: Watch
+    _stored_ns = 0
 
     def append(self, facts: Sequence[Fact], receipts: Sequence[tuple[str, bytes]]) -> None:
-        began_ns = time.perf_counter_ns()
+        self._stored_ns, began_ns = 0, time.perf_counter_ns()
         super().append(facts, receipts)
         if receipts:
-            self.watch.appends_ns.append(time.perf_counter_ns() - began_ns)
-            self.watch.n_prompt += self.durable_seq == facts[-1].seq
+            is_prompt = self.durable_seq == facts[-1].seq
+            self.watch.appends_ns.append((self._stored_ns if is_prompt else time.perf_counter_ns()) - began_ns)
+            self.watch.n_prompt += is_prompt
+
+    def _store(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+        super()._store(facts, receipts)
+        self._stored_ns = time.perf_counter_ns()
 
 
 def served_events(

@@ -48,8 +48,8 @@ INSTANTS: Final = (
     ("plan asked", "app.routing.router", "Router", "plan", False),
     ("planned", "app.routing.router", "Router", "plan", True),
     ("decided", "app.execution.step", "Core", "turn", True),
-    ("encoded", "app.store.journal", "SqliteJournal", "_commit", False),
-    ("durable", "app.store.journal", "SqliteJournal", "_commit", True),
+    ("encoded", "app.store.journal", "SqliteJournal", "_store", False),
+    ("durable", "app.store.journal", "SqliteJournal", "_store", True),
 )
 RECEIVED, WRITTEN = "received", "bytes written"
 ELSEWHERE: Final = "on another thread"  # whose CPU is not the loop's

@@ -366,10 +366,11 @@ class Engine:
             self._tell(self._fact_listeners, facts)
 
     def on_durable_from_thread(self, durable_seq: int) -> None:
-        """The journal's writer thread calls this; within `append` it need not, for then the engine looks by itself."""
-        loop = self._loop
-        if loop is not None and threading.get_ident() != self._thread_id and not loop.is_closed():
-            loop.call_soon_threadsafe(self.on_durable, durable_seq)
+        """The journal calls this from its writer's thread, or within `append`: then what may leave leaves at once."""
+        if threading.get_ident() == self._thread_id:
+            self.on_durable(durable_seq)
+        elif self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.on_durable, durable_seq)
 
     def _let_out(self, waiting: _Waiting) -> None:
         turn = waiting.turn
@@ -420,8 +421,7 @@ class Engine:
     async def _send(self, command: SendChild) -> None:
         """Looks at the last gate and hands over without a pause between, so that nothing overtakes a kill switch."""
         child = command.approved.value
-        why = self.core.why_stopped(child, self.clock.wall_ns())
-        if why:
+        if why := self.core.why_stopped(child, self.clock.wall_ns()):
             self._stop_at_gate(child, why)
             return
         try:

@@ -104,7 +104,7 @@ class SqliteJournal:
         except BaseException:
             self._lock.release()
             raise
-        self._durable_seq = self._appended_seq
+        self._durable_seq = self._stored_seq = self._appended_seq
         self._failure: BaseException | None = None
         self._is_closed = False
         self._wal_pages = 0
@@ -166,12 +166,13 @@ class SqliteJournal:
         if not self._allowance.allows(began_s) or not self._guard.acquire(blocking=False):
             return False
         try:
-            self._commit(facts, receipts)
+            self._store(facts, receipts)
+            self._allowance.spend(began_s, time.perf_counter())
+            self._tell()
         except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
             self._fail(error)
         finally:
             self._guard.release()
-        self._allowance.spend(began_s, time.perf_counter())
         return True
 
     def close(self) -> None:
@@ -197,7 +198,8 @@ class SqliteJournal:
         try:
             while (group := self._next_group()) is not None:
                 with self._guard:
-                    self._commit(*group)
+                    self._store(*group)
+                    self._tell()
         except BaseException as error:  # noqa: BLE001 (a thread's rim: whatever it is, nothing may be acknowledged after)
             self._fail(error)
 
@@ -216,18 +218,22 @@ class SqliteJournal:
             receipts += turn[1]
         return facts, receipts
 
-    def _commit(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+    def _store(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+        """One group, durable when it returns."""
         turn = make_turn(self._hash, facts, receipts)
         store_turn(self._writer, turn, self._places.note(turn))
-        self._hash = turn.chain_hash
-        for head in self._heads:
-            head.write(turn.last_seq, self._hash)
+        self._hash, self._stored_seq = turn.chain_hash, turn.last_seq
+
+    def _tell(self) -> None:
+        """Says how far the log is durable, then does what nobody waits for: whoever hears of it sends at once."""
         if self._failure is not None:
             return
-        self._durable_seq = turn.last_seq
-        self._on_durable(turn.last_seq)
+        self._durable_seq = last_seq = self._stored_seq
+        self._on_durable(last_seq)
+        for head in self._heads:
+            head.write(last_seq, self._hash)
         if self._options.replica is not None:
-            self._options.replica.receive(turn.last_seq)
+            self._options.replica.receive(last_seq)
         if self._wal_pages > self._options.max_wal_pages:
             self._wal_pages = 0
             self._writer.execute("pragma wal_checkpoint(passive)").fetchone()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 
 
@@ -15,7 +14,9 @@ def write_now(writer: asyncio.StreamWriter, line: bytes) -> None:
     """
     transport, n_taken = writer.transport, 0
     if not transport.get_write_buffer_size():
-        with contextlib.suppress(OSError):
+        try:
             n_taken = os.write(transport.get_extra_info("socket").fileno(), line)
+        except OSError:
+            n_taken = 0
     if n_taken < len(line):
         writer.write(line[n_taken:])
