@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.enums import ChildState, DoneReason, Mode, OrderStatus, ParentState, Side, child_status, parent_status
-from app.domain.events import BreakFound, ChildFilled, OrderAccepted, RoutePlanned, TcaReported
+from app.domain.events import BreakFound, ChildFilled, ChildSending, Fact, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.markouts import IntervalStats, MidPath
 from app.domain.orders import ChildOrder
 from app.domain.quote_pool import Conversion
@@ -134,6 +134,41 @@ class ParentRecord:
     def in_flight_qty_units(self) -> int:
         """`worst_case_fill_qty` beyond what is filled: everything that may still trade."""
         return sum(c.leaves_qty_units for c in self.children.values())
+
+
+_NO: Final = False  # a field's first word, by its place
+
+
+def begun(fact: Fact, event: OrderAccepted) -> ParentRecord:
+    """The record that an acceptance begins; `event` is the fact's."""
+    seq, ts_ns, account_seq = fact.seq, fact.ts_ns, fact.account_seq
+    return ParentRecord(
+        event,
+        event.mode,
+        ParentState.ACCEPTED,
+        None,
+        "",
+        0,
+        0,
+        0,
+        {},
+        _NO,
+        0,
+        "",
+        ts_ns,
+        ts_ns,
+        account_seq,
+        seq,
+        account_seq,
+        1,
+    )
+
+
+def sent(event: ChildSending, seq: int, ts_ns: int) -> ChildRecord:
+    """The record that a child's sending begins, which is fact `seq`."""
+    return ChildRecord(
+        event.child, ChildState.SENDING, "", 0, 0, _NO, "", "", ts_ns, 0, ts_ns, seq, event.mid_half_units
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from app.domain.quick import tupled
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.units import PPM, div_up
 from app.domain.universe import Universe
+from app.execution.gathered import Decided
 from app.execution.ledger import Ledger
 from app.risk.exposure import qty_nano
 
@@ -125,6 +126,21 @@ class Commitments:
         for record in sent:
             self._add_child(ledger, universe, record)
 
+    def note_decided(self, ledger: Ledger, universe: Universe, decided: Decided, mid_half_units: int) -> None:
+        """As `note` of an order's acceptance at this mid, its first plan and its children, none of them folded yet.
+
+        For an order of a quantity, and sums that are up to everything decided before it.
+        """
+        order, records = decided.order, decided.records
+        account, name, side, qty_units = order.account, order.symbol, order.side, order.qty_units
+        assert qty_units is not None, "a plain order has a quantity"
+        price_units = _judged_units(side, decided.cap_units, mid_half_units)
+        nano = universe.symbols[name].notional_nano(price_units, qty_units)
+        self.seq += 2 + len(records)
+        self._add_parent(decided.order_id, _open((account, (account, name, side), qty_units, nano)))
+        for record in records:
+            self._add_child(ledger, universe, record)
+
     def _note_parent(self, ledger: Ledger, universe: Universe, order_id: str) -> None:
         before = self._parents.pop(order_id, None)
         if before is not None:
@@ -133,13 +149,17 @@ class Commitments:
         parent = ledger.open_parents.get(order_id)
         if parent is None:
             return
-        order = parent.accepted.order
-        units, nano = leaves(universe, parent)
+        order, (units, nano) = parent.accepted.order, leaves(universe, parent)
         account = order.account
-        side_key = account, order.symbol, order.side
-        self._parents[order_id] = _open((account, side_key, units, nano))
-        _add(self.open_units, side_key, units)
-        _add(self.open_notional_nano, account, nano)
+        self._add_parent(order_id, _open((account, (account, order.symbol, order.side), units, nano)))
+
+    def _add_parent(self, order_id: str, part: _Open) -> None:
+        self._parents[order_id] = part
+        account, side_key, units, nano = part
+        if units:  # parts are above zero, and so is their sum: no key has to leave
+            self.open_units[side_key] = self.open_units.get(side_key, 0) + units
+        if nano:
+            self.open_notional_nano[account] = self.open_notional_nano.get(account, 0) + nano
 
     def _note_child(self, ledger: Ledger, universe: Universe, child_id: str) -> None:
         before = self._children.pop(child_id, None)
@@ -173,9 +193,9 @@ class Commitments:
             _, amount_nano, flying_nano = _taken(symbol, record, tier)
         self._children[child.child_id] = _live((balance_key, amount_nano, venue_key, flying_nano))
         if amount_nano:
-            _add(self.reserved_nano, balance_key, amount_nano)
+            self.reserved_nano[balance_key] = self.reserved_nano.get(balance_key, 0) + amount_nano
         if flying_nano:
-            _add(self.flying_nano, venue_key, flying_nano)
+            self.flying_nano[venue_key] = self.flying_nano.get(venue_key, 0) + flying_nano
 
 
 def _lane_of(ledger: Ledger, universe: Universe, venue_key: tuple[str, str, str, Side]) -> _Lane:
@@ -205,9 +225,8 @@ def leaves(universe: Universe, parent: ParentRecord) -> tuple[int, int]:
     """
     order = parent.accepted.order
     symbol = universe.symbols[order.symbol]
-    cap_units, mid_half_units = parent.accepted.price_cap_units, parent.accepted.approved_mid_half_units
-    mid_units = max(1, div_up(mid_half_units, 2))
-    price_units = max(cap_units, mid_units) if order.side is Side.SELL else (cap_units or mid_units)
+    mid_half_units = parent.accepted.approved_mid_half_units
+    price_units = _judged_units(order.side, parent.accepted.price_cap_units, mid_half_units)
     if order.qty_units is not None:
         leaves_units = max(0, order.qty_units - parent.cum_qty_units)
         return leaves_units, symbol.notional_nano(price_units, leaves_units)
@@ -215,6 +234,11 @@ def leaves(universe: Universe, parent: ParentRecord) -> tuple[int, int]:
     leaves_nano = max(0, order.notional_nano - parent.cum_notional_nano)
     one_nano = max(1, symbol.notional_nano(max(1, mid_half_units // 2), 10**symbol.qty_scale))
     return div_up(leaves_nano * 10**symbol.qty_scale, one_nano), leaves_nano
+
+
+def _judged_units(side: Side, cap_units: int, mid_half_units: int) -> int:
+    mid_units = max(1, div_up(mid_half_units, 2))
+    return max(cap_units, mid_units) if side is Side.SELL else (cap_units or mid_units)
 
 
 def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple[str, str, int]:

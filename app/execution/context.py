@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.bending import Outlook
-from app.domain.enums import ChildState, ExclusionCode, KillScope, Mode, RefusalCode, Side
+from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
+from app.domain.errors import InvariantBroken
 from app.domain.events import (
     ChildFilled,
     ChildSending,
@@ -34,6 +35,7 @@ from app.domain.universe import Universe
 from app.domain.venue_stops import StopOffer
 from app.execution.break_record import BreakKey
 from app.execution.commitments import Commitments, flying_notional_nano
+from app.execution.gathered import Gathered
 from app.execution.hits import Hits
 from app.execution.inputs import Turn
 from app.execution.ledger import Ledger, evolve
@@ -320,6 +322,7 @@ class Context:
     memory: Memory
     now_ns: int
     turn: Turn
+    gathered: Gathered = field(default_factory=Gathered)  # decided, not yet written: execution/plain_run.py
     # What orders of an account and symbol ask alike (stakes.py, foretell.py); until a fact that is not _STANDING
     standing: dict[tuple[str, ...], Any] = field(default_factory=dict)
     weighed: dict[tuple[str, int], tuple[PlanRequest, tuple[tuple[str, int, int], ...]]] = field(default_factory=dict)
@@ -333,6 +336,8 @@ class Context:
 
     def emit(self, event: Event) -> Fact:
         ledger, world = self.ledger, self.world
+        if self.gathered.orders:
+            raise InvariantBroken(kind=event.KIND, reason="orders decided before it are not written")
         account_seq = ledger.account_seqs.get(event.account, 0) + 1 if event.account else 0
         fact = _fact(ledger.seq + 1, self.now_ns, account_seq, event)
         evolve(ledger, fact)
@@ -350,8 +355,9 @@ class Context:
         return fact
 
     def committed(self) -> Commitments:
-        """What every account has committed, as of the last fact."""
-        return self.memory.commitments.at(self.ledger, self.world.universe)
+        """What every account has committed, as of the last fact, gathered orders included."""
+        found = self.memory.commitments
+        return found if self.gathered.orders else found.at(self.ledger, self.world.universe)
 
     def market(self, symbol: str) -> tuple[SymbolBooks, Reference]:
         """Books and reference of `symbol`, read once per turn."""
@@ -402,7 +408,7 @@ class Context:
         memory, ms = self.memory, self.now_ns // 1_000_000
         memory.n_ids_in_ms = memory.n_ids_in_ms + 1 if ms == memory.last_id_ms else 0
         memory.last_id_ms = ms
-        hidden = f"{self.ledger.epoch}\x1f{self.ledger.seq + 1}\x1f{prefix}"
+        hidden = f"{self.ledger.epoch}\x1f{self.ledger.seq + self.gathered.n_facts + 1}\x1f{prefix}"
         return f"{prefix}_{counted_ulid(self.now_ns, memory.n_ids_in_ms, hidden)}"
 
     def barred(

@@ -14,13 +14,13 @@ from app.domain import conditional_events as ce
 from app.domain import events as ev
 from app.domain import placement_facts as pf
 from app.domain.belief import BeliefKey
-from app.domain.enums import ChildState, KillScope, ParentState, Side
+from app.domain.enums import KillScope, ParentState, Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact
 from app.domain.hidden_facts import HIDDEN_EVENTS, DarkAsked
 from app.domain.limits import Limits
 from app.domain.markouts import StillPath
-from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord
+from app.domain.records import BreakRecord, ChildRecord, FillRecord, ParentRecord, begun, sent
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import DiscretionUsed, ScheduleBent, VolumeBin, VolumeLearned
 from app.execution import break_record, conditional_ledger, hidden_record, shadow_ledger
@@ -150,34 +150,20 @@ def _venue_set(ledger: Ledger, fact: Fact, event: ev.VenueSet) -> None:
 
 
 def _order_accepted(ledger: Ledger, fact: Fact, event: ev.OrderAccepted) -> None:
-    key = (event.account, event.order.client_order_id)
-    if key in ledger.by_client_id or event.order_id in ledger.parents:
-        raise InvariantBroken(order_id=event.order_id, client_order_id=event.order.client_order_id)
-    parent = ParentRecord(
-        accepted=event,
-        mode=event.mode,
-        state=ParentState.ACCEPTED,
-        done_reason=None,
-        done_detail="",
-        cum_qty_units=0,
-        cum_money_nano=0,
-        cum_notional_nano=0,
-        fees_nano={},
-        is_canceling=False,
-        n_waves=0,
-        route_id="",
-        created_ts_ns=fact.ts_ns,
-        updated_ts_ns=fact.ts_ns,
-        accepted_account_seq=fact.account_seq,
-        last_seq=fact.seq,
-        last_account_seq=fact.account_seq,
-        version=1,
-    )
-    ledger.parents[event.order_id] = parent
-    ledger.open_parents[event.order_id] = parent
-    ledger.open_by_account.setdefault(event.account, {})[event.order_id] = parent
-    ledger.by_client_id[key] = (event.order_id, event.order.body_hash)
-    note_foretold(ledger.costs, event.order_id, event.foretold)
+    enter(ledger, begun(fact, event))
+
+
+def enter(ledger: Ledger, parent: ParentRecord) -> None:
+    """Takes the record that an acceptance has just begun; raises InvariantBroken for an order accepted before."""
+    event, order_id, account = parent.accepted, parent.order_id, parent.account
+    order = event.order
+    key = account, order.client_order_id
+    if key in ledger.by_client_id or order_id in ledger.parents:
+        raise InvariantBroken(order_id=order_id, client_order_id=order.client_order_id)
+    ledger.parents[order_id] = ledger.open_parents[order_id] = parent
+    ledger.open_by_account.setdefault(account, {})[order_id] = parent
+    ledger.by_client_id[key] = order_id, order.body_hash
+    note_foretold(ledger.costs, order_id, event.foretold)
 
 
 def _refused(ledger: Ledger, fact: Fact, event: ev.OrderRefused | ev.RefusalsAggregated) -> None:
@@ -206,21 +192,7 @@ def _child_sending(ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:
     parent = _touched(ledger, fact, child.order_id)
     if child.child_id in ledger.child_parent or child.client_id in ledger.by_venue_client_id:
         raise InvariantBroken(child_id=child.child_id, reason="a child is sent once")
-    record = ChildRecord(
-        child=child,
-        state=ChildState.SENDING,
-        venue_order_id="",
-        cum_qty_units=0,
-        cum_money_nano=0,
-        is_canceling=False,
-        code="",
-        text="",
-        sent_ts_ns=fact.ts_ns,
-        acked_ts_ns=0,
-        updated_ts_ns=fact.ts_ns,
-        last_seq=fact.seq,
-        mid_half_units=event.mid_half_units,
-    )
+    record = sent(event, fact.seq, fact.ts_ns)
     parent.children[child.child_id] = record
     ledger.child_parent[child.child_id] = child.order_id
     ledger.by_venue_client_id[child.client_id] = child.child_id

@@ -132,15 +132,26 @@ def write_accepted(
     foretold: Said | None = None,
 ) -> OrderAccepted:
     """The acceptance alone; what is sent is the caller's."""
+    limits_version = approval.approved.limits_version
+    accepted = acceptance(ctx, order, mode, (approval.order_id, limits_version, approval.price_cap_units), foretold)
+    ctx.emit(accepted)
+    note_lookalike(ctx, order, approval.order_id)
+    return accepted
+
+
+def acceptance(
+    ctx: Context, order: ParentOrder, mode: Mode, approved: tuple[str, int, int], foretold: Said | None
+) -> OrderAccepted:
+    """The fact, not written. `approved`: the order's id, the version of its limits, its price cap."""
     reference = ctx.market(order.symbol)[1]
-    mid_half_units = reference.mid_half_units
-    accepted = _accepted(
+    mid_half_units, (order_id, limits_version, cap_units) = reference.mid_half_units, approved
+    return _accepted(
         order.account,
-        approval.order_id,
+        order_id,
         order,
         mode,
-        approval.approved.limits_version,
-        approval.price_cap_units,
+        limits_version,
+        cap_units,
         reference.best_bid_units,
         reference.best_ask_units,
         mid_half_units,
@@ -148,11 +159,12 @@ def write_accepted(
         ctx.now_ns,
         foretold,
     )
-    ctx.emit(accepted)
-    limits = ctx.ledger.limits[order.account]
-    if limits.duplicate_window_ns:
-        ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, approval.order_id)
-    return accepted
+
+
+def note_lookalike(ctx: Context, order: ParentOrder, order_id: str) -> None:
+    """An order like this one is a lookalike of it from now on, where its account's limits look for them."""
+    if ctx.ledger.limits[order.account].duplicate_window_ns:
+        ctx.memory.lookalikes[lookalike_key(order)] = (ctx.now_ns, order_id)
 
 
 def advance(ctx: Context, parent: ParentRecord, *, may_search: bool = True) -> None:

@@ -2,18 +2,20 @@
 
 That is a quantity in the order's own quote currency, with no cap of an uncertified venue, no dealer's quote and no loop
 that watches each child. Facts, ids, commands and state are those of execution/wave.py and of `evolve`, one by one.
+An order's first wave is written with the order (execution/plain_run.py) out of the same parts.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from app.domain import tabled
 from app.domain.enums import TimeInForce
 from app.domain.errors import InvariantBroken, OrderRefused
-from app.domain.events import ChildSending, Fact, RoutePlanned
+from app.domain.events import ChildSending, Event, Fact, RoutePlanned
 from app.domain.ids import venue_client_id
-from app.domain.orders import ChildOrder
+from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.plan import Planned, RoutePlan
 from app.domain.quick import maker, maker_of
 from app.domain.records import ParentRecord
@@ -22,6 +24,7 @@ from app.execution.inputs import SendChild
 from app.execution.wave_fold import evolve_wave
 from app.risk import gate
 
+_NO: Final = False  # a field's word, by its place
 _fact: Final = maker(Fact)
 _planned: Final = maker(RoutePlanned)
 _sending: Final = maker(ChildSending)
@@ -29,55 +32,63 @@ _child: Final = maker(ChildOrder)
 _send: Final = maker_of(SendChild, "approved", "delay_ns")
 
 
+class Wave(NamedTuple):
+    """Whose children: the order's id, when it was accepted, how many children it has had, and what they are called."""
+
+    order_id: str
+    accepted_ns: int
+    wave: int
+    n_children: int
+    time_in_force: TimeInForce
+
+
 def is_plain(ctx: Context, parent: ParentRecord, plan: RoutePlan) -> bool:
     """Whether `write_plain` may write the wave."""
+    return is_plain_plan(ctx, parent.accepted.order, plan) and parent.order_id not in ctx.ledger.hidden.quotes
+
+
+def is_plain_plan(ctx: Context, order: ParentOrder, plan: RoutePlan) -> bool:
+    """Whether the wave is plain if no dealer was asked."""
     world = ctx.world
     return (
-        parent.accepted.order.qty_units is not None
+        order.qty_units is not None
         and not plan.conversions
         and not world.child_cap_nano
         and not world.max_align_ns
         and not (world.may_loop and ctx.is_loop_on)
-        and parent.order_id not in ctx.ledger.hidden.quotes
     )
 
 
 def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_force: TimeInForce) -> None:
     """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
-    ledger, plan, account = ctx.ledger, planned.plan, parent.account
+    ledger, plan = ctx.ledger, planned.plan
+    wave = Wave(parent.order_id, parent.created_ts_ns, parent.n_waves + 1, len(parent.children), time_in_force)
+    children, version = children_of(ctx, parent.accepted.order, plan, wave), ledger.limits[parent.account].version
+    sendings = sendings_of(children, version, plan)
+    commands = approve(ctx, parent, children, version, ledger.seq + 2)
+    fold_wave(ctx, parent, _planned(parent.account, parent.order_id, plan), sendings)
     ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
-    children, version = _children(ctx, parent, plan, time_in_force), ledger.limits[account].version
-    try:
-        approved = gate.approve_wave(children, parent, ledger.kills, version, ledger.seq + 2)
-    except OrderRefused as refusal:
-        # Kill switches were looked at in this turn, so only a plan beyond its own parent comes here: our bug.
-        raise InvariantBroken(
-            order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
-        ) from refusal
-    sent = [_sending(account, child, version, plan.mid_half_units) for child in children]
-    fold_wave(ctx, parent, _planned(account, parent.order_id, plan), sent)
-    ctx.turn.commands += [_send(proof, 0) for proof in approved]
+    ctx.turn.commands += commands
 
 
-def _children(ctx: Context, parent: ParentRecord, plan: RoutePlan, time_in_force: TimeInForce) -> list[ChildOrder]:
-    """The plan's children in the words of their venues; ids go on from those of the parent's earlier children."""
-    universe, order_id, account = ctx.world.universe, parent.order_id, parent.account
-    name, side = parent.accepted.order.symbol, parent.accepted.order.side
-    wave, n_children, made = parent.n_waves + 1, len(parent.children), []
+def children_of(ctx: Context, order: ParentOrder, plan: RoutePlan, wave: Wave) -> list[ChildOrder]:
+    """The plan's children in the words of their venues; ids go on from those of the order's earlier children."""
+    universe, account, name, side, now_ns = ctx.world.universe, order.account, order.symbol, order.side, ctx.now_ns
+    order_id, accepted_ns, wave_i, n_children, time_in_force = wave
+    made = []
     for venue, qty_lots, limit_ticks in tabled.children_of(plan):
         if qty_lots <= 0:
             continue
         n_children += 1
         listing = universe.instruments[venue, name]
-        client_id = venue_client_id(parent.created_ts_ns, order_id, n_children)
-        deadline_ns = ctx.now_ns + universe.venues[venue].request_deadline_ns
+        client_id = venue_client_id(accepted_ns, order_id, n_children)
         made.append(
             _child(
-                f"chd_{client_id}",
+                "chd_" + client_id,
                 client_id,
                 order_id,
                 account,
-                wave,
+                wave_i,
                 venue,
                 name,
                 side,
@@ -86,32 +97,55 @@ def _children(ctx: Context, parent: ParentRecord, plan: RoutePlan, time_in_force
                 qty_lots,
                 listing.tick_units,
                 listing.lot_units,
-                deadline_ns,
-                is_post_only=False,
-                rest_until_ns=0,
-                stop=None,
-                display_lots=0,
-                min_qty_lots=0,
-                quote_id="",
+                now_ns + universe.venues[venue].request_deadline_ns,
+                _NO,
+                0,
+                None,
+                0,
+                0,
+                "",
             )
         )
     return made
 
 
-def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: list[ChildSending]) -> None:
+def sendings_of(children: Sequence[ChildOrder], limits_version: int, plan: RoutePlan) -> list[ChildSending]:
+    """What is written of each child before it leaves."""
+    mid_half_units = plan.mid_half_units
+    return [_sending(child.account, child, limits_version, mid_half_units) for child in children]
+
+
+def approve(
+    ctx: Context, parent: ParentRecord, children: Sequence[ChildOrder], limits_version: int, first_seq: int
+) -> list[SendChild]:
+    """The last gate, and the commands that may leave; `first_seq`: of the first child's fact.
+
+    Kill switches were looked at in this turn, so only a plan beyond its own parent is refused here: our bug, and an
+    InvariantBroken.
+    """
+    try:
+        approved = gate.approve_wave(children, parent, ctx.ledger.kills, limits_version, first_seq)
+    except OrderRefused as refusal:
+        raise InvariantBroken(
+            order_id=parent.order_id, code=refusal.code.value, limit=refusal.limit, value=refusal.value
+        ) from refusal
+    return [_send(proof, 0) for proof in approved]
+
+
+def fold_wave(ctx: Context, parent: ParentRecord, planned: RoutePlanned, sent: Sequence[ChildSending]) -> None:
     """As `ctx.emit` of the plan and then of each child of a plain wave: the same facts, the same state and sums.
 
     Raises InvariantBroken as `evolve_wave`; then nothing was written.
     """
     ledger, now_ns = ctx.ledger, ctx.now_ns
-    seq, account_seq = ledger.seq + 1, ledger.account_seqs[parent.account] + 1
-    facts = [_fact(seq, now_ns, account_seq, planned)]
-    for sending in sent:
-        seq += 1
-        account_seq += 1
-        facts.append(_fact(seq, now_ns, account_seq, sending))
+    facts = facts_behind(ledger.seq, ledger.account_seqs[parent.account], now_ns, [planned, *sent])
     records = evolve_wave(ledger, parent, facts)
     ctx.turn.facts += facts
     ctx.memory.commitments.note_sent(ledger, ctx.world.universe, records)
     for sending in sent:
         ctx.memory.taken.note(sending, now_ns)
+
+
+def facts_behind(seq: int, account_seq: int, now_ns: int, events: Sequence[Event]) -> list[Fact]:
+    """The facts that these events of one account are, behind those numbers."""
+    return [_fact(seq + i, now_ns, account_seq + i, event) for i, event in enumerate(events, 1)]

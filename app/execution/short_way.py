@@ -37,8 +37,9 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     ledger, world, now_ns = ctx.ledger, ctx.world, ctx.now_ns
     bounds, listings, fees, barred = ground
     alike_id = lookalike_id(ctx, order) if bounds.limits.duplicate_window_ns else ""
-    n_open_orders = len(ledger.open_by_account.get(order.account, ()))
-    now = _instant((ledger.seq + 1, wait_ns, n_open_orders, alike_id))
+    gathered = ctx.gathered
+    n_open_orders = len(ledger.open_by_account.get(order.account, ())) + gathered.n_open.get(order.account, 0)
+    now = _instant((ledger.seq + gathered.n_facts + 1, wait_ns, n_open_orders, alike_id))
     passed = gate.approve_plain(bounds, order, ctx.committed(), now)
     if passed is None:
         return None

@@ -30,6 +30,7 @@ from app.execution.leg_orders import first_order
 from app.execution.loop import begin_loop, take_measured, take_shown, tell_beliefs
 from app.execution.overdue import resolve
 from app.execution.parent import Approval, accept, advance, approve_or_prepare, cancel, take_found
+from app.execution.plain_run import gathers, write_gathered
 from app.execution.pooling import with_pool
 from app.execution.preview import Preview, preview
 from app.execution.quoted import follow_hidden, on_quoted
@@ -44,6 +45,8 @@ from app.execution.volumes import learn_volume
 from app.risk import gate
 from app.risk.exposure import GateView
 
+_LATER: Final = Done()  # in the place of a gathered order's reply, until it is written
+
 
 @dataclass(slots=True)
 class Core:
@@ -57,12 +60,16 @@ class Core:
         """Takes `inputs` in order at one instant. `now_ns` never runs backwards against the log."""
         ctx = Context(self.world, self.ledger, self.memory, max(now_ns, self.ledger.ts_ns), Turn())
         for item in inputs:
+            if type(item) is not inp.Submit and ctx.gathered.orders:
+                write_gathered(ctx)
             n_before = len(ctx.turn.facts)
             ctx.turn.replies.append(_DECIDE[type(item)](ctx, item))
             if ctx.ledger.hidden.is_waiting:
                 follow_hidden(ctx)
             if ctx.ledger.definitions.open:
                 conditional.follow(ctx, n_before)
+        if ctx.gathered.orders:
+            write_gathered(ctx)
         if ctx.memory.loop.touched:
             tell_beliefs(ctx)
         return ctx.turn
@@ -134,11 +141,18 @@ def _check_universe(ctx: Context) -> None:
 
 def _submit(ctx: Context, item: inp.Submit) -> Reply:
     order = item.order
+    if (order.account, order.client_order_id) in ctx.gathered.names:
+        write_gathered(ctx)
     known = repeated_order(ctx, order)
     if known is not None:
         return known
     wait_ns = take_token(ctx, order.account)
-    approval: Approval | ScheduledApproval | None = approve_plain(ctx, order, item.mode, wait_ns)
+    plain = approve_plain(ctx, order, item.mode, wait_ns)
+    if plain is not None and gathers(ctx, item, plain):
+        return _LATER
+    if ctx.gathered.orders:
+        write_gathered(ctx)
+    approval: Approval | ScheduledApproval | None = plain
     if approval is None:
         view = with_pool(ctx, gate_view(ctx, order, item.mode, wait_ns=wait_ns), None)
         try:

@@ -76,13 +76,13 @@ def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     if is_plain(ctx, parent, planned.plan):
         write_plain(ctx, parent, planned, TimeInForce.FOK if needs_single_venue(order) else TimeInForce.IOC)
         if is_held(order):
-            _wait_to_replan(ctx, parent)
+            await_replan(ctx, parent)
         return
     ctx.emit(RoutePlanned(parent.account, parent.order_id, planned.plan))
     ctx.turn.receipts.append((planned.receipt_sha256, planned.receipt))
     tell_weighed(ctx, parent, planned)
     if is_held(order):
-        _wait_to_replan(ctx, parent)
+        await_replan(ctx, parent)
     own_symbol = order.symbol
     sending: list[SendChild] = []
     for allocation in planned.plan.allocations:
@@ -95,7 +95,8 @@ def write_wave(ctx: Context, parent: ParentRecord, planned: Planned) -> None:
     ctx.turn.commands += aligned(sending, ctx.memory.loop.one_way_ns, ctx.world.max_align_ns)
 
 
-def _wait_to_replan(ctx: Context, parent: ParentRecord) -> None:
+def await_replan(ctx: Context, parent: ParentRecord) -> None:
+    """No wave follows before the next look."""
     ctx.memory.next_replan_ns[parent.order_id] = ctx.now_ns + ctx.world.timing.replan_every_ns
 
 

@@ -14,7 +14,7 @@ from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder
 from app.domain.units import NANO
 from app.execution import inputs as inp
-from app.execution import wave
+from app.execution import step, wave
 from app.execution.commitments import Commitments
 from app.execution.context import Context
 from app.execution.inputs import Turn
@@ -42,6 +42,7 @@ class Lives:
 
         with self.monkeypatch.context() as patch:
             patch.setattr(wave, "is_plain", counted)
+            patch.setattr(step, "gathers", lambda *_: False)  # which writes first waves by itself: test_plain_run.py
             patch.setattr(worlds, "_IDS", count(1))
             desk, chance, children, turns = make_desk(), Random(seed), list[ChildOrder](), list[inp.Turn]()
             desk.core.memory.commitments.at(desk.core.ledger, desk.core.world.universe)
