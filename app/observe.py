@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 from typing import Any, Final
 
 import orjson
@@ -19,12 +22,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from app.domain.events import BreakClosed, BreakFound, FeeDeviated, FeeTierSet, OrderAccepted
 from app.domain.orders import ChildOrder
@@ -39,8 +44,43 @@ GCCollector(registry=REGISTRY)
 # Making a line that no level lets through costs more than all else that is told of an order.
 _shown: Final = {"debug": False}
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_requests = Counter("bestex_http_requests", "Requests answered", ("route", "status"), registry=REGISTRY)
-_seconds = Histogram("bestex_http_seconds", "Time to answer", ("route",), buckets=_SECONDS, registry=REGISTRY)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Answers of one route and status: how many took at most each bound of _SECONDS and more than the one before."""
+
+    n_answers: list[int] = field(default_factory=lambda: [0] * (len(_SECONDS) + 1))
+    total_s: float = 0.0
+
+
+class _Answers(Collector):
+    """Requests answered, and how long that took: added up here, made metrics when somebody asks.
+
+    A counter and a histogram of the library take 3 us for each answer, and were the dearest words told of an order.
+    """
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[str, int], _Tally] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """Both metrics, as they stand."""
+        n_requests = CounterMetricFamily("bestex_http_requests", "Requests answered", labels=("route", "status"))
+        seconds = HistogramMetricFamily("bestex_http_seconds", "Time to answer", labels=("route",))
+        of_route: dict[str, list[_Tally]] = {}
+        for (route, status), tally in self.tallies.items():
+            n_requests.add_metric((route, str(status)), sum(tally.n_answers))
+            of_route.setdefault(route, []).append(tally)
+        bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
+        for route, tallies in of_route.items():
+            n_until = accumulate(map(sum, zip(*[tally.n_answers for tally in tallies], strict=True)))
+            buckets = list(zip(bounds, map(float, n_until), strict=True))
+            seconds.add_metric((route,), buckets, sum(tally.total_s for tally in tallies))
+        return n_requests, seconds
+
+
+_answers: Final = _Answers()
+REGISTRY.register(_answers)
 _problems = Counter("bestex_problems", "Requests refused, by problem code", ("code",), registry=REGISTRY)
 _malformed = Counter("bestex_malformed", "Bodies that never became an order", ("code",), registry=REGISTRY)
 _orders = Counter("bestex_orders_accepted", "Parent orders accepted", ("symbol", "side"), registry=REGISTRY)
@@ -103,15 +143,11 @@ def metrics() -> bytes:
 
 
 def request_answered(route: str, status: int, elapsed_s: float) -> None:
-    count, seconds = _answered(route, status)
-    count.inc()
-    seconds.observe(elapsed_s)
-
-
-@cache
-def _answered(route: str, status: int) -> tuple[Counter, Histogram]:
-    """Looking labels up costs more than counting; routes and statuses are few."""
-    return _requests.labels(route, str(status)), _seconds.labels(route)
+    tally = _answers.tallies.get((route, status))
+    if tally is None:
+        tally = _answers.tallies[route, status] = _Tally()
+    tally.n_answers[bisect_left(_SECONDS, elapsed_s)] += 1
+    tally.total_s += elapsed_s
 
 
 def request_refused(route: str, code: str, status: int, request_id: str) -> None:

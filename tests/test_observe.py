@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from app import observe
 from app.domain.enums import FeeStatus, Liquidity, MarketKind
@@ -19,6 +21,38 @@ def value(name: str, **labels: str) -> float:
 def accepted() -> OrderAccepted:
     record, _ = make_desk().accepted()
     return record.accepted
+
+
+def test_answers_are_the_counter_and_the_histogram_of_the_library() -> None:
+    """Text for text but for when they were begun: whoever scrapes sees no difference."""
+    registry = CollectorRegistry()
+    n_requests = Counter("bestex_http_requests", "Requests answered", ("route", "status"), registry=registry)
+    seconds = Histogram(
+        "bestex_http_seconds", "Time to answer", ("route",), buckets=observe._SECONDS, registry=registry
+    )
+    own = observe._Answers()
+    chance = Random(1)
+    took_s = [*observe._SECONDS, 0.0, 11.0, *(chance.random() ** 6 for _ in range(200))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe, "_answers", own)
+        for elapsed_s in took_s:
+            route, status = chance.choice(["/a", "/b"]), chance.choice([200, 422])
+            observe.request_answered(route, status, elapsed_s)
+            n_requests.labels(route, str(status)).inc()
+            seconds.labels(route).observe(elapsed_s)
+    twin = CollectorRegistry()
+    twin.register(own)
+
+    def samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+        return {
+            (sample.name, str(sorted(sample.labels.items()))): round(sample.value, 9)
+            for metric in registry.collect()
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        }
+
+    assert samples(twin) == samples(registry)
+    assert len(samples(twin)) == 4 + 2 * (len(observe._SECONDS) + 3)
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
