@@ -14,12 +14,15 @@ MAX_HEADER_BYTES: Final = 256
 
 def authenticate(headers: list[tuple[bytes, bytes]], accounts: Accounts) -> Principal:
     """The principal of the one Authorization header; raises BadRequest("unauthenticated")."""
-    found = [value for name, value in headers if name == b"authorization"]
-    if len(found) == 1 and len(found[0]) <= MAX_HEADER_BYTES and found[0][:7].lower() == _BEARER:
-        principal = accounts.authenticate(found[0][7:].strip().decode("latin-1"))
+    n_found, found = 0, b""
+    for name, value in headers:
+        if name == b"authorization":
+            n_found, found = n_found + 1, value
+    if n_found == 1 and len(found) <= MAX_HEADER_BYTES and found[:7].lower() == _BEARER:
+        principal = accounts.authenticate(found[7:].strip().decode("latin-1"))
         if principal is not None:
             return principal
-    detail = "The API key is not valid." if found else "There is no API key in the request."
+    detail = "The API key is not valid." if n_found else "There is no API key in the request."
     raise BadRequest("unauthenticated", detail, hint="Send the header Authorization: Bearer bx_…")
 
 

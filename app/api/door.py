@@ -145,42 +145,43 @@ class Door(APIRoute):
         await response(scope, receive, send)
 
     async def _answer(self, call: Call) -> Response:
-        spec = self.spec
-        arguments: dict[str, Any] = dict(call.path_params)
-        headers = call.scope["headers"]
+        spec, scope, query = self.spec, call.scope, None
+        headers = scope["headers"]
         if spec.scope is not None:
             call._principal = auth.authenticate(headers, call.services.accounts)
             auth.require(call._principal, spec.scope)
-        if self._query is not None or (spec.scope is not None and call.scope["query_string"]):
+        if self._query is not None or (spec.scope is not None and scope["query_string"]):
             query = validate_query(self._query or _NoQuery, call.query_params.multi_items())
-            if self._query is not None:
-                arguments["query"] = query
-        result = None
+        result = body = None
         if self._body is not None:
             body = await read_body(headers, call.receive)
             if spec.plainly is not None:
                 result = await spec.plainly(call, body)
-            if result is None:
-                arguments["body"] = validate(self._body, decode_object(body))
         if result is None:
-            result = await spec.endpoint(call, **arguments)
+            result = await self._ask(call, query, body)
         if isinstance(result, Response):
             result.headers.setdefault("Bestex-Mode", call.mode.value)
             return result
-        response = self._written(call, result)
-        if spec.scope is not None and not (isinstance(result, Reply) and result.is_durable):
+        is_reply = isinstance(result, Reply)
+        response = self._written(call, result if is_reply else Reply(result, spec.status))
+        if spec.scope is not None and not (is_reply and result.is_durable):
             # Encoded at once, sent when everything that it shows is durable.
             await call.services.engine.durable()
         return response
 
-    def _written(self, call: Call, result: Any) -> Response:
-        if isinstance(result, Reply):
-            return self._json(call, result.payload, result.status, result.headers)
-        return self._json(call, result, self.spec.status, None)
+    async def _ask(self, call: Call, query: BaseModel | None, body: bytes | None) -> Any:
+        """What the endpoint says to the checked request."""
+        arguments: dict[str, Any] = dict(call.path_params)
+        if self._query is not None:
+            arguments["query"] = query
+        if self._body is not None and body is not None:
+            arguments["body"] = validate(self._body, decode_object(body))
+        return await self.spec.endpoint(call, **arguments)
 
-    def _json(self, call: Call, payload: Any, status: int, headers: Mapping[str, str] | None) -> Response:
+    def _written(self, call: Call, reply: Reply) -> Response:
+        payload = reply.payload
         body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
-        return answer(body, status, self.spec.media_type, call.mode, headers)
+        return answer(body, reply.status, self.spec.media_type, call.mode, reply.headers)
 
     def _refuse(self, call: Call, problem: Problem, error: BestexError | None) -> Response:
         code = problem.kind.code
@@ -198,18 +199,23 @@ class Door(APIRoute):
 
 def answer(body: bytes, status: int, media_type: str, mode: Mode, headers: Mapping[str, str] | None = None) -> Response:
     """A response with the headers that every answer has."""
-    raw = [
-        (b"content-length", b"%d" % len(body)),
-        (b"content-type", _content_type(media_type)),
-        (b"bestex-mode", mode.value.encode()),
-        *_SAFETY_HEADERS,
-    ]
-    for name, value in (headers or {}).items():
-        raw.append((name.lower().encode(), value.encode("latin-1", "replace")))
+    raw = [(b"content-length", b"%d" % len(body)), *_head(media_type, mode)]
+    if headers:
+        for name, value in headers.items():
+            raw.append((name.lower().encode(), value.encode("latin-1", "replace")))
     return _Written(body, status, media_type, raw)
 
 
 @cache
+def _head(media_type: str, mode: Mode) -> tuple[tuple[bytes, bytes], ...]:
+    """What all answers of a media type and mode begin with, after their length."""
+    return (
+        (b"content-type", _content_type(media_type)),
+        (b"bestex-mode", mode.value.encode()),
+        *_SAFETY_HEADERS,
+    )
+
+
 def _content_type(media_type: str) -> bytes:
     has_charset = not media_type.startswith("text/") or "charset=" in media_type
     return media_type.encode("latin-1") + (b"" if has_charset else b"; charset=utf-8")

@@ -60,6 +60,10 @@ def tupled(kind: Callable[..., T]) -> Callable[[tuple[object, ...]], T]:
     return cast("Callable[[tuple[object, ...]], T]", partial(tuple.__new__, cast("Any", kind)))
 
 
+# Sets one field of a frozen value, for its maker alone, before anybody else has seen it.
+write: Final[Callable[[object, str, object], None]] = object.__setattr__
+
+
 def changed(value: T, **changes: object) -> T:
     """A copy of a frozen value with fields changed, as `dataclasses.replace`. Raises TypeError for another name."""
     kind: Any = type(value)

@@ -35,6 +35,14 @@ def test_they_are_frozen():
         value.book_seq = 8
 
 
+def test_its_maker_may_write_a_field_of_a_frozen_value():
+    value = BookUse("a", 7, 8)
+    quick.write(value, "age_ns", 9)
+    assert value == BookUse("a", 7, 9)
+    with pytest.raises(AttributeError):
+        quick.write(value, "no_field", 1)
+
+
 def test_a_missing_field_is_refused():
     with pytest.raises(TypeError, match="age_ns"):
         quick.values(BookUse, [("a", 7)])

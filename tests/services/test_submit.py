@@ -141,6 +141,18 @@ async def test_a_repeat_is_the_first_answer_and_a_change_a_conflict(gateway: Gat
         await submit.place(replace(order, qty_units=101), Mode.PAPER)
 
 
+async def test_an_order_of_one_holder_is_placed_as_any_other(gateway: Gateway) -> None:
+    submit, order = gateway.services.submit, make_order()
+    new = replace(order, body_hash="")
+    first = await submit.place_new(new, Mode.PAPER)
+    assert first.fact.order is new
+    assert new == replace(order, body_hash=body_hash(order))
+    again = await submit.place(order, Mode.PAPER)
+    assert (again.fact, again.is_replay) == (first.fact, True)
+    with pytest.raises(BadRequest, match="client_order_id_conflict"):
+        await submit.place_new(replace(order, qty_units=101), Mode.PAPER)
+
+
 async def test_a_wait_ends_when_the_order_does(gateway: Gateway) -> None:
     gateway.behave("silent")
     submit = gateway.services.submit

@@ -90,18 +90,19 @@ async def place_order(call: Call, body: OrderBody) -> Reply:
 async def place_plainly(call: Call, body: bytes) -> Reply | None:
     """As `place_order`, of an order so plain that its bytes say it all; None for another."""
     services, principal = call.services, call.principal
+    if principal.is_operator:
+        return None
     engine = services.engine
-    order = None
-    if not principal.is_operator:
-        order = plain_order(body, engine.universe, principal.account, engine.now_ns())
+    universe = engine.universe
+    order = plain_order(body, universe, principal.account, engine.now_ns())
     if order is None:
         return None
-    accepted = await services.submit.place(order, principal.mode)
+    accepted = await services.submit.place_new(order, principal.mode)
     fact = accepted.fact
-    headers = {"Location": f"/v1/orders/{fact.order_id}"}
+    headers = {"location": "/v1/orders/" + fact.order_id}
     if accepted.is_replay:
-        headers["Idempotency-Replayed"] = "true"
-    told = plain_ack(fact, accepted.account_seq, engine.universe.symbols[order.symbol])
+        headers["idempotency-replayed"] = "true"
+    told = plain_ack(fact, accepted.account_seq, universe.symbols[order.symbol])
     return Reply(told, 200 if accepted.is_replay else 201, headers, is_durable=True)
 
 
