@@ -29,7 +29,7 @@ from app.venues.cex.budget import Budgets
 from app.venues.cex.deadlines import deadline_params, proven_until_ns, request_life
 from app.venues.cex.desk import Desk
 from app.venues.cex.dialects import own_order, own_trade
-from app.venues.cex.errors import placement_report, says_absent
+from app.venues.cex.errors import placement_report, says_absent, unsent_report
 from app.venues.cex.exact import price_text, qty_text
 from app.venues.cex.feed import CcxtFeed, aged
 from app.venues.cex.health import Health
@@ -217,13 +217,13 @@ class CcxtVenue(VenueBase):
         """The placement's one request and its outcome; `token` is the gate's proof for the signer."""
         order = self._orders.add(child)
         if why := self._barred(child):
-            report = ExecutionReport(
-                ReportKind.REJECTED, self.venue_id, child.client_id, code="not_sent", text=why, evidence="local:barred"
-            )
-            self._orders.take_report(order, report)
+            self._orders.take_report(order, unsent_report(self.profile, child.client_id, why, is_known=True))
             return
         apart = apart_of(self.profile.ccxt_id, child)
-        call = Call("place", token, self.profile.placement if apart is None else (apart.placement,))
+        if apart is not None and apart.by_label and await self._has_it_already(order):
+            return
+        places = self.profile.placement if apart is None else apart.placement or self.profile.placement
+        call = Call("place", token, places)
         error, made = await self._request_placement(order, call)
         venue_order_id = str((made or {}).get("id") or "")
         if call.is_answered:
@@ -235,6 +235,16 @@ class CcxtVenue(VenueBase):
         order.next_look_ns = self._clock.monotonic_ns() + _FIRST_LOOK_NS
         if made is not None and report.kind is ReportKind.ACKED and made.get("status"):
             self._orders.take_order({**made, "clientOrderId": order.wire_id}, "ack")
+
+    async def _has_it_already(self, order: OwnOrder) -> bool:
+        """Whether nothing may be sent: the venue has it, which is told, or does not say whether it has."""
+        try:
+            found = await self._desk.order(order)
+        except Unavailable as error:
+            why = unsent_report(self.profile, order.child.client_id, error.detail, is_known=False)
+            self._orders.take_report(order, why)
+            return True
+        return found is not None and self._orders.take_order(found, "rest") is not None
 
     async def _request_placement(
         self, order: OwnOrder, call: Call

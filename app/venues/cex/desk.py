@@ -20,7 +20,7 @@ from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
-from app.venues.cex.stops import Apart, apart_at, apart_of, as_order
+from app.venues.cex.stops import Apart, apart_at, apart_of, as_order, told_of, under_its_stop
 from app.venues.cex.streams import STREAM_ERRORS
 from app.venues.cex.together import Shared, Together
 from app.venues.cex.trade_pages import (
@@ -127,6 +127,8 @@ class Desk:
     async def _stop(self, order: OwnOrder, apart: Apart) -> Mapping[str, Any] | None:
         """A stop that is kept apart: itself, or what came of it. Raises Unavailable where that is not shown yet."""
         name, live_id = order.child.symbol, order.live_id
+        if not live_id and apart.by_label:
+            return await self._stop_by_label(order, apart)
         if not live_id:
             ours = {} if order.venue_order_id else {self._profile.client_id.param: order.wire_id}
             found = await self._one(order.venue_order_id, name, {**apart.asking, **ours})
@@ -138,6 +140,37 @@ class Desk:
         if made is None:
             raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: a stop's order is not shown yet")
         return as_order(apart, made)
+
+    async def _stop_by_label(self, order: OwnOrder, apart: Apart) -> Mapping[str, Any] | None:
+        """The same where the two bear one label: by it, then in the lists of the market, then by the stop's own id.
+
+        The question by label names a currency, and which of a market's two it is nobody says: both are asked.
+        """
+        name, rows, is_cut = order.child.symbol, list[Mapping[str, Any]](), False
+        base, _, rest = name.partition("/")
+        for code in (rest.partition(":")[0], base):
+            rows = rows or await self._labelled(name, code, order.wire_id)
+        found = told_of(apart, rows)
+        if found is None:
+            listed, is_cut = await self._lists[name].since(self._since_ms(order))
+            rows += [each for each in listed if self._is(order, each)]
+            found = told_of(apart, rows)
+        if (
+            not rows
+            and order.venue_order_id
+            and (itself := await self._one(order.venue_order_id, name, {})) is not None
+        ):
+            found = told_of(apart, [itself])
+        if found is None and (rows or is_cut or order.venue_order_id):
+            raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: a stop's order is not shown yet")
+        return None if found is None else as_order(apart, found)
+
+    async def _labelled(self, name: str, code: str, label: str) -> list[Mapping[str, Any]]:
+        """Every order under `label`, of those that the venue counts as `code`; of Deribit alone."""
+        exchange, words = self._exchange, {"currency": code, "label": label}
+        answer = await self.ask("query", lambda: exchange.private_get_get_order_state_by_label(words))
+        rows: list[Mapping[str, Any]] = exchange.parse_orders(answer["result"], exchange.market(name))
+        return rows
 
     async def _one(self, venue_order_id: str, name: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
         """None where the venue's words prove it, by its row of the table: ccxt's class of an error proves nothing."""
@@ -176,7 +209,10 @@ class Desk:
             if is_cut and self._pages_open:
                 raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more open orders than pages")
             found += rows
-        if (apart := apart_at(self._profile.ccxt_id)) is not None:
+        apart = apart_at(self._profile.ccxt_id)
+        if apart is not None and apart.of_stop:
+            found = [under_its_stop(apart, each) for each in found]
+        if apart is not None and apart.listing is not None:
             stops, is_cut = await self._open(name, apart.listing)
             if is_cut:
                 raise Unavailable("venue_unavailable", f"{self._profile.venue_id}: more stops than pages")

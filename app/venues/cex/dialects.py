@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.domain.enums import ContractKind
 from app.venues.cex.exact import decimal_of
+from app.venues.cex.stops import apart_at, under_its_stop
 
 _HOST: Final = re.compile(r"^(http|ws)(s?)://([^/]+)")
 _SPOT, _LINEAR, _INVERSE = ContractKind.SPOT, ContractKind.LINEAR, ContractKind.INVERSE
@@ -118,6 +119,8 @@ def own_order(ccxt_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
 
     ccxt's own number is another thing at some venues: the latest fill alone, or what an older message said.
     """
+    if (apart := apart_at(ccxt_id)) is not None:
+        order = under_its_stop(apart, order)
     words = _RUNNING_TOTAL.get(ccxt_id)
     if words == ():
         return order

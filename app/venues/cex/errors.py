@@ -134,6 +134,12 @@ def _not_sent(venue: str, client_id: str, error: BaseException | None) -> Execut
     )
 
 
+def unsent_report(profile: VenueProfile, client_id: str, why: str, *, is_known: bool) -> ExecutionReport:
+    """Nothing was sent, for `why`; unknown where it could not be asked whether the venue has the order already."""
+    kind, evidence = (ReportKind.REJECTED, "local:barred") if is_known else (ReportKind.UNKNOWN, "local:unasked")
+    return ExecutionReport(kind, profile.venue_id, client_id, code="not_sent", text=why, evidence=evidence)
+
+
 def call_failed_to_connect(error: BaseException | None) -> bool:
     """Whether `error` comes from a connection that never was."""
     return isinstance(getattr(error, "__cause__", None), OSError)

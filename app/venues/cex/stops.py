@@ -8,7 +8,7 @@ price of the instant could take one that is through already for one that waits f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,21 +25,27 @@ Words = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """A stop's own things. `placement`: its endpoint; `id_param`: what create_order takes our id as, and what the
-    vendor's rows call it; `asking`: what ccxt's questions and cancels take to mean stops; `listing`: the same of lists;
-    `live_ids`: the fields of a row that name what came of it, one id or a list; `price`: the field that has its limit.
+    """A stop's own things. `placement`: its endpoints, none where they are those of any order; `id_param`: what
+    create_order takes our id as, and what the vendor's rows call it; `asking`: what ccxt's questions and cancels take
+    to mean stops; `listing`: the same of lists, none where one list has all; `live_ids`: the fields of a row that name
+    what came of it, one id or a list; `price`: the field that has its limit. `of_stop`: where what came of it is told
+    in a row of its own, the field that names the stop. `by_label`: both are asked for by our id, which nothing keeps
+    unique there, so a stop is asked for before it is placed.
     """
 
-    placement: Endpoint
+    placement: tuple[Endpoint, ...]
     id_param: str
     asking: Mapping[str, Any]
-    listing: Words
+    listing: Words | None
     live_ids: tuple[str, ...]
     price: str
+    of_stop: str = ""
+    by_label: bool = False
 
     def made(self, info: Any) -> tuple[str, ...]:
         """The ids of the orders that came of it, as the vendor's row `info` names them; none before it is off."""
-        said = [info.get(name) for name in self.live_ids] if isinstance(info, Mapping) else []
+        is_said = isinstance(info, Mapping) and (not self.of_stop or info.get(self.of_stop))
+        said = [info.get(name) for name in self.live_ids] if is_said else []
         each = [one for value in said for one in (value if isinstance(value, list) else [value]) if one]
         return tuple(dict.fromkeys(str(one) for one in each))
 
@@ -89,7 +95,7 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
         is_immediate=False,
         off={"state": frozenset({"effective", "order_failed"})},
         apart=Apart(
-            Endpoint(("private",), "POST", "trade/order-algo"),
+            (Endpoint(("private",), "POST", "trade/order-algo"),),
             "algoClOrdId",
             {"trigger": True},
             {"ordType": "conditional"},
@@ -104,6 +110,13 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
         by={StopSource.LAST: {"triggerBy": "LastPrice"}},
         ways={Side.BUY: {"triggerDirection": "ascending"}, Side.SELL: {"triggerDirection": "descending"}},
         off={"orderStatus": frozenset({"Triggered", "New", "PartiallyFilled", "Filled", "Cancelled", "Rejected"})},
+    ),
+    # stop_limit on the endpoints of any order, with an id of its own; what comes of it names it and has its label too.
+    "deribit": StopDialect(
+        {"stopLossPrice": "{}"},
+        by={StopSource.LAST: {"trigger": "last_price"}},
+        off={"order_state": frozenset({"triggered", "rejected"})},
+        apart=Apart((), "label", {}, None, ("order_id",), "price", of_stop="trigger_order_id", by_label=True),
     ),
 }
 
@@ -149,11 +162,26 @@ def as_order(apart: Apart, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stop's own row as a unified order: ccxt leaves out our id, its limit, and that all of it is left."""
     info = raw.get("info") or {}
     return {
-        **raw,
+        **under_its_stop(apart, raw),
         "clientOrderId": raw.get("clientOrderId") or info.get(apart.id_param),
         "price": raw.get("price") or info.get(apart.price),
         "remaining": raw.get("remaining") or raw.get("amount"),
     }
+
+
+def under_its_stop(apart: Apart, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What came of a stop under the stop's own id, where a row of its own tells it; any other row as it is."""
+    info = raw.get("info")
+    stop_id = info.get(apart.of_stop) if apart.of_stop and isinstance(info, Mapping) else None
+    return {**raw, "id": stop_id} if stop_id else raw
+
+
+def told_of(apart: Apart, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of the rows under one label: what came of the stop, else the stop itself, unless its row says that it is off and
+    what came of it is not among them; None then, and for no rows."""
+    made = [row for row in rows if apart.made(row.get("info"))]
+    stays = [row for row in rows if (row.get("info") or {}).get("order_state") != "triggered"]
+    return next(iter(made or stays), None)
 
 
 def has_gone_off(ccxt_id: str, info: Any) -> bool:

@@ -314,3 +314,91 @@ async def test_a_stop_whose_order_is_not_shown_yet_is_no_absence():
     found = await desk.order(order)
     assert found is not None
     assert found["info"]["ordId"] == "991"
+
+
+class Labels:
+    """Deribit's questions about one label: rows by currency, in the market's list, and a stop by its own id."""
+
+    def __init__(self, by_code: dict[str, list[dict[str, Any]]], *listed: dict[str, Any], itself: Any = None) -> None:
+        self.has = {"fetchOrders": True}
+        self.by_code, self.listed, self.itself = by_code, listed, itself
+        self.asked: list[str] = []
+
+    def market(self, name: str) -> dict[str, str]:
+        return {"symbol": name}
+
+    def parse_orders(self, rows: list[dict[str, Any]], market: Any) -> list[dict[str, Any]]:
+        return [{"id": row["order_id"], "info": row, "amount": "0.003", "price": row["price"]} for row in rows]
+
+    async def private_get_get_order_state_by_label(self, words: dict[str, str]) -> dict[str, Any]:
+        self.asked.append(words["currency"])
+        assert words["label"] == ID
+        return {"result": self.by_code.get(words["currency"], [])}
+
+    async def fetch_open_orders(self, *_: Any) -> list[dict[str, Any]]:
+        self.asked.append("list")
+        return self.parse_orders(list(self.listed), None)
+
+    async def fetch_orders(self, *_: Any) -> list[dict[str, Any]]:
+        return []
+
+    async def fetch_order(self, order_id: str, name: str, params: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(order_id)
+        if self.itself is not None:
+            return self.parse_orders([self.itself], None)[0]
+        call = current_call()
+        assert call is not None
+        call.status, call.answer = 400, {"error": {"code": 10004, "message": "order_not_found"}}
+        raise ccxt_errors.OrderNotFound("10004")
+
+
+def trigger_row(state: str, **more: Any) -> dict[str, Any]:
+    return {"order_id": "USDT-SLTS-7", "order_state": state, "label": ID, "price": "99.5", **more}
+
+
+MADE = trigger_row("open") | {"order_id": "991", "trigger_order_id": "USDT-SLTS-7"}
+
+
+def label_desk(labels: Labels, venue_order_id: str = "") -> tuple[Desk, Any]:
+    desk, order = desk_of(labels, "deribit")
+    order.child = replace(order.child, stop=VenueStop(10_000, StopSource.LAST))
+    order.venue_order_id = venue_order_id
+    return desk, order
+
+
+@pytest.mark.parametrize(
+    ("labels", "state", "asked"),
+    [
+        (Labels({"USDT": [trigger_row("untriggered")]}), "untriggered", ["USDT"]),
+        (Labels({"BTC": [trigger_row("cancelled")]}), "cancelled", ["USDT", "BTC"]),
+        (Labels({"USDT": [trigger_row("triggered"), MADE]}), "open", ["USDT"]),
+        (Labels({"USDT": [trigger_row("triggered")]}, MADE), "open", ["USDT", "list"]),
+        (Labels({}, MADE), "open", ["USDT", "BTC", "list"]),
+        (Labels({}, itself=trigger_row("cancelled")), "cancelled", ["USDT", "BTC", "list", "USDT-SLTS-7"]),
+    ],
+)
+async def test_a_stop_and_what_came_of_it_are_found_under_one_label_and_told_under_the_stops_id(labels, state, asked):
+    desk, order = label_desk(labels, "USDT-SLTS-7" if labels.itself else "")
+    found = await desk.order(order)
+    assert found is not None
+    assert (found["id"], found["clientOrderId"], found["info"]["order_state"]) == ("USDT-SLTS-7", ID, state)
+    assert labels.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("labels", "venue_order_id"),
+    [
+        (Labels({"USDT": [trigger_row("triggered")]}), ""),
+        (Labels({}, itself=trigger_row("triggered")), "USDT-SLTS-7"),
+        (Labels({}), "USDT-SLTS-7"),
+    ],
+)
+async def test_a_stop_that_is_off_or_was_acknowledged_is_never_absent(labels, venue_order_id):
+    desk, order = label_desk(labels, venue_order_id)
+    with pytest.raises(Unavailable, match="not shown yet"):
+        await desk.order(order)
+
+
+async def test_a_stop_that_nobody_shows_and_nobody_acknowledged_is_absent():
+    desk, order = label_desk(Labels({}))
+    assert await desk.order(order) is None

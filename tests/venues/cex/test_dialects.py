@@ -47,6 +47,12 @@ def test_a_total_of_a_venue_whose_word_for_it_is_not_known_counts_nothing():
     }
 
 
+def test_what_came_of_a_stop_is_told_under_the_stops_id_where_its_row_names_it():
+    row = {"order_id": "991", "trigger_order_id": "USDT-SLTS-7", "filled_amount": 0.1}
+    assert own_order("deribit", {"id": "991", "filled": "0.1", "info": row})["id"] == "USDT-SLTS-7"
+    assert own_order("deribit", {"id": "991", "filled": "0.1", "info": {"filled_amount": 0.1}})["id"] == "991"
+
+
 def test_a_cancel_by_our_own_id_is_said_as_the_venue_hears_it():
     assert cancel_words("binance", "clientOrderId", "C1") == ("", {"clientOrderId": "C1"})
     assert cancel_words("gate", "clientOrderId", "t-C1") == ("t-C1", {})

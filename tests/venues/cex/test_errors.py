@@ -6,7 +6,14 @@ import pytest
 
 from app.domain.errors import Unavailable
 from app.domain.fills import ReportKind
-from app.venues.cex.errors import call_failed_to_connect, n_rows, placement_report, says_absent, vendor_words
+from app.venues.cex.errors import (
+    call_failed_to_connect,
+    n_rows,
+    placement_report,
+    says_absent,
+    unsent_report,
+    vendor_words,
+)
 from app.venues.cex.profile_table import profile_of
 from app.venues.cex.session import Call
 
@@ -83,3 +90,11 @@ def test_an_answer_without_a_row_is_absence_only_where_the_table_says_so():
     assert not says_absent(bitget, answered({"code": "00000", "data": [{"orderId": "7"}]}, 200))
     assert not says_absent(bitget, answered({"code": "40010", "data": []}, 200))
     assert n_rows(empty) == 0
+
+
+def test_what_was_not_sent_is_refused_or_unknown_where_the_venue_may_have_it():
+    barred = unsent_report(BINANCE, "C1", "deadline passed", is_known=True)
+    assert (barred.kind, barred.code, barred.text, barred.evidence) == (
+        R.REJECTED, "not_sent", "deadline passed", "local:barred",
+    )  # fmt: skip
+    assert unsent_report(BINANCE, "C1", "no answer", is_known=False).kind is R.UNKNOWN

@@ -252,6 +252,11 @@ def test_what_came_of_a_stop_has_another_id_and_its_trades_may_outrun_the_word()
         ("okx", {"state": "live", "ordId": ""}, False),
         ("okx", {"state": "effective", "ordId": "991"}, True),
         ("okx", {"state": "order_failed", "ordId": ""}, True),
+        ("deribit", {"order_state": "untriggered"}, False),
+        ("deribit", {"order_state": "cancelled"}, False),
+        ("deribit", {"order_state": "triggered"}, True),
+        ("deribit", {"order_state": "rejected"}, True),
+        ("deribit", {"order_state": "open", "order_id": "991", "trigger_order_id": "77"}, True),
         ("bybit", {"orderStatus": "Untriggered"}, False),
         ("bybit", {"orderStatus": "Deactivated"}, False),
         ("bybit", {"orderStatus": "Triggered"}, True),
@@ -264,8 +269,9 @@ def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
     orders.take_order({"id": "77", "filled": "0", "info": info}, "rest")
     assert own.is_off is is_off
     ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED], "Deactivated": [R.CANCELED]}
-    ends |= {"Cancelled": [R.EXPIRED], "Rejected": [R.EXPIRED]}
-    assert [report.kind for report in told[1:]] == ends.get(info.get("state", info.get("orderStatus")), [])
+    ends |= {"Cancelled": [R.EXPIRED], "Rejected": [R.EXPIRED], "rejected": [R.EXPIRED], "cancelled": [R.CANCELED]}
+    word = info.get("state") or info.get("orderStatus") or info.get("order_state")
+    assert [report.kind for report in told[1:]] == ends.get(word, [])
 
 
 def others(orders, n):

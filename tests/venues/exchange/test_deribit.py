@@ -144,3 +144,27 @@ async def test_a_raw_book_chains_change_ids_and_a_lost_session_cancels(world: Wo
             bought = await ask("private/buy", {"instrument_name": "BTC_USDT", "amount": 1, "price": 50, "label": "x"})
             assert bought["result"]["order"]["order_state"] == "open"
         await scenarios.until(lambda: world.control.orders("deribit", account)[0]["state"] == "canceled", "the cancel")
+
+
+async def test_a_trigger_order_waits_under_an_id_of_its_own_and_what_comes_of_it_names_it(world: World) -> None:
+    account = world.open_account()
+    world.control.move("deribit", "BTC_USDT", [("100.0", "5")], [("100.5", "5")], "100.2")
+    async with world.client(account) as client:
+        await world.load(client)
+        words = {"stopLossPrice": 95, "label": "mine", "timeInForce": "IOC"}
+        off = await client.create_order(CASE.symbol, "limit", "sell", 1, 90, words)
+        gone = await client.create_order(CASE.symbol, "limit", "sell", 1, 90, words | {"label": "other"})
+        assert (off["info"]["order_state"], off["info"]["trigger_price"]) == ("untriggered", 95)
+        assert {row["id"] for row in await client.fetch_open_orders(CASE.symbol)} == {off["id"], gone["id"]}
+        assert (await client.cancel_order(gone["id"], CASE.symbol))["status"] == "canceled"
+        world.control.move("deribit", "BTC_USDT", [("94.0", "0.4")], [("94.5", "5")], "95.0")
+        by_label = {"currency": "USDT", "label": "mine"}
+        stop, made = (await client.private_get_get_order_state_by_label(by_label))["result"]
+        assert (stop["order_id"], stop["order_state"]) == (off["id"], "triggered")
+        assert (made["trigger_order_id"], made["order_state"], made["filled_amount"]) == (off["id"], "cancelled", 0.4)
+        assert [row["id"] for row in await client.fetch_closed_orders(CASE.symbol)] == [made["order_id"]]
+        assert (await client.fetch_order(gone["id"], CASE.symbol))["status"] == "canceled"
+        assert "11044" in str(await refused(client.cancel_order(off["id"], CASE.symbol), "ExchangeError"))
+        late = client.create_order(CASE.symbol, "limit", "sell", 1, 90, words)
+        assert "11036" in str(await refused(late, "ExchangeError"))
+    assert not world.control.imbalance()

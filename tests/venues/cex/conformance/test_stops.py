@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from app.domain.fills import ReportKind
 from app.venues.cex.profile_table import profiles
 from app.venues.stop_offers import served_offers
+from tests.venues.cex.conformance import stops
 from tests.venues.cex.conformance.desks import Desk
 from tests.venues.cex.conformance.stop_suite import CHECKS, PLACES, RESULTS, results
 from tests.venues.cex.conformance.suite import assert_passed, desks_at, errors_of
@@ -26,6 +28,21 @@ async def desks() -> AsyncIterator[dict[str, Desk]]:
 @pytest.mark.parametrize("check", CHECKS)
 async def test_stops(desks: dict[str, Desk], check: str) -> None:
     assert_passed(await errors_of(desks, CHECKS[check]))
+
+
+async def test_a_stop_that_could_not_be_asked_for_first_is_not_sent_and_unknown(server: LocalExchange) -> None:
+    """Where nothing keeps our ids apart, a stop that the venue may have already is not sent a second time."""
+    desk = await Desk(server, PLACES["deribit"]).open(has_feed=False)
+    try:
+        await desk.until(lambda: desk.venue.health().state.name == "UP")
+        stops.calm(desk)
+        desk.switch("error_before", route="query", times=1)
+        child = await desk.send(stops.stop(desk))
+        assert [(report.kind, report.code) for report in desk.of(child)] == [(ReportKind.UNKNOWN, "not_sent")]
+        assert [report.kind for report in await desk.asked(child)] == [ReportKind.NOT_FOUND]
+        assert desk.theirs(child) == []
+    finally:
+        await desk.close()
 
 
 def test_every_exchange_that_is_served_is_tried_and_the_committed_results_are_these() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.venues.exchange.book import BUY, SELL, Order
-from tests.venues.exchange.engine import NS_PER_MS, Event, Exchange, Ticket
+from tests.venues.exchange.engine import NS_PER_MS, Event, Exchange, OrderChange, Ticket
 from tests.venues.exchange.faults import Faults
 from tests.venues.exchange.markets import Habits, Market, Refused
 from tests.venues.exchange.session import Session
@@ -27,11 +27,16 @@ from .deribit_words import (
     digits,
     failed,
     instrument,
+    is_made,
     kind_of,
     mean_price,
     number,
+    numbers_order,
     order_row,
+    rows_of,
     trade_row,
+    trigger_id,
+    trigger_row,
 )
 
 Params = dict[str, Any]
@@ -43,7 +48,15 @@ class Deribit(Protocol):
     venue = "deribit"
     hosts = ("www.deribit.com", "test.deribit.com")
     markets = MARKETS
-    habits = Habits(r"[ -~]{1,64}", "never", "shift", "taker", first_order_id=4_008_699_030, first_trade_id=92_437_961)
+    habits = Habits(
+        r"[ -~]{1,64}",
+        "never",
+        "shift",
+        "taker",
+        stop_holds=False,
+        first_order_id=4_008_699_030,
+        first_trade_id=92_437_961,
+    )
     basis = BASIS
 
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
@@ -223,7 +236,8 @@ class Deribit(Protocol):
     def _place(self, account: str, params: Params, side: int) -> Any:
         market = self._market(params)
         kind = params.get("type", "limit")
-        if kind not in {"limit", "market"}:
+        is_stop = kind == "stop_limit"
+        if kind not in {"limit", "market", "stop_limit"} or is_stop is not (params.get("trigger") == "last_price"):
             raise Refusal(failed(-32602, "Invalid params", f"type {kind} is not offered here"))
         price = "" if kind == "market" else digits(params.get("price"))
         post_only = _true(params.get("post_only"))
@@ -239,16 +253,28 @@ class Deribit(Protocol):
             str(params.get("label", "")),
             post_only=post_only,
             reduce_only=_true(params.get("reduce_only")),
+            stop=digits(params.get("trigger_price")) if is_stop else "",
         )
         order = self.exchange.place(account, ticket)
+        if is_stop:
+            return {"order": trigger_row(order), "trades": []}
         trades = [trade_row(fill) for fill in self.exchange.fills_of_order(order)]
         return {"order": order_row(order), "trades": trades}
 
     def _named(self, account: str, params: Params) -> Order:
-        order = self.exchange.by_id(account, str(params.get("order_id", "")))
+        order = self._by_id(account, params)
         if order is None:
             raise Refused("order_unknown")
+        if "-SLT" in str(params["order_id"]) and not order.waits:
+            raise Refused("order_closed")
         return order
+
+    def _by_id(self, account: str, params: Params) -> Order | None:
+        """The order of that id, or the trigger order of it."""
+        name = str(params.get("order_id", ""))
+        order = self.exchange.by_id(account, numbers_order(name))
+        is_it = order is not None and (name == trigger_id(order) if "-SLT" in name else is_made(order))
+        return order if is_it else None
 
     def _edit(self, account: str, params: Params) -> Any:
         order = self.exchange.amend(
@@ -257,7 +283,8 @@ class Deribit(Protocol):
         return {"order": order_row(order), "trades": []}
 
     def _cancel(self, account: str, params: Params) -> Any:
-        return order_row(self.exchange.cancel(self._named(account, params)))
+        order = self.exchange.cancel(self._named(account, params))
+        return order_row(order) if is_made(order) else trigger_row(order)
 
     def _cancel_by_label(self, account: str, params: Params) -> Any:
         found = [o for o in self.exchange.orders_of(account) if o.is_open and o.client_id == params.get("label")]
@@ -269,10 +296,10 @@ class Deribit(Protocol):
     # -- queries ---------------------------------------------------------------------------------------------------
 
     def _state(self, account: str, params: Params) -> Any:
-        order = self.visible(self.exchange.by_id(account, str(params.get("order_id", ""))))
+        order = self.visible(self._by_id(account, params))
         if order is None:
             raise Refused("order_unknown")
-        return order_row(order)
+        return trigger_row(order) if "-SLT" in str(params["order_id"]) else order_row(order)
 
     def _selected(self, account: str, params: Params) -> list[Order]:
         name, label, currency = (params.get(word, "") for word in ("instrument_name", "label", "currency"))
@@ -285,13 +312,13 @@ class Deribit(Protocol):
         ]
 
     def _state_by_label(self, account: str, params: Params) -> Any:
-        return [order_row(order) for order in self._selected(account, params)]
+        return [row for order in self._selected(account, params) for row in rows_of(order)]
 
     def _open_orders(self, account: str, params: Params) -> Any:
-        return [order_row(order) for order in self._selected(account, params) if order.is_open]
+        return [rows_of(order)[-1] for order in self._selected(account, params) if order.is_open]
 
     def _closed_orders(self, account: str, params: Params) -> Any:
-        closed = [order_row(order) for order in self._selected(account, params) if not order.is_open]
+        closed = [order_row(o) for o in self._selected(account, params) if not o.is_open and is_made(o)]
         return closed[::-1][: int(params.get("count", 20))]
 
     def _trades(self, account: str, params: Params) -> Any:
@@ -440,6 +467,8 @@ class Deribit(Protocol):
         return any(channel.startswith("user.") for channel in session.state["channels"])
 
     def on_event(self, event: Event) -> None:
+        if isinstance(event, OrderChange) and event.what == "triggered":
+            event.order.tags["off"] = "yes"
         self.streams.event(event)
 
 

@@ -9,7 +9,7 @@ from tests.venues.exchange.engine import NS_PER_MS, BalanceChange, Event, OrderC
 from tests.venues.exchange.markets import Market
 from tests.venues.exchange.session import Session
 
-from .deribit_words import kind_of, number, order_row, trade_row
+from .deribit_words import is_made, kind_of, number, order_row, trade_row, trigger_row
 
 if TYPE_CHECKING:
     from .deribit import Deribit
@@ -57,7 +57,8 @@ class Streams:
     def _own(self, session: Session, channel: str, parts: list[str], change: OrderChange) -> None:
         if parts[0] != "user" or not self._meant(parts[2:], change.order.market):
             return
-        row = order_row(change.order)
+        is_order = is_made(change.order) and change.what != "triggered"
+        row = order_row(change.order) if is_order else trigger_row(change.order)
         if parts[1] == "orders":
             self._notify(session, channel, row if parts[-1] == "raw" else [row], "order")
         elif parts[1] == "trades" and change.fill is not None:

@@ -97,6 +97,12 @@ BASIS = (
     Basis("enable_cancel_on_disconnect", "document", _V2),
     Basis("set_heartbeat, test_request answered by public/test", "document", _V2),
     Basis("13888 timed_out and 13028 leave the order unknown", "assumption", "read from the error list's wording"),
+    Basis("stop_limit: trigger, trigger_price; a trigger order with an id of its own, untriggered", "document", _V2),
+    Basis("one that is off is triggered, and an order with trigger_order_id and its label is made", "document", _V2),
+    Basis("11036 for a trigger price that is through already", "document", _V2 + ", error codes"),
+    Basis("spot takes trigger orders; a time in force is of the order that comes of them", "assumption", "not said"),
+    Basis("by label: trigger orders in any state; by id too; canceled ones are in no order history", "assumption", "-"),
+    Basis("a trigger order holds nothing; one that cannot be paid when it is off is rejected", "assumption", "-"),
     Basis("option fee on the underlying, at most an eighth of the premium", "document", "Deribit fees"),
     Basis("spot without fee", "document", "Deribit fees"),
     Basis("self-trade prevention cancels the taker", "assumption", "the account's setting; default not seen"),
@@ -117,6 +123,7 @@ REFUSALS = {
     "order_closed": (11044, "not_open_order", ""),
     "order_unknown": (10004, "order_not_found", ""),
     "qty_below_filled": (10018, "invalid_amount", ""),
+    "stop_through": (11036, "invalid_stoppx_for_index_or_last", ""),
 }
 FORCES = {
     "good_til_cancelled": "GTC",
@@ -222,9 +229,44 @@ def order_row(order: Order) -> dict[str, Any]:
         "is_liquidation": False,
         "risk_reducing": False,
     }
+    if order.stop:
+        row |= {"trigger_order_id": trigger_id(order), "triggered": True}
     if order.state == "canceled":
         row["cancel_reason"] = "user_request" if order.reason == "user" else order.reason
     return row
+
+
+def trigger_id(order: Order) -> str:
+    """The id of a trigger order: of a stop loss by the last trade price, as long as nothing has come of it."""
+    return f"{order.market.cash}-SLT{'B' if order.side == BUY else 'S'}-{order.id}"
+
+
+def numbers_order(name: str) -> str:
+    """The engine's id in the id of an order or of a trigger order."""
+    return name.rpartition("-SLT")[2][2:] if "-SLT" in name else name
+
+
+def is_made(order: Order) -> bool:
+    """Whether it is an order: not a trigger order that waits, was canceled before, or failed when it went off."""
+    return not order.stop or ("off" in order.tags and order.reason != "trigger_failed")
+
+
+def trigger_row(order: Order) -> dict[str, Any]:
+    """A trigger order: what it waits for, and what became of it."""
+    state = "untriggered" if order.waits else "triggered"
+    if not order.is_open and not is_made(order):
+        state = "rejected" if order.reason == "trigger_failed" else "cancelled"
+    row = order_row(order) | {"order_id": trigger_id(order), "order_type": "stop_limit", "order_state": state}
+    row |= {"filled_amount": 0, "average_price": 0, "triggered": state == "triggered", "trigger": "last_price"}
+    row |= {"trigger_price": number(order.stop * order.market.tick_atoms)}
+    row.pop("trigger_order_id", None)
+    return row
+
+
+def rows_of(order: Order) -> list[dict[str, Any]]:
+    """Everything that bears its label: a trigger order, and the order that came of it."""
+    made = [order_row(order)] if is_made(order) else []
+    return [trigger_row(order), *made] if order.stop else made
 
 
 def trade_row(fill: Fill) -> dict[str, Any]:
