@@ -42,13 +42,14 @@ async def perform(protocol: Protocol, kind: str, account: str, act: Callable[[],
     if kind == "place" and (wait_s := strike(Fault.LOST_BUT_TAKEN)) is not None:
         asyncio.get_running_loop().call_later(wait_s, answered, protocol, kind, act)
         return None
-    answer = answered(protocol, kind, act)
-    if (wait_s := strike(Fault.SLOW_ANSWER)) is not None:
+    answer: Answer | None = answered(protocol, kind, act)
+    wait_s = strike(Fault.SLOW_ANSWER)
+    if strike(Fault.LOST_ACK) is not None:  # now: what is switched on while it waits is meant for another request
+        answer = None
+    elif (status := strike(Fault.ERROR_AFTER)) is not None:
+        answer = protocol.broken(int(status))
+    if wait_s is not None:
         await asyncio.sleep(wait_s)
-    if strike(Fault.LOST_ACK) is not None:
-        return None
-    if (status := strike(Fault.ERROR_AFTER)) is not None:
-        return protocol.broken(int(status))
     return answer
 
 

@@ -61,7 +61,7 @@ async def a_400_for_an_order_that_trades_later_is_unknown(desk: Desk) -> None:
 
 
 async def an_answer_that_comes_too_late_is_unknown(desk: Desk) -> None:
-    desk.switch("slow_answer", route="place", times=1, value=TIMEOUT_S + 0.5)
+    desk.switch("slow_answer", route="place", times=1, value=TIMEOUT_S + 2.5)
     child = await desk.sent("99.00", "1", tif=GTC)
     assert R.UNKNOWN in desk.kinds(child)
     await desk.venue.query(child)

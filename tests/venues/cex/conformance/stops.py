@@ -187,7 +187,7 @@ async def a_stop_under_a_client_id_that_is_known_is_no_second_one(desk: Desk) ->
 
 
 async def a_stop_whose_answer_is_lost_is_unknown_and_found(desk: Desk) -> None:
-    for fault, value in (("lost_ack", 0.0), ("error_after", 0.0), ("slow_answer", TIMEOUT_S + 0.5)):
+    for fault, value in (("lost_ack", 0.0), ("error_after", 0.0), ("slow_answer", TIMEOUT_S + 2.5)):
         calm(desk)
         desk.switch(fault, route="place", times=1, **({"value": value} if value else {}))
         child = await desk.send(stop(desk))
