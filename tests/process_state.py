@@ -71,3 +71,15 @@ def lines_put_back() -> Iterator[None]:
             structlog.configure(**config)
         else:
             structlog.reset_defaults()
+
+
+@contextlib.contextmanager
+def collector_put_back() -> Iterator[None]:
+    """The garbage collector is at the end what it was: for a service that does not get as far as its own close."""
+    threshold, callbacks = gc.get_threshold(), list(gc.callbacks)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks[:] = callbacks
+        gc.unfreeze()

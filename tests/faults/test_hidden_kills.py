@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,12 +23,18 @@ DEALERS = ("sim_india", "sim_juliett")
 N_KILLS = 8
 
 
+@dataclass
 class AskingDesk(Desk):
-    """Orders of every style, as they come."""
+    """Orders of every style, in a random order in which each has its share of every twenty."""
+
+    styles: list[float] = field(default_factory=list)
 
     def body(self, client_order_id: str, rng: random.Random) -> dict[str, object]:
         body = order_body(client_order_id, rng) | {"time_in_force": "ioc"}
-        dice = rng.random()
+        if not self.styles:
+            self.styles = [n / 20 for n in range(20)]
+            rng.shuffle(self.styles)
+        dice = self.styles.pop()
         if dice < 0.35:
             body["strategy_params"] = {"sweep_style": "dark_then_lit"}
         elif dice < 0.55:

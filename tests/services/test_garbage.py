@@ -13,6 +13,7 @@ from app.domain.errors import BestexError
 from app.services import garbage
 from app.services.garbage import ONE_IN, YOUNG, Garbage, sweep
 from tests.api.gateway import GOOD, open_gateway, place
+from tests.process_state import collector_put_back
 
 
 class Knot:
@@ -25,11 +26,8 @@ class Knot:
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
     """The tests' own collector comes back whatever happens."""
-    threshold, callbacks = gc.get_threshold(), list(gc.callbacks)
-    yield
-    gc.set_threshold(*threshold)
-    gc.callbacks[:] = callbacks
-    gc.unfreeze()
+    with collector_put_back():
+        yield
 
 
 def make_young() -> list[list[int]]:
