@@ -79,6 +79,8 @@ class Desk:
     signer: LocalSigner = field(init=False)
     budgets: Budgets = field(default_factory=Budgets)
     make_feed: FeedMaker = CcxtFeed
+    bids: Levels = field(default_factory=lambda: BIDS)
+    asks: Levels = field(default_factory=lambda: ASKS)
 
     def __post_init__(self) -> None:
         if not self.account:
@@ -139,8 +141,8 @@ class Desk:
         control, place = self.server.control, self.place
         control.clear()
         control.cancel_all(place.venue, self.account)
-        await self.quoted(lambda: self.venue.health().state is VenueState.UP, BIDS, ASKS, 30)
-        control.set_book(place.venue, place.market, BIDS, ASKS)
+        await self.quoted(lambda: self.venue.health().state is VenueState.UP, self.bids, self.asks, 30)
+        control.set_book(place.venue, place.market, self.bids, self.asks)
 
     async def quoted(
         self, is_true: Callable[[], bool], bids: Levels, asks: Levels, timeout_s: float = 20.0, *, pause_s: float = 0.05

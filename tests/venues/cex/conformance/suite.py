@@ -23,6 +23,7 @@ from tests.venues.exchange.protocols.tokens import new_es256_key
 from tests.venues.exchange.server import LocalExchange
 
 Check = Callable[[Desk], Awaitable[None]]
+MakeDesk = Callable[[LocalExchange, Place], Desk]
 RESULTS: Final = Path(__file__).resolve().parents[4] / "docs" / "results" / "conformance.json"
 CHECKS: Final[dict[str, Check]] = {
     check.__name__: check for module in (orders, outcomes, streams) for check in module.CHECKS
@@ -70,13 +71,13 @@ def results() -> dict[str, dict[str, bool]]:
 
 
 @contextlib.asynccontextmanager
-async def desks_at(places: Mapping[str, Place]) -> AsyncIterator[dict[str, Desk]]:
+async def desks_at(places: Mapping[str, Place], make: MakeDesk = Desk) -> AsyncIterator[dict[str, Desk]]:
     """A connected desk at each place, by its name. Each has an exchange to itself, so that faults are nobody else's."""
     async with contextlib.AsyncExitStack() as stack:
         servers = [stack.enter_context(LocalExchange([place.venue])) for place in places.values()]
         desks = {}
         for (name, place), server in zip(places.items(), servers, strict=True):
-            desks[name] = await Desk(server, place).open()
+            desks[name] = await make(server, place).open()
             stack.push_async_callback(desks[name].close)
         yield desks
         assert not any(server.control.imbalance() for server in servers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
@@ -11,8 +11,7 @@ import pytest_asyncio
 from app.venues.cex.books import DirectBooks
 from tests.venues.cex.conformance import streams
 from tests.venues.cex.conformance.desks import Desk, Place
-from tests.venues.cex.conformance.suite import PLACES, Check
-from tests.venues.exchange.server import LocalExchange
+from tests.venues.cex.conformance.suite import PLACES, Check, assert_passed, desks_at, errors_of
 
 TRADED = {
     "binance": PLACES["binance"],
@@ -28,22 +27,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalExchange]:
-    with LocalExchange(["binance", "okx"]) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=TRADED)
-async def shared_desk(request: pytest.FixtureRequest, server: LocalExchange) -> AsyncIterator[Desk]:
-    desk = await Desk(server, TRADED[request.param], make_feed=partial(DirectBooks)).open()
-    yield desk
-    await desk.close()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desks() -> AsyncIterator[dict[str, Desk]]:
+    async with desks_at(TRADED, partial(Desk, make_feed=DirectBooks)) as found:
+        yield found
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_conformance(shared_desk: Desk, check: Check) -> None:
-    await shared_desk.settle()
-    shared_desk.reports.clear()
-    await check(shared_desk)
+async def test_conformance(desks: dict[str, Desk], check: Check) -> None:
+    assert_passed(await errors_of(desks, check))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+import pytest_asyncio
 
 from app.domain.enums import Side
-from app.domain.statement import VenueState
 from tests.venues.cex.conformance.desks import Desk, Place, nano
 from tests.venues.cex.conformance.streams import filled_through
-from tests.venues.cex.conformance.suite import spoken
-from tests.venues.exchange.server import LocalExchange
+from tests.venues.cex.conformance.suite import Check, assert_passed, desks_at, errors_of, spoken
 
 BIDS, ASKS = [("100.0", "5"), ("99.5", "20")], [("100.5", "2"), ("101.0", "20")]
 PLACES = [
@@ -23,20 +23,7 @@ PLACES = [
 ]
 
 
-@pytest.fixture(
-    params=[place for place in PLACES if place.venue in spoken()], ids=lambda place: f"{place.venue}-{place.market}"
-)
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    with LocalExchange([request.param.venue]) as server:
-        made = await Desk(server, request.param).open()
-        try:
-            await made.quoted(lambda: made.venue.health().state is VenueState.UP, BIDS, ASKS)
-            yield made
-        finally:
-            await made.close()
-
-
-async def test_a_position_is_opened_told_and_closed(desk: Desk) -> None:
+async def a_position_is_opened_told_and_closed(desk: Desk) -> None:
     bought = await desk.sent("101.00", "5")
     await desk.ended(bought)
     desk.agrees_with_ledger(bought)
@@ -53,5 +40,20 @@ async def test_a_position_is_opened_told_and_closed(desk: Desk) -> None:
     assert ours[settle] == nano(theirs[settle])
 
 
-async def test_the_last_word_waits_for_every_fill_that_the_stream_left_out(desk: Desk) -> None:
+async def the_last_word_waits_for_every_fill_that_the_stream_left_out(desk: Desk) -> None:
     await filled_through(desk, [("100.5", "2"), ("101.0", "8"), ("101.5", "20")])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desks() -> AsyncIterator[dict[str, Desk]]:
+    places = {f"{place.venue}-{place.market}": place for place in PLACES if place.venue in spoken()}
+    async with desks_at(places, partial(Desk, bids=BIDS, asks=ASKS)) as found:
+        yield found
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "check", [a_position_is_opened_told_and_closed, the_last_word_waits_for_every_fill_that_the_stream_left_out]
+)
+async def test_perpetuals(desks: dict[str, Desk], check: Check) -> None:
+    assert_passed(await errors_of(desks, check))
