@@ -275,9 +275,8 @@ class Campaign:
             watch = BookWatch(books, gateway, settings.shard, list(universe.instruments))
             trader = Trader(gateway, self.seed)
             try:
-                gateway.preload()
                 gateway.start()
-                await gateway.ready(60)
+                await gateway.ready()
                 report.figures["s until ready"] = round(time.monotonic() - began_s, 1)
                 await self._storm(exchange, gateway, trader, watch, report)
                 report.figures["s until calm"] = round(time.monotonic() - began_s, 1)
@@ -312,7 +311,7 @@ class Campaign:
                 await loading
                 report.n_engine_kills += 1
                 gateway.start()
-                await gateway.ready(60)
+                await gateway.ready()
                 stop = asyncio.Event()
                 loading = asyncio.create_task(trader.load(self.rate_per_s, stop))
             elif time.monotonic() >= next_kill_s:
@@ -334,7 +333,7 @@ class Campaign:
 
     async def _settle(self, exchange: LocalExchange, gateway: Gateway, trader: Trader) -> Settled:
         headers = {"Authorization": f"Bearer {gateway.key}"}
-        async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=20) as client:
             for client_order_id in trader.unsure:
                 await trader.post(client, client_order_id)
             journal, is_long = self.home / "journal.db", self.wanted > 2_000

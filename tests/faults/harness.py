@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 import httpx
@@ -82,16 +84,48 @@ class Venues:
             self.process.stdout.close()
 
 
+class Preloaded:
+    """The process that has imported and compiled everything and forks gateways: one for all tests of this process."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def say(self, line: str) -> str:
+        """What it answers; it is started where there is none."""
+        process = self._process
+        if process is None:
+            process = self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.preloaded"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            atexit.register(self._end)
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return process.stdout.readline().strip()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.communicate()
+
+
+PRELOADED: Final = Preloaded()
+
+
 @dataclass
 class Gateway:
-    """Forks a gateway from a preloaded parent, and kills it without a word."""
+    """A gateway forked from the preloaded process, with an environment of its own, and killed without a word."""
 
     home: Path
     venues: Venues
     database_url: str = ""
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
-    parent: subprocess.Popen[str] | None = None
     pid: int = 0
 
     @property
@@ -106,7 +140,7 @@ class Gateway:
     def operator_key(self) -> str:
         return (self.home / "operator.key").read_text().strip()
 
-    def preload(self) -> None:
+    def start(self) -> None:
         environment = {
             **os.environ,
             "BESTEX_HOME": str(self.home),
@@ -116,19 +150,7 @@ class Gateway:
             "BESTEX_LOG_LEVEL": "error",
             **self.environment,
         }
-        self.parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.preloaded"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._line() == "ready"
-
-    def start(self) -> None:
-        self._say("start")
-        self.pid = int(self._line().split()[1])
+        self.pid = int(PRELOADED.say(f"start {json.dumps(environment)}").split()[1])
 
     def kill(self) -> None:
         """SIGKILL: no drain, no flush, no goodbye."""
@@ -140,22 +162,17 @@ class Gateway:
         self.reap()
 
     def reap(self) -> None:
-        self._say(f"reap {self.pid}")
-        assert self._line() == f"gone {self.pid}"
+        assert PRELOADED.say(f"reap {self.pid}") == f"gone {self.pid}"
         self.pid = 0
 
     def close(self) -> None:
+        """Leaves none running, whatever a test came to."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        if self.parent is not None:
-            assert self.parent.stdin is not None
-            assert self.parent.stdout is not None
-            self.parent.stdin.close()
-            self.parent.wait(60)  # it reaps what it forked, on a busy machine not at once
-            self.parent.stdout.close()
+            self.reap()
 
-    async def ready(self, timeout_s: float = 30) -> float:
+    async def ready(self, timeout_s: float = 120) -> float:
         """Waits for /readyz; gives the seconds it took. One that never is shows where it stands, on stderr."""
         started, last = time.perf_counter(), "no answer"
         async with httpx.AsyncClient(base_url=self.url, timeout=2) as client:
@@ -170,15 +187,6 @@ class Gateway:
                 await asyncio.sleep(0.02)
         os.kill(self.pid, signal.SIGUSR1)
         raise TimeoutError(f"the gateway did not become ready: {last}")
-
-    def _say(self, line: str) -> None:
-        assert self.parent is not None and self.parent.stdin is not None
-        self.parent.stdin.write(line + "\n")
-        self.parent.stdin.flush()
-
-    def _line(self) -> str:
-        assert self.parent is not None and self.parent.stdout is not None
-        return self.parent.stdout.readline().strip()
 
 
 def order_body(client_order_id: str, rng: random.Random) -> dict[str, object]:
@@ -228,7 +236,7 @@ class Desk:
         """Open loop at `rate_per_s` until `stop`; first asks again about every unsure order."""
         rng = random.Random(self.seed + self.n_sent)
         headers = {"Authorization": f"Bearer {self.gateway.key}"}
-        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=20) as client:
             unsure, self.unsure = self.unsure, []
             tasks = [asyncio.create_task(self.post(client, c)) for c in unsure]
             while not stop.is_set():

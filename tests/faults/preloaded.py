@@ -1,10 +1,12 @@
 """A parent that has imported and compiled everything, and forks a gateway on each line of its input.
 
-Protocol on stdin/stdout: `start` -> `pid N`; `reap N` -> `gone N`. The gateway's settings come from BESTEX_ variables.
+Protocol on stdin/stdout: `start {environment as JSON}` -> `pid N`; `reap N` -> `gone N`. The gateway's settings come
+from the BESTEX_ variables of its environment.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -38,16 +40,18 @@ def main() -> None:
     warm()
     print("ready", flush=True)
     for line in sys.stdin:
-        word, *rest = line.split()
+        word, _, rest = line.partition(" ")
         if word == "start":
             pid = os.fork()
             if pid == 0:
+                os.environ.clear()
+                os.environ.update(json.loads(rest))
                 serve()
                 os._exit(0)
             print(f"pid {pid}", flush=True)
         elif word == "reap":
-            os.waitpid(int(rest[0]), 0)
-            print(f"gone {rest[0]}", flush=True)
+            os.waitpid(int(rest), 0)
+            print(f"gone {int(rest)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -62,12 +62,11 @@ async def test_brackets_outlive_kills(tmp_path: Path, database_url: str, n_kills
     gateway = Gateway(tmp_path / "home", venues, database_url)
     try:
         venues.start()
-        gateway.preload()
         for n in range(n_kills + 1):
             gateway.start()
             await gateway.ready()
             headers = {"Authorization": f"Bearer {gateway.key}"}
-            async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=5) as client:
+            async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=20) as client:
                 for k in range(3):
                     await place(client, rng, 3 * n + k)
                 if n < n_kills:

@@ -65,7 +65,6 @@ async def test_questions_quotes_and_rests_survive_kills(tmp_path: Path, database
     gateway = Gateway(tmp_path / "home", venues, database_url, environment=switches)
     try:
         venues.start()
-        gateway.preload()
         desk = AskingDesk(gateway, seed=31)
         campaign = Campaign(gateway, desk, Listener(gateway, "orders"), Listener(gateway, "executions"))
         await campaign.run(N_KILLS, random.Random(31))

@@ -1,6 +1,6 @@
 """kill -9 of the service under load, venues in their own process: nothing acknowledged is lost, nothing doubled.
 
-25 kills in every run; 300 in `make soak`, over three logs. The oracle is checker.py with the venues' ledgers.
+15 kills in every run; 300 in `make soak`, over three logs. The oracle is checker.py with the venues' ledgers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Campaign:
     async def quiet(self, timeout_s: float = 40) -> None:
         """Until no order is open and every unsure client id was asked about again."""
         headers = {"Authorization": f"Bearer {self.gateway.key}"}
-        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=20) as client:
             for client_order_id in self.desk.unsure:
                 await self.desk.post(client, client_order_id)
             for _ in range(int(timeout_s / 0.1)):
@@ -75,14 +75,13 @@ class Campaign:
 
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize(
-    ("n_kills", "seed"), [(25, 11), *(pytest.param(100, seed, marks=pytest.mark.soak) for seed in (21, 22, 23))]
+    ("n_kills", "seed"), [(15, 11), *(pytest.param(100, seed, marks=pytest.mark.soak) for seed in (21, 22, 23))]
 )
 async def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, database_url: str, n_kills: int, seed: int) -> None:
     venues = Venues(tmp_path / "venues")
     gateway = Gateway(tmp_path / "home", venues, database_url)
     try:
         venues.start()
-        gateway.preload()
         desk = Desk(gateway, seed=seed)
         campaign = Campaign(gateway, desk, Listener(gateway, "orders"), Listener(gateway, "executions"))
         await campaign.run(n_kills, random.Random(seed))

@@ -17,7 +17,6 @@ async def test_nothing_leaves_after_the_kill_switch_under_load(tmp_path: Path) -
     gateway = Gateway(tmp_path / "home", venues)
     try:
         venues.start()
-        gateway.preload()
         gateway.start()
         await gateway.ready()
         desk = Desk(gateway, seed=5)
@@ -62,7 +61,6 @@ async def test_an_order_in_flight_at_a_silent_venue_is_listed_as_unconfirmed(tmp
     gateway = Gateway(tmp_path / "home", venues)
     try:
         venues.start("--may-fail")
-        gateway.preload()
         gateway.start()
         await gateway.ready()
         await venues.set_faults(Faults(is_holding=True))

@@ -173,7 +173,6 @@ async def campaign_of(
     try:
         venues.start("--may-fail")
         await venues.set_faults(Faults(late_fill_ns=LATE_NS), LATE_AT)
-        gateway.preload()
         await repeater.open()
         await campaign.run(n_kills, random.Random(seed))
         missed = await campaign.settle()
@@ -230,7 +229,7 @@ async def a_broken_link_is_the_end(gateway: Gateway) -> None:
     put(journal, row, row)
     gateway.start()
     await gateway.ready()
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
         for _ in range(300):
             state = (await client.get("/readyz")).json()
             if state["verified_seq"] == state["durable_seq"]:
