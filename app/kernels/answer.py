@@ -1,4 +1,4 @@
-"""What is said of a decision that kernels/decide.py has made: a table of integers, and the columns of its receipt.
+"""What is said of a decision that kernels/decide.py made: a table of integers, and the columns of its receipt.
 
 The table holds the children in the order of their first level's cost, a reason for each venue left out, the rivals, the
 split of the cost and the books' places: all that a plan says in numbers. Once written it is judged from its own rows.
@@ -34,6 +34,7 @@ from app.kernels.decide import (
     CHOSEN_WALK,
     FACTS,
     FIRST,
+    FOUND,
     LEVELS,
     N_ADMITTED,
     N_LEVELS,
@@ -61,16 +62,12 @@ from app.kernels.decide import NANO as NANO_AT
 from app.kernels.jit import kernel
 from app.kernels.pack import pack_receipt, put_words
 from app.kernels.pose import AGE_NS, BEST_ASK, BEST_BID, CAP_UNITS, N_ASKED, N_PLACES, NARROW, SEQ
-from app.kernels.prove import DEEPEST, N_FACTS, OWN, TOUCH
+from app.kernels.prove import DEEPEST, N_FACTS, OWN, TOUCH, WITNESS_UPNANO
 from app.kernels.views import cut
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
-
-# Steps, added up.
-EXPLAIN: Final = 1
-PACK: Final = 2
 
 # The table's head: venues admitted, plans, children; then of the chosen plan its units, money, fees, fixed costs,
 # objective, what is believed beside it, levels read; the split of its cost; the consolidated touch; which plan it is,
@@ -296,8 +293,11 @@ def broken_sums(answer: Int64, facts: Int64, places: Int64, sign: int, out_work:
 
 
 @kernel("")
-def _explain_step(ints_inplace: Int64, floats: Float64, n_plans: int, mid_half_units: int, max_venues: int) -> None:
-    """Writes the table and judges it."""
+def explain_plan(ints_inplace: Int64, floats: Float64, n_plans: int, mid_half_units: int, max_venues: int) -> None:
+    """Writes the table at ANSWER of a decision that was held, proven and has a best plan, and judges it.
+
+    Only of price contracts; where a number may leave int64 or a float's integers IS_EXACT is 0.
+    """
     ints, n, m, best = ints_inplace, ints_inplace[N], ints_inplace[N_ADMITTED], ints_inplace[BEST]
     rule, places = ints[ints[RULE] : ints[RULE] + N_RULES], cut(ints, ints[PLACES], N_PLACES, n)
     terms, nano = cut(ints, ints[TERMS], m, N_TERMS), cut(floats, ints[NANO_AT], m, 3)
@@ -330,7 +330,7 @@ def _explain_step(ints_inplace: Int64, floats: Float64, n_plans: int, mid_half_u
 
 
 @kernel("")
-def _pack_step(
+def pack_columns(
     ints_inplace: Int64, floats: Float64, n_plans: int, horizon_nano: float, start: int, out_bytes: UInt8
 ) -> int:
     """Packs the receipt's columns from `start` on. Returns the end."""
@@ -360,37 +360,41 @@ def _pack_step(
     )
 
 
-@kernel("int64(int64[::1], float64[::1], int64, int64, float64, int64, int64, uint8[::1])")
-def write_answer(
-    ints_inplace: Int64,
-    floats: Float64,
-    step_i: int,
-    n_plans: int,
-    horizon_nano: float,
-    mid_half_units: int,
-    max_venues: int,
-    out_bytes: UInt8,
-) -> int:
-    """The steps of `step_i` on a decision that was held, proven and has a best plan, in a workspace's buffers.
+@kernel("")
+def horizon_of(witness_upnano: int) -> float:
+    """As routing/receipt.py: the unit cost up to which a stranger needs the levels."""
+    witness_nano = witness_upnano * 1e-6
+    return witness_nano + 2.0 + abs(witness_nano) * 1e-9
 
-    EXPLAIN: writes the table at ANSWER; then the bytes begin with the rivals' costs, a width and a column of int64.
-    PACK: the receipt's columns (docs/receipts.md), to which levels up to `horizon_nano` matter; only this step needs no
-    contest, but units and walks of `n_plans` plans, the chosen one and what is sent of it. Returns the bytes written.
-    Only of price contracts; where a number may leave int64 or a float's integers IS_EXACT is 0. Source:
-    docs/kernels.md#answer.
+
+@kernel("")
+def write_answer(
+    ints_inplace: Int64, floats: Float64, n_plans: int, mid_half_units: int, max_venues: int, out_bytes: UInt8
+) -> int:
+    """Table and receipt of a decision that was held, proven and has a best plan, in a workspace's buffers.
+
+    The bytes: the rivals' costs, a width and a column of int64; then the receipt's columns (docs/receipts.md). Returns
+    how many they are: 0 where the table's IS_EXACT is 0, for nothing is said then. Source: docs/kernels.md#answer.
     """
-    end = 0
-    if step_i & EXPLAIN:
-        if ints_inplace[ints_inplace[RULE] + IS_INVERSE] != 0:
-            ints_inplace[ints_inplace[ANSWER] + IS_EXACT] = 0
-            return 0
-        _explain_step(ints_inplace, floats, n_plans, mid_half_units, max_venues)
-        work = ints_inplace[ints_inplace[LEVELS] : ints_inplace[LEVELS] + n_plans]
-        for i in range(n_plans):
-            work[i] = ints_inplace[ints_inplace[TOTAL] + 6 * i]
-        out_bytes[0] = 8
-        put_words(work, n_plans, out_bytes[1:], 8)
-        end = 1 + 8 * n_plans
-    if step_i & PACK:
-        end = _pack_step(ints_inplace, floats, n_plans, horizon_nano, end, out_bytes)
-    return int(end)
+    if ints_inplace[ints_inplace[RULE] + IS_INVERSE] != 0:
+        return 0
+    explain_plan(ints_inplace, floats, n_plans, mid_half_units, max_venues)
+    if ints_inplace[ints_inplace[ANSWER] + IS_EXACT] == 0:
+        return 0
+    work = ints_inplace[ints_inplace[LEVELS] : ints_inplace[LEVELS] + n_plans]
+    for i in range(n_plans):
+        work[i] = ints_inplace[ints_inplace[TOTAL] + 6 * i]
+    out_bytes[0] = 8
+    put_words(work, n_plans, out_bytes[1:], 8)
+    horizon_nano = horizon_of(ints_inplace[FOUND + WITNESS_UPNANO])
+    return int(pack_columns(ints_inplace, floats, n_plans, horizon_nano, 1 + 8 * n_plans, out_bytes))
+
+
+@kernel("int64(int64[::1], float64[::1], int64, float64, uint8[::1])")
+def pack_answer(ints: Int64, floats: Float64, n_plans: int, horizon_nano: float, out_bytes: UInt8) -> int:
+    """The receipt's columns (docs/receipts.md), to which levels up to `horizon_nano` matter. Returns how many bytes.
+
+    Of a decision that another has made: read are units and walks of `n_plans` plans, the chosen one and what is sent
+    of it. Source: docs/kernels.md#answer.
+    """
+    return int(pack_columns(ints, floats, n_plans, horizon_nano, 0, out_bytes))

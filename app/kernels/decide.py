@@ -1,4 +1,4 @@
-"""A whole decision in one call: posed, contested, the best plan picked and proven, all in two flat buffers.
+"""The steps of a decision: posed, contested, the best plan picked and proven, all in two flat buffers.
 
 Unboxing an array costs more than many a step, so what belongs to a workspace travels as one int64 and one float64
 buffer, whose headers say where each array begins; only books and solvers come by themselves.
@@ -16,7 +16,18 @@ import numpy.typing as npt
 from app.kernels.contest import SETTLED, hold_contest
 from app.kernels.cost import N_RULES, N_TERMS
 from app.kernels.jit import kernel
-from app.kernels.pose import CAP_UNITS, IS_NARROW, N_ASKED, N_PLACES, N_REACH, N_WISHES, NOW_NS, pose_problem
+from app.kernels.pose import (
+    CAP_UNITS,
+    CAPACITY_ONE_NANO,
+    IS_NARROW,
+    N_ASKED,
+    N_PLACES,
+    N_REACH,
+    N_WISHES,
+    NOW_NS,
+    pose_problem,
+    take_capacities,
+)
 from app.kernels.prove import N_FACTS, N_FOUND, prove_plan
 from app.kernels.views import cut
 
@@ -35,17 +46,8 @@ N: Final = 0
 HAS_FIXED: Final = 1
 RULE_FITS: Final = 2
 MOST_UNITS: Final = 3
-# What is found: venues admitted, units wanted, the best plan (-1: none), whether all plans settled and one was picked,
-# how many children break a law, then the N_FOUND entries of prove_plan.
-N_ADMITTED: Final = 4
-WANTED: Final = 5
-BEST: Final = 6
-IS_HELD: Final = 7
-N_BROKEN: Final = 8
-FOUND: Final = 9
-N_RESULTS: Final = FOUND + N_FOUND
 # Where each array begins.
-TABLE: Final = N_RESULTS
+TABLE: Final = 4
 WISH: Final = TABLE + 1
 RULE: Final = TABLE + 2
 PLACES: Final = TABLE + 3
@@ -74,7 +76,17 @@ N_LEVELS: Final = TABLE + 24
 # What kernels/answer.py writes of the decision, and its scratch.
 ANSWER: Final = TABLE + 25
 LEVELS: Final = TABLE + 26
-N_HEADER: Final = TABLE + 27
+# What is found: venues admitted, units wanted, the best plan (-1: none), whether all plans settled and one was picked,
+# how many children break a law, then the N_FOUND entries of prove_plan, and bytes that were packed of the answer. What
+# is said of the decision follows at ANSWER, so that both are read at once.
+N_ADMITTED: Final = TABLE + 27
+WANTED: Final = N_ADMITTED + 1
+BEST: Final = N_ADMITTED + 2
+IS_HELD: Final = N_ADMITTED + 3
+N_BROKEN: Final = N_ADMITTED + 4
+FOUND: Final = N_ADMITTED + 5
+N_PACKED: Final = FOUND + N_FOUND
+N_HEADER: Final = N_PACKED + 1
 # Header of the floats: money nano per unit at price 1, units of a whole quantity, then `reach`.
 RATIO: Final = 0
 SCALE: Final = 1
@@ -131,6 +143,9 @@ def _pose_step(
     """Poses the problem of these books where the buffers say. Returns the venues admitted."""
     ints, floats = ints_inplace, floats_inplace
     n, n_most = ints[N], ints[N_LEVELS]
+    asked, one_nano = cut(ints, ints[TABLE], N_ASKED, n), ints[ints[WISH] + CAPACITY_ONE_NANO]
+    if one_nano > 0:
+        take_capacities(one_nano, asked)
     return int(
         pose_problem(
             price_units,
@@ -139,7 +154,7 @@ def _pose_step(
             book_seq,
             received_ts_ns,
             is_gapped,
-            cut(ints, ints[TABLE], N_ASKED, n),
+            asked,
             cut(ints, ints[STANDING], n, N_TERMS),
             ints[ints[WISH] : ints[WISH] + N_WISHES],
             ints[ints[RULE] : ints[RULE] + N_RULES],
@@ -258,11 +273,8 @@ def _prove_step(
     )
 
 
-@kernel(
-    "int64(int64[:,:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64[::1], boolean[::1], int64[::1],"
-    " int64[::1], float64[::1], int64, int64, int64, int64, int64, int64, boolean)"
-)
-def decide_plan(
+@kernel("")
+def decide_steps(
     price_units: Int64,
     qty_units: Int64,
     n_levels: Int64,
@@ -290,7 +302,7 @@ def decide_plan(
     ints = ints_inplace
     if step_i & POSE:
         wish_i = ints[WISH]
-        ints_inplace[IS_HELD] = 0
+        ints_inplace[IS_HELD], ints_inplace[N_PACKED] = 0, 0
         ints_inplace[wish_i + NOW_NS], ints_inplace[wish_i + CAP_UNITS] = now_ns, cap_units
         ints_inplace[N_ADMITTED] = _pose_step(
             price_units, qty_units, n_levels, book_seq, received_ts_ns, is_gapped, ints_inplace, floats_inplace

@@ -36,8 +36,9 @@ Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 # Rows of `asked`, what a request says of each listing: its row in the books, the greatest age of its book, its capacity
-# (see CAPACITY_IS_UNITS), the estimate in ppm, whether the order may go there at all, and the capacity as it was told,
-# which may exceed int64: in units of 2**60, and the rest.
+# (see CAPACITY_IS_UNITS), the estimate in ppm, whether the order may go there at all, and the capacity as a receipt
+# tells it, for it may exceed int64: in units of 2**60, and the rest; then the nano that both are taken from, see
+# CAPACITY_ONE_NANO.
 ROW: Final = 0
 MAX_AGE_NS: Final = 1
 CAPACITY: Final = 2
@@ -45,7 +46,9 @@ ESTIMATE_PPM: Final = 3
 IS_WANTED: Final = 4
 CAPACITY_HIGH: Final = 5
 CAPACITY_LOW: Final = 6
-N_ASKED: Final = 7
+TOLD_NANO: Final = 7
+N_ASKED: Final = 8
+CAPACITY_BITS: Final = 60
 
 # Rows of `places`, what became of the listings; all but the first are of the admitted, in their order.
 CODE: Final = 0
@@ -55,11 +58,13 @@ SEQ: Final = 3
 AGE_NS: Final = 4
 N_PLACES: Final = 5
 
-# Entries of `wish`, what a request says of all: cap (0: none), instant, whether capacities are units and not money.
+# Entries of `wish`, what a request says of all: cap (0: none), instant, whether capacities are units and not money, how
+# many nano of what is told are one of a capacity (0: the three rows are written, not taken from what is told).
 CAP_UNITS: Final = 0
 NOW_NS: Final = 1
 CAPACITY_IS_UNITS: Final = 2
-N_WISHES: Final = 3
+CAPACITY_ONE_NANO: Final = 3
+N_WISHES: Final = 4
 
 # Entries of `reach`: of the levels laid, then the consolidated touch, then whether every product fits int64.
 HIGHEST: Final = 0
@@ -75,6 +80,8 @@ UNREACHABLE: Final = -1
 
 # Half of int64's reach, so that a sum of two products never wraps.
 NARROW: Final = 2.0**61
+# The same of a capacity: more than any book holds.
+MOST_CAPACITY: Final = 2**61
 # Fixed costs above this are summed by Python: a few of them would leave int64.
 MAX_NARROW_FIXED_NANO: Final = 2**56
 
@@ -111,6 +118,16 @@ def fits_int64(reach: Float64, terms: Int64, rule: Int64) -> bool:
     if den == 1.0:
         return bool(price * depth * num * ABOVE < NARROW)
     return bool(max(price * depth * num, 2.0 * price * num * factor) * ABOVE < NARROW)
+
+
+@kernel("")
+def take_capacities(one_nano: int, asked_inplace: Int64) -> None:
+    """Writes the rows CAPACITY, CAPACITY_HIGH and CAPACITY_LOW of what is told, which is a word without a sign."""
+    for k in range(asked_inplace.shape[1]):
+        told_nano = np.uint64(asked_inplace[TOLD_NANO, k])
+        asked_inplace[CAPACITY, k] = np.int64(min(told_nano // np.uint64(one_nano), np.uint64(MOST_CAPACITY)))
+        asked_inplace[CAPACITY_HIGH, k] = np.int64(told_nano >> np.uint64(CAPACITY_BITS))
+        asked_inplace[CAPACITY_LOW, k] = np.int64(told_nano & np.uint64((1 << CAPACITY_BITS) - 1))
 
 
 @kernel("")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain.plan import VenueEstimate
 from app.domain.units import PPM, div_half_even
@@ -14,8 +13,7 @@ UBPS_PER_PPM: Final = 10_000
 BOUNDED: Final = "bounded"
 
 
-@dataclass(frozen=True, slots=True)
-class Believed:
+class Believed(NamedTuple):
     """Terms (name, 1e-6 bps of the plan's money), and the interval of their sum in nano."""
 
     terms: tuple[tuple[str, int], ...] = ()

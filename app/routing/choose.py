@@ -102,12 +102,16 @@ def is_whole_only(request: PlanRequest) -> bool:
 
 
 def step_of(request: PlanRequest, panel: Panel) -> Step | None:
-    """What the kernel is told where it can make, pick and prove the plans at once; None where Python has to."""
+    """What the kernel is told where it can make, pick and prove the plans at once; None where Python has to.
+
+    No benchmark (-1) where the kernel may not say what is decided: of a pool, or with one beyond a kernel's numbers.
+    """
     order, qty, notional = request.approved.value, request.qty_units, request.notional_nano
     if panel.codes is None or (qty or 0) >= NARROW or order.is_full_fill_required or order.time_in_force is FOK:
         return None
     if notional is not None and (notional >= NARROW or request.symbol.fungible.is_inverse):
         return None
+    mid_half_units = request.mid_half_units
     return _step(
         (
             panel.codes,
@@ -116,6 +120,7 @@ def step_of(request: PlanRequest, panel: Panel) -> Step | None:
             qty if qty is not None else -1,
             notional if notional is not None else -1,
             order.venues.max_venues,
+            mid_half_units if mid_half_units < NARROW and request.pool is None else -1,
             order.strategy is SWEEP,
         )
     )

@@ -7,6 +7,8 @@ Same arguments and answers as kernels/cost.py and kernels/bound.py, with the mon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,7 +43,7 @@ def size_venues(
     terms_inplace: Int64Array,
     rule: Int64Array,
     num_den: Rule,
-    capacity_nano: list[int],
+    capacity_nano: Sequence[int],
     out_room_units: Int64Array,
 ) -> None:
     """Sets MIN_UNITS, CEILING_UNITS, USABLE_UNITS and the room of each venue, as kernels/cost.size_venues does.

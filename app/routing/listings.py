@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import gcd
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class Listings:
 
     `terms`: int64[n, N_TERMS], standing columns filled (kernels/cost.py), fixed costs still in the quote. `facts`:
     int64[7, n], the same listings as a receipt tells them. `names`: each venue's name with its length before it.
+    `read`: the listings' values of a mapping that has one for each venue, else KeyError.
     """
 
     symbol: Symbol
@@ -43,6 +45,7 @@ class Listings:
     names: tuple[bytes, ...]
     has_fixed: bool
     num_den: tuple[int, int]
+    read: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     has_fees: Callable[[Mapping[str, FeeTier]], bool]
 
     def are_of(self, request: PlanRequest) -> bool:
@@ -54,6 +57,13 @@ class Listings:
             and tuple(instruments.values()) == self.instruments
             and self.has_fees(fees)
         )
+
+    def capacities_of(self, capacity_nano: Mapping[str, int]) -> tuple[int, ...]:
+        """What is asked of each listing: nothing where that is not said."""
+        try:
+            return self.read(capacity_nano)
+        except KeyError:
+            return tuple([capacity_nano.get(venue, 0) for venue in self.venues])
 
 
 def money_rule(symbol: Symbol) -> tuple[int, int]:
@@ -92,9 +102,11 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
         terms[v, cost.MIN_UNITS] = min(_least_units(symbol, listing), NARROW)
         terms[v, cost.MIN_NOTIONAL_NANO] = listing.min_notional_nano
         terms[v, cost.MAX_UNITS] = min(listing.max_qty_lots * listing.lot_units, NARROW)
+    venues = tuple(listing.venue for listing in instruments)
+    read = itemgetter(*venues) if len(venues) > 1 else lambda found: tuple([found[venue] for venue in venues])
     return Listings(
         symbol=symbol,
-        venues=tuple(listing.venue for listing in instruments),
+        venues=venues,
         instruments=instruments,
         fees=fees,
         terms=terms,
@@ -102,23 +114,25 @@ def tabulate(symbol: Symbol, instruments: tuple[Instrument, ...], fees: tuple[Fe
         names=tuple(_named(listing.venue) for listing in instruments),
         has_fixed=any(fee.fixed_nano for fee in fees),
         num_den=money_rule(symbol),
-        has_fees=_comparer(tuple(listing.venue for listing in instruments), fees),
+        read=read,
+        has_fees=_comparer(read, fees),
     )
 
 
-def _comparer(venues: tuple[str, ...], fees: tuple[FeeTier, ...]) -> Callable[[Mapping[str, FeeTier]], bool]:
-    """Whether a mapping has exactly these fees of `venues`. Equal ones that were made anew are told by identity after.
+def _comparer(
+    read: Callable[[Mapping[str, FeeTier]], tuple[FeeTier, ...]], fees: tuple[FeeTier, ...]
+) -> Callable[[Mapping[str, FeeTier]], bool]:
+    """Whether a mapping has exactly these fees of the listings. Equal ones made anew are told by identity after.
 
     An account's fees are read again whenever it may have changed, mostly to the same: without that memory each plan
     from then on would compare them field by field.
     """
-    read = itemgetter(*venues) if len(venues) > 1 else lambda found: tuple([found[venue] for venue in venues])
     lately = fees
 
     def has_fees(mapping: Mapping[str, FeeTier]) -> bool:
         nonlocal lately
         try:
-            found: tuple[FeeTier, ...] = read(mapping)
+            found = read(mapping)
         except KeyError:
             return False
         is_same = found == lately

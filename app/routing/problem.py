@@ -6,9 +6,9 @@ Money is nano of the symbol's money currency, signed as cost (float to search, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
-from struct import Struct
+from struct import Struct, error
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
 from app.domain.units import MAX_UNITS, NANO, PPM, div_up
-from app.kernels import answer, cost, decide, pack, pose, prove
+from app.kernels import answer, cost, decide, pack, pose, prove, whole
 from app.routing import exact
 from app.routing.listings import NARROW, Listings
 from app.shm.books import SymbolBooks
@@ -29,7 +29,13 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
 MAX_FLOAT_INTEGER: Final = 2**53
-SWEEP: Final = Strategy.SWEEP
+# A decision alone, and with what is said of it.
+DECIDED: Final = decide.POSE | decide.CONTEST | decide.PROVE
+SAID: Final = DECIDED | whole.ANSWER
+# Looked up once: a member of an enum takes as long to find as ten names.
+SWEEP, SPOT, INVERSE, SELL = Strategy.SWEEP, ContractKind.SPOT, ContractKind.INVERSE, Side.SELL
+# How far behind what a decision found the answer's head begins.
+FOUND_WORDS: Final = decide.N_HEADER - decide.N_ADMITTED
 NO_SOLVERS: Final = np.zeros(0, dtype=np.int64)
 
 
@@ -46,7 +52,7 @@ class Admitted(NamedTuple):
     book_seq: list[int]
     age_ns: list[int]
     max_age_ns: list[int]
-    capacity_nano: list[int]
+    capacity_nano: Sequence[int]
 
 
 class Asked(NamedTuple):
@@ -60,11 +66,11 @@ class Asked(NamedTuple):
     wish: Int64Array
     rows: list[int]
     max_age_ns: list[int]
-    capacity_nano: list[int]
+    capacity_nano: tuple[int, ...]
 
 
 class Step(NamedTuple):
-    """What a decision's kernel is told beside the workspace: see kernels/decide.py."""
+    """What a decision's kernel is told beside the workspace: see kernels/whole.py."""
 
     solvers: Int64Array = NO_SOLVERS
     now_ns: int = 0
@@ -72,6 +78,7 @@ class Step(NamedTuple):
     wanted_units: int = 0
     notional_nano: int = -1
     max_venues: int = 0
+    mid_half_units: int = 0
     is_sweep: bool = False
 
 
@@ -79,6 +86,7 @@ def _sizes(n: int, n_levels: int) -> dict[int, int]:
     """How long each array of integers is, by its place in the header."""
     most = decide.MOST_PLANS
     return {
+        decide.ANSWER: answer.N_HEAD + n * (answer.N_CHILD + answer.N_BOOK) + most * answer.N_RIVAL,  # see N_ADMITTED
         decide.TABLE: pose.N_ASKED * n,
         decide.WISH: pose.N_WISHES,
         decide.RULE: cost.N_RULES,
@@ -99,7 +107,6 @@ def _sizes(n: int, n_levels: int) -> dict[int, int]:
         decide.STATUS: most,
         decide.PRICE: n_levels,
         decide.QTY: n_levels,
-        decide.ANSWER: answer.N_HEAD + n * (answer.N_CHILD + answer.N_BOOK) + most * answer.N_RIVAL,
         decide.LEVELS: max(2 * n_levels, most),
     }
 
@@ -131,6 +138,7 @@ class Workspace:
 
     asked: Asked | None = None
     _ruled: tuple[Side, bool] | None = None
+    _one_nano = _one_nano_told = 0
     _book_venues: tuple[str, ...] | None = None
 
     def __init__(self, listings: Listings, n_levels: int) -> None:
@@ -159,7 +167,6 @@ class Workspace:
         columns = n * (pack.N_FACTS + most + 2) + 2 * n_levels + most
         self.packed = np.zeros(8 * columns + pack.N_FACTS + most + 5, np.uint8)
         self.answer = self.cut(decide.ANSWER, sizes[decide.ANSWER])
-        self.answer_head = self.answer[: answer.N_HEAD]
         self._packed_bytes, self._answer_bytes = self.packed.data, self.answer.data.cast("B")
         self.table, self.places = self.cut(decide.TABLE, pose.N_ASKED, n), self.cut(decide.PLACES, pose.N_PLACES, n)
         self.wish, self.rule = self.cut(decide.WISH, pose.N_WISHES), self.cut(decide.RULE, cost.N_RULES)
@@ -170,11 +177,12 @@ class Workspace:
         self.price, self.qty = self.cut(decide.PRICE, n_levels), self.cut(decide.QTY, n_levels)
         self.unit_nano = self._float(decide.UNIT_NANO, n_levels)
         self.reach = self.floats[decide.REACH : decide.REACH + pose.N_REACH]
-        self.results = self.ints[decide.N_ADMITTED : decide.N_RESULTS]
+        # What a decision found, and what is said of it: N_ADMITTED and all that follows, up to the answer's rows.
+        self._results = self.ints[decide.N_ADMITTED : decide.N_HEADER + answer.N_HEAD]
         self.asked_of: tuple[object, ...] = ()
-        self.capacity_of: dict[str, int] = {}
-        self._told: dict[int, list[int] | int] = {}
+        self._told: dict[int, Sequence[int] | int] = {}
         self._row, self._rows_bytes = Struct(f"{n}q"), self.table.reshape(-1).data.cast("B")
+        self._told_row = Struct(f"{n}Q")
         self._rows: list[int] = []
         self._contestants: dict[tuple[int, int], Contestants] = {}
 
@@ -194,7 +202,7 @@ class Workspace:
             self._book_venues, self._rows = book_venues, [row_of.get(venue, -1) for venue in venues]
         return self._rows
 
-    def tell(self, row: int, values: list[int] | int) -> None:
+    def tell(self, row: int, values: Sequence[int] | int) -> None:
         """Writes a row of `table`, unless it holds these values already: most of a request is that of the last one."""
         if self._told.get(row) == values:
             return
@@ -203,6 +211,26 @@ class Workspace:
         else:
             self._row.pack_into(self._rows_bytes, row * self._row.size, *values)  # a few words: sooner than by NumPy
         self._told[row] = values
+
+    def count_capacities(self, side: Side) -> None:
+        """Says how capacities of orders of this side are counted: see kernels/pose.py."""
+        self._one_nano, self.wish[pose.CAPACITY_IS_UNITS] = _capacity_rule(self.listings.symbol, side)
+
+    def tell_capacity(self, request: PlanRequest, told_nano: tuple[int, ...]) -> None:
+        """Writes what each listing may take: as a receipt tells it, and as the kernels count it."""
+        one_nano = self._one_nano
+        try:
+            if one_nano:  # the kernel counts
+                self._told_row.pack_into(self._rows_bytes, pose.TOLD_NANO * self._row.size, *told_nano)
+        except error:  # below zero, or beyond a word
+            one_nano = 0
+        if not one_nano:
+            nano = [max(each, 0) for each in told_nano]
+            self.table[pose.CAPACITY] = capacities(request, self.listings.fees, nano)
+            self.table[pose.CAPACITY_HIGH] = [min(each >> pose.CAPACITY_BITS, NARROW) for each in nano]
+            self.table[pose.CAPACITY_LOW] = [each & (1 << pose.CAPACITY_BITS) - 1 for each in nano]
+        if one_nano != self._one_nano_told:
+            self.wish[pose.CAPACITY_ONE_NANO] = self._one_nano_told = one_nano
 
     def rule_for(self, side: Side, *, is_at_limit: bool) -> None:
         """Writes the rule of money for one side, unless it is the last one."""
@@ -244,37 +272,44 @@ class Workspace:
         return found
 
     def run(self, books: SymbolBooks, step_i: int, step: Step) -> list[int]:
-        """The steps of `step_i` in one kernel call. Returns the header's results, from N_ADMITTED on."""
-        decide.decide_plan(
+        """The steps of `step_i` in one kernel call. Returns what it found and the answer's head: see kernels/decide.py.
+
+        The first is decide.N_ADMITTED; the head, FOUND_WORDS behind it, is of this decision where N_PACKED says so.
+        """
+        solvers, now_ns, cap_units, wanted_units, notional_nano, max_venues, mid_half_units, is_sweep = step
+        whole.decide_plan(
             books.price_units,
             books.qty_units,
             books.n_levels,
             books.book_seq,
             books.received_ts_ns,
             books.is_gapped,
-            step.solvers,
+            solvers,
             self.ints,
             self.floats,
+            self.packed,
             step_i,
-            step.now_ns,
-            step.cap_units,
-            step.wanted_units,
-            step.notional_nano,
-            step.max_venues,
-            step.is_sweep,
+            now_ns,
+            cap_units,
+            wanted_units,
+            notional_nano,
+            max_venues,
+            mid_half_units,
+            is_sweep,
         )
-        found: list[int] = self.results.tolist()
+        found: list[int] = self._results.tolist()
         return found
 
-    def write(self, step_i: int, n_plans: int, horizon_nano: float, mid_half_units: int, max_venues: int) -> bytes:
-        """The steps of `step_i` of kernels/answer.py in one call. Returns what it packed."""
-        end = answer.write_answer(
-            self.ints, self.floats, step_i, n_plans, horizon_nano, mid_half_units, max_venues, self.packed
-        )
-        return self._packed_bytes[:end].tobytes()
+    def pack(self, n_plans: int, horizon_nano: float) -> bytes:
+        """The receipt's columns by kernels/answer.py."""
+        return self.packed_bytes(answer.pack_answer(self.ints, self.floats, n_plans, horizon_nano, self.packed))
+
+    def packed_bytes(self, n_bytes: int) -> bytes:
+        """The first of what was packed last."""
+        return self._packed_bytes[:n_bytes].tobytes()
 
     def answer_words(self, n_words: int) -> bytes:
-        """The first words of the table that `write` has written, as int64 of this machine."""
+        """The first words of the table that was written last, as int64 of this machine."""
         return self._answer_bytes[: 8 * n_words].tobytes()
 
 
@@ -327,20 +362,23 @@ def fixed_cost_nano(symbol: Symbol, fee: FeeTier, mid_half_units: int) -> int:
     return div_up(fee.fixed_nano * 2 * 10**symbol.price_scale, max(mid_half_units, 1))
 
 
-def capacities(request: PlanRequest, fees: tuple[FeeTier, ...], capacity_nano: list[int]) -> tuple[list[int], bool]:
-    """Each capacity as the kernels take it, and whether that is units: what no level price changes, base or margin.
-
-    Values are cut to int64 headroom, which is more than any book holds.
+def _capacity_rule(symbol: Symbol, side: Side) -> tuple[int, bool]:
+    """How many nano are one of a capacity as the kernels count it (0: there is no such number), whether that is units:
+    what no level price changes, base or margin.
     """
+    kind = symbol.fungible.kind
+    if kind is SPOT and side is SELL:
+        return int(NANO // 10**symbol.qty_scale), True
+    return (0, True) if kind is INVERSE else (1, False)
+
+
+def capacities(request: PlanRequest, fees: tuple[FeeTier, ...], capacity_nano: Sequence[int]) -> list[int]:
+    """Each capacity as the kernels count it; cut to int64 headroom, which is more than any book holds."""
     symbol = request.symbol
-    if symbol.fungible.kind is ContractKind.SPOT and request.approved.value.side is Side.SELL:
-        scale = 10**symbol.qty_scale
-        return [min(capacity * scale // NANO, NARROW) for capacity in capacity_nano], True
-    if symbol.fungible.is_inverse:
-        return [_margin_units(symbol, *pair) for pair in zip(fees, capacity_nano, strict=True)], True
-    if max(capacity_nano, default=0) < NARROW:
-        return capacity_nano, False
-    return [min(capacity, NARROW) for capacity in capacity_nano], False
+    one_nano, _ = _capacity_rule(symbol, request.approved.value.side)
+    if not one_nano:
+        return [_margin_units(symbol, *pair) for pair in zip(fees, capacity_nano, strict=True)]
+    return [min(capacity // one_nano, NARROW) for capacity in capacity_nano]
 
 
 def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
@@ -354,7 +392,7 @@ def _margin_units(symbol: Symbol, fee: FeeTier, capacity_nano: int) -> int:
 class Laid(NamedTuple):
     """A posed problem whose venues are not named yet: `n` of the listings were admitted.
 
-    `results`: the kernel's, from decide.N_ADMITTED on; where IS_HELD, plans were made and the best one proven too.
+    `results`: what Workspace.run gives; where IS_HELD, plans were made and the best one proven too.
     """
 
     n: int
@@ -376,12 +414,13 @@ def lay_problem(
 ) -> Laid:
     """Poses the problem in `workspace`, one kernel call over the books as they were seen.
 
-    `step`: solvers and what they are asked for, where the plans shall be made and the best one proven in the same call.
+    `step`: solvers and what they are asked for, where the plans shall be made and the best one proven in the same call;
+    with `mid_half_units` below zero nothing is said of it.
     """
     symbol, listings = request.symbol, asked.listings
     order = request.approved.value
     workspace.rule_for(order.side, is_at_limit=order.strategy is SWEEP and request.price_cap_units > 0)
-    if listings.has_fixed and symbol.fungible.is_inverse:
+    if listings.has_fixed and symbol.fungible.kind is INVERSE:
         workspace.standing[:, cost.FIXED_NANO] = [
             min(fixed_cost_nano(symbol, fee, request.mid_half_units), NARROW) for fee in listings.fees
         ]
@@ -389,7 +428,7 @@ def lay_problem(
         step = Step(now_ns=request.now_ns, cap_units=request.price_cap_units)
         results = workspace.run(books, decide.POSE, step)
     else:
-        results = workspace.run(books, decide.POSE | decide.CONTEST | decide.PROVE, step)
+        results = workspace.run(books, DECIDED if step.mid_half_units < 0 else SAID, step)
     return _laid((results[0], asked, workspace, results))
 
 

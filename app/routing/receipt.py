@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -19,7 +19,6 @@ from app.domain.enums import TimeInForce, UnallocatedCode
 from app.domain.errors import InvariantBroken
 from app.domain.instrument import Symbol
 from app.domain.plan import PlanRequest
-from app.kernels import answer
 from app.kernels.decide import MOST_PLANS
 from app.routing.costs import Walks, prices_only
 from app.routing.findings import Finding, Recosted
@@ -29,6 +28,7 @@ Int64Array = npt.NDArray[np.int64]
 
 MAGIC: Final = b"BXR2"
 POOL_MAGIC: Final = b"BXR3"  # the same, and behind it what a quote_pool's rates and books were
+FOK: Final = TimeInForce.FOK
 # The two widths of the head's integers: int64 is enough for all but absurd sums.
 SHORT, LONG = 8, 32
 
@@ -52,9 +52,15 @@ def text_bytes(value: str) -> bytes:
 def integers_bytes(values: Sequence[int]) -> bytes:
     """One byte of width, 8 or 32, then each signed integer in little endian."""
     try:
-        return bytes((SHORT,)) + struct.pack(f"<{len(values)}q", *values)
+        return _short(len(values))(SHORT, *values)
     except struct.error:
         return bytes((LONG,)) + b"".join([value.to_bytes(LONG, "little", signed=True) for value in values])
+
+
+@lru_cache(maxsize=256)
+def _short(n: int) -> Callable[..., bytes]:
+    """Packs the width and `n` integers of int64."""
+    return struct.Struct(f"<B{n}q").pack
 
 
 def sha256(receipt: bytes) -> str:
@@ -123,7 +129,7 @@ def _columns(problem: RouteProblem, outcome: Outcome) -> bytes:
             row[:] = rival.units
         room.walk[:] = walks if walks.dtype == np.int64 else prices_only(walks)
     room.chosen[:] = outcome.plan.units if outcome.plan is not None else 0
-    return space.write(answer.PACK, len(rivals), horizon_nano(outcome.finding.witness_upnano), 0, 0)
+    return space.pack(len(rivals), horizon_nano(outcome.finding.witness_upnano))
 
 
 def horizon_nano(witness_upnano: int) -> float:
@@ -154,7 +160,7 @@ def head_bytes(
     order, symbol = request.approved.value, request.symbol
     name, qty_units, money_nano = chosen
     objective, bound, witness, gap_ubps, status, estimated, is_searched = finding
-    is_whole = order.is_full_fill_required or order.time_in_force is TimeInForce.FOK
+    is_whole = order.is_full_fill_required or order.time_in_force is FOK
     wanted = request.qty_units
     integers = (
         request.wave,
@@ -178,14 +184,11 @@ def head_bytes(
         is_searched,
     )
     magic = MAGIC if request.pool is None else POOL_MAGIC
-    words = _words(order.side, order.strategy, name, status, code or "")
-    return b"".join((magic, text_bytes(request.route_id), _names(symbol), words, integers_bytes(integers)))
+    words = _words(symbol, order.side, order.strategy, name, status, code or "")
+    return b"".join((magic, text_bytes(request.route_id), words, integers_bytes(integers)))
 
 
 @lru_cache(maxsize=1_024)
-def _words(*words: str) -> bytes:
-    """Words of ours, never names from outside."""
-    return b"".join(map(text_bytes, words))
-
-
-_names: Final = lru_cache(maxsize=1_024)(symbol_bytes)
+def _words(symbol: Symbol, *words: str) -> bytes:
+    """What the head says of a symbol, then words of ours, never names from outside."""
+    return b"".join((symbol_bytes(symbol), *map(text_bytes, words)))

@@ -19,7 +19,7 @@ from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted
 from app.routing.listings import Listings
-from app.routing.problem import Laid, RouteProblem, Workspace, build_problem, lay_problem
+from app.routing.problem import Laid, RouteProblem, Step, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
 from app.routing.rounding import Search
 from app.routing.solvers import greedy
@@ -56,8 +56,8 @@ class Router:
         Nothing allocatable still gives a plan: no allocations, every venue excluded with its reason.
         Raises InvariantBroken only for a bug of ours: another class, a venue without fees, a plan that fails its check.
         """
-        books = plain(books)
-        laid = self._lay(request, books)
+        books = books if books.is_plain else plain(books)
+        laid = self._lay(request, books, choose.step_of(request, self._panel))
         planned = written.plan(request, books, laid, self._panel)
         if planned is not None:
             return planned
@@ -101,7 +101,8 @@ class Router:
         Its arrays live until the next call. Raises InvariantBroken where a child breaks a law.
         """
         books = books if books.is_plain else plain(books)
-        laid = self._lay(request, books)
+        step = choose.step_of(request, self._panel)
+        laid = self._lay(request, books, step and step._replace(mid_half_units=-1))
         contest = choose.held(laid, self._panel)
         if contest is None or not choose.is_final(
             contest, request, self._panel, has_fixed=laid.asked.listings.has_fixed
@@ -111,15 +112,14 @@ class Router:
             raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
         return contest
 
-    def _lay(self, request: PlanRequest, books: SymbolBooks) -> Laid:
+    def _lay(self, request: PlanRequest, books: SymbolBooks, step: Step | None) -> Laid:
         """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
         key, listings = (request.symbol.name, request.approved.value.side), self._known(request, books)
         n_levels = len(listings.venues) * books.price_units.shape[2]
         workspace = self._workspaces.get(key) if request.pool is None else Workspace(listings, n_levels)
         if workspace is None or not workspace.fits(listings, n_levels):
             workspace = self._workspaces[key] = Workspace(listings, n_levels)
-        asked = verify.ask(request, books, listings, workspace)
-        return lay_problem(request, books, asked, workspace, choose.step_of(request, self._panel))
+        return lay_problem(request, books, verify.ask(request, books, listings, workspace), workspace, step)
 
     def _settle(
         self, request: PlanRequest, books: SymbolBooks, laid: Laid, found: Contest | None

@@ -42,7 +42,6 @@ from app.routing.problem import (
     RouteProblem,
     Step,
     Workspace,
-    capacities,
     fixed_cost_nano,
 )
 from app.routing.rounding import Settled
@@ -70,12 +69,11 @@ LAWS: Final = (
     "min notional",
     "capacity",
 )
-# A capacity may exceed int64: it is told in two columns, units of 2**60 and the rest.
-CAPACITY_BITS: Final = 60
 OPTIMAL, WITHIN_GAP, INVERSE = SolveStatus.OPTIMAL, SolveStatus.WITHIN_GAP, ContractKind.INVERSE
 UNJUDGED: Final = (1 << len(LAWS)) - 1
-_PROVEN_I: Final = decide.N_BROKEN - decide.N_ADMITTED
+_PROVEN_I, _PACKED_I = decide.N_BROKEN - decide.N_ADMITTED, decide.N_PACKED - decide.N_ADMITTED
 _certificate: Final = quick.maker(Certificate)
+_asked, _seal = quick.tupled(Asked), quick.tupled(Seal)
 _SCREENED: Final = {
     screen.NO_BOOK: ExclusionCode.NO_BOOK,
     screen.GAPPED: ExclusionCode.BOOK_GAP,
@@ -146,44 +144,30 @@ def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
 
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
-    wanted = request.approved.value.venues
-    told = (request.max_book_age_ns, request.barred, request.estimates)
+    wanted, ages = request.approved.value.venues, request.max_book_age_ns
+    told = (ages, request.barred, request.estimates)
     # Compared by value with copies of our own, for whoever made these mappings may change them.
     key = (books.venues, request.approved.value.side, wanted.include, wanted.exclude, request.max_estimate_ppm, *told)
-    asked, capacity = workspace.asked, request.capacity_nano
+    capacity_nano, asked = listings.capacities_of(request.capacity_nano), workspace.asked
     is_known = asked is not None and workspace.asked_of == key
-    if asked is not None and is_known and workspace.capacity_of == capacity:
+    if asked is not None and is_known and asked.capacity_nano == capacity_nano:
         return asked
-    workspace.asked, workspace.capacity_of = None, dict(capacity)  # until all of it is told
-    capacity_nano = [max(capacity.get(venue, 0), 0) for venue in listings.venues]
+    workspace.asked = None  # until all of it is told
     if asked is not None and is_known:  # the usual next order: it may spend what the one before has left
-        asked = Asked(listings, asked.table, asked.wish, asked.rows, asked.max_age_ns, capacity_nano)
+        asked = _asked((listings, asked.table, asked.wish, asked.rows, asked.max_age_ns, capacity_nano))
     else:
-        rows, ages = workspace.rows_of(books.venues, listings.venues), request.max_book_age_ns
+        rows = workspace.rows_of(books.venues, listings.venues)
         max_age_ns = [ages.get(venue, 0) for venue in listings.venues]
         workspace.tell(pose.ROW, rows)
         workspace.tell(pose.MAX_AGE_NS, max_age_ns)
         workspace.tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
         workspace.tell(pose.IS_WANTED, _are_wanted(request, listings.venues))
+        workspace.count_capacities(request.approved.value.side)
         workspace.asked_of = (*key[: -len(told)], *map(dict, told))
         asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
-    _tell_capacity(request, listings, workspace, capacity_nano)
+    workspace.tell_capacity(request, capacity_nano)
     workspace.asked = asked
     return asked
-
-
-def _tell_capacity(request: PlanRequest, listings: Listings, workspace: Workspace, capacity_nano: list[int]) -> None:
-    """Writes what each listing may take: as the kernels count it, and as a receipt tells it."""
-    taken, are_units = capacities(request, listings.fees, capacity_nano)
-    high: list[int] | int = 0
-    low = capacity_nano
-    if max(capacity_nano, default=0) >> CAPACITY_BITS:
-        high = [min(nano >> CAPACITY_BITS, NARROW) for nano in capacity_nano]
-        low = [nano & (1 << CAPACITY_BITS) - 1 for nano in capacity_nano]
-    workspace.tell(pose.CAPACITY, taken)
-    workspace.tell(pose.CAPACITY_HIGH, high)
-    workspace.tell(pose.CAPACITY_LOW, low)
-    workspace.wish[pose.CAPACITY_IS_UNITS] = are_units
 
 
 def _are_wanted(request: PlanRequest, venues: Sequence[str]) -> list[int] | int:
@@ -217,8 +201,9 @@ def admit(request: PlanRequest, books: SymbolBooks, laid: Laid) -> tuple[Admitte
     asked, n = laid.asked, laid.n
     venues = asked.listings.venues
     codes, picks, rows, book_seq, age_ns = laid.workspace.places.tolist()
+    capacity_nano = [max(nano, 0) for nano in asked.capacity_nano]
     if n == len(venues):
-        found = Admitted(asked.listings, venues, picks, rows, book_seq, age_ns, asked.max_age_ns, asked.capacity_nano)
+        found = Admitted(asked.listings, venues, picks, rows, book_seq, age_ns, asked.max_age_ns, capacity_nano)
         return found if n else None, excluded
     admitted = set(picks[:n])
     for k, (venue, code) in enumerate(zip(venues, codes, strict=True)):
@@ -236,7 +221,7 @@ def admit(request: PlanRequest, books: SymbolBooks, laid: Laid) -> tuple[Admitte
         book_seq=book_seq[:n],
         age_ns=age_ns[:n],
         max_age_ns=[asked.max_age_ns[k] for k in picks[:n]],
-        capacity_nano=[asked.capacity_nano[k] for k in picks[:n]],
+        capacity_nano=[capacity_nano[k] for k in picks[:n]],
     )
     return found, excluded
 
@@ -296,7 +281,7 @@ def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Pr
 
 def proof_of(symbol: Symbol, out: Contestants, results: list[int], *, is_narrow: bool) -> Proof:
     """What the kernel wrote of the plan that it proved. `results`: the header's, from decide.N_ADMITTED on."""
-    n_broken, witness, value, n_rounded, is_proven = results[_PROVEN_I:]
+    n_broken, witness, value, n_rounded, is_proven = results[_PROVEN_I:_PACKED_I]
     found = (witness, value, n_rounded) if is_proven and is_narrow else None
     return make_proof((out.sent, out.nano, found, is_narrow and symbol.fungible.kind is not INVERSE, n_broken))
 
@@ -364,8 +349,9 @@ def nothing_found() -> Finding:
 def seal(finding: Finding, solver: str, receipt_sha256: str, believed: Believed = NOTHING_BELIEVED) -> Seal:
     """What a certificate says of a finding."""
     objective, bound, _, gap_ubps, status, estimated, is_searched = finding
-    told = believed.terms, receipt_sha256, estimated, believed.low_nano, believed.high_nano
-    return Seal(objective, bound, gap_ubps, status, solver, CERTIFIED_TERMS, *told, is_searched)
+    terms, low, high = believed
+    head = objective, bound, gap_ubps, status, solver, CERTIFIED_TERMS
+    return _seal((*head, terms, receipt_sha256, estimated, low, high, is_searched))
 
 
 def certify(sealed: Seal, books: tuple[BookUse, ...]) -> Certificate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from app.domain import quick
 from app.domain.enums import Strategy, UnallocatedCode
 from app.domain.errors import InvariantBroken
 from app.domain.plan import Exclusion, Planned, PlanRequest
@@ -17,16 +18,17 @@ from app.kernels import answer, cost, decide
 from app.routing import choose, explain, receipt, verify
 from app.routing.believed import NOTHING_BELIEVED, Believed, weigh
 from app.routing.choose import Panel
+from app.routing.findings import Finding
 from app.routing.listings import NARROW
-from app.routing.problem import Laid, RouteProblem, Workspace, build_problem
+from app.routing.problem import FOUND_WORDS, Laid, RouteProblem, Workspace, build_problem
 from app.shm.books import SymbolBooks
 
 # What a bit of the table's judge says, in the order of kernels/answer.py.
 LAWS: Final = ("allocated quantity", "allocated notional", "objective", "cost split", "each enabled venue once", "lots")
-_WANTED: Final = decide.WANTED - decide.N_ADMITTED
-_BEST: Final = decide.BEST - decide.N_ADMITTED
-_IS_HELD: Final = decide.IS_HELD - decide.N_ADMITTED
-_N_BROKEN: Final = decide.N_BROKEN - decide.N_ADMITTED
+_WANTED, _N_PACKED = decide.WANTED - decide.N_ADMITTED, decide.N_PACKED - decide.N_ADMITTED
+# Looked up once: a member of an enum takes as long to find as ten names.
+SWEEP: Final = Strategy.SWEEP
+_table, _planned = quick.tupled(PlanTable), quick.maker(Planned)
 _NUMBER_OF: Final = {reason: number for number, reason in enumerate(REASONS)}
 
 
@@ -35,56 +37,65 @@ def plan(request: PlanRequest, books: SymbolBooks, laid: Laid, panel: Panel) -> 
 
     A plan whose children break a law is none of this kind either: the Router says which.
     """
-    results, order = laid.results, request.approved.value
-    if not laid.n or not results[_IS_HELD] or results[_BEST] < 0 or results[_N_BROKEN]:
+    n, wanted_units, _, _, _, witness, value, n_rounded, _, n_packed, *head = laid.results
+    if not n_packed:
         return None
-    *proven, is_proven = results[_N_BROKEN + 1 :]
-    if not is_proven or request.pool is not None or request.mid_half_units >= NARROW:
-        return None
-    workspace, rivals, steps = laid.workspace, panel.names, answer.EXPLAIN | answer.PACK
-    horizon_nano, mid_half_units = receipt.horizon_nano(proven[0]), request.mid_half_units
-    columns = workspace.write(steps, len(rivals), horizon_nano, mid_half_units, order.venues.max_venues)
-    head: list[int] = workspace.answer_head.tolist()
-    if not head[answer.IS_EXACT]:
-        return None
+    order, listings, wanted = request.approved.value, laid.asked.listings, request.qty_units
     n_children, qty, money = head[answer.N_CHILDREN], head[answer.QTY_UNITS], head[answer.MONEY_NANO]
     costs = head[answer.OBJECTIVE_NANO], head[answer.ESTIMATED_NANO], money
-    finding = verify.found_of(costs, n_children, head[answer.N_READ], (proven[0], proven[1], proven[2]))
-    is_left = order.strategy is Strategy.SWEEP or not (laid.asked.listings.has_fixed or panel.searches)
-    if not (is_left or choose.is_near(finding, qty, results[_WANTED])):
+    finding = verify.found_of(costs, n_children, head[answer.N_READ], (witness, value, n_rounded))
+    is_left = order.strategy is SWEEP or not (listings.has_fixed or panel.searches)
+    if not (is_left or choose.is_near(finding, qty, wanted_units)):
         return None
-    wanted, notional = request.qty_units, request.notional_nano
-    rest = wanted - qty if wanted is not None else (notional or 0) - money
-    told = _told(request, books, laid, head, rest)
+    rest = wanted - qty if wanted is not None else (request.notional_nano or 0) - money
+    if n == len(listings.venues) and not (request.barred or rest or head[answer.N_IMPOSSIBLE]):
+        told: _Told | None = _told((listings.venues, listings.names, (), None))
+    else:
+        told = _tell(request, books, laid, head, rest)
     if told is None:
         return None
     _check(request, head, told, rest)
-    believed = _believed(request, workspace, told.venues, n_children) if request.estimates else NOTHING_BELIEVED
+    return _write(request, laid, panel.names, finding, told)
+
+
+def _write(request: PlanRequest, laid: Laid, rivals: tuple[str, ...], finding: Finding, told: _Told) -> Planned:
+    """The plan of what was found and told, its receipt and its certificate's words."""
+    venues, names, left_out, code = told
+    workspace, head, wanted, notional = (
+        laid.workspace,
+        laid.results[FOUND_WORDS:],
+        request.qty_units,
+        request.notional_nano,
+    )
+    n_children, qty, money = head[answer.N_CHILDREN], head[answer.QTY_UNITS], head[answer.MONEY_NANO]
     solver = rivals[head[answer.CHOSEN_I]]
-    receipt_head = receipt.head_bytes(request, (solver, qty, money), finding, told.code)
-    data = b"".join((receipt_head, receipt.names_bytes(told.names, *rivals), columns))
-    sealed = verify.seal(finding, solver, receipt.sha256(data), believed)
+    believed = _believed(request, workspace, venues, n_children) if request.estimates else NOTHING_BELIEVED
+    receipt_head = receipt.head_bytes(request, (solver, qty, money), finding, code)
+    columns = workspace.packed_bytes(laid.results[_N_PACKED])
+    data = b"".join((receipt_head, receipt.names_bytes(names, *rivals), columns))
+    sha256 = receipt.sha256(data)
+    sealed = verify.seal(finding, solver, sha256, believed)
     words = workspace.answer_words(n_words(laid.n, n_children, len(rivals)))
     routed = make_plan(
-        PlanTable(words, told.venues, rivals, told.left_out, sealed, verify.certify),
+        _table((words, venues, rivals, left_out, sealed, verify.certify)),
         request.route_id,
         request.order_id,
         request.wave,
         request.symbol.name,
-        order.side,
+        request.approved.value.side,
         wanted,
         notional,
         qty,
         money,
-        rest if wanted is not None else None,
-        rest if notional is not None else None,
-        told.code,
+        wanted - qty if wanted is not None else None,
+        notional - money if notional is not None else None,
+        code,
         request.mid_half_units,
         head[answer.BID_UNITS],
         head[answer.ASK_UNITS],
         (),
     )
-    return Planned(routed, data, sealed.receipt_sha256)
+    return _planned(routed, data, sha256)
 
 
 class _Told(NamedTuple):
@@ -96,14 +107,15 @@ class _Told(NamedTuple):
     code: UnallocatedCode | None
 
 
-def _told(request: PlanRequest, books: SymbolBooks, laid: Laid, head: list[int], rest: int) -> _Told | None:
+_told: Final = quick.tupled(_Told)
+
+
+def _tell(request: PlanRequest, books: SymbolBooks, laid: Laid, head: list[int], rest: int) -> _Told | None:
     """By Python what is rare: who was not admitted, why something is left, who could take nothing (into the table).
 
     None where a number of the last leaves int64.
     """
     listings = laid.asked.listings
-    if laid.n == len(listings.venues) and not (request.barred or rest or head[answer.N_IMPOSSIBLE]):
-        return _Told(listings.venues, listings.names, (), None)
     workspace, wanted_units = laid.workspace, laid.results[_WANTED]
     admitted, left_out = verify.admit(request, books, laid)
     if admitted is None:
@@ -116,7 +128,8 @@ def _told(request: PlanRequest, books: SymbolBooks, laid: Laid, head: list[int],
         rest_units = rest if request.qty_units is not None else None
         units = workspace.contestants(0, laid.n).chosen
         code = explain.unallocated_code(problem, units, rest_units, wanted_units)
-    return _Told(admitted.venues, tuple([listings.names[pick] for pick in admitted.picks]), tuple(left_out), code)
+    names = tuple([listings.names[pick] for pick in admitted.picks])
+    return _Told(admitted.venues, names, tuple(left_out), code)
 
 
 def _tell_impossible(problem: RouteProblem, head: list[int], wanted_units: int) -> bool:

@@ -4,7 +4,8 @@ holds against Python."""
 import numpy as np
 import pytest
 
-from app.kernels import answer, decide
+from app.kernels import answer
+from app.routing import receipt
 from app.routing.router import Router
 from tests.routing.scenes import Place, Scene
 
@@ -75,5 +76,9 @@ def test_an_inverse_contract_has_no_table():
     own.plan(scene.request(), scene.books())
     space = next(iter(own._workspaces.values()))
     space.rule[4] = 1
-    assert answer.write_answer(space.ints, space.floats, answer.EXPLAIN, 4, 0.0, 0, 0, space.packed) == 0
-    assert space.ints[space.ints[decide.ANSWER] + answer.IS_EXACT] == 0
+    assert answer.write_answer(space.ints, space.floats, 4, 0, 0, space.packed) == 0
+
+
+@pytest.mark.parametrize("witness", [0, 1, -1, 12_345_678, -(2**53) - 1, 2**60 + 1, -(2**61) + 3])
+def test_levels_are_told_as_deep_as_python_tells_them(witness):
+    assert answer.horizon_of(witness) == receipt.horizon_nano(witness)

@@ -32,7 +32,7 @@ def told(found):
 def test_one_call_decides_what_the_steps_decide(seed, symbol, n_solvers):
     scene = random_scene(Random(seed), symbol)
     request, books, router = scene.request(), scene.books(), Router(SOLVERS[:n_solvers])
-    laid = router._lay(request, books)
+    laid = router._lay(request, books, choose.step_of(request, router._panel))
     found = choose.held(laid, router._panel)
     problem, _ = Router().pose(request, books)
     if found is None or problem is None:

@@ -85,7 +85,7 @@ def test_two_cold_starts_share_the_work_and_a_third_loads_it(tmp_path):
 
 def test_ready_is_not_everything():
     names = {need: {entry.name for entry in jit.registered() if entry.need == need} for need in jit.Need}
-    assert {"decide_plan", "write_answer", "put_book"} <= names[jit.READY]
+    assert {"decide_plan", "pack_answer", "put_book"} <= names[jit.READY]
     searching = {"lay_split", "lay_volume", "search_splits", "note_mean", "expect_part"}
     assert names[jit.SOON] == searching | {"spell_plans", "foretell_at_once"}
     assert {"minimise", "best_cycle"} <= names[jit.CALL]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from app.domain.enums import Side
 from app.kernels import cost, pose, screen
 from app.routing import verify
-from app.routing.problem import Workspace, lay_problem
-from tests.routing.scenes import LINEAR, SPOT, Place, Scene
+from app.routing.problem import Workspace, capacities, lay_problem
+from tests.routing.scenes import INVERSE, LINEAR, SPOT, Place, Scene
 
 
 def laid(scene, **changes):
@@ -42,6 +43,44 @@ def test_estimates_and_limits_stand_in_the_terms():
     space = laid(Scene([Place("a", asks=[(100, 5)], tick=10)], cap=105)).workspace
     assert space.terms[0, cost.LIMIT_UNITS] == 100
     assert space.terms[0, cost.EST_PPM] == 0
+
+
+NANO_TOLD = [0, 1, 9, 10, 10**18 + 7, 2**60 - 1, 2**60, 2**61 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**80, -1]
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("symbol", [SPOT, LINEAR, INVERSE], ids=lambda s: s.name)
+@pytest.mark.parametrize("nano", NANO_TOLD)
+def test_a_capacity_is_counted_and_told_as_python_counts_it(nano, symbol, side):
+    levels = {"bids": [(99, 5)], "asks": [(100, 5)]}
+    scene = Scene([Place("a", capacity_nano=nano, **levels), Place("b", capacity_nano=77, **levels)], symbol, side)
+    found = laid(scene)
+    request, listings, table = scene.request(), found.asked.listings, found.workspace.table
+    counted = capacities(request, listings.fees, [max(nano, 0), 77])
+    assert table[pose.CAPACITY].tolist() == counted
+    whole = [high << 60 | low for high, low in table[[pose.CAPACITY_HIGH, pose.CAPACITY_LOW]].T.tolist()]
+    assert whole == [max(nano, 0), 77]
+    assert found.workspace.wish[pose.CAPACITY_IS_UNITS] == (symbol is INVERSE or (symbol is SPOT and side is Side.SELL))
+    assert verify.admit(request, scene.books(), found)[0].capacity_nano == [max(nano, 0), 77]
+
+
+def test_capacities_are_counted_anew_for_each_order_and_side():
+    space = None
+    for side, nano in [
+        (Side.BUY, 5),
+        (Side.BUY, -1),
+        (Side.SELL, 10**12),
+        (Side.SELL, 2**70),
+        (Side.BUY, 2**70),
+        (Side.BUY, 7),
+    ]:
+        scene = Scene([Place("a", bids=[(99, 5)], asks=[(100, 5)], capacity_nano=nano)], side=side)
+        request, books = scene.request(), scene.books()
+        if space is None:
+            listings = verify.admit_listings(request)
+            space = Workspace(listings, books.price_units.shape[2])
+        lay_problem(request, books, verify.ask(request, books, listings, space), space)
+        assert space.table[pose.CAPACITY].tolist() == capacities(request, listings.fees, [max(nano, 0)])
 
 
 def reach_of(price, depth):
