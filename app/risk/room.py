@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from app.domain.enums import ContractKind, Side
 from app.domain.instrument import Symbol
+from app.domain.units import NANO_SCALE
 from app.risk.plain import Sums, pays_in
 
 
@@ -35,17 +36,22 @@ def rooms_nano(purse: Purse, symbol: Symbol, side: Side, mid_half_units: int, ve
     """
     account, credit_nano, balances, positions, sums = purse
     reserved, flying, name, currency = sums.reserved_nano, sums.flying_nano, symbol.name, pays_in(symbol, side)
-    is_sale = symbol.fungible.kind is ContractKind.SPOT and side is Side.SELL
+    is_spot, mid_units, sign = symbol.fungible.kind is ContractKind.SPOT, max(1, mid_half_units // 2), side.sign
+    is_sale, one_nano, up_units, unit_nano = is_spot and side is Side.SELL, 1, 1, 0
+    if is_spot:  # as `Symbol.notional_nano` of it
+        unit_nano = mid_units * 10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale)
+    if is_sale:
+        one_nano, up_units = 10**symbol.price_scale, max(1, -(-mid_half_units // 2))
     found = {}
     for venue in venues:
         money_key = account, venue, currency
         free_nano = balances.get(money_key, 0) - reserved.get(money_key, 0)
         room_nano = credit_nano - flying.get((account, venue, name, side), 0)
-        held_units = side.sign * positions.get((account, venue, name), 0)
+        held_units = positions.get((account, venue, name), 0)
         if held_units:
-            stake_nano = symbol.notional_nano(max(1, mid_half_units // 2), abs(held_units))
-            room_nano -= stake_nano if held_units > 0 else -stake_nano
+            stake_nano = abs(held_units) * unit_nano or symbol.notional_nano(mid_units, abs(held_units))
+            room_nano += stake_nano if (held_units < 0) is (sign > 0) else -stake_nano
         if is_sale:
-            room_nano = room_nano * 10**symbol.price_scale // max(1, -(-mid_half_units // 2))
+            room_nano = room_nano * one_nano // up_units
         found[venue] = max(0, min(free_nano, room_nano))
     return found
