@@ -95,9 +95,10 @@ PARTS = (
         "feed",
         "Book event to child bytes",
         "Wall ms on a recorded feed at ten times its speed, real sockets and journal: from a book event that reaches a "
-        "waiting order's limit to its first child's bytes; and from the first to the last child of one spray. Append: "
-        "a wave's facts until the journal gives the loop back, prompt where they are durable then; bare sync: as many "
-        "bytes written and synced by nothing else on the same disk, below which no child leaves.",
+        "waiting order's limit until the kernel has its first child's bytes, by its own stamp, and until our write of "
+        "them came back; and from the first to the last child of one spray. Append: a wave's facts until they are "
+        "durable, or queued where that is not prompt; bare sync: as many bytes written and synced by nothing else on "
+        "the same disk, below which no child leaves.",
         "feed:measure",
     ),
     Part(
