@@ -2,7 +2,8 @@
 
 State changes only by folding facts (execution/ledger.py), live and in replay. Whatever a decision used that replay
 needs is in its fact. Every fact may concern one account (`account` field) or none (shard-wide).
-Encoding: store/codec.py, canonical JSON in declared field order, with `KIND` and `V` on the envelope.
+Encoding: store/codec.py, canonical JSON in declared field order, with `KIND` and `V` on the envelope. The kinds that
+every order tells are spelled without names (store/unnamed.py); a field that comes, goes or moves needs a new `V`.
 """
 
 # ruff: noqa: PLC0414 - facts that live in other files are told here too: one name for all of them
@@ -135,7 +136,7 @@ class OrderAccepted(Event):
     """
 
     KIND: ClassVar[str] = "order_accepted"
-    V: ClassVar[int] = 6
+    V: ClassVar[int] = 7
     order_id: str
     order: ParentOrder
     mode: Mode
@@ -179,7 +180,7 @@ class RefusalsAggregated(Event):
 @dataclass(frozen=True, slots=True)
 class RoutePlanned(Event):
     KIND: ClassVar[str] = "route_planned"
-    V: ClassVar[int] = 3
+    V: ClassVar[int] = 4
     order_id: str
     plan: RoutePlan
 
@@ -190,7 +191,7 @@ class ChildSending(Event):
     """Intent before effect: durable before the child leaves."""
 
     KIND: ClassVar[str] = "child_sending"
-    V: ClassVar[int] = 3
+    V: ClassVar[int] = 4
     child: ChildOrder
     limits_version: int
     mid_half_units: int
@@ -200,6 +201,7 @@ class ChildSending(Event):
 @dataclass(frozen=True, slots=True)
 class ChildAcked(Event):
     KIND: ClassVar[str] = "child_acked"
+    V: ClassVar[int] = 2
     order_id: str
     child_id: str
     venue_order_id: str
@@ -227,6 +229,7 @@ class ChildFilled(Event):
     """
 
     KIND: ClassVar[str] = "child_filled"
+    V: ClassVar[int] = 2
     order_id: str
     child_id: str
     exec_id: str
@@ -330,6 +333,7 @@ class OverfillRecorded(Event):
 @dataclass(frozen=True, slots=True)
 class OrderDone(Event):
     KIND: ClassVar[str] = "order_done"
+    V: ClassVar[int] = 2
     order_id: str
     reason: DoneReason
     detail: str
@@ -346,6 +350,7 @@ class TcaReported(Event):
     """
 
     KIND: ClassVar[str] = "tca_reported"
+    V: ClassVar[int] = 2
     order_id: str
     reference: str
     reference_mid_half_units: int

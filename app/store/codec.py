@@ -1,7 +1,8 @@
 """Facts as bytes: canonical JSON in declared field order, integers and text only, UTF-8, one version per kind.
 
 A record is what the hash chain covers: the fact's place (`seq`, `ts_ns`, `account_seq`), its kind and version, and
-its event. Nothing is written that would not read back equal, so that a log can always be replayed.
+its event. Nothing is written that would not read back equal, so that a log can always be replayed. The kinds that an
+order's common course tells are spelled without names (store/unnamed.py); of every other kind the fields are named.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.tabled import TabledPlan
 from app.domain.timing_facts import TIMING_EVENTS
+from app.store import plan_text
+from app.store.unnamed import reader_of, writer_of
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
 
@@ -44,10 +47,23 @@ _EVENT_TYPES: Final = (
     *TIMING_EVENTS,
     *HIDDEN_EVENTS,
 )
+# What an order's common course writes, again and again of the same shape, and the last version with names of each.
+_LAST_NAMED: Final[dict[type[Event], int]] = {
+    OrderAccepted: 6,
+    RoutePlanned: 3,
+    ChildSending: 3,
+    ChildAcked: 1,
+    ChildFilled: 1,
+    OrderDone: 1,
+    TcaReported: 1,
+}
+OFTEN: Final = frozenset(_LAST_NAMED)
+_unnamed: Final = {kind: writer_of(kind) for kind in OFTEN}
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
-    (event_type.KIND, event_type.V): msgspec.json.Decoder(event_type).decode for event_type in _EVENT_TYPES
-}
+    (kind.KIND, kind.V): reader_of(kind) if kind in OFTEN else msgspec.json.Decoder(kind).decode
+    for kind in _EVENT_TYPES
+} | {(kind.KIND, v): msgspec.json.Decoder(kind).decode for kind, v in _LAST_NAMED.items()}
 
 
 def _grow_schedule(schedule: dict[str, Any] | None, v: int) -> None:
@@ -108,11 +124,8 @@ _GROWN: Final[dict[str, Callable[[dict[str, Any], int], None]]] = {
     ConditionalAmended.KIND: lambda plain, v: plain["definition"].update(trigger_location="engine"),
     RoutePlanned.KIND: lambda plain, v: _grow_plan(plain["plan"], v),
 }
-_VERSIONS: Final = {event_type.KIND: event_type.V for event_type in _EVENT_TYPES}
-# What an order's common course writes, again and again of the same shape.
-OFTEN: Final[frozenset[type[Event]]] = frozenset(
-    {OrderAccepted, RoutePlanned, ChildSending, ChildAcked, ChildFilled, OrderDone, TcaReported}
-)
+# kind -> the version of today's fields, spelled with names.
+_NAMED: Final = {kind.KIND: _LAST_NAMED.get(kind, kind.V) for kind in _EVENT_TYPES}
 FIRST_READ_BACK: Final = 256
 TABLES_MORE_SELDOM: Final = 16
 
@@ -162,16 +175,16 @@ def encode_unread(event: Event) -> bytes:
     if (event.KIND, event.V) not in _DECODERS:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
     try:
-        return (_table_text(event) if type(event) is RoutePlanned else b"") or _encode(event)
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        if type(event) is RoutePlanned and plan_text.is_ready() and (text := plan_text.texts_of((event,))[0]):
+            return text
+        return _spelled(event)
+    except (msgspec.MsgspecError, TypeError, ValueError, AttributeError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
 
 
-def _table_text(event: RoutePlanned) -> bytes:
-    """As a kernel spells it, empty where none does. Loaded here: who only reads the log does without the compiler."""
-    from app.store import plan_text
-
-    return plan_text.texts_of((event,))[0] if plan_text.is_ready() else b""
+def _spelled(event: Event) -> bytes:
+    write = _unnamed.get(type(event))
+    return _encode(write(event) if write is not None else event)
 
 
 def decode(kind: str, v: int, body: bytes) -> Event:
@@ -180,7 +193,7 @@ def decode(kind: str, v: int, body: bytes) -> Event:
     Raises InvariantBroken for an unknown kind or version, and for bytes that are not this version's canonical form.
     """
     decoder, grow = _DECODERS.get((kind, v)), _GROWN.get(kind)
-    if grow is not None and 1 <= v < _VERSIONS[kind]:
+    if grow is not None and 1 <= v < _NAMED[kind]:
         return _decode_older(kind, v, body, grow)
     if decoder is None:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=kind, v=v)
@@ -188,7 +201,7 @@ def decode(kind: str, v: int, body: bytes) -> Event:
         event = decoder(body)
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
-    if _encode(event) != body:
+    if (_encode(event) if body[:1] == b"{" else _spelled(event)) != body:
         raise InvariantBroken(reason="a fact that is not in canonical form", kind=kind, v=v)
     return event
 
@@ -199,7 +212,7 @@ def _decode_older(kind: str, v: int, body: bytes, grow: Callable[[dict[str, Any]
         plain = json.loads(body)
         is_canonical = _encode(plain) == body
         grow(plain, v)
-        event = _DECODERS[(kind, _VERSIONS[kind])](_encode(plain))
+        event = _DECODERS[(kind, _NAMED[kind])](_encode(plain))
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvariantBroken(reason="a fact that cannot be read", kind=kind, v=v, error=str(error)) from error
     if not is_canonical:
@@ -233,8 +246,8 @@ def _ready(fact: Fact, body: bytes) -> EncodedFact:
 def _plainly(event: Event) -> bytes:
     """As `encode_unread`, of an event of OFTEN."""
     try:
-        return _encode(event)
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        return _encode(_unnamed[type(event)](event))
+    except (msgspec.MsgspecError, TypeError, ValueError, AttributeError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
 
 
@@ -270,7 +283,7 @@ class Encoder:
         """As `encode_fact` of each; plans that are tables are spelled together."""
         if self._every == 1:
             return [encode_fact(fact) for fact in facts]
-        spelled = self._spelled(facts)
+        spelled = self._tables(facts)
         found = []
         for fact in facts:
             event = fact.event
@@ -288,7 +301,7 @@ class Encoder:
         self._n_told[kind] = n_told = n_told + 1
         return n_told <= FIRST_READ_BACK or n_told % self._every == 0
 
-    def _spelled(self, facts: Sequence[Fact]) -> dict[int, bytes]:
+    def _tables(self, facts: Sequence[Fact]) -> dict[int, bytes]:
         """seq -> bytes of plans that are tables; empty of one that is to be read back, or that a kernel cannot tell."""
         found: dict[int, bytes] = {}
         plans = [fact for fact in facts if type(fact.event) is RoutePlanned and type(fact.event.plan) is TabledPlan]

@@ -1,4 +1,4 @@
-"""Facts about plans that are tables, as canonical JSON: the bytes that the plans' values would give, without them."""
+"""Facts about plans that are tables, spelled as store/unnamed.py would spell the plans' values, without making them."""
 
 from __future__ import annotations
 
@@ -15,52 +15,20 @@ import numpy.typing as npt
 
 from app.domain.enums import SolveStatus
 from app.domain.events import RoutePlanned
+from app.domain.plan import Exclusion
 from app.domain.tabled import REASONS, TabledPlan
 from app.kernels import jit, spell
+from app.store.unnamed import writer_of
 
 _json: Final = msgspec.json.Encoder().encode
 _json_lines: Final = msgspec.json.Encoder().encode_lines
 Int64Array = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 
-# The order of kernels/spell.py.
-_PIECES: Final = (
-    b'"allocations":[',
-    b'{"venue":',
-    b',"qty_lots":',
-    b',"qty_units":',
-    b',"limit_ticks":',
-    b',"worst_price_units":',
-    b',"money_nano":',
-    b',"fee_nano":',
-    b',"fixed_nano":',
-    b',"rank":',
-    b'],"excluded":[',
-    b',"code":',
-    b',"limit":',
-    b',"value":',
-    b'],"alternatives":[',
-    b'{"name":',
-    b',"qty_units":',
-    b',"cost_nano":',
-    b',"n_venues":',
-    b',"venue":',
-    b'],"cost":{"spread_nano":',
-    b',"impact_nano":',
-    b',"fee_nano":',
-    b',"gas_nano":',
-    b',"total_nano":',
-    b"}",
-    b",",
-    b'""',
-    b',"book_seq":',
-    b',"age_ns":',
-    b"null",
-    *[_json(reason) for reason in REASONS],
-)
-# More than the fixed words of any row.
-_ROW_BYTES: Final = sum(map(len, _PIECES))
-_DIGITS: Final = 20
+_reasons: Final = [_json(reason) for reason in REASONS]
+_unnamed: Final = writer_of(Exclusion)
+# Of a number of 64 bits, with its sign and what parts it from the next.
+_DIGITS: Final = 21
 _NO_NUMBER: Final = -(2**63)
 _scalars: Final = attrgetter(
     "order_id",
@@ -83,8 +51,8 @@ _scalars: Final = attrgetter(
 _pack: Final = Struct(f"{spell.N_NUMBERS}q").pack
 
 
-# Rivals, venues, symbol; status, solver, certified terms, and whether the bound was searched.
-_Said = tuple[tuple[str, ...], tuple[str, ...], str, SolveStatus, str, tuple[str, ...], bool]
+# Rivals, venues, symbol; status, solver and certified terms.
+_Said = tuple[tuple[str, ...], tuple[str, ...], str, SolveStatus, str, tuple[str, ...]]
 
 
 class _Form(NamedTuple):
@@ -99,43 +67,16 @@ class _Form(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _form(said: _Said) -> _Form:
-    rivals, venues, symbol, *words = said
-    status, solver, certified, is_searched = map(_json, words)
-    frame = [
-        b'{"account":',
-        b',"order_id":',
-        b',"plan":{"route_id":',
-        b',"order_id":',
-        b',"wave":',
-        b',"symbol":%b,"side":' % _json(symbol),
-        b',"requested_qty_units":',
-        b',"requested_notional_nano":',
-        b',"allocated_qty_units":',
-        b',"allocated_notional_nano":',
-        b',"unallocated_qty_units":',
-        b',"unallocated_notional_nano":',
-        b',"unallocated_code":',
-        b',"mid_half_units":',
-        b',"best_bid_units":',
-        b',"best_ask_units":',
-        b",",
-        b',"certificate":{"objective_nano":',
-        b',"bound_nano":',
-        b',"gap_ubps":',
-        b',"status":%b,"solver":%b,"books":[' % (status, solver),
-        b'],"certified_terms":%b,"estimated_terms":' % certified,
-        b',"receipt_sha256":',
-        b',"estimated_nano":',
-        b',"estimated_low_nano":',
-        b',"estimated_high_nano":',
-        b',"is_bound_searched":%b},"conversions":[]}}' % is_searched,
-    ]
+    """The pieces in the order of kernels/spell.py."""
+    rivals, venues, symbol, status, solver, certified = said
     names = [_json(name) for name in (*rivals, *venues)]
-    pieces = [*_PIECES, *names, *frame]
+    words = [_json(symbol), b"%b,%b" % (_json(status), _json(solver)), _json(certified), b"null", b"true"]
+    pieces = [*_reasons, *names, *words]
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     ends.flags.writeable = False
-    n_rows = 2 * len(venues) + len(rivals) + 1
-    most_bytes = sum(map(len, frame)) + n_rows * (_ROW_BYTES + 2 * max(map(len, names), default=0))
+    n_rows = 2 * len(venues) + len(rivals) + 4
+    row_bytes = max(map(len, _reasons)) + 2 * max(map(len, names), default=0) + len(b"[,],[],")
+    most_bytes = n_rows * row_bytes + sum(map(len, words)) + len(b"[,,[,,,,,,],,[,,,,,],]]")
     return _Form(np.frombuffer(b"".join(pieces), np.uint8), ends, most_bytes)
 
 
@@ -156,7 +97,7 @@ class _Group:
 
 
 def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
-    """Canonical JSON of each event whose plan is a table; empty for one that another way must tell: without a table, or
+    """The spelling of each event whose plan is a table; empty for one that another way must tell: without a table, or
     with a number that is no integer of 64 bits. Raises UnicodeEncodeError for a lone surrogate.
     """
     found = [b""] * len(events)
@@ -168,21 +109,22 @@ def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
         words, venues, rivals, left_out, seal, _ = plan.table
         objective, bound, gap, status, solver, certified, estimated, receipt, mean, low, high, is_searched = seal
         order_id, route_id, side, code, wave, *amounts, conversions, symbol, mid, bid, ask = _scalars(plan)
-        if order_id != event.order_id or conversions or _NO_NUMBER in amounts:
+        if order_id != event.order_id or conversions or _NO_NUMBER in amounts or "" in venues:
             continue
         amounts = [_NO_NUMBER if value is None else value for value in amounts]
         try:
-            numbers = _pack(wave, *amounts, mid, bid, ask, objective, bound, gap, mean, low, high)
+            numbers = _pack(wave, *amounts, mid, bid, ask, objective, bound, gap, mean, low, high, is_searched)
         except error:
             continue
-        said = rivals, venues, symbol, status, solver, certified, is_searched
+        said = rivals, venues, symbol, status, solver, certified
         group = groups.get(said)
         if group is None:
             group = groups[said] = _Group(_form(said))
         group.indices.append(i)
         group.words.append(words)
         group.numbers.append(numbers)
-        group.lines += (left_out, event.account, order_id, route_id, side, code, estimated, receipt)
+        before = [_unnamed(one) for one in left_out]
+        group.lines += (before, event.account, order_id, route_id, side, code, estimated, receipt)
     for group in groups.values():
         _spell(group, found)
     return found

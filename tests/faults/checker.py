@@ -1,6 +1,6 @@
 """An oracle that shares no code with the product: journal file, venue ledgers, client acks and streams, held together.
 
-Reads the SQLite journal and the venues' ledger lines as plain JSON; imports nothing of the service.
+Reads the SQLite journal by docs/journal.md and the venues' ledger lines as plain JSON; imports nothing of the service.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.faults.places import Page
 
 GENESIS = bytes(32)
 
@@ -31,7 +33,9 @@ def read_log(path: Path) -> Log:
     rows = connection.execute("select facts from turns order by first_seq").fetchall()
     connection.close()
     records = [json.loads(line) for (facts,) in rows for line in facts.split(b"\n")]
-    return Log([(r["seq"], r["event"]["account"], r["account_seq"], r["kind"], r["event"]) for r in records])
+    page = Page()
+    events = [(record, page.event(record)) for record in records]
+    return Log([(r["seq"], event["account"], r["account_seq"], r["kind"], event) for r, event in events])
 
 
 def read_venues(folder: Path) -> dict[str, list[dict]]:

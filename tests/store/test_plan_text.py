@@ -15,6 +15,7 @@ from app.domain.plan import Exclusion, RoutePlan
 from app.domain.tabled import TabledPlan, tabled_plan
 from app.routing.router import Router
 from app.store import codec, plan_text
+from app.store.unnamed import writer_of
 from tests.domain.test_tabled import LATE, plain, tabled
 from tests.routing.scenes import LINEAR_FINE, SPOT
 from tests.routing.test_written import plain_scene
@@ -26,8 +27,12 @@ def told(plan):
 
 
 def texts(plan, account="acc"):
-    table, values = RoutePlanned(account, "o", plan), RoutePlanned(account, "o", told(plan))
-    return codec.encode_unread(table), msgspec.json.Encoder().encode(values)
+    return codec.encode_unread(RoutePlanned(account, "o", plan)), unnamed(RoutePlanned(account, "o", told(plan)))
+
+
+def unnamed(event):
+    """The bytes of a plan's values."""
+    return msgspec.json.encode(writer_of(RoutePlanned)(event))
 
 
 @settings(max_examples=150, deadline=None)
@@ -48,6 +53,7 @@ def with_table(**changes):
 
 
 PARTS = {"allocations", "excluded", "alternatives", "cost", "certificate"}
+ESTIMATE = ("estimated_nano", "estimated_low_nano", "estimated_high_nano")
 
 
 @pytest.mark.parametrize(
@@ -58,9 +64,26 @@ PARTS = {"allocations", "excluded", "alternatives", "cost", "certificate"}
         {"left_out": (LATE, Exclusion('"q"\\', ExclusionCode.BOOK_GAP, -1, 2**70))},
         {"venues": ('a"\n', "b\\", "ü€\u2028")},
         {"rivals": ("", "x" * 300)},
+        {"venues": ("", "b", "c")},
         {"seal": tabled().table.seal._replace(is_bound_searched=True, estimated_terms=(), bound_nano=-(2**70))},
+        {"seal": tabled().table.seal._replace(is_bound_searched=True)},
+        {"seal": tabled().table.seal._replace(**dict.fromkeys(ESTIMATE, 0))},
+        *[{"seal": tabled().table.seal._replace(**(dict.fromkeys(ESTIMATE, 0) | {name: -3}))} for name in ESTIMATE],
     ],
-    ids=["as it is", "nobody before", "somebody before", "odd names", "long names", "a wide seal"],
+    ids=[
+        "as it is",
+        "nobody before",
+        "somebody before",
+        "odd names",
+        "long names",
+        "no name",
+        "a wide seal",
+        "a searched bound",
+        "no estimate",
+        "an estimate alone",
+        "a low end alone",
+        "a high end alone",
+    ],
 )
 def test_any_name_and_number_is_told_as_it_is(changes):
     text, values = texts(with_table(**changes))
@@ -87,7 +110,7 @@ def test_facts_of_several_markets_are_told_each_in_its_place():
     plans = [plain_one, other, wide, plain_one, told(other), other]
     events = [RoutePlanned(f"acc{i}", "o", plan) for i, plan in enumerate(plans)]
     found = plan_text.texts_of(events)
-    values = [msgspec.json.Encoder().encode(RoutePlanned(event.account, "o", told(event.plan))) for event in events]
+    values = [unnamed(RoutePlanned(event.account, "o", told(event.plan))) for event in events]
     assert [bool(text) for text in found] == [True, True, False, True, False, True]
     assert [text or value for text, value in zip(found, values, strict=True)] == values
     assert plan_text.texts_of([]) == []

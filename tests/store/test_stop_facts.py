@@ -19,6 +19,7 @@ from app.store import rows
 from app.store.codec import decode, encode
 from tests.conditionals import taken
 from tests.native_stops import ack, native, stop_desk, stop_leg
+from tests.store import named
 from tests.store.test_rows import stored
 from tests.worlds import Desk
 
@@ -48,15 +49,14 @@ def test_every_fact_reads_back_equal_and_replays_to_the_same_state(desk: Desk) -
 
 
 def test_a_child_of_a_log_before_there_were_stops_is_none(desk: Desk) -> None:
-    plain = json.loads(encode(facts_of(desk, ChildSending)[0]))
+    plain = named.plain(facts_of(desk, ChildSending)[0])
     del plain["child"]["stop"]
-    body = json.dumps(plain, separators=(",", ":")).encode()
-    old = decode(ChildSending.KIND, 2, body)
+    old = decode(ChildSending.KIND, 2, named.body(plain))
     assert isinstance(old, ChildSending)
     assert old.child.stop is None
     for name in ("is_post_only", "rest_until_ns"):
         del plain["child"][name]
-    older = decode(ChildSending.KIND, 1, json.dumps(plain, separators=(",", ":")).encode())
+    older = decode(ChildSending.KIND, 1, named.body(plain))
     assert isinstance(older, ChildSending)
     assert older.child.rest_until_ns == 0
 
