@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from app.domain.conditional_records import ConditionalRecord
-from app.domain.enums import ChildState, DoneReason, Mode, Scope
+from app.domain.enums import ChildState, ContractKind, DoneReason, Mode, Scope
+from app.domain.instrument import FungibilityClass
+from app.domain.listing import Listing
 from app.domain.records import ChildRecord
 from app.domain.statement import VenueState
 from app.domain.units import NANO
@@ -29,6 +31,7 @@ from app.services.accounts import new_key
 from app.services.container import Services
 from app.settings import LiveMarket, RiskSettings, Settings
 from app.store.journal import JournalReader
+from app.store.listings import ListingsFile, StoredVenue
 from app.store.statehash import ledger_hash
 from tests.venues.exchange.book import BUY
 from tests.venues.exchange.engine import Ticket
@@ -37,11 +40,16 @@ from tests.venues.exchange.settlement import HOUSE
 from tests.venues.vaults import ACCOUNT, CANARY, PASSPHRASE, key_row, make_home, secrets
 from tests.worlds import LIMITS
 
-MARKETS: Final = {"binance": "BTCUSDT", "kraken": "XBTUSDT", "okx": "BTC-USDT"}
+MARKETS: Final = {"binance": "BTCUSDT", "kraken": "XBTUSDT", "okx": "BTC-USDT", "deribit": "BTC_USDT"}
 RICH: Final = {"BTC": "10", "USDT": "1000000"}
 QTY: Final = Decimal("0.04")
 CALM: Final = ([("59999.00", "5")], [("60001.00", "5")], "60000.00")
 FALLEN: Final = ([("58990.00", "5")], [("59010.00", "5")], "58999.00")
+
+
+# What is not in the shipped table, as `bestex venues refresh` would have read it.
+SPOT: Final = FungibilityClass("BTC", "USDT", "USDT", ContractKind.SPOT)
+READ: Final = Listing("deribit", "BTC_USDT", "BTC/USDT", SPOT, Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"))
 
 
 @pytest.fixture
@@ -184,11 +192,13 @@ def booked_once(services: Services, exchange: LocalExchange, venue: str, record:
     assert held == {c: int(Decimal(text) * NANO) for c, text in control.balances(venue, ACCOUNT).items()}
 
 
-@pytest.mark.parametrize("exchange", ["binance", "kraken"], indirect=True)
+@pytest.mark.parametrize("exchange", ["binance", "kraken", "deribit"], indirect=True)
 async def test_a_stop_rests_there_goes_off_and_is_booked_once(tmp_path: Path, exchange: LocalExchange) -> None:
     (venue,) = exchange.exchanges
     make_home(tmp_path).vault.add(key_row(venue, f"KeyOf{venue}"), secrets())
     settings = settings_of(tmp_path, exchange, venue)
+    if venue == READ.venue:
+        ListingsFile(settings.listings_path).write({venue: StoredVenue(1, (READ,), ())})
     async with running(settings, exchange) as (services, http):
         refused = await http.post("/v1/orders", json=body(venue, trigger={"source": "mid", "location": "venue"}))
         assert (refused.status_code, refused.json()["code"]) == (422, "trigger_location_unavailable"), refused.text

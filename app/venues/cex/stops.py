@@ -29,8 +29,9 @@ class Apart:
     create_order takes our id as, and what the vendor's rows call it; `asking`: what ccxt's questions and cancels take
     to mean stops; `listing`: the same of lists, none where one list has all; `live_ids`: the fields of a row that name
     what came of it, one id or a list; `price`: the field that has its limit. `of_stop`: where what came of it is told
-    in a row of its own, the field that names the stop. `by_label`: both are asked for by our id, which nothing keeps
-    unique there, so a stop is asked for before it is placed.
+    in a row of its own, the field that names the stop. `spent`: then, the field and the word of the stop's row that say
+    so. `by_label`: both are asked for by our id, which nothing keeps unique there, so a stop is asked for before it is
+    placed.
     """
 
     placement: tuple[Endpoint, ...]
@@ -40,6 +41,7 @@ class Apart:
     live_ids: tuple[str, ...]
     price: str
     of_stop: str = ""
+    spent: tuple[str, str] = ("", "")
     by_label: bool = False
 
     def made(self, info: Any) -> tuple[str, ...]:
@@ -104,19 +106,32 @@ _DIALECTS: Final[Mapping[str, StopDialect]] = {
         ),
     ),
     # A conditional order with its direction, one id before and after; of contracts, for spot says no direction. ccxt's
-    # stopLossPrice would make it one that only reduces. Canceled before it was off: Deactivated; after: Cancelled.
+    # stopLossPrice would make it one that only reduces. Canceled before it was off: Deactivated.
     "bybit": StopDialect(
         {"triggerPrice": "{}"},
         by={StopSource.LAST: {"triggerBy": "LastPrice"}},
         ways={Side.BUY: {"triggerDirection": "ascending"}, Side.SELL: {"triggerDirection": "descending"}},
-        off={"orderStatus": frozenset({"Triggered", "New", "PartiallyFilled", "Filled", "Cancelled", "Rejected"})},
+        off={
+            "orderStatus": frozenset({"Triggered", "New", "PartiallyFilled", "Filled", "Rejected"}),
+            "rejectReason": frozenset({"EC_NoImmediateQtyToFill"}),  # a bare Cancelled proves nothing
+        },
     ),
     # stop_limit on the endpoints of any order, with an id of its own; what comes of it names it and has its label too.
     "deribit": StopDialect(
         {"stopLossPrice": "{}"},
         by={StopSource.LAST: {"trigger": "last_price"}},
         off={"order_state": frozenset({"triggered", "rejected"})},
-        apart=Apart((), "label", {}, None, ("order_id",), "price", of_stop="trigger_order_id", by_label=True),
+        apart=Apart(
+            (),
+            "label",
+            {},
+            None,
+            ("order_id",),
+            "price",
+            of_stop="trigger_order_id",
+            spent=("order_state", "triggered"),
+            by_label=True,
+        ),
     ),
 }
 
@@ -180,7 +195,8 @@ def told_of(apart: Apart, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any
     """Of the rows under one label: what came of the stop, else the stop itself, unless its row says that it is off and
     what came of it is not among them; None then, and for no rows."""
     made = [row for row in rows if apart.made(row.get("info"))]
-    stays = [row for row in rows if (row.get("info") or {}).get("order_state") != "triggered"]
+    name, word = apart.spent
+    stays = [row for row in rows if (row.get("info") or {}).get(name) != word]
     return next(iter(made or stays), None)
 
 

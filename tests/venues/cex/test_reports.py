@@ -260,7 +260,8 @@ def test_what_came_of_a_stop_has_another_id_and_its_trades_may_outrun_the_word()
         ("bybit", {"orderStatus": "Untriggered"}, False),
         ("bybit", {"orderStatus": "Deactivated"}, False),
         ("bybit", {"orderStatus": "Triggered"}, True),
-        ("bybit", {"orderStatus": "Cancelled"}, True),
+        ("bybit", {"orderStatus": "Cancelled", "rejectReason": "EC_NoImmediateQtyToFill"}, True),
+        ("bybit", {"orderStatus": "Cancelled", "rejectReason": "EC_PerCancelRequest"}, False),
         ("bybit", {"orderStatus": "Rejected"}, True),
     ],
 )
@@ -269,7 +270,12 @@ def test_the_vendors_row_says_that_a_stop_waits_no_more(venue, info, is_off):
     orders.take_order({"id": "77", "filled": "0", "info": info}, "rest")
     assert own.is_off is is_off
     ends = {"order_failed": [R.EXPIRED], "canceled": [R.CANCELED], "Deactivated": [R.CANCELED]}
-    ends |= {"Cancelled": [R.EXPIRED], "Rejected": [R.EXPIRED], "rejected": [R.EXPIRED], "cancelled": [R.CANCELED]}
+    ends |= {
+        "Cancelled": [R.EXPIRED if is_off else R.CANCELED],
+        "Rejected": [R.EXPIRED],
+        "rejected": [R.EXPIRED],
+        "cancelled": [R.CANCELED],
+    }
     word = info.get("state") or info.get("orderStatus") or info.get("order_state")
     assert [report.kind for report in told[1:]] == ends.get(word, [])
 

@@ -78,6 +78,8 @@ MARKETS = (
     ),
 )
 
+REJECT_REASONS = {"post_only": "EC_PostOnlyWillTakeLiquidity", "ioc": "EC_NoImmediateQtyToFill"}
+
 BASIS = (
     Basis("retCode, retMsg, result, time around every answer; errors come with status 200", "document", "v5/guide"),
     Basis("signature: HMAC-SHA256 hex of timestamp + key + recv_window + query or body", "document", "v5/guide"),
@@ -110,6 +112,7 @@ BASIS = (
         "document",
         "v5/order/create-order, v5/enum",
     ),
+    Basis("the rest of an IOC: Cancelled, rejectReason EC_NoImmediateQtyToFill", "document", "v5/enum"),
     Basis("a trigger price that is through: 110092 rising, 110093 falling", "document", "v5/error"),
     Basis("lists without orderFilter show conditional orders of contracts too", "document", "v5/order/open-order"),
     Basis("a conditional order holds nothing until it is off", "assumption", "said of spot alone"),
@@ -165,7 +168,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "avgPrice": average(market, order.filled, order.cash),
         "cumExecFee": text(sum(order.fees.values())),
         "cumFeeDetail": {c: text(f) for c, f in order.fees.items()},
-        "rejectReason": "EC_PostOnlyWillTakeLiquidity" if order.reason == "post_only" else "EC_NoError",
+        "rejectReason": REJECT_REASONS.get(order.reason, "EC_NoError"),
         "cancelType": "CancelByUser" if order.reason == "user" else "UNKNOWN",
         "createType": "CreateByUser",
         "createdTime": str(order.created_ns // NS_PER_MS),
