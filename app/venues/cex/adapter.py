@@ -477,9 +477,8 @@ class CcxtVenue(VenueBase):
             await self._desk.cancel(order, Call("cancel"))  # whether it came too late the next look says
 
     def _is_left_over(self, order: OwnOrder) -> bool:
-        """Of a stop that has gone off, the rest that its venue has put into the book."""
-        is_open = order.is_off and order.end_state is None and not order.is_over
-        return is_open and rests_once_off(self.profile.ccxt_id, order.child)
+        """Of a stop that has gone off, the rest that its venue has put into the book, whatever was asked for."""
+        return order.is_off and order.end_state is None and not order.is_over
 
     async def _fill_gap(self, order: OwnOrder) -> None:
         for trade in await self._desk.trades_of(order):

@@ -20,7 +20,7 @@ from app.venues.cex.health import Health
 from app.venues.cex.profile import QueryRoute, VenueProfile
 from app.venues.cex.reports import OwnOrder
 from app.venues.cex.session import Call, calling
-from app.venues.cex.stops import Apart, apart_at, apart_of, as_order, told_of, under_its_stop
+from app.venues.cex.stops import Apart, apart_at, apart_of, as_order, is_of_stop, told_of, under_its_stop
 from app.venues.cex.streams import STREAM_ERRORS
 from app.venues.cex.together import Shared, Together
 from app.venues.cex.trade_pages import (
@@ -153,7 +153,8 @@ class Desk:
         found = told_of(apart, rows)
         if found is None:
             listed, is_cut = await self._lists[name].since(self._since_ms(order))
-            rows += [each for each in listed if self._is(order, each)]
+            of_it = (e for e in listed if self._is(order, e) or is_of_stop(apart, e, order.venue_order_id))
+            rows += of_it
             found = told_of(apart, rows)
         if (
             not rows

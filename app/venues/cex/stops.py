@@ -191,6 +191,12 @@ def under_its_stop(apart: Apart, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**raw, "id": stop_id} if stop_id else raw
 
 
+def is_of_stop(apart: Apart, raw: Mapping[str, Any], stop_id: str) -> bool:
+    """Whether the row names the stop that it came of, and that is `stop_id`."""
+    info = raw.get("info")
+    return bool(stop_id and apart.of_stop) and isinstance(info, Mapping) and info.get(apart.of_stop) == stop_id
+
+
 def told_of(apart: Apart, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Of the rows under one label: what came of the stop, else the stop itself, unless its row says that it is off and
     what came of it is not among them; None then, and for no rows."""
