@@ -24,8 +24,9 @@ _TYPES: Final[Mapping[str, Mapping[ContractKind, str]]] = {
     "kucoin": _SWAPS,
     "gate": _SWAPS,
 }
-# Where open orders must be asked for market by market: those in markets that are not listed here stay unseen.
-OPEN_BY_MARKET: Final = frozenset({"kucoin"})
+# Where open orders must be asked for market by market: those in markets that are not listed here stay unseen. Without a
+# market ccxt asks Deribit for those that count as BTC alone: orders in ETH, and some buyers of BTC, would be missing.
+OPEN_BY_MARKET: Final = frozenset({"kucoin", "deribit"})
 # Lists that can be asked for one order by our own id, and ccxt's name for it.
 _LISTED_BY_ID: Final = {"bybit": "orderLinkId", "kraken": "clientOrderId"}
 # Where one question may name several orders by the venue's ids, and how many (venues' documents).

@@ -406,3 +406,28 @@ async def test_a_stop_that_is_off_or_was_acknowledged_is_never_absent(labels, ve
 async def test_a_stop_that_nobody_shows_and_nobody_acknowledged_is_absent():
     desk, order = label_desk(Labels({}))
     assert await desk.order(order) is None
+
+
+class OpenOnly:
+    """Lists of open orders, by the market that was asked for."""
+
+    def __init__(self) -> None:
+        self.has: dict[str, bool] = {}
+        self.asked: list[str | None] = []
+
+    async def fetch_open_orders(self, name: str | None, *_: Any) -> list[dict[str, Any]]:
+        self.asked.append(name)
+        return [{"id": f"{len(self.asked)}", "info": {}}]
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked"),
+    [("binance", [None]), ("kucoin", ["BTC/USDT", "ETH/USDT"]), ("deribit", ["BTC/USDT", "ETH/USDT"])],
+)
+async def test_open_orders_are_asked_for_by_market_where_one_list_has_not_all(venue, asked):
+    profile, clock, exchange = profile_of(venue), SystemClock(), OpenOnly()
+    listings = {name: listing(venue, name, "0.01", "0.001") for name in ("BTC/USDT", "ETH/USDT")}
+    health = Health(venue, clock, Budgets().of(profile, key_id="k", account="desk"))
+    found = await Desk(profile, listings, exchange, clock, health).open_orders()
+    assert exchange.asked == asked
+    assert len(found) == len(asked)
