@@ -442,10 +442,14 @@ def _end(ctx: Context, record: ConditionalRecord) -> None:
         o.state is not ParentState.DONE for pool in found for o in orders_of(ctx.ledger, record, pool)
     ):
         return
+    names = (record.account, record.conditional_id, record.definition.symbol)
+    if not record.is_canceling and not is_entry_over(ctx.ledger, record):  # waits for its condition or for a venue
+        entry_units = filled_units(ctx.ledger, record, found[0])
+        if entry_units and is_dust(ctx, record, found[0].total_units - entry_units):
+            ctx.emit(ce.LegCanceled(*names, 0, ENGINE_ACTOR, "residual_below_lot"))
     ending = _ending(ctx, record, found)
     if ending is None:
         return
-    names = (record.account, record.conditional_id, record.definition.symbol)
     ctx.emit(ce.ConditionalDone(*names, *ending))
     for i in range(len(record.legs)):
         ctx.memory.marks.pop((record.conditional_id, i), None)

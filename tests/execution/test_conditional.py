@@ -22,6 +22,7 @@ from app.domain.enums import (
 )
 from app.domain.errors import BadRequest, InvariantBroken, OrderRefused
 from app.domain.fills import ReportKind
+from app.domain.orders import VenueFilter
 from app.domain.universe import Universe
 from app.execution import inputs as inp
 from app.execution.context import Context, Memory
@@ -229,6 +230,24 @@ def test_a_conditional_entry_triggers_and_arms(desk: Desk) -> None:
     for child in move(desk, 6_300_200):
         desk.fill(child)
     assert record.done_reason is DoneReason.FILLED
+
+
+@pytest.mark.parametrize("how", OtoTrigger)
+def test_an_entry_whose_rest_no_venue_takes_is_over(desk: Desk, how: OtoTrigger) -> None:
+    """A bracket stood open for ever with nothing to do: its entry waited for two units that are worth less than 5."""
+    legs = (stop(6_100_000, side=Side.BUY, name="entry"), limit(6_300_000), stop(6_000_000, name="stop_loss"))
+    asked = definition(*legs, kind=OrderClass.BRACKET, oto_trigger=how, venues=VenueFilter(include=("ven_a",)))
+    record, _ = taken(desk, asked)
+    (child,) = move(desk, 6_100_000)
+    end(desk, child, 298)
+    sold = 0
+    for _ in range(5):
+        for child in move(desk, 6_300_200, ms=1_000):
+            sold += child.qty_units if child.side is Side.SELL else 0
+            desk.fill(child)
+    assert (sold, record.done_reason) == (298, DoneReason.FILLED)
+    assert record.legs[0].cancel_reason == "residual_below_lot"
+    assert fold(desk.facts) == desk.core.ledger
 
 
 def test_n_venues_must_agree_across_venues(desk: Desk) -> None:
