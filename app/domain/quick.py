@@ -84,9 +84,12 @@ def _written(head: str, body: Iterable[str], names: Mapping[str, object]) -> Any
 
 @cache
 def _open(kind: Hashable) -> type:
-    """An open class laid out as `kind`: the same bases and the same slots of its own."""
+    """An open class laid out as `kind`: the same bases and the same slots of its own.
+
+    Both ways of changing a field are the object's, for a frozen base's way of deleting one would slow every setting.
+    """
     shut = cast("Any", kind)
-    room = {"__slots__": shut.__slots__, "__setattr__": object.__setattr__}
+    room = {"__slots__": shut.__slots__, "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     if "__orig_bases__" in vars(shut):  # without the type variables a base of Generic may not be named
         room["__orig_bases__"] = shut.__orig_bases__
     return type("Open", shut.__bases__, room)
