@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ids import ULID_LENGTH, counted_ulid, hash80, prefixed_ulid, route_id, ulid, venue_client_id
+from app.domain.ids import ULID_LENGTH, counted_ulid, hash80, prefixed_ulid, route_id, ulid, ulid_ms, venue_client_id
 
 TIMES = st.integers(0, 2**62)
 
@@ -69,6 +69,17 @@ def test_an_orders_id_is_its_place_in_the_millisecond_and_a_hash(ts_ns, n_before
     assert counted_ulid(ts_ns, n_before, f"{epoch}\x1f{seq}\x1ford") == ulid(ts_ns, n_before << 60 | hidden)
 
 
-@given(TIMES, st.text(), st.integers(1, 99))
-def test_a_routes_id_is_of_its_order_and_wave(ts_ns, order_id, wave):
-    assert route_id(ts_ns, order_id, wave) == prefixed_ulid("rte", ts_ns, order_id, wave)
+@given(TIMES, st.integers(0, 2**20 - 1), st.integers(1, 10**6), st.integers(1, 2**20 - 1))
+def test_a_routes_id_is_of_its_time_order_and_wave(ts_ns, n_before, seq, wave):
+    order_id = f"ord_{counted_ulid(10**18, n_before, str(seq))}"
+    found = route_id(ts_ns, order_id, wave)
+    assert re.fullmatch(r"rte_[0-9A-HJKMNP-TV-Z]{26}", found)
+    assert ulid_ms(found[4:]) == ts_ns // 10**6 % 2**48
+    hidden = hash80(str(seq)) & (2**60 - 1)
+    assert found[4:] == ulid(ts_ns, n_before << 60 | hidden >> 20 << 20 | wave)
+
+
+def test_orders_and_waves_of_one_millisecond_have_routes_of_their_own():
+    orders = [f"ord_{counted_ulid(10**18, n, f'epoch{n}ord')}" for n in range(300)]
+    ids = {route_id(10**18, order_id, wave) for order_id in orders for wave in (1, 2, 1_023, 1_024, 1_025)}
+    assert len(ids) == 1_500
