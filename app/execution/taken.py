@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.domain import quick
 from app.domain.enums import Side, TimeInForce
 from app.domain.events import (
     ChildCanceled,
@@ -30,6 +31,7 @@ from app.shm.books import SymbolBooks
 ALL_UNITS: Final = 2**62
 # A venue that shows no book for so long after its word shows one that is not worth doubting.
 MOST_NS: Final = 1_000_000_000
+_books: Final = quick.tupled(SymbolBooks)
 _ENDS: Final = frozenset({ChildCanceled, ChildExpired, ChildRejected, ChildResolved})
 COUNTED: Final = _ENDS | {ChildSending, ChildFilled}
 
@@ -65,22 +67,16 @@ class _Cut:
     later: list[tuple[str, _Take]] = field(default_factory=list)
 
     def take_off(self, side: Side, takes: Iterable[tuple[str, _Take]]) -> None:
-        """Takes each of `takes`, told with its venue, off `found`, oldest first."""
-        books, side_i = self.books, 1 if side is Side.BUY else 0
+        """Takes each of `takes`, told with its venue, off `found`, oldest first; none of a venue without a book."""
+        books, found, side_i = self.books, self.found, 1 if side is Side.BUY else 0
+        venues = books.venues
         for venue, take in takes:
-            if venue not in books.venues:
+            if venue not in venues:
                 continue
-            found = self.found
             if found is books:
-                self.found = found = books._replace(
-                    price_units=books.price_units.copy(),
-                    qty_units=books.qty_units.copy(),
-                    n_levels=books.n_levels.copy(),
-                )
-            row = books.venues.index(venue)
-            kernel.take_off(
-                found.price_units, found.qty_units, found.n_levels, row, side_i, take.limit_units, take.qty_units
-            )
+                self.found = found = _own(books)
+            price, qty, counts = found.price_units, found.qty_units, found.n_levels
+            kernel.take_off(price, qty, counts, venues.index(venue), side_i, take.limit_units, take.qty_units)
 
 
 @dataclass(slots=True)
@@ -136,23 +132,24 @@ class Taken:
         cut = self._cuts.get(place)
         if cut is None or cut.books is not books or cut.now_ns != now_ns:
             self._cuts[place] = cut = _Cut(books, now_ns, books)
-            for venue, takes in self._counted(books, place, now_ns).items():
-                cut.take_off(side, [(venue, take) for take in takes])
+            cut.take_off(side, self._counted(books, place, now_ns))
         elif cut.later:
             cut.take_off(side, [(venue, take) for venue, take in cut.later if now_ns <= take.until_ns])
             cut.later.clear()
         return cut.found
 
-    def _counted(self, books: SymbolBooks, place: _Place, now_ns: int) -> dict[str, list[_Take]]:
-        """The takes of a place that the books do not show yet; the others are forgotten."""
+    def _counted(self, books: SymbolBooks, place: _Place, now_ns: int) -> list[tuple[str, _Take]]:
+        """The takes of a place that the books do not show yet, each venue's oldest first; the others are forgotten."""
         counted = {}
+        stamps = zip(books.venue_ts_ns.tolist(), books.received_ts_ns.tolist(), strict=True)
+        shown = dict(zip(books.venues, stamps, strict=True))
         for venue, takes in self._takes[place].items():
-            row = books.venues.index(venue) if venue in books.venues else -1
-            kept = [take for take in takes if row >= 0 and _counts(take, books, row, now_ns)]
+            book = shown.get(venue)
+            kept = [take for take in takes if _counts(take, book, now_ns)] if book is not None else []
             if kept:
                 counted[venue] = kept
         self._takes[place] = counted
-        return dict(counted)
+        return [(venue, take) for venue, takes in counted.items() for take in takes]
 
     def _add(self, child: ChildOrder, take: _Take) -> None:
         self._takes.setdefault((child.symbol, child.side), {}).setdefault(child.venue, []).append(take)
@@ -167,15 +164,23 @@ class Taken:
                 return
 
 
-def _counts(take: _Take, books: SymbolBooks, row: int, now_ns: int) -> bool:
+def _own(books: SymbolBooks) -> SymbolBooks:
+    """The books with levels of their own."""
+    price, qty, counts = books.price_units.copy(), books.qty_units.copy(), books.n_levels.copy()
+    return _books((books.symbol, books.venues, price, qty, counts, *books[5:]))
+
+
+def _counts(take: _Take, shown: tuple[int, int], now_ns: int) -> bool:
     """Whether the venue's book does not show it yet. By the venue's own clock where both sides tell it; a book's stamp
     and a fill's that are further apart than a take may count are of two clocks, and ours decides.
+
+    `shown`: when the venue made its book, 0 where it does not say, and when we received it.
     """
     if not take.heard_ns:
         return now_ns <= take.until_ns
     if now_ns - take.heard_ns > MOST_NS:
         return False
-    shown_ts_ns = int(books.venue_ts_ns[row])
+    shown_ts_ns, received_ns = shown
     if take.venue_ts_ns and shown_ts_ns and abs(shown_ts_ns - take.venue_ts_ns) <= MOST_NS:
         return shown_ts_ns < take.venue_ts_ns
-    return int(books.received_ts_ns[row]) < take.heard_ns
+    return received_ns < take.heard_ns
