@@ -15,11 +15,11 @@ from app.domain.enums import ContractKind, Side
 from app.domain.events import Event
 from app.domain.fees import FeeTier, fee_nano, market_of
 from app.domain.instrument import Symbol
+from app.domain.orders import ParentOrder
 from app.domain.quick import tupled
 from app.domain.records import ChildRecord, ParentRecord
 from app.domain.units import PPM, div_up
 from app.domain.universe import Universe
-from app.execution.gathered import Decided
 from app.execution.ledger import Ledger
 from app.risk.exposure import qty_nano
 
@@ -60,6 +60,11 @@ class _Lane(NamedTuple):
     fee_ppm: int
 
 
+Taking = tuple[str, int, int]  # a venue, units, and the limit in price units
+Judged = tuple[
+    int, int, int
+]  # an order's price cap, 0 for none; twice the mid as it is accepted, and as children leave
+Parts = tuple[_Open, Sequence[_Live]]
 _open: Final = tupled(_Open)
 _live: Final = tupled(_Live)
 
@@ -124,22 +129,35 @@ class Commitments:
             return
         self.seq = ledger.seq
         for record in sent:
-            self._add_child(ledger, universe, record)
+            self._note_sent(ledger, universe, record)
 
-    def note_decided(self, ledger: Ledger, universe: Universe, decided: Decided, mid_half_units: int) -> None:
-        """As `note` of an order's acceptance at this mid, its first plan and its children, none of them folded yet.
-
-        For an order of a quantity, and sums that are up to everything decided before it.
+    def decide(
+        self, ledger: Ledger, universe: Universe, order: ParentOrder, judged: Judged, takings: Sequence[Taking]
+    ) -> Parts:
+        """As `note` of the acceptance of an order of a quantity, of its first plan, and of children that take so much,
+        none of which has a name yet: `name` makes complete what this gives. For sums that are up to everything decided.
         """
-        order, records = decided.order, decided.records
         account, name, side, qty_units = order.account, order.symbol, order.side, order.qty_units
         assert qty_units is not None, "a plain order has a quantity"
-        price_units = _judged_units(side, decided.cap_units, mid_half_units)
-        nano = universe.symbols[name].notional_nano(price_units, qty_units)
-        self.seq += 2 + len(records)
-        self._add_parent(decided.order_id, _open((account, (account, name, side), qty_units, nano)))
-        for record in records:
-            self._add_child(ledger, universe, record)
+        cap_units, mid_half_units, sent_half_units = judged
+        nano = universe.symbols[name].notional_nano(_judged_units(side, cap_units, mid_half_units), qty_units)
+        part = _open((account, (account, name, side), qty_units, nano))
+        self.seq += 2 + len(takings)
+        self._add_parent(part)
+        if universe is not self._universe:
+            self._lanes, self._universe = {}, universe
+        live = []
+        for venue, leaves_units, price_units in takings:
+            key = account, venue, name, side
+            live.append(self._add_child(self._lane(ledger, key), key, leaves_units, (price_units, sent_half_units)))
+        return part, live
+
+    def name(self, order_id: str, parts: Parts, sent: Sequence[ChildRecord]) -> None:
+        """The order's id and its children, of which `decide` has spoken."""
+        part, live = parts
+        self._parents[order_id] = part
+        for record, child in zip(sent, live, strict=True):
+            self._children[record.child.child_id] = child
 
     def _note_parent(self, ledger: Ledger, universe: Universe, order_id: str) -> None:
         before = self._parents.pop(order_id, None)
@@ -151,10 +169,10 @@ class Commitments:
             return
         order, (units, nano) = parent.accepted.order, leaves(universe, parent)
         account = order.account
-        self._add_parent(order_id, _open((account, (account, order.symbol, order.side), units, nano)))
+        self._parents[order_id] = part = _open((account, (account, order.symbol, order.side), units, nano))
+        self._add_parent(part)
 
-    def _add_parent(self, order_id: str, part: _Open) -> None:
-        self._parents[order_id] = part
+    def _add_parent(self, part: _Open) -> None:
         account, side_key, units, nano = part
         if units:  # parts are above zero, and so is their sum: no key has to leave
             self.open_units[side_key] = self.open_units.get(side_key, 0) + units
@@ -168,34 +186,44 @@ class Commitments:
             _add(self.flying_nano, before.venue_key, -before.flying_nano)
         record = ledger.live_children.get(child_id)
         if record is not None:
-            self._add_child(ledger, universe, record)
+            self._note_sent(ledger, universe, record)
 
-    def _add_child(self, ledger: Ledger, universe: Universe, record: ChildRecord) -> None:
+    def _note_sent(self, ledger: Ledger, universe: Universe, record: ChildRecord) -> None:
         child = record.child
-        venue_key = child.account, child.venue, child.symbol, child.side
+        key = child.account, child.venue, child.symbol, child.side
         if universe is not self._universe:
             self._lanes, self._universe = {}, universe
+        leaves_units = max(0, child.qty_lots * child.lot_units - record.cum_qty_units)
+        prices = child.price_ticks * child.tick_units, record.mid_half_units
+        self._children[child.child_id] = self._add_child(self._lane(ledger, key), key, leaves_units, prices)
+
+    def _lane(self, ledger: Ledger, venue_key: tuple[str, str, str, Side]) -> _Lane:
         lane = self._lanes.get(venue_key)
         if lane is None:
-            lane = self._lanes[venue_key] = _lane_of(ledger, universe, venue_key)
+            assert self._universe is not None
+            lane = self._lanes[venue_key] = _lane_of(ledger, self._universe, venue_key)
+        return lane
+
+    def _add_child(
+        self, lane: _Lane, venue_key: tuple[str, str, str, Side], leaves_units: int, prices: tuple[int, int]
+    ) -> _Live:
+        """Adds what a live child may take; `prices`: its limit, and twice the mid that it was sent at."""
         balance_key, symbol, tier, spot_scale, fee_ppm = lane
-        if spot_scale:  # as `_taken` of a live child: most are of spot, and each one comes by several times
-            leaves_units = max(0, child.qty_lots * child.lot_units - record.cum_qty_units)
-            price_units = child.price_ticks * child.tick_units
-            if child.side is Side.BUY:
-                flying_nano = price_units * leaves_units * spot_scale
-                amount_nano = flying_nano + max(0, -(-flying_nano * fee_ppm // PPM)) + tier.fixed_nano
-            else:
-                mid_units = -(-record.mid_half_units // 2)
-                flying_nano = max(price_units, mid_units) * leaves_units * spot_scale
-                amount_nano = qty_nano(symbol, leaves_units)
+        price_units, mid_half_units = prices
+        if not spot_scale:
+            dear_units, cheap_units = _dear_units(venue_key[3], *prices), _cheap_units(venue_key[3], *prices)
+            amount_nano, flying_nano = _amounts(symbol, tier, venue_key[3], leaves_units, (dear_units, cheap_units))
+        elif venue_key[3] is Side.BUY:  # as `_amounts`: most are of spot, and each one comes by several times
+            flying_nano = price_units * leaves_units * spot_scale
+            amount_nano = flying_nano + max(0, -(-flying_nano * fee_ppm // PPM)) + tier.fixed_nano
         else:
-            _, amount_nano, flying_nano = _taken(symbol, record, tier)
-        self._children[child.child_id] = _live((balance_key, amount_nano, venue_key, flying_nano))
+            flying_nano = max(price_units, -(-mid_half_units // 2)) * leaves_units * spot_scale
+            amount_nano = qty_nano(symbol, leaves_units)
         if amount_nano:
             self.reserved_nano[balance_key] = self.reserved_nano.get(balance_key, 0) + amount_nano
         if flying_nano:
             self.flying_nano[venue_key] = self.flying_nano.get(venue_key, 0) + flying_nano
+        return _live((balance_key, amount_nano, venue_key, flying_nano))
 
 
 def _lane_of(ledger: Ledger, universe: Universe, venue_key: tuple[str, str, str, Side]) -> _Lane:
@@ -249,25 +277,31 @@ def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple
 
 def _taken(symbol: Symbol, record: ChildRecord, tier: FeeTier) -> tuple[str, int, int]:
     """(currency, nano of it that a live child may still take, its notional in flight in quote nano)."""
-    fungible, child = symbol.fungible, record.child
-    leaves_units = 0 if record.state.is_terminal else max(0, child.qty_lots * child.lot_units - record.cum_qty_units)
+    side = record.child.side
+    leaves_units = 0 if record.state.is_terminal else max(0, record.child.qty_units - record.cum_qty_units)
+    is_sale = symbol.fungible.kind is ContractKind.SPOT and side is Side.SELL
+    prices = dear_price_units(record), cheap_price_units(record)
+    currency = symbol.fungible.base if is_sale else symbol.money_currency
+    return currency, *_amounts(symbol, tier, side, leaves_units, prices)
+
+
+def _amounts(symbol: Symbol, tier: FeeTier, side: Side, leaves_units: int, prices: tuple[int, int]) -> tuple[int, int]:
+    """(nano that a child may take of its balance, its notional in quote nano); `prices`: dearest and cheapest."""
+    dear_units, cheap_units = prices
+    fungible = symbol.fungible
     if fungible.is_inverse:  # it takes most at the lowest price: it pays multiplier / price
-        money_nano = symbol.money_nano(cheap_price_units(record), leaves_units)
-        flying_nano = flying_notional_nano(symbol, record)
+        money_nano = symbol.money_nano(cheap_units, leaves_units)
+        flying_nano = symbol.notional_nano(dear_units, leaves_units)
     else:
-        money_nano = flying_nano = symbol.money_nano(dear_price_units(record), leaves_units)
-    if fungible.kind is ContractKind.SPOT and record.child.side is Side.SELL:
-        return fungible.base, qty_nano(symbol, leaves_units), flying_nano
-    fee = max(0, fee_nano(money_nano, tier.taker_fee_ppm)) + tier.fixed_nano
-    return symbol.money_currency, money_nano + fee, flying_nano
+        money_nano = flying_nano = symbol.money_nano(dear_units, leaves_units)
+    if fungible.kind is ContractKind.SPOT and side is Side.SELL:
+        return qty_nano(symbol, leaves_units), flying_nano
+    return money_nano + max(0, fee_nano(money_nano, tier.taker_fee_ppm)) + tier.fixed_nano, flying_nano
 
 
 def cheap_price_units(record: ChildRecord) -> int:
     """The lowest price that counts for a child: a seller's limit bounds it, a buyer may get the mid it was sent at."""
-    price_units = record.child.price_units
-    if record.child.side is Side.SELL or not record.mid_half_units:
-        return price_units
-    return min(price_units, max(1, record.mid_half_units // 2))
+    return _cheap_units(record.child.side, record.child.price_units, record.mid_half_units)
 
 
 def flying_notional_nano(symbol: Symbol, record: ChildRecord) -> int:
@@ -277,5 +311,14 @@ def flying_notional_nano(symbol: Symbol, record: ChildRecord) -> int:
 
 def dear_price_units(record: ChildRecord) -> int:
     """The highest price that counts for a child: a buyer's limit bounds it, a seller's limit is only the least."""
-    price_units = record.child.price_units
-    return price_units if record.child.side is Side.BUY else max(price_units, div_up(record.mid_half_units, 2))
+    return _dear_units(record.child.side, record.child.price_units, record.mid_half_units)
+
+
+def _dear_units(side: Side, price_units: int, mid_half_units: int) -> int:
+    return price_units if side is Side.BUY else max(price_units, div_up(mid_half_units, 2))
+
+
+def _cheap_units(side: Side, price_units: int, mid_half_units: int) -> int:
+    if side is Side.SELL or not mid_half_units:
+        return price_units
+    return min(price_units, max(1, mid_half_units // 2))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.domain.enums import Mode
-from app.domain.events import ChildSending
 from app.domain.orders import Approved, ParentOrder
 from app.domain.plan import Planned
-from app.domain.records import ChildRecord
+from app.execution.commitments import Parts
 
 
 class Decided(NamedTuple):
     """A plain order with its first wave. `reply_i`: which of the turn's replies is its; `cap_units`: its price cap, 0
-    for none. `records`: of the children that `sendings` tell, in the same order.
+    for none. `rows`: (venue, lots, limit in ticks) of each child. `parts`, `takes`: what Commitments and Taken count of
+    it already, for them to be given the names of.
     """
 
     order: ParentOrder
@@ -25,8 +25,9 @@ class Decided(NamedTuple):
     cap_units: int
     planned: Planned
     reply_i: int
-    sendings: Sequence[ChildSending]
-    records: Sequence[ChildRecord]
+    rows: Sequence[tuple[str, int, int]]
+    parts: Parts
+    takes: Sequence[Any]
 
 
 @dataclass(slots=True)
@@ -45,4 +46,4 @@ class Gathered:
         self.orders.append(decided)
         self.names.add((account, order.client_order_id))
         self.n_open[account] = self.n_open.get(account, 0) + 1
-        self.n_facts += 2 + len(decided.sendings)
+        self.n_facts += 2 + len(decided.rows)

@@ -20,7 +20,7 @@ from app.execution.foretell import said_of
 from app.execution.gathered import Decided, Gathered
 from app.execution.inputs import Accepted, Submit
 from app.execution.parent import Approval, acceptance, note_lookalike
-from app.execution.plain_wave import Wave, approve, children_of, facts_behind, is_plain_plan, sendings_of
+from app.execution.plain_wave import Wave, approve, children_of, facts_behind, is_plain_plan, rows_of, sendings_of
 from app.execution.wave import await_replan, is_held
 from app.execution.wave_fold import evolve_order
 
@@ -37,21 +37,23 @@ def gathers(ctx: Context, item: Submit, approval: Approval) -> bool:
     ledger, memory, order, planned = ctx.ledger, ctx.memory, item.order, approval.planned
     if planned is None or ledger.definitions.open or ledger.hidden.is_waiting:
         return False
-    plan, gathered, now_ns = planned.plan, ctx.gathered, ctx.now_ns
-    if not is_plain_plan(ctx, order, plan):
+    plan, universe, order_id = planned.plan, ctx.world.universe, approval.order_id
+    rows = rows_of(plan) if is_plain_plan(ctx, order, plan) else ()
+    if not rows:
         return False
-    order_id, version = approval.order_id, approval.approved.limits_version
-    children = children_of(ctx, order, plan, _wave((order_id, now_ns, 1, 0, TimeInForce.IOC)))
-    if not children:
-        return False
-    sendings, seq = sendings_of(children, version, plan), ledger.seq + gathered.n_facts + 3
-    records = [sent(sending, seq + i, now_ns) for i, sending in enumerate(sendings)]
-    parts = (order, item.mode, approval.approved, order_id, approval.price_cap_units, planned, len(ctx.turn.replies))
-    decided = _decided((*parts, sendings, records))
-    gathered.add(decided)
-    memory.commitments.note_decided(ledger, ctx.world.universe, decided, ctx.market(order.symbol)[1].mid_half_units)
-    for sending in sendings:
-        memory.taken.note(sending, now_ns)
+    name, cap_units, taken = order.symbol, approval.price_cap_units, memory.taken
+    place, takings, takes = (name, order.side), [], []
+    for venue, qty_lots, limit_ticks in rows:
+        listing, until_ns = universe.instruments[venue, name], ctx.now_ns + universe.venues[venue].request_deadline_ns
+        qty_units, limit_units = qty_lots * listing.lot_units, limit_ticks * listing.tick_units
+        takings.append((venue, qty_units, limit_units))
+        takes.append(taken.take(place, venue, limit_units, qty_units, until_ns))
+    judged = cap_units, ctx.market(name)[1].mid_half_units, plan.mid_half_units
+    parts = memory.commitments.decide(ledger, universe, order, judged, takings)
+    reply_i = len(ctx.turn.replies)
+    ctx.gathered.add(
+        _decided((order, item.mode, approval.approved, order_id, cap_units, planned, reply_i, rows, parts, takes))
+    )
     note_lookalike(ctx, order, order_id)
     return True
 
@@ -64,15 +66,24 @@ def write_gathered(ctx: Context) -> None:
 
 
 def _write(ctx: Context, decided: Decided) -> None:
-    order, mode, approved, order_id, cap_units, planned, reply_i, sendings, records = decided
-    ledger, turn, account = ctx.ledger, ctx.turn, order.account
-    foretold = said_of(ctx, order, mode, cap_units, None)
-    accepted = acceptance(ctx, order, mode, (order_id, approved.limits_version, cap_units), foretold)
-    seq, account_seq = ledger.seq, ledger.account_seqs.get(account, 0)
-    facts = facts_behind(seq, account_seq, ctx.now_ns, [accepted, _planned(account, order_id, planned.plan), *sendings])
-    parent = begun(facts[0], accepted)
-    commands = approve(ctx, parent, [s.child for s in sendings], approved.limits_version, seq + 3)
+    order, mode, approved, order_id, cap_units, planned, reply_i, rows, parts, takes = decided
+    ledger, memory, turn, now_ns, account = ctx.ledger, ctx.memory, ctx.turn, ctx.now_ns, order.account
+    version, plan, seq, account_seq = (
+        approved.limits_version,
+        planned.plan,
+        ledger.seq,
+        ledger.account_seqs.get(account, 0),
+    )
+    accepted = acceptance(ctx, order, mode, (order_id, version, cap_units), said_of(ctx, order, mode, cap_units, None))
+    children = children_of(ctx, order, rows, _wave((order_id, now_ns, 1, 0, TimeInForce.IOC)))
+    sendings = sendings_of(children, version, plan)
+    facts = facts_behind(seq, account_seq, now_ns, [accepted, _planned(account, order_id, plan), *sendings])
+    parent, records = begun(facts[0], accepted), [sent(each, seq + i, now_ns) for i, each in enumerate(sendings, 3)]
+    commands = approve(ctx, parent, children, version, seq + 3)
     evolve_order(ledger, parent, facts, records)
+    memory.commitments.name(order_id, parts, records)
+    for child, take in zip(children, takes, strict=True):
+        memory.taken.name(child, take)
     turn.facts += facts
     turn.receipts.append((planned.receipt_sha256, planned.receipt))
     turn.commands += commands

@@ -32,6 +32,9 @@ _child: Final = maker(ChildOrder)
 _send: Final = maker_of(SendChild, "approved", "delay_ns")
 
 
+Row = tuple[str, int, int]
+
+
 class Wave(NamedTuple):
     """Whose children: the order's id, when it was accepted, how many children it has had, and what they are called."""
 
@@ -61,9 +64,12 @@ def is_plain_plan(ctx: Context, order: ParentOrder, plan: RoutePlan) -> bool:
 
 def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_force: TimeInForce) -> None:
     """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
-    ledger, plan = ctx.ledger, planned.plan
+    ledger, plan, version = ctx.ledger, planned.plan, ctx.ledger.limits[parent.account].version
     wave = Wave(parent.order_id, parent.created_ts_ns, parent.n_waves + 1, len(parent.children), time_in_force)
-    children, version = children_of(ctx, parent.accepted.order, plan, wave), ledger.limits[parent.account].version
+    children, version = (
+        children_of(ctx, parent.accepted.order, rows_of(plan), wave),
+        ledger.limits[parent.account].version,
+    )
     sendings = sendings_of(children, version, plan)
     commands = approve(ctx, parent, children, version, ledger.seq + 2)
     fold_wave(ctx, parent, _planned(parent.account, parent.order_id, plan), sendings)
@@ -71,14 +77,17 @@ def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_fo
     ctx.turn.commands += commands
 
 
-def children_of(ctx: Context, order: ParentOrder, plan: RoutePlan, wave: Wave) -> list[ChildOrder]:
-    """The plan's children in the words of their venues; ids go on from those of the order's earlier children."""
+def rows_of(plan: RoutePlan) -> list[Row]:
+    """(venue, lots, limit in ticks) of each of the plan's children."""
+    return [row for row in tabled.children_of(plan) if row[1] > 0]
+
+
+def children_of(ctx: Context, order: ParentOrder, rows: Sequence[Row], wave: Wave) -> list[ChildOrder]:
+    """A plan's children in the words of their venues; ids go on from those of the order's earlier children."""
     universe, account, name, side, now_ns = ctx.world.universe, order.account, order.symbol, order.side, ctx.now_ns
     order_id, accepted_ns, wave_i, n_children, time_in_force = wave
     made = []
-    for venue, qty_lots, limit_ticks in tabled.children_of(plan):
-        if qty_lots <= 0:
-            continue
+    for venue, qty_lots, limit_ticks in rows:
         n_children += 1
         listing = universe.instruments[venue, name]
         client_id = venue_client_id(accepted_ns, order_id, n_children)

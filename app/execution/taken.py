@@ -98,11 +98,8 @@ class Taken:
         if isinstance(event, ChildSending):
             child = event.child
             if not child.rests and child.stop is None and not child.quote_id:
-                take = _Take(child.price_units, child.qty_units, child.deadline_ts_ns)
-                self._flying[child.child_id] = child, take
-                self._add(child, take)
-                if (cut := self._cuts.get((child.symbol, child.side))) is not None:
-                    cut.later.append((child.venue, take))
+                place, until_ns = (child.symbol, child.side), child.deadline_ts_ns
+                self.name(child, self.take(place, child.venue, child.price_units, child.qty_units, until_ns))
             return
         found = self._flying.get(event.child_id)  # type: ignore[attr-defined]
         if found is None:
@@ -119,6 +116,21 @@ class Taken:
         is_told = isinstance(event, ChildCanceled | ChildExpired)
         if is_told and child.time_in_force is TimeInForce.IOC and take.qty_units > 0 and now_ns <= take.until_ns:
             self._add(child, _Take(take.limit_units, ALL_UNITS, 0, now_ns))
+
+    def take(self, place: _Place, venue: str, limit_units: int, qty_units: int, until_ns: int) -> _Take | None:
+        """A child that is about to be sent there takes so much; `name` tells it later. None: nothing is counted."""
+        if self.is_shown:
+            return None
+        take = _Take(limit_units, qty_units, until_ns)
+        self._takes.setdefault(place, {}).setdefault(venue, []).append(take)
+        if (cut := self._cuts.get(place)) is not None:
+            cut.later.append((venue, take))
+        return take
+
+    def name(self, child: ChildOrder, take: _Take | None) -> None:
+        """Which child it is that takes."""
+        if take is not None:
+            self._flying[child.child_id] = child, take
 
     def left(self, books: SymbolBooks, side: Side, now_ns: int) -> SymbolBooks:
         """`books` as a taker of `side` should count on them: a copy, or themselves where nothing is taken.

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from app.domain import events as ev
-from app.domain.enums import Mode, Side
+from app.domain.enums import ContractKind, Mode, Side
 from app.domain.errors import InvariantBroken
 from app.domain.orders import ChildOrder, ParentOrder
 from app.domain.units import NANO
@@ -24,7 +24,7 @@ from app.execution.short_way import approve_plain
 from app.store.statehash import ledger_hash
 from tests import worlds
 from tests.execution.test_short_way import TIGHT, some_order, vars_of
-from tests.worlds import MS, Desk, held_order, make_desk, make_order, sent
+from tests.worlds import MS, Desk, contract_world, held_order, make_desk, make_order, sent
 
 N_TURNS = 120
 LOOSER = replace(TIGHT, version=2, max_open_orders=12, max_position_nano=10 * NANO, venue_credit_nano=200_000 * NANO)
@@ -55,9 +55,11 @@ def some_item(rng: Random, n: int, waiting: list[ChildOrder], orders: list[str])
     return inp.Tick()
 
 
-def lived(seed: int, *, is_tight: bool) -> tuple[Desk, list[object]]:
+def lived(seed: int, kind: ContractKind, *, is_tight: bool) -> tuple[Desk, list[object]]:
     """A random life of several inputs a turn, and all that it was told."""
     rng, desk = Random(seed), make_desk(balance=400_000)
+    if kind is not ContractKind.SPOT:
+        contract_world(desk, kind)
     if is_tight:
         desk.turn(inp.SetLimits("desk", LOOSER, "test"))
     told: list[object] = []
@@ -78,8 +80,10 @@ def lived(seed: int, *, is_tight: bool) -> tuple[Desk, list[object]]:
     return desk, told
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_life_is_the_same_whether_orders_are_written_together(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "kind"), [*((n, ContractKind.SPOT) for n in range(6)), (7, ContractKind.LINEAR)])
+def test_a_life_is_the_same_whether_orders_are_written_together(
+    monkeypatch: pytest.MonkeyPatch, seed: int, kind: ContractKind
+) -> None:
     n_gathered = n_together = 0
 
     def counted(ctx: Context, item: inp.Submit, approval: object) -> bool:
@@ -94,7 +98,7 @@ def test_a_life_is_the_same_whether_orders_are_written_together(monkeypatch: pyt
     for way in (counted, lambda *_: False):
         monkeypatch.setattr(step, "gathers", way)
         monkeypatch.setattr(worlds, "_IDS", count(1))
-        desk, told = lived(seed, is_tight=seed % 2 == 0)
+        desk, told = lived(seed, kind, is_tight=seed % 2 == 0)
         desks.append(desk)
         words.append(told)
     one, other = desks
