@@ -28,6 +28,7 @@ from app.domain.events import Fact
 from app.execution.inputs import Submit
 from app.store.chain import GENESIS, link
 from app.store.codec import EncodedFact, encode_fact
+from app.store.encoder import Records
 from app.store.journal import store_turn
 from app.store.journal_schema import open_writer
 from app.store.places import Places
@@ -35,7 +36,7 @@ from app.store.receipts import placed
 from app.store.turns import Receipt, make_turn
 
 Row = dict[str, object]
-Group = tuple[list[EncodedFact], list[Receipt]]
+Group = tuple[list[EncodedFact], list[Receipt], Records]
 N_ORDERS: Final = (1, 8, 32)
 N_GROUPS: Final = {1: 240, 8: 120, 32: 60}
 CHECKPOINT_EVERY: Final = 64
@@ -69,7 +70,7 @@ def groups(n_orders: int) -> Iterator[Group]:
             for _, named_seq, body in named:
                 sha256 = hashlib.sha256(seq.to_bytes(8, "big")).hexdigest()
                 beside.append((sha256, began_seq + named_seq - order[0].seq + 1, body))
-        yield facts, beside
+        yield facts, beside, Records.of_rows(facts)
 
 
 class Ours:
@@ -79,8 +80,8 @@ class Ours:
         self._connection = open_writer(path)
         self._places, self._hash = Places(self._connection), GENESIS
 
-    def commit(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
-        turn = make_turn(self._hash, facts, receipts)
+    def commit(self, facts: list[EncodedFact], receipts: list[Receipt], records: Records) -> None:
+        turn = make_turn(self._hash, records, receipts)
         store_turn(self._connection, turn, self._places.note(turn))
         self._hash = turn.chain_hash
 
@@ -100,7 +101,7 @@ class RowsOfFacts:
         self._connection.executescript(SCHEMA)
         self._hash = GENESIS
 
-    def commit(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+    def commit(self, facts: list[EncodedFact], receipts: list[Receipt], records: Records) -> None:
         rows = []
         for fact in facts:
             self._hash = link(self._hash, fact.seq, fact.record)
@@ -122,7 +123,7 @@ class Raw:
         os.pwrite(self._fd, bytes(_RAW_BYTES), 0)
         os.fsync(self._fd)
 
-    def commit(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
+    def commit(self, facts: list[EncodedFact], receipts: list[Receipt], records: Records) -> None:
         content = b"".join([fact.record for fact in facts] + [body for _, _, body in receipts])
         self._at = self._at if self._at + len(content) <= _RAW_BYTES else 0
         self._at += os.pwrite(self._fd, content, self._at)
@@ -148,7 +149,7 @@ def measure(folder: Path, n_orders: int, n_groups: int) -> Row:
     return row_of(n_orders, n_bytes // n_orders, spent_us)
 
 
-def _thread_us(commit: Callable[[list[EncodedFact], list[Receipt]], None], group: Group) -> float:
+def _thread_us(commit: Callable[[list[EncodedFact], list[Receipt], Records], None], group: Group) -> float:
     began_ns = time.thread_time_ns()
     commit(*group)
     return (time.thread_time_ns() - began_ns) / 1e3

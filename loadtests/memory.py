@@ -23,7 +23,8 @@ from typing import Any, Final
 from app.domain.events import Fact
 from app.domain.ids import ulid
 from app.store.chain import GENESIS
-from app.store.codec import EncodedFact, encode, record_of
+from app.store.codec import encode
+from app.store.encoder import Records
 from app.store.journal import JournalReader, store_turn
 from app.store.journal_schema import open_writer
 from app.store.places import Places
@@ -81,7 +82,7 @@ def generate(path: Path, n_orders: int, every_ns: int = EVERY_NS) -> None:
     places, chain_hash = Places(connection), GENESIS
     each = rows(n_orders, every_ns)
     while group := list(islice(each, ROWS)):
-        turn = make_turn(chain_hash, [EncodedFact(*row, record_of(row)) for row in group], [])
+        turn = make_turn(chain_hash, Records.of_rows(group), [])
         store_turn(connection, turn, places.note(turn))
         chain_hash = turn.chain_hash
     connection.execute("pragma wal_checkpoint(truncate)").fetchone()

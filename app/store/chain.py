@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 GENESIS: Final = bytes(32)
 # hashlib gives the interpreter's lock away from 2048 bytes on; the writer thread would then wait to win it back.
 _PIECE_BYTES: Final = 2_047
+
+
+def links(previous_hash: bytes, first_seq: int, records: Iterable[bytes]) -> list[bytes]:
+    """The chain's hash at each of `records`, which follow each other from `first_seq` on."""
+    found = []
+    for seq, record in enumerate(records, first_seq):
+        previous_hash = link(previous_hash, seq, record)
+        found.append(previous_hash)
+    return found
 
 
 def link(previous_hash: bytes, seq: int, record: bytes) -> bytes:

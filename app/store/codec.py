@@ -32,7 +32,6 @@ from app.domain.events import (
 from app.domain.hidden_facts import HIDDEN_EVENTS
 from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
-from app.domain.tabled import TabledPlan
 from app.domain.timing_facts import TIMING_EVENTS
 from app.store import plan_text
 from app.store.unnamed import reader_of, writer_of
@@ -57,11 +56,10 @@ _LAST_NAMED: Final[dict[type[Event], int]] = {
     OrderDone: 1,
     TcaReported: 1,
 }
-OFTEN: Final = frozenset(_LAST_NAMED)
-_unnamed: Final = {kind: writer_of(kind) for kind in OFTEN}
+UNNAMED: Final = {kind: writer_of(kind) for kind in _LAST_NAMED}
 # (kind, version) -> decoder. A type whose shape changes raises its V, and what it has grown is told below.
 _DECODERS: Final[dict[tuple[str, int], Callable[[bytes], Event]]] = {
-    (kind.KIND, kind.V): reader_of(kind) if kind in OFTEN else msgspec.json.Decoder(kind).decode
+    (kind.KIND, kind.V): reader_of(kind) if kind in UNNAMED else msgspec.json.Decoder(kind).decode
     for kind in _EVENT_TYPES
 } | {(kind.KIND, v): msgspec.json.Decoder(kind).decode for kind, v in _LAST_NAMED.items()}
 
@@ -126,18 +124,10 @@ _GROWN: Final[dict[str, Callable[[dict[str, Any], int], None]]] = {
 }
 # kind -> the version of today's fields, spelled with names.
 _NAMED: Final = {kind.KIND: _LAST_NAMED.get(kind, kind.V) for kind in _EVENT_TYPES}
-FIRST_READ_BACK: Final = 256
-TABLES_MORE_SELDOM: Final = 16
-
-
-# Of these, kind and version, and both as they stand in a record between a fact's place and its event.
-_SAID: Final = {
-    kind: (kind.KIND, kind.V, b',"kind":"%b","v":%d,"event":' % (kind.KIND.encode(), kind.V)) for kind in OFTEN
-}
 
 
 class EncodedFact(NamedTuple):
-    """A fact ready for the log. `body` is the event; `record` is what is hashed. A tuple, for speed."""
+    """A fact made ready for a log by itself. `body` is the event; `record` is what is hashed."""
 
     seq: int
     account: str
@@ -147,9 +137,6 @@ class EncodedFact(NamedTuple):
     v: int
     body: bytes
     record: bytes
-
-
-_row_of: Final[Callable[[type[EncodedFact], tuple[Any, ...]], EncodedFact]] = tuple.__new__
 
 
 def encode(event: Event) -> bytes:
@@ -183,7 +170,7 @@ def encode_unread(event: Event) -> bytes:
 
 
 def _spelled(event: Event) -> bytes:
-    write = _unnamed.get(type(event))
+    write = UNNAMED.get(type(event))
     return _encode(write(event) if write is not None else event)
 
 
@@ -234,94 +221,9 @@ def record_of(row: Sequence[Any]) -> bytes:
 
 def encode_fact(fact: Fact) -> EncodedFact:
     """`fact` ready for the log; errors as `encode`."""
-    return _ready(fact, encode(fact.event))
-
-
-def _ready(fact: Fact, body: bytes) -> EncodedFact:
     event = fact.event
-    row = (fact.seq, event.account, fact.account_seq, fact.ts_ns, event.KIND, event.V, body)
+    row = (fact.seq, event.account, fact.account_seq, fact.ts_ns, event.KIND, event.V, encode(event))
     return EncodedFact(*row, record_of(row))
-
-
-def _plainly(event: Event) -> bytes:
-    """As `encode_unread`, of an event of OFTEN."""
-    try:
-        return _encode(_unnamed[type(event)](event))
-    except (msgspec.MsgspecError, TypeError, ValueError, AttributeError) as error:
-        raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
-
-
-def _placed(fact: Fact, body: bytes, kind: type[Event]) -> EncodedFact:
-    """A fact of OFTEN with its bytes; what a kind always says is made ready once."""
-    event = fact.event
-    name, v, middle = _SAID[kind]
-    seq, ts_ns, account_seq = fact.seq, fact.ts_ns, fact.account_seq
-    record = b'{"seq":%d,"ts_ns":%d,"account_seq":%d%b%b}' % (seq, ts_ns, account_seq, middle, body)
-    return _row_of(EncodedFact, (seq, event.account, account_seq, ts_ns, name, v, body, record))
-
-
-class Encoder:
-    """Makes facts ready for one log; those of an order's common course are read back one in `read_back_every`.
-
-    So are the first FIRST_READ_BACK of each kind, and every fact of every other kind. 1: each one is. Of plans that are
-    tables it is one in `read_back_every` times TABLES_MORE_SELDOM: their numbers are refused unless they are integers.
-    """
-
-    def __init__(self, read_back_every: int) -> None:
-        from app.store import plan_text  # who writes needs it with the first plan, and must not wait for it then
-
-        self._plan_text_is_ready, self._texts_of = plan_text.is_ready, plan_text.texts_of
-        self._every = read_back_every
-        self._n_told = dict.fromkeys(OFTEN, 0)
-        self._n_tables = 0
-
-    def encode(self, fact: Fact) -> EncodedFact:
-        """As `encode_fact`."""
-        return self.encode_all((fact,))[0]
-
-    def encode_all(self, facts: Sequence[Fact]) -> list[EncodedFact]:
-        """As `encode_fact` of each; plans that are tables are spelled together."""
-        if self._every == 1:
-            return [encode_fact(fact) for fact in facts]
-        spelled = self._tables(facts)
-        found = []
-        for fact in facts:
-            event = fact.event
-            kind = type(event)
-            body = spelled.get(fact.seq) if kind is RoutePlanned else None
-            if body is None and not self._is_read_back(kind):
-                body = _plainly(event)
-            found.append(_placed(fact, body, kind) if body else encode_fact(fact))
-        return found
-
-    def _is_read_back(self, kind: type[Event]) -> bool:
-        n_told = self._n_told.get(kind)
-        if n_told is None:
-            return True
-        self._n_told[kind] = n_told = n_told + 1
-        return n_told <= FIRST_READ_BACK or n_told % self._every == 0
-
-    def _tables(self, facts: Sequence[Fact]) -> dict[int, bytes]:
-        """seq -> bytes of plans that are tables; empty of one that is to be read back, or that a kernel cannot tell."""
-        found: dict[int, bytes] = {}
-        plans = [fact for fact in facts if type(fact.event) is RoutePlanned and type(fact.event.plan) is TabledPlan]
-        if not plans or not self._plan_text_is_ready():
-            return found
-        n_before = self._n_tables
-        self._n_tables += len(plans)
-        if n_before < FIRST_READ_BACK:
-            return found
-        events: list[RoutePlanned] = [fact.event for fact in plans]  # type: ignore[misc]
-        try:
-            texts = self._texts_of(events)
-        except UnicodeEncodeError as error:
-            raise InvariantBroken(
-                reason="a fact that cannot be written", kind=RoutePlanned.KIND, error=str(error)
-            ) from error
-        every = self._every * TABLES_MORE_SELDOM
-        for i in range(every - n_before % every - 1, len(texts), every):
-            texts[i] = b""
-        return {fact.seq: text for fact, text in zip(plans, texts, strict=True)}
 
 
 def decode_fact(row: Sequence[Any]) -> Fact:

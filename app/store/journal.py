@@ -22,7 +22,7 @@ from app.domain.events import Fact
 from app.domain.ports import JournalReplica
 from app.store.allowance import Allowance
 from app.store.chain import GENESIS, link
-from app.store.codec import EncodedFact, Encoder
+from app.store.encoder import Encoder, Records
 from app.store.head import HeadFile, head_path, read_head
 from app.store.journal_schema import insert_turn, open_reader, open_writer
 from app.store.lock import WriterLock
@@ -46,7 +46,7 @@ _ROWS_AT_ONCE: Final = 16
 # What a quick commit takes at most; 40 KB synced to a common solid-state disk take 0.3 to 0.6 ms.
 PROMPT_COMMIT_S: Final = 0.002
 
-_Group = tuple[list[EncodedFact], list[Receipt]]
+_Group = tuple[Records, list[Receipt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class SqliteJournal:
         or ends before its own exported head.
         """
         self._options = options or JournalOptions()
-        self._encode_all = Encoder(self._options.read_back_every).encode_all
+        self._spell = Encoder(self._options.read_back_every).spell
         self._on_durable = on_durable
         self._on_fatal = on_fatal
         self._lock = WriterLock(path.with_suffix(".lock"))
@@ -141,17 +141,15 @@ class SqliteJournal:
         if not facts:
             placed(facts, receipts)
             return
-        encoded = self._encode_all(facts)
-        for seq, fact in enumerate(encoded, self._appended_seq + 1):
-            if fact.seq != seq:
-                raise InvariantBroken(reason="a gap in the log", expected_seq=seq, seq=fact.seq)
-        turn = (encoded, placed(facts, receipts))
+        if facts[0].seq != self._appended_seq + 1:
+            raise InvariantBroken(reason="a gap in the log", expected_seq=self._appended_seq + 1, seq=facts[0].seq)
+        turn = (self._spell(facts), placed(facts, receipts))
         is_alone = self._durable_seq == self._appended_seq
-        self._appended_seq += len(encoded)
+        self._appended_seq += len(facts)
         if not (is_alone and self._commits_promptly(*turn)):
             self._waiting.put(turn)
 
-    def _commits_promptly(self, facts: list[EncodedFact], receipts: list[Receipt]) -> bool:
+    def _commits_promptly(self, records: Records, receipts: list[Receipt]) -> bool:
         """Commits in the caller's thread, if that is the quicker way; False where nothing was done.
 
         Only with nothing under way, so that the order is kept, and never where the commit brings other work along: a
@@ -160,15 +158,13 @@ class SqliteJournal:
         options = self._options
         if options.replica is not None or self._wal_pages > options.max_wal_pages:
             return False
-        if len(facts) + len(receipts) > MAX_GROUP:
+        if len(records.lines) + len(receipts) > MAX_GROUP:
             return False
         began_s = time.perf_counter()
         if not self._allowance.allows(began_s) or not self._guard.acquire(blocking=False):
             return False
         try:
-            self._store(facts, receipts)
-            self._allowance.spend(began_s, time.perf_counter())
-            self._tell()
+            self._commit(records, receipts)
         except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
             self._fail(error)
         finally:
@@ -208,19 +204,20 @@ class SqliteJournal:
         turn = self._waiting.get()
         if turn is None:
             return None
-        facts, receipts = list(turn[0]), list(turn[1])
-        while len(facts) + len(receipts) < MAX_GROUP and self._waiting.qsize():
+        records, receipts = [turn[0]], list(turn[1])
+        n = len(turn[0].lines) + len(receipts)
+        while n < MAX_GROUP and self._waiting.qsize():
             turn = self._waiting.get()
             if turn is None:
                 self._waiting.put(None)
                 break
-            facts += turn[0]
+            records.append(turn[0])
             receipts += turn[1]
-        return facts, receipts
+            n += len(turn[0].lines) + len(turn[1])
+        return Records.joined(records), receipts
 
-    def _store(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
-        """One group, durable when it returns."""
-        turn = make_turn(self._hash, facts, receipts)
+    def _commit(self, records: Records, receipts: list[Receipt]) -> None:
+        turn = make_turn(self._hash, records, receipts)
         store_turn(self._writer, turn, self._places.note(turn))
         self._hash, self._stored_seq = turn.chain_hash, turn.last_seq
 

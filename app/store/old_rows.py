@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from app.store.codec import record_of
+from app.store.encoder import Records
 from app.store.turns import Receipt, Turn, accounts_text, frame_receipts
 
 COLUMNS: Final = "seq, account, account_seq, ts_ns, kind, v, body, hash"
@@ -39,8 +40,8 @@ class OldRows:
         receipts: list[Receipt] = self._rows(
             "select sha256, seq, body from receipts where seq between ? and ? order by seq, sha256", (first[0], last[0])
         )
-        accounts = accounts_text({row[1]: row[2] for row in rows})
-        hashes, facts = b"".join(row[7] for row in rows), b"\n".join(record_of(row) for row in rows)
+        records, hashes = Records.of_rows(rows), b"".join(row[7] for row in rows)
+        accounts, facts = accounts_text(records.accounts), b"\n".join(records.lines)
         return Turn(first[0], last[0], last[3], accounts, hashes, frame_receipts(receipts), facts)
 
     def of_account(self, account: str, after_account_seq: int, limit: int) -> list[bytes]:

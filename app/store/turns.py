@@ -8,7 +8,7 @@ they were grouped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -16,8 +16,9 @@ import msgspec
 
 from app.domain.errors import InvariantBroken
 from app.domain.events import Fact
-from app.store.chain import link
-from app.store.codec import EncodedFact, decode
+from app.store.chain import links
+from app.store.codec import decode
+from app.store.encoder import Records
 
 HASH_BYTES: Final = 32
 Receipt = tuple[str, int, bytes]
@@ -61,24 +62,19 @@ class Turn(NamedTuple):
         return self.facts.split(b"\n")[max(0, after_seq + 1 - self.first_seq) :]
 
 
-def make_turn(previous_hash: bytes, facts: Sequence[EncodedFact], receipts: Iterable[Receipt]) -> Turn:
-    """The row of `facts` (one at least), chained to `previous_hash`; a receipt that comes twice is kept once."""
-    chain_hash = previous_hash
-    hashes, lines = [], []
-    for fact in facts:
-        record = fact[7]
-        chain_hash = link(chain_hash, fact[0], record)
-        hashes.append(chain_hash)
-        lines.append(record)
-    last = facts[-1]
-    accounts = accounts_text({fact[1]: fact[2] for fact in facts})
+def make_turn(previous_hash: bytes, records: Records, receipts: Iterable[Receipt]) -> Turn:
+    """The row of `records`, chained to `previous_hash`; a receipt that comes twice is kept once."""
+    first_seq, ts_ns, accounts, lines = records
+    hashes = links(previous_hash, first_seq, lines)
+    last_seq, facts = first_seq + len(lines) - 1, b"\n".join(lines)
     framed = frame_receipts(receipts)
-    return Turn(facts[0][0], last[0], last[3], accounts, b"".join(hashes), framed, b"\n".join(lines))
+    return Turn(first_seq, last_seq, ts_ns, accounts_text(accounts), b"".join(hashes), framed, facts)
 
 
 def accounts_text(last_seqs: dict[str, int]) -> str:
     """JSON of account -> its last account_seq; what concerns no account is left out."""
-    last_seqs.pop("", None)
+    if "" in last_seqs:
+        last_seqs = {account: seq for account, seq in last_seqs.items() if account}
     return _text_of(last_seqs).decode()
 
 

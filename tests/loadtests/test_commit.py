@@ -12,9 +12,9 @@ from loadtests.commit import Ours, Raw, RowsOfFacts, groups, measure, row_of
 
 def test_groups_are_a_log_and_both_forms_hold_it(tmp_path: Path) -> None:
     ours, rows, raw = Ours(tmp_path / "ours.db"), RowsOfFacts(tmp_path / "rows.db"), Raw(tmp_path / "raw")
-    for facts, receipts in islice(groups(3), 70):
+    for group in islice(groups(3), 70):
         for way in (ours, rows, raw):
-            way.commit(facts, receipts)
+            way.commit(*group)
     for way in (ours, rows, raw):
         way.checkpoint()
     report = verify(tmp_path / "ours.db")

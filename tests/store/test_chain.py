@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store.chain import GENESIS, link
+from app.store.chain import GENESIS, link, links
 
 HASHES = st.binary(min_size=32, max_size=32)
 SEQS = st.integers(1, 2**63 - 1)
@@ -29,3 +29,12 @@ def test_one_flipped_bit_gives_another_hash(previous: bytes, seq: int, record: b
 
 def test_the_chain_begins_with_zeros() -> None:
     assert bytes(32) == GENESIS
+
+
+def test_links_are_each_links_own() -> None:
+    records, chain_hash, found = [b"one", b"", bytes(3_000)], GENESIS, []
+    for seq, record in enumerate(records, 7):
+        chain_hash = link(chain_hash, seq, record)
+        found.append(chain_hash)
+    assert links(GENESIS, 7, records) == found
+    assert links(GENESIS, 7, []) == []

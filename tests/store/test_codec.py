@@ -7,10 +7,8 @@ import types
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from itertools import pairwise
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,34 +22,25 @@ from app.domain.events import (
     Event,
     Fact,
     OrderAmended,
-    RoutePlanned,
     ScheduleBegun,
     ShardOpened,
 )
-from app.domain.plan import RoutePlan
 from app.domain.schedule import Progress
 from app.domain.scheduled import Schedule, ScheduleState
 from app.domain.sweeps import SweepStyle, SweepTerms
-from app.domain.tabled import tabled_plan
 from app.domain.timing_facts import TIMING_EVENTS
-from app.store import codec, plan_text
 from app.store.codec import (
-    FIRST_READ_BACK,
-    OFTEN,
-    TABLES_MORE_SELDOM,
-    Encoder,
+    UNNAMED,
     decode,
     decode_fact,
     encode,
     encode_fact,
     record_of,
 )
-from tests.domain.test_tabled import tabled
 from tests.store import named
 from tests.worlds import T0_NS, make_desk, make_order
 
 INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**30), 10**30))
-PARTS = {"allocations", "excluded", "alternatives", "cost", "certificate"}  # what a table tells
 TEXTS = st.text(max_size=40)  # hypothesis leaves lone surrogates out unless asked
 
 
@@ -95,7 +84,7 @@ def test_the_bytes_are_canonical_json_in_declared_order(event_type: type[Event])
     @given(values_of(event_type))
     def is_canonical(event: Event) -> None:
         members = json.loads(encode(event))
-        if event_type in OFTEN:
+        if event_type in UNNAMED:
             assert isinstance(members, list)
             return
         assert list(members) == [f.name for f in fields(event)]
@@ -160,7 +149,7 @@ def test_the_golden_bytes_of_a_fill_with_names_are_still_read() -> None:
         decode("child_filled", 2, old)
 
 
-@pytest.mark.parametrize("kind", sorted(OFTEN, key=lambda kind: kind.KIND), ids=lambda kind: kind.KIND)
+@pytest.mark.parametrize("kind", sorted(UNNAMED, key=lambda kind: kind.KIND), ids=lambda kind: kind.KIND)
 def test_every_value_with_names_is_still_read(kind: type[Event]) -> None:
     """The version before this one's, whose fields were the same."""
 
@@ -318,77 +307,3 @@ def test_an_acceptance_of_before_it_said_its_cost_says_none_and_keeps_its_terms(
     assert decode("order_accepted", 5, body.replace(b',"foretold":null', b"")) == parent.accepted
     with pytest.raises(InvariantBroken):
         decode("order_accepted", 6, body.replace(b',"foretold":null', b""))
-
-
-def filled_with(**changes: Any) -> Fact:
-    return Fact(1, T0_NS, 1, replace(FILL, **changes))
-
-
-def test_a_common_fact_is_read_back_at_first_and_one_in_so_many_later() -> None:
-    """A price that is no integer gets by between two looks, and never at one."""
-    encoder, wrong, n_refused = Encoder(4), filled_with(price_units=1.5), []
-    for n in range(1, FIRST_READ_BACK + 13):
-        try:
-            encoder.encode(wrong)
-        except InvariantBroken:
-            n_refused.append(n)
-    assert n_refused == [*range(1, FIRST_READ_BACK + 1), *(FIRST_READ_BACK + 4 * k for k in (1, 2, 3))]
-
-
-def test_each_fact_is_read_back_where_the_desk_wants_it_or_its_kind_is_rare() -> None:
-    every, some = Encoder(1), Encoder(1_000)
-    rare = Fact(1, T0_NS, 0, EngineStarted("", "release", Mode.PAPER, 1.5))  # type: ignore[arg-type]
-    for _ in range(FIRST_READ_BACK + 2):
-        with pytest.raises(InvariantBroken):
-            every.encode(filled_with(price_units=1.5))
-        with pytest.raises(InvariantBroken):
-            some.encode(rare)
-
-
-def planned_with(seq: int, **changes: Any) -> Fact:
-    plan = tabled()
-    scalars = {n: getattr(plan, n) for n in RoutePlan.__dataclass_fields__ if n not in PARTS} | changes
-    return Fact(seq, T0_NS, seq, RoutePlanned("desk", "o", tabled_plan(plan.table, *scalars.values())))
-
-
-def test_a_table_of_a_turn_is_told_as_it_is_alone_and_read_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan_text.texts_of([planned_with(1).event])  # type: ignore[list-item]
-    assert plan_text.is_ready()
-    encoder, n_read_back = Encoder(2), list[int]()
-
-    def counted(fact: Fact) -> Any:
-        n_read_back.append(fact.seq)
-        return encode_fact(fact)
-
-    monkeypatch.setattr(codec, "encode_fact", counted)
-    n_facts = 10 * FIRST_READ_BACK
-    facts = [planned_with(seq) if seq % 2 else filled_with(price_units=seq) for seq in range(1, n_facts + 1)]
-    facts = [replace(fact, seq=seq) for seq, fact in enumerate(facts, 1)]
-    for start in range(0, n_facts, 40):
-        some = facts[start : start + 40]
-        assert encoder.encode_all(some) == [encode_fact(fact) for fact in some]
-    tables = [seq for seq in n_read_back if seq % 2]
-    later = [seq for seq in tables if seq > 2 * FIRST_READ_BACK + 40]
-    assert set(range(1, 2 * FIRST_READ_BACK, 2)) <= set(tables)
-    assert {second - first for first, second in pairwise(later)} == {2 * 2 * TABLES_MORE_SELDOM}
-    assert len(later) > 20
-
-
-def test_a_table_with_a_number_of_another_kind_is_never_written() -> None:
-    encoder = Encoder(1_000)
-    for seq in range(1, FIRST_READ_BACK + 2):
-        encoder.encode(planned_with(seq))
-    assert decode_fact(encoder.encode(planned_with(1, wave=2**70))).event == planned_with(1, wave=2**70).event
-    for wrong in ({"wave": 1.0}, {"mid_half_units": 2.5}, {"route_id": "\ud800"}, {"allocated_qty_units": "3"}):
-        with pytest.raises(InvariantBroken):
-            encoder.encode(planned_with(1, **wrong))
-
-
-def test_what_has_no_form_or_a_lone_surrogate_is_refused_unread_too() -> None:
-    encoder = Encoder(1_000)
-    for _ in range(FIRST_READ_BACK):
-        encoder.encode(filled_with())
-    assert encoder.encode(filled_with()) == encode_fact(filled_with())
-    for change in ({"price_units": np.int64(3)}, {"venue": "\ud800"}):
-        with pytest.raises(InvariantBroken):
-            encoder.encode(filled_with(**change))

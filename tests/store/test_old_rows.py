@@ -212,7 +212,7 @@ CHANGES = {
     "account_seq": "update facts set account_seq = account_seq + 100000 where seq = 70",
     "kind": "update facts set kind = 'child_expired' where seq = 70",
     "v": "update facts set v = 99 where seq = 70",
-    "body": "update facts set body = cast(replace(cast(body as text), 'acc', 'Acc') as blob) where seq = 70",
+    "body": "update facts set body = cast(replace(cast(body as text), 'desk', 'Desk') as blob) where seq = 70",
     "body_type": "update facts set body = cast(body as text) where seq = 70",
     "hash": "update facts set hash = zeroblob(32) where seq = 70",
     "hash_text": "update facts set hash = 'x' where seq = 70",

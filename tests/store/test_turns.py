@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.domain.errors import InvariantBroken
 from app.store.chain import GENESIS, link
 from app.store.codec import encode_fact
+from app.store.encoder import Records
 from app.store.turns import (
     account_lines,
     account_needle,
@@ -28,7 +29,7 @@ from tests.store.logs import named_at, story_facts
 FACTS, RECEIPTS = story_facts(400, seed=8)
 ENCODED = [encode_fact(fact) for fact in FACTS]
 PLACED = [(sha256, seq, RECEIPTS[sha256]) for sha256, seq in named_at(FACTS).items()]
-TURN = make_turn(GENESIS, ENCODED, PLACED)
+TURN = make_turn(GENESIS, Records.of_rows(ENCODED), PLACED)
 
 
 def test_every_fact_comes_back_from_its_line() -> None:
@@ -43,8 +44,8 @@ def test_the_chain_is_that_of_the_facts_however_they_are_grouped() -> None:
         chain_hash = link(chain_hash, fact.seq, fact.record)
         assert TURN.hash_at(fact.seq) == chain_hash
     assert TURN.chain_hash == chain_hash
-    first = make_turn(GENESIS, ENCODED[:37], [])
-    second = make_turn(first.chain_hash, ENCODED[37:], [])
+    first = make_turn(GENESIS, Records.of_rows(ENCODED[:37]), [])
+    second = make_turn(first.chain_hash, Records.of_rows(ENCODED[37:]), [])
     assert (first.hashes + second.hashes, first.facts + b"\n" + second.facts) == (TURN.hashes, TURN.facts)
     assert second.hash_at(38) == TURN.hash_at(38)
 
@@ -52,7 +53,7 @@ def test_the_chain_is_that_of_the_facts_however_they_are_grouped() -> None:
 @pytest.mark.parametrize("after_seq", [0, 1, 399, 400, 1_000])
 def test_lines_after_a_seq(after_seq: int) -> None:
     assert [decode_line(line).seq for line in TURN.lines(after_seq)] == [f.seq for f in FACTS if f.seq > after_seq]
-    later = make_turn(GENESIS, ENCODED[37:], [])
+    later = make_turn(GENESIS, Records.of_rows(ENCODED[37:]), [])
     assert later.lines(5) == later.lines()
 
 

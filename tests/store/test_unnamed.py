@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.domain.events import Event, RoutePlanned
 from app.domain.plan import Alternative, Exclusion
 from app.domain.pretrade import Said
-from app.store.codec import OFTEN, encode
+from app.store.codec import UNNAMED, encode
 from app.store.unnamed import PARTS, reader_of, writer_of
 from tests.faults.places import Page, places
 from tests.store import named
@@ -100,11 +100,11 @@ def test_the_page_tells_every_place() -> None:
             for f in fields(kind)
         ]
 
-    expected = {f"{kind.KIND} {kind.V}": told(kind) for kind in OFTEN} | {word_of(kind): told(kind) for kind in PARTS}
+    expected = {f"{kind.KIND} {kind.V}": told(kind) for kind in UNNAMED} | {word_of(kind): told(kind) for kind in PARTS}
     assert places() == expected
 
 
-@pytest.mark.parametrize("kind", sorted(OFTEN, key=lambda kind: kind.KIND), ids=lambda kind: kind.KIND)
+@pytest.mark.parametrize("kind", sorted(UNNAMED, key=lambda kind: kind.KIND), ids=lambda kind: kind.KIND)
 def test_a_stranger_with_the_page_reads_what_we_wrote(kind: type[Event]) -> None:
     page = Page()
 
