@@ -17,6 +17,7 @@ from app.execution import inputs as inp
 from app.store.codec import decode, encode
 from tests.execution.test_posting import cancels, pulled, sums_hold
 from tests.execution.test_scheduled import scheduled
+from tests.store import named
 from tests.worlds import MS, VENUES, Desk, make_desk, sent
 
 
@@ -162,10 +163,10 @@ def test_its_terms_read_back_and_older_orders_say_nothing() -> None:
     for fact in desk.facts:
         assert decode(fact.event.KIND, fact.event.V, encode(fact.event)) == fact.event
     accepted = parent.accepted
-    body = encode(accepted)
-    told = b',"resting":{"posting":null,"post_only":"back_off","peg":"near","display_units":0}'
-    assert told in body
-    old = decode("order_accepted", 4, body.replace(told, b""))
+    plain = named.plain(accepted)
+    told = {"posting": None, "post_only": "back_off", "peg": "near", "display_units": 0}
+    assert plain["order"]["schedule"].pop("resting") == told
+    old = decode("order_accepted", 4, named.body(plain))
     schedule = accepted.order.schedule
     assert schedule is not None
     assert old == replace(accepted, order=replace(accepted.order, schedule=replace(schedule, resting=None)))
