@@ -94,7 +94,7 @@ def _stable_trade(
     at = low
     y = ro
     slope = -1.0
-    for _ in range(80):
+    for n in range(80):
         x = math.exp(at)
         y = _stable_other(x, amplified, d)
         rate, slope = _stable_slope(x, y, amplified, d)
@@ -105,7 +105,8 @@ def _stable_trade(
         # In logarithms the curve is close to straight on both of its flanks.
         step = math.log(rate / want) * rate / (-slope * x)
         new = at + step
-        if not low <= new <= high:
+        # Between its flanks the curve bends sharply, and steps from one to the other can go back and forth for ever.
+        if not low <= new <= high or n % 16 == 15:
             new = 0.5 * (low + high)
         if abs(new - at) <= 2e-16 * max(1.0, abs(at)):
             break

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kernels import amm
+from app.routing import network
 from loadtests.swaps import KINDS, Shape, random_source
 from tests.reference import amm as twin
 
@@ -16,8 +17,6 @@ SHAPE = Shape(2, 1, KINDS, 0.4, 0.0)
 
 def opened(seed, kind=None):
     """A random source between two tokens and a reader of it: (network, quote(direction, input, ratio))."""
-    from app.routing import network
-
     rng = Random(seed)
     kinds = (kind,) if kind else KINDS
     price = [1.0, 1.0 if kind == "stable" else math.exp(rng.uniform(-3, 3))]
@@ -142,3 +141,15 @@ def test_quotes_equal_the_cases_own_simulator(shared, family):
             assert quoted == pytest.approx(pool.out(d, asked), rel=1e-11, abs=1e-14 * depth + 1e-14)
             n_seen += 1
     assert n_seen > 50
+
+
+def test_a_stable_pools_best_trade_falls_at_every_rise_of_the_price():
+    """Newton's steps went back and forth between the curve's flanks at some prices, and said less than half of it."""
+    net = network.network(2, [network.stable_swap((0, 1), 3_000, (198_493.21, 198_352.652), 1_000.0)])
+    ratios = np.exp(np.linspace(-12.0, -0.1, 4_001))
+    row = np.zeros((ratios.size, 2), np.int64)
+    ask, out = np.column_stack([np.ones(ratios.size), ratios]), np.empty((ratios.size, 5))
+    amm.open_sources(net.kind, net.par, net.first_seg, net.seg, row, ask, out)
+    given_units = out[:, 2]
+    assert given_units[0] > 1e6
+    assert (np.diff(given_units) < 0.0).all()
