@@ -43,7 +43,7 @@ class Events:
     async def until(self, seq: int) -> None:
         """Reads until the event `seq` is there and a comment came after it."""
         reading = asyncio.create_task(self.read())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.events or self.events[-1][0] < seq or not self.comments:
                 await asyncio.sleep(0.01)
                 if reading.done():
@@ -128,7 +128,7 @@ async def test_a_reader_that_goes_leaves_nothing_behind() -> None:
         async with stream(gateway, client) as events:
             await events.until(1)
             assert gateway.streams._wakers
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while gateway.streams._wakers:
                 gateway.grow(1)
                 await asyncio.sleep(0.05)

@@ -43,7 +43,7 @@ def test_serving_says_its_port_and_ends_on_interrupt(tmp_path):
         assert process.stdout is not None
         word, port = process.stdout.readline().split()
         process.send_signal(signal.SIGINT)
-        process.wait(5)
+        process.wait(60)
     assert word == "ready"
     assert int(port) > 0
     assert process.returncode == 0

@@ -104,7 +104,7 @@ async def test_going_live_while_the_engine_runs_ahead_tells_the_same(
     ready = asyncio.ensure_future(streams.live_ready("desk"))
     await asyncio.sleep(0)
     engine.commit(ahead)
-    await asyncio.wait_for(ready, 1)
+    await asyncio.wait_for(ready, 20)
     after = story.grow(60)
     engine.commit(after)
     whole.engine.commit([*ahead, *after])
@@ -368,7 +368,7 @@ async def test_a_page_that_still_waits_for_the_thread_ends_when_the_streams_clos
     long_order(story)
     live = Live(story, ring_facts=10, is_cold=True)
     may_go_on = threading.Event()
-    busy = asyncio.ensure_future(live.streams.in_thread(lambda: may_go_on.wait(5)))
+    busy = asyncio.ensure_future(live.streams.in_thread(lambda: may_go_on.wait(60)))
     last_seq = live.streams.last_seq("desk")
     pages = [asyncio.ensure_future(live.streams.cursor("desk", seq).page()) for seq in (0, last_seq - 10)]
     given_up = asyncio.ensure_future(live.streams.cursor("desk", 0).page())

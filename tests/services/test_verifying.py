@@ -52,7 +52,7 @@ def made(trusted_seq: int, works: Works, check: Callable[[int], object] = lambda
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - what is waited for is a property
             await asyncio.sleep(0.005)
 

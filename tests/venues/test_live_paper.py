@@ -72,7 +72,7 @@ class Desk:
             10, 100, self.clock.wall_ns() + 1_000 * MS,
         )  # fmt: skip
         await self.venue.send(Approved(child, 1, 1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not any(r.kind is not R.ACKED for r in self.reports if r.client_id == child.client_id):  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
         return [r for r in self.reports if r.client_id == child.client_id]

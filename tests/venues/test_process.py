@@ -66,7 +66,7 @@ class Line:
                 return answer
 
     async def is_closed(self) -> bool:
-        return await asyncio.wait_for(self.reader.read(), 3) is not None
+        return await asyncio.wait_for(self.reader.read(), 30) is not None
 
 
 @asynccontextmanager

@@ -85,7 +85,7 @@ class Link:
 
 
 async def until(is_true: Callable[[], bool]) -> None:
-    deadline_s = asyncio.get_running_loop().time() + 3
+    deadline_s = asyncio.get_running_loop().time() + 30
     while not is_true():
         assert asyncio.get_running_loop().time() < deadline_s, "it did not happen in time"
         await asyncio.sleep(0.002)

@@ -96,7 +96,7 @@ class Rig:
         return [answer for answer in self.heard if not isinstance(answer, wire.HealthMessage)]
 
     async def hears(self, kind: type) -> wire.Answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 for answer in self.read():
                     if isinstance(answer, kind):
@@ -229,7 +229,7 @@ async def test_a_venue_that_cannot_start_gets_nothing_says_why_and_is_tried_agai
     assert (told.report.kind, told.report.code) == (ReportKind.REJECTED, "not_sent")
     assert "no route to it" in told.report.text
     port.is_away = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while port.on_report is None:  # noqa: ASYNC110 - it is tried again by itself
             await asyncio.sleep(0.02)
     assert port.sent == []

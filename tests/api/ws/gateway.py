@@ -137,7 +137,7 @@ class Gateway:
     async def stop(self) -> None:
         if not self.serving.done():
             self.server.should_exit = True
-            await asyncio.wait_for(self.serving, 10)
+            await asyncio.wait_for(self.serving, 60)
 
 
 class Reader:
@@ -150,23 +150,23 @@ class Reader:
     async def say(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def receive(self, timeout_s: float = 5.0) -> dict[str, Any]:
+    async def receive(self, timeout_s: float = 20.0) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(await asyncio.wait_for(self.socket.recv(), timeout_s))
         self.messages.append(message)
         return message
 
-    async def reply(self, op: str, timeout_s: float = 5.0) -> dict[str, Any]:
+    async def reply(self, op: str, timeout_s: float = 20.0) -> dict[str, Any]:
         """The next answer to `op`, or the error."""
         return await self.until(lambda m: m.get("op") in (op, "error"), timeout_s)
 
-    async def until(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 5.0) -> dict[str, Any]:
+    async def until(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> dict[str, Any]:
         async with asyncio.timeout(timeout_s):
             while True:
                 message = await self.receive(timeout_s)
                 if wanted(message):
                     return message
 
-    async def until_seq(self, channel: str, seq: int, timeout_s: float = 10.0) -> list[dict[str, Any]]:
+    async def until_seq(self, channel: str, seq: int, timeout_s: float = 30.0) -> list[dict[str, Any]]:
         """Updates of `channel` until a heartbeat says that the account is at `seq` and no replay is under way."""
         while True:
             message = await self.receive(timeout_s)
@@ -180,7 +180,7 @@ class Reader:
         await self.say(op="subscribe", id=channel, channel=channel, **members)
         return await self.reply("subscribe")
 
-    async def closed(self, timeout_s: float = 5.0) -> tuple[int, str]:
+    async def closed(self, timeout_s: float = 20.0) -> tuple[int, str]:
         """(code, reason) once the server has closed; 1006 if it said nothing that could be read."""
         async with asyncio.timeout(timeout_s):
             try:
@@ -193,7 +193,7 @@ class Reader:
         await self.socket.close()
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     for _ in range(int(timeout_s / 0.01)):
         if condition():
             return

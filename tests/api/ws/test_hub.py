@@ -92,7 +92,7 @@ async def test_every_message_fits_the_published_schema() -> None:
 
 
 async def _collect(reader: Reader, raw: list[bytes], until: bytes) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not raw or until not in raw[-1]:
             raw.append(await reader.socket.recv(decode=False))
 

@@ -90,7 +90,7 @@ async def test_the_reason_names_the_last_seq_that_was_written_on_every_subscript
     connection.push(text_frame(b"x" * 40), 11)
     connection.push(text_frame(b"x" * 90), 12)
     assert connection.closing == (CloseCode.SLOW_CONSUMER, "slow_consumer last_seq=9")
-    await asyncio.wait_for(writer, 1)
+    await asyncio.wait_for(writer, 20)
     assert socket.said[-1] == {"type": "bestex.abort", "code": 4008, "reason": "slow_consumer last_seq=9"}
     assert len(socket.said) == 2
     connection.push(text_frame(b"late"), 13)

@@ -76,11 +76,11 @@ async def test_frames_are_gzip_and_changes_are_linked(world: World) -> None:
         last = snapshot["data"]["seqNum"]
         world.control.step("htx", "btcusdt", 10)
         for _ in range(5):
-            tick = read(await asyncio.wait_for(socket.receive(), 5))["tick"]
+            tick = read(await asyncio.wait_for(socket.receive(), 20))["tick"]
             assert tick["prevSeqNum"] == last
             last = tick["seqNum"]
         await socket.send_json({"sub": "market.nope.mbp.150", "id": "3"})
-        while (answer := read(await asyncio.wait_for(socket.receive(), 5))).get("id") != "3":
+        while (answer := read(await asyncio.wait_for(socket.receive(), 20))).get("id") != "3":
             pass
         assert (answer["status"], answer["err-code"]) == ("error", "bad-request")
 
@@ -99,7 +99,7 @@ async def test_a_client_that_answers_no_ping_is_cut_off(world: World) -> None:
     async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
         await scenarios.until(lambda: bool(protocol.sessions), "the session")
         world.server.call(beat)
-        kinds = [(await asyncio.wait_for(socket.receive(), 5)).type for _ in range(3)]
+        kinds = [(await asyncio.wait_for(socket.receive(), 20)).type for _ in range(3)]
     assert kinds == [aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.CLOSE]
 
 

@@ -59,7 +59,7 @@ async def test_every_book_message_carries_the_checksum_of_the_book_it_leaves(wor
         await socket.send_json({"method": "subscribe", "params": params, "req_id": 1})
         seen = 0
         while seen < 25:
-            raw = (await asyncio.wait_for(socket.receive(), 5)).data
+            raw = (await asyncio.wait_for(socket.receive(), 20)).data
             message = json.loads(raw, parse_float=str, parse_int=str)
             if message.get("channel") != "book":
                 world.control.step("kraken", "XBTUSDT")

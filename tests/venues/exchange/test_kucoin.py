@@ -82,7 +82,7 @@ async def test_a_socket_needs_a_token_and_a_private_topic_an_account(world: Worl
     async with aiohttp.ClientSession() as http:
         async with http.ws_connect(f"{base}/ws-api-spot.kucoin.com/?token=guess&connectId=1") as socket:
             assert (await socket.receive_json())["type"] == "error"
-            assert (await asyncio.wait_for(socket.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await asyncio.wait_for(socket.receive(), 20)).type is aiohttp.WSMsgType.CLOSE
         async with http.post(f"{base}/api.kucoin.com/api/v1/bullet-public") as answer:
             data = (await answer.json())["data"]
         async with http.ws_connect(f"{data['instanceServers'][0]['endpoint']}?token={data['token']}") as socket:

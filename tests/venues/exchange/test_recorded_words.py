@@ -49,7 +49,7 @@ async def heard(server: LocalExchange, path: str, request: Any, market: tuple[st
     server.control.freeze(*market, False)
     async with aiohttp.ClientSession() as http, http.ws_connect(f"ws://127.0.0.1:{server.port}/{path}") as socket:
         await socket.send_json(request)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(messages) < 4:
                 server.control.step(*market, 3)
                 text = (await socket.receive()).data
@@ -319,7 +319,7 @@ async def test_htxs_symbols_depths_and_streams(server: LocalExchange, public: Pa
         async with world.client(account) as client:
             await world.load(client)
             rows = await told(client, HTX.symbol, amount=3, price=100.5)
-        trade = json.loads(gzip.decompress((await asyncio.wait_for(socket.receive(), 5)).data))
+        trade = json.loads(gzip.decompress((await asyncio.wait_for(socket.receive(), 20)).data))
     assert not strangers(trade, [frame for frame in recorded if ".trade.detail" in frame.get("ch", "")], set())
     orders = [message["data"] for message in lines(public, "huobi_wsMyOrders")]
     created = [row for row in rows["watch_orders"] if row["eventType"] == "creation"]

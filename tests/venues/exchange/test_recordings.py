@@ -68,7 +68,7 @@ def _kind(value: Any) -> str:
 
 
 def asked(server: LocalExchange, path: str) -> Any:
-    with urlopen(f"http://127.0.0.1:{server.port}/{path}", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{server.port}/{path}", timeout=20) as answer:
         return json.load(answer)
 
 
@@ -80,7 +80,7 @@ async def heard(server: LocalExchange, path: str, request: Any, market: tuple[st
             await socket.send_json(request)
         server.control.step(*market)
         while len(messages) < 4:
-            text = (await asyncio.wait_for(socket.receive(), 5)).data
+            text = (await asyncio.wait_for(socket.receive(), 20)).data
             if wanted in text:
                 messages.append(json.loads(text))
             server.control.step(*market)

@@ -39,7 +39,7 @@ def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]
 
 def post(port: int, what: str, **words):
     request = Request(f"http://127.0.0.1:{port}/control/{what}", json.dumps(words).encode(), method="POST")
-    with urlopen(request, timeout=5) as answer:
+    with urlopen(request, timeout=20) as answer:
         return json.load(answer)
 
 
@@ -69,7 +69,7 @@ def test_a_process_is_steered_over_http_and_its_ledger_outlives_it(process) -> N
 
 def test_an_unknown_host_and_an_unknown_venue_are_told_apart() -> None:
     with LocalExchange(["binance"]) as server, pytest.raises(HTTPError, match="404"):
-        urlopen(f"http://127.0.0.1:{server.port}/api.kraken.com/0/public/Time", timeout=5)
+        urlopen(f"http://127.0.0.1:{server.port}/api.kraken.com/0/public/Time", timeout=20)
     with pytest.raises(ValueError, match="does not speak"):
         protocol_of("mtgox")
 
@@ -92,6 +92,6 @@ def test_what_cannot_be_read_is_told_and_noted() -> None:
     """Not an exception of the server: the venue's own word for it, and a line in the ledger."""
     with LocalExchange(["binance"]) as server:
         with pytest.raises(HTTPError, match="400"):
-            urlopen(f"http://127.0.0.1:{server.port}/api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=ten", timeout=5)
+            urlopen(f"http://127.0.0.1:{server.port}/api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=ten", timeout=20)
         (entry,) = server.control.ledger("malformed")
         assert "ten" in entry["data"]["error"]

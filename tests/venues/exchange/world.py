@@ -18,7 +18,7 @@ from .server import LocalExchange
 BIDS = (("100.00", "5"), ("99.90", "9"), ("99.50", "20"))
 ASKS = (("100.50", "2"), ("100.60", "8"), ("101.00", "20"))
 RICH = {"BTC": "50", "ETH": "500", "USDT": "200000", "USD": "200000", "USDC": "200000"}
-WAIT_S = 5.0
+WAIT_S = 20.0
 
 NUMBERS = itertools.count(1)  # for names and client ids that nobody used before
 

@@ -94,7 +94,7 @@ async def test_it_answers_and_says():
 async def test_frames_that_break_the_rules_end_the_socket(broken):
     async with opened(stay) as (wire, heard):
         wire.data_received(broken)
-        await asyncio.wait_for(wire.closed, 2)
+        await asyncio.wait_for(wire.closed, 20)
         assert heard in ([], [b"x"])
 
 
@@ -113,7 +113,7 @@ async def test_a_server_that_closes_is_told():
         await socket.close(1012, "restart")
 
     async with opened(script) as (wire, _):
-        assert "1012" in await asyncio.wait_for(wire.closed, 2)
+        assert "1012" in await asyncio.wait_for(wire.closed, 20)
 
 
 async def test_a_refused_handshake_and_a_closed_port_are_errors():
