@@ -9,7 +9,6 @@ from typing import Final
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH: Final = 26
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_LOW_20: Final = 2**20 - 1
 _LOW_40: Final = 2**40 - 1
 _JOIN: Final = "\x1f"
 
@@ -42,9 +41,12 @@ def prefixed_ulid(prefix: str, ts_ns: int, *parts: object) -> str:
 
 def counted_ulid(ts_ns: int, n_before: int, text: str) -> str:
     """A ULID that rises with `n_before` within its millisecond (20 bits of it); the other 60 are of the text's hash."""
-    digest = hashlib.sha256(text.encode()).digest()
-    high = n_before << 20 | int.from_bytes(digest[:5], "big") & _LOW_20
-    return _text(ts_ns, high & _LOW_40, int.from_bytes(digest[5:10], "big"))
+    hidden = int.from_bytes(hashlib.sha256(text.encode()).digest()[2:10], "big")
+    return (
+        f"{_ms_text(ts_ns // 1_000_000)}{_PAIRS[n_before >> 10 & 1023]}{_PAIRS[n_before & 1023]}"
+        f"{_PAIRS[hidden >> 50 & 1023]}{_PAIRS[hidden >> 40 & 1023]}{_PAIRS[hidden >> 30 & 1023]}"
+        f"{_PAIRS[hidden >> 20 & 1023]}{_PAIRS[hidden >> 10 & 1023]}{_PAIRS[hidden & 1023]}"
+    )
 
 
 def route_id(ts_ns: int, order_id: str, wave: int) -> str:
