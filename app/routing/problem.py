@@ -137,7 +137,7 @@ class Workspace:
     """
 
     asked: Asked | None = None
-    _ruled: tuple[Side, bool] | None = None
+    ruled: tuple[Side, bool] | None = None
     _one_nano = _one_nano_told = 0
     _book_venues: tuple[str, ...] | None = None
 
@@ -232,13 +232,12 @@ class Workspace:
         if one_nano != self._one_nano_told:
             self.wish[pose.CAPACITY_ONE_NANO] = self._one_nano_told = one_nano
 
-    def rule_for(self, side: Side, *, is_at_limit: bool) -> None:
-        """Writes the rule of money for one side, unless it is the last one."""
-        if self._ruled != (side, is_at_limit):
-            num, den = self.listings.num_den
-            num_den = (num, den) if is_rule_narrow(num, den) else (1, 1)
-            self.rule[:] = _rule(self.listings.symbol, side, num_den, is_at_limit=is_at_limit)
-            self._ruled = (side, is_at_limit)
+    def rule_for(self, side: Side, is_at_limit: bool) -> None:
+        """Writes the rule of money for one side."""
+        num, den = self.listings.num_den
+        num_den = (num, den) if is_rule_narrow(num, den) else (1, 1)
+        self.rule[:] = _rule(self.listings.symbol, side, num_den, is_at_limit=is_at_limit)
+        self.ruled = side, is_at_limit
 
     def fits(self, listings: Listings, n_levels: int) -> bool:
         """Whether a decision over these listings and so many levels can use these arrays."""
@@ -419,7 +418,9 @@ def lay_problem(
     """
     symbol, listings = request.symbol, asked.listings
     order = request.approved.value
-    workspace.rule_for(order.side, is_at_limit=order.strategy is SWEEP and request.price_cap_units > 0)
+    ruled = order.side, order.strategy is SWEEP and request.price_cap_units > 0
+    if workspace.ruled != ruled:
+        workspace.rule_for(*ruled)
     if listings.has_fixed and symbol.fungible.kind is INVERSE:
         workspace.standing[:, cost.FIXED_NANO] = [
             min(fixed_cost_nano(symbol, fee, request.mid_half_units), NARROW) for fee in listings.fees

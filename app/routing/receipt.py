@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -31,6 +31,8 @@ POOL_MAGIC: Final = b"BXR3"  # the same, and behind it what a quote_pool's rates
 FOK: Final = TimeInForce.FOK
 # The two widths of the head's integers: int64 is enough for all but absurd sums.
 SHORT, LONG = 8, 32
+N_HEAD: Final = 19
+_pack_head: Final = struct.Struct(f"<B{N_HEAD}q").pack
 
 
 class Outcome(NamedTuple):
@@ -52,15 +54,9 @@ def text_bytes(value: str) -> bytes:
 def integers_bytes(values: Sequence[int]) -> bytes:
     """One byte of width, 8 or 32, then each signed integer in little endian."""
     try:
-        return _short(len(values))(SHORT, *values)
+        return bytes((SHORT,)) + struct.pack(f"<{len(values)}q", *values)
     except struct.error:
         return bytes((LONG,)) + b"".join([value.to_bytes(LONG, "little", signed=True) for value in values])
-
-
-@lru_cache(maxsize=256)
-def _short(n: int) -> Callable[..., bytes]:
-    """Packs the width and `n` integers of int64."""
-    return struct.Struct(f"<B{n}q").pack
 
 
 def sha256(receipt: bytes) -> str:
@@ -157,11 +153,9 @@ def head_bytes(
     request: PlanRequest, chosen: tuple[str, int, int], finding: Finding, code: UnallocatedCode | None
 ) -> bytes:
     """Texts, then integers, in the order of docs/receipts.md. `chosen`: the plan's name, units and money."""
-    order, symbol = request.approved.value, request.symbol
+    order, symbol, wanted = request.approved.value, request.symbol, request.qty_units
     name, qty_units, money_nano = chosen
     objective, bound, witness, gap_ubps, status, estimated, is_searched = finding
-    is_whole = order.is_full_fill_required or order.time_in_force is FOK
-    wanted = request.qty_units
     integers = (
         request.wave,
         request.now_ns,
@@ -173,7 +167,7 @@ def head_bytes(
         request.price_cap_units,
         request.mid_half_units,
         order.venues.max_venues,
-        is_whole,
+        order.is_full_fill_required or order.time_in_force is FOK,
         qty_units,
         money_nano,
         objective,
@@ -183,9 +177,13 @@ def head_bytes(
         estimated,
         is_searched,
     )
+    try:
+        packed = _pack_head(SHORT, *integers)
+    except struct.error:
+        packed = integers_bytes(integers)
     magic = MAGIC if request.pool is None else POOL_MAGIC
     words = _words(symbol, order.side, order.strategy, name, status, code or "")
-    return b"".join((magic, text_bytes(request.route_id), words, integers_bytes(integers)))
+    return b"".join((magic, text_bytes(request.route_id), words, packed))
 
 
 @lru_cache(maxsize=1_024)

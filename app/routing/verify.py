@@ -144,12 +144,12 @@ def check_pool(request: PlanRequest, books: SymbolBooks) -> None:
 
 def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace: Workspace) -> Asked:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
-    wanted, ages = request.approved.value.venues, request.max_book_age_ns
-    told = (ages, request.barred, request.estimates)
+    order, ages, asked = request.approved.value, request.max_book_age_ns, workspace.asked
+    wanted, bound_ppm = order.venues, request.max_estimate_ppm
+    told = ages, request.barred, request.estimates
     # Compared by value with copies of our own, for whoever made these mappings may change them.
-    key = (books.venues, request.approved.value.side, wanted.include, wanted.exclude, request.max_estimate_ppm, *told)
-    capacity_nano, asked = listings.capacities_of(request.capacity_nano), workspace.asked
-    is_known = asked is not None and workspace.asked_of == key
+    is_known = workspace.asked_of == (books.venues, order.side, wanted.include, wanted.exclude, bound_ppm, told)
+    capacity_nano = listings.capacities_of(request.capacity_nano)
     if asked is not None and is_known and asked.capacity_nano == capacity_nano:
         return asked
     workspace.asked = None  # until all of it is told
@@ -162,8 +162,9 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
         workspace.tell(pose.MAX_AGE_NS, max_age_ns)
         workspace.tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
         workspace.tell(pose.IS_WANTED, _are_wanted(request, listings.venues))
-        workspace.count_capacities(request.approved.value.side)
-        workspace.asked_of = (*key[: -len(told)], *map(dict, told))
+        workspace.count_capacities(order.side)
+        copies = tuple(map(dict, told))
+        workspace.asked_of = (books.venues, order.side, wanted.include, wanted.exclude, bound_ppm, copies)
         asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
     workspace.tell_capacity(request, capacity_nano)
     workspace.asked = asked
