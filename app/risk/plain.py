@@ -91,8 +91,7 @@ class Bounds:
     `lot_units`, `tick_units`: the finest among the eligible venues. `floors`: each one's (least quantity, least
     notional). `money_scale`: notional is price x quantity x this. `taken_per_unit_nano`: what one unit takes at the mid
     before `fee_ppm`, the cheapest fee. Both are 0 for a symbol that rounds. `sold_per_nano`: what a spot
-    sale may deliver for quote money, (numerator, denominator); None for any other order. `still_free_nano`,
-    `still_nano`: free balances together and each venue's capacity, as they are with nothing in flight.
+    sale may deliver for quote money, (numerator, denominator); None for any other order.
     """
 
     symbol: Symbol
@@ -110,8 +109,6 @@ class Bounds:
     sold_per_nano: tuple[int, int] | None
     floors: tuple[tuple[int, int], ...]
     rooms: tuple[Room, ...]
-    still_free_nano: int
-    still_nano: Mapping[str, int]
     side_key: tuple[str, str, Side]
 
 
@@ -168,7 +165,6 @@ def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | No
         rooms.append(_room_at((venue, held_nano, credit_nano - stake_nano, *keys)))
     money_scale = 10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0
     is_sale = is_spot and side is Side.SELL
-    sold_per_nano = (10**symbol.price_scale, max(1, -(-found.mid_half_units // 2))) if is_sale else None
     return Bounds(
         symbol=symbol,
         side=side,
@@ -182,11 +178,9 @@ def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | No
         most_held_units=limits.max_position_nano // one_nano,
         money_scale=money_scale,
         taken_per_unit_nano=one_nano if is_sale else mid_units * money_scale,
-        sold_per_nano=sold_per_nano,
+        sold_per_nano=(10**symbol.price_scale, max(1, -(-found.mid_half_units // 2))) if is_sale else None,
         floors=tuple(floors),
         rooms=tuple(rooms),
-        still_free_nano=sum([max(room.held_nano, 0) for room in rooms]),
-        still_nano={room.venue: _capacity_nano(room.held_nano, room.credit_nano, sold_per_nano) for room in rooms},
         side_key=(account, name, side),
     )
 
@@ -227,8 +221,8 @@ def measure(bounds: Bounds, order: ParentOrder, sums: Sums, now: Instant) -> tup
             break
     else:
         return None
-    free_nano, capacity_nano = _room(bounds, sums)
-    if not any(capacity_nano.values()) or taken_nano + taken_nano * bounds.fee_ppm // PPM > free_nano:
+    free_nano, most_nano, capacity_nano = _room(bounds, sums)
+    if not most_nano or taken_nano + taken_nano * bounds.fee_ppm // PPM > free_nano:
         return None
     return cap_units, capacity_nano
 
@@ -241,24 +235,22 @@ def _is_price_fine(bounds: Bounds, limit_units: int) -> bool:
     return away_units * PPM <= bounds.limits.price_collar_ppm * bounds.mid_half_units
 
 
-def _room(bounds: Bounds, sums: Sums) -> tuple[int, dict[str, int]]:
-    """(free balances together, capacity by venue), as of the last fact: few venues have anything in flight."""
-    reserved_of, flying_of = sums.reserved_nano.get, sums.flying_nano.get
-    all_free_nano, capacity_nano = bounds.still_free_nano, {**bounds.still_nano}
+def _room(bounds: Bounds, sums: Sums) -> tuple[int, int, dict[str, int]]:
+    """(free balances together, the largest capacity, capacity by venue), as of the last fact."""
+    reserved_of, flying_of, sold_per_nano = sums.reserved_nano.get, sums.flying_nano.get, bounds.sold_per_nano
+    all_free_nano = most_nano = 0
+    capacity_nano = {}
     for venue, held_nano, credit_nano, reserved_key, flying_key in bounds.rooms:
-        reserved_nano, flying_nano = reserved_of(reserved_key), flying_of(flying_key)
-        if reserved_nano or flying_nano:
-            free_nano = held_nano - (reserved_nano or 0)
-            all_free_nano += max(free_nano, 0) - max(held_nano, 0)
-            room_nano = credit_nano - (flying_nano or 0)
-            capacity_nano[venue] = _capacity_nano(free_nano, room_nano, bounds.sold_per_nano)
-    return all_free_nano, capacity_nano
-
-
-def _capacity_nano(free_nano: int, room_nano: int, sold_per_nano: tuple[int, int] | None) -> int:
-    """What may be taken of a free balance and the credit that is left; a sale's credit in what it delivers."""
-    if free_nano <= 0:
-        return 0
-    if sold_per_nano is not None:
-        room_nano = room_nano * sold_per_nano[0] // sold_per_nano[1]
-    return max(min(room_nano, free_nano), 0)
+        free_nano = held_nano - reserved_of(reserved_key, 0)
+        room_nano = credit_nano - flying_of(flying_key, 0)
+        if free_nano > 0:
+            all_free_nano += free_nano
+            if sold_per_nano is not None:
+                room_nano = room_nano * sold_per_nano[0] // sold_per_nano[1]
+            room_nano = min(room_nano, free_nano)
+        if free_nano <= 0 or room_nano <= 0:
+            capacity_nano[venue] = 0
+            continue
+        capacity_nano[venue] = room_nano
+        most_nano = max(most_nano, room_nano)
+    return all_free_nano, most_nano, capacity_nano
