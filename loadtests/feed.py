@@ -60,9 +60,7 @@ from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
 from app.settings import Settings
 from app.shm.books import BookBoard
-from app.store.codec import EncodedFact
 from app.store.journal import JournalOptions, SqliteJournal
-from app.store.turns import Receipt
 from app.venues.clock import SystemClock
 from app.venues.remote import RemoteVenue
 from loadtests import probe
@@ -107,8 +105,8 @@ class TimedJournal(SqliteJournal):
             self.watch.appends_ns.append((self._stored_ns if is_prompt else time.perf_counter_ns()) - began_ns)
             self.watch.n_prompt += is_prompt
 
-    def _store(self, facts: list[EncodedFact], receipts: list[Receipt]) -> None:
-        super()._store(facts, receipts)
+    def _store(self, *group: Any) -> None:
+        super()._store(*group)
         self._stored_ns = time.perf_counter_ns()
 
 
