@@ -23,6 +23,7 @@ from app.execution.working_set import put_away, put_definition_away
 MAX_KEPT: Final = 50_000
 CROWDED_NS: Final = 5_000_000_000
 HELD_NS: Final = 2_000_000_000  # beside its time, before one that somebody holds is looked at again
+DONE_EVENTS: Final[frozenset[type[Event]]] = frozenset({OrderDone, ConditionalDone})  # what `Settling.note` looks for
 
 
 class _Fate(Enum):
@@ -68,7 +69,7 @@ class Settling:
         self._due = deque(sorted(done))
 
     def note(self, ts_ns: int, event: Event) -> None:
-        """Follows the facts, in order."""
+        """Follows the facts of DONE_EVENTS, in order; of others nothing is noted."""
         if type(event) is OrderDone:
             self._due.append((ts_ns, event.order_id))
         elif type(event) is ConditionalDone:

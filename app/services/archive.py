@@ -23,7 +23,7 @@ from app.domain.events import Fact, FillKey
 from app.domain.records import ParentRecord
 from app.execution.closed import fill_mark, name_mark
 from app.execution.inputs import Recall, Report
-from app.execution.settling import CROWDED_NS, Left, Settling, nobody_holds
+from app.execution.settling import CROWDED_NS, DONE_EVENTS, Left, Settling, nobody_holds
 from app.execution.working_set import adopt, adopt_definition, may_have_left
 from app.services.engine import Engine
 from app.services.pages import History
@@ -145,7 +145,8 @@ class Archive:
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            self._settling.note(fact.ts_ns, fact.event)
+            if type(fact.event) in DONE_EVENTS:
+                self._settling.note(fact.ts_ns, fact.event)
 
     # back, for a client
 

@@ -255,8 +255,9 @@ class ConditionalService:
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            if isinstance(fact.event, ConditionalAccepted) and fact.seq > self._base_seq:
-                self._ids.setdefault(fact.account, []).append(fact.event.conditional_id)
+            event = fact.event
+            if type(event) is ConditionalAccepted and fact.seq > self._base_seq:
+                self._ids.setdefault(fact.account, []).append(event.conditional_id)
 
     def _forget(self, left: Left) -> None:
         for record in left.definitions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -103,13 +103,14 @@ class OrderPages:
         self._has_left_before = engine.ledger.closed is not None
         self._born = f"ord_{ulid(engine.now_ns(), 2**80 - 1)}", dict(engine.ledger.account_seqs)
 
-    def note(self, fact: Fact) -> None:
-        """Follows the durable facts."""
-        event = fact.event
-        if isinstance(event, OrderAccepted):
-            self._orders.setdefault(event.account, []).append(event.order_id)
-        elif isinstance(event, ChildFilled):
-            self._fills.setdefault(event.account, []).append((fact.account_seq, event.order_id))
+    def note(self, facts: Iterable[Fact]) -> None:
+        """Follows the durable facts of PAGED."""
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, OrderAccepted):
+                self._orders.setdefault(event.account, []).append(event.order_id)
+            elif isinstance(event, ChildFilled):
+                self._fills.setdefault(event.account, []).append((fact.account_seq, event.order_id))
 
     async def order(self, account: str, reference: str) -> ParentRecord:
         """One order by id or `client:ID`; BadRequest("not_found") for a foreign one as for none."""

@@ -323,9 +323,9 @@ class Reads:
         observe.engine_measured(counts, {key: age_ns / 1e9 for key, age_ns in health.book_age_ns.items()})
 
     def _on_durable(self, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            if type(fact.event) in PAGED and fact.seq > self._base_seq:
-                self._pages.note(fact)
+        if facts and facts[0].seq <= self._base_seq:
+            facts = [fact for fact in facts if fact.seq > self._base_seq]
+        self._pages.note([fact for fact in facts if type(fact.event) in PAGED])
 
 
 def _loose(text: str) -> str:

@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -81,6 +82,8 @@ class SystemState:
     disabled_venues: tuple[str, ...]
 
 
+_event_of: Final = attrgetter("event")
+_account_of: Final = attrgetter("fact.event.account")
 _NOTED: Final = frozenset({KillSwitchSet, KillSwitchCleared, VenueSet, LimitsSet})
 ItemSink = Callable[[Sequence[StreamItem]], None]
 SystemSink = Callable[[Fact], None]
@@ -295,7 +298,9 @@ class Streams:
     def _on_durable(self, facts: Sequence[Fact]) -> None:
         if self.is_closing:
             return
-        items = self._publish([fact for fact in facts if fact.seq > self._base_seq])
+        if facts and facts[0].seq <= self._base_seq:
+            facts = [fact for fact in facts if fact.seq > self._base_seq]
+        items = self._publish(facts)
         while len(self._ring) > self._ring_facts:
             self._evict()
         while len(self._newest) > ENCODED_FACTS:
@@ -317,26 +322,21 @@ class Streams:
 
     def _publish(self, facts: Sequence[Fact]) -> list[StreamItem]:
         """Puts facts into the rings; what is everybody's business is told at once."""
-        items: list[StreamItem] = []
-        ring_of: deque[StreamItem] | None = None
-        of_account = ""
-        for fact in facts:
-            event = fact.event
-            self._seq = fact.seq
-            if type(event) in _NOTED and self._note(fact):
-                for system_sink in tuple(self._system_sinks):
-                    system_sink(fact)
-            account = event.account
-            if not account:
-                continue
-            item = StreamItem(fact)
-            if self._live:
+        items = [StreamItem(fact) for fact in facts if fact.event.account]
+        for account, own in groupby(items, _account_of):  # of many facts in a row, mostly one
+            of_account = list(own)
+            self._rings.setdefault(account, deque()).extend(of_account)
+            self._last_seqs[account] = of_account[-1].fact.account_seq
+        if facts:
+            self._seq = facts[-1].seq
+        if not _NOTED.isdisjoint(map(type, map(_event_of, facts))):
+            for fact in facts:
+                if type(fact.event) in _NOTED and self._note(fact):
+                    for system_sink in tuple(self._system_sinks):
+                        system_sink(fact)
+        if self._live:
+            for item in items:
                 self._fold_live(item)
-            if account != of_account or ring_of is None:
-                ring_of, of_account = self._rings.setdefault(account, deque()), account
-            ring_of.append(item)
-            self._last_seqs[account] = fact.account_seq
-            items.append(item)
         self._ring.extend(items)
         self._newest.extend(items)
         return items

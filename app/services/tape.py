@@ -66,7 +66,7 @@ class Tape:
         """Own fills at venues whose tapes show them are not others'."""
         for fact in facts:
             event = fact.event
-            if isinstance(event, ChildFilled) and event.venue in self._shows_own and event.symbol in self._told:
+            if type(event) is ChildFilled and event.venue in self._shows_own and event.symbol in self._told:
                 self._own_units[event.symbol] += event.qty_units
                 self._prints[event.symbol].add_own(event.venue, fact.ts_ns, event.price_units, event.qty_units)
 

@@ -172,6 +172,8 @@ class Hub:
     # the fan-out
 
     def _on_items(self, items: Sequence[StreamItem]) -> None:
+        if not self._live and not self._by_key:
+            return
         for item in items:
             event = item.fact.event
             if isinstance(event, KeyRevoked):
