@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.api import plain_order as plain_module
 from app.api.decode import decode_object
 from app.api.intake import parent_order
 from app.api.plain_order import plain_order
@@ -127,3 +128,10 @@ def test_a_limit_order_that_stays_is_held() -> None:
 )
 def test_what_is_not_plain_is_left_to_the_long_way(body: bytes) -> None:
     assert short_way(body) is None
+
+
+def test_a_number_longer_than_any_is_none_and_takes_no_memory() -> None:
+    before = plain_module._known_units.cache_info().currsize
+    assert short_way(said(qty="0." + "0" * 60 + "1")) is None
+    assert plain_module._known_units.cache_info().currsize == before
+    assert short_way(said(qty="1" * 18 + "." + "1" * 18)) is None  # as long as one may be, and too fine
