@@ -108,14 +108,11 @@ class SubmitService:
         """
         if deadline_ts_ns and self._engine.now_ns() > deadline_ts_ns:
             await self._refuse_late(order, deadline_ts_ns)
-        return await self._place(quick.changed(order, body_hash=body_hash(order)), mode)
+        return await self.place_new(quick.changed(order, body_hash=""), mode)
 
     async def place_new(self, order: ParentOrder, mode: Mode) -> Accepted:
         """As `place`, of an order that has just been made and that nobody else holds: its hash is written into it."""
         quick.write(order, "body_hash", body_hash(order))
-        return await self._place(order, mode)
-
-    async def _place(self, order: ParentOrder, mode: Mode) -> Accepted:
         item = Submit(order, mode)
         try:
             reply = await self._engine.ask(item)
