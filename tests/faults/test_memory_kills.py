@@ -242,7 +242,8 @@ async def a_broken_link_is_the_end(gateway: Gateway) -> None:
 @pytest.mark.timeout(300)
 async def test_orders_that_left_memory_outlive_kills(tmp_path: Path, database_url: str) -> None:
     campaign = await campaign_of(tmp_path, database_url, None, n_kills=4, seed=5)
-    assert campaign.desk.n_away == 0, "with a database there, nobody is told to wait"
+    n_away, n_answered = campaign.desk.n_away, campaign.desk.asked.total()
+    assert 20 * n_away <= n_answered, "with a database there, one waits at most while a start makes the rows of before"
 
 
 @pytest.mark.soak
