@@ -4,9 +4,9 @@ Flow of one pass: inputs -> core.turn -> journal -> (writer thread syncs) -> rep
 sequence order. A reply that wrote nothing waits all the same until what it shows is durable.
 
 A commit costs the same for one fact as for twenty. Facts that somebody waits for (an asker, a child that may leave) go
-to the journal at once, or PACE_S after the last that did, but for a book that an order waits for, whose turn and commit
-are at once (docs/adr/0053); facts that nobody waits for (a venue's acks and fills) ride along with them, or go alone
-after RIDE_S. Held or not, nothing leaves before it is durable, and never out of order.
+to the journal at once, and what comes while it is busy is its next group; facts that nobody waits for (a venue's acks
+and fills) ride along with them, or go alone after RIDE_S. Held or not, nothing leaves before it is durable, and never
+out of order.
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ MIN_FREE_FACTS: Final = 4_096
 TICK_S: Final = 0.02
 # How often venues are asked how they are: their connections are routing input.
 HEALTH_EVERY_TICKS: Final = 5
-PACE_S: Final = 0.002
 RIDE_S: Final = 0.002
 
 
@@ -121,8 +120,7 @@ class Engine:
     _is_broken: bool = False
     _held: list[Turn] = field(default_factory=list)
     _n_held_facts: int = 0
-    _last_commit_s: float = 0.0
-    _commit_timer: tuple[float, asyncio.Handle] | None = None  # when due: uvloop's handle, all but due, does not tell
+    _commit_timer: asyncio.Handle | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -261,7 +259,7 @@ class Engine:
         self._put(BookReached(symbol), None)
         try:
             if not has_to_wait:
-                self._run_turn(pace_s=0.0)  # what else comes in this pass has the turn that is scheduled
+                self._run_turn()  # what else comes in this pass has the turn that is scheduled
         except Exception as error:  # noqa: BLE001 - a process rim: a feed must not take our bug for its own
             self._break(error)
 
@@ -289,7 +287,7 @@ class Engine:
         if self._inbox:
             self._run_turn()
 
-    def _run_turn(self, pace_s: float = PACE_S) -> None:
+    def _run_turn(self) -> None:
         if self._is_broken:
             self._inbox.clear()
             return
@@ -309,33 +307,28 @@ class Engine:
             self._held.append(turn)
             self._n_held_facts += len(turn.facts)
         is_awaited = bool(turn.commands) or any(asker is not None for asker in askers)
-        self._commit_in_time(pace_s, is_awaited=is_awaited)
+        self._commit_in_time(is_awaited=is_awaited)
         assert self.journal is not None
         self.on_durable(self.journal.durable_seq)
 
-    def _commit_in_time(self, pace_s: float = PACE_S, *, is_awaited: bool) -> None:
-        """Sees to it that what is held goes to the journal: now, after the pace, or after the ride."""
+    def _commit_in_time(self, *, is_awaited: bool) -> None:
+        """Sees to it that what is held goes to the journal: now, or after the ride."""
         if not self._held:
             return
-        assert self._loop is not None
-        now_s = self._loop.time()
-        due_s = self._last_commit_s + pace_s if is_awaited else now_s + RIDE_S
-        if due_s <= now_s or self._n_held_facts >= MAX_HELD_FACTS:
+        if is_awaited or self._n_held_facts >= MAX_HELD_FACTS:
             self._commit()
-        elif self._commit_timer is None or due_s < self._commit_timer[0]:
-            if self._commit_timer is not None:
-                self._commit_timer[1].cancel()
-            self._commit_timer = due_s, self._loop.call_at(due_s, self._commit)
+        elif self._commit_timer is None:
+            assert self._loop is not None
+            self._commit_timer = self._loop.call_later(RIDE_S, self._commit)
 
     def _commit(self) -> None:
         """Hands every held turn to the journal, as one group."""
         assert self._loop is not None and self.journal is not None
         if self._commit_timer is not None:
-            self._commit_timer[1].cancel()
+            self._commit_timer.cancel()
         held, self._held, self._n_held_facts, self._commit_timer = self._held, [], 0, None
         if not held:
             return
-        self._last_commit_s = self._loop.time()
         facts = held[0].facts if len(held) == 1 else [fact for turn in held for fact in turn.facts]
         receipts = held[0].receipts if len(held) == 1 else [receipt for turn in held for receipt in turn.receipts]
         try:

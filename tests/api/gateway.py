@@ -30,7 +30,7 @@ from app.services.calibration import load_calibration
 from app.services.cancel import CancelService
 from app.services.conditional import ConditionalService
 from app.services.container import Services
-from app.services.engine import PACE_S, RIDE_S, Engine
+from app.services.engine import RIDE_S, Engine
 from app.services.estimate import EstimateService
 from app.services.marketdata import MarketData
 from app.services.reads import Reads
@@ -275,7 +275,7 @@ async def settle() -> None:
     for _ in range(3):
         for _ in range(30):
             await asyncio.sleep(0)
-        await asyncio.sleep(2 * max(PACE_S, RIDE_S))
+        await asyncio.sleep(2 * RIDE_S)
 
 
 async def place(gateway: Gateway, key: str = "desk", **changes: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.execution import inputs as inp
 from app.routing import search
 from app.routing.inline import InlinePlanQueue
 from app.routing.router import Router
-from app.services.engine import MIN_FREE_FACTS, PACE_S, RIDE_S, Engine
+from app.services.engine import MIN_FREE_FACTS, RIDE_S, Engine
 from app.services.marketdata import MarketData
 from app.store.memory import Flushing, MemoryJournal
 from app.venues.clock import VirtualClock
@@ -113,7 +113,7 @@ async def settle() -> None:
     """Everything that waits for a turn has had it, and what was held back has gone to the journal."""
     for _ in range(20):
         await asyncio.sleep(0)
-    await asyncio.sleep(2 * max(PACE_S, RIDE_S))
+    await asyncio.sleep(2 * RIDE_S)
     for _ in range(20):
         await asyncio.sleep(0)
 
