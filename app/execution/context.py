@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.bending import Outlook
-from app.domain.enums import ExclusionCode, KillScope, Mode, RefusalCode, Side
+from app.domain.enums import ChildState, ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.errors import InvariantBroken
 from app.domain.events import (
     ChildFilled,

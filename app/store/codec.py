@@ -33,7 +33,6 @@ from app.domain.hidden_facts import HIDDEN_EVENTS
 from app.domain.placement_facts import PLACEMENT_EVENTS, SlicePosted
 from app.domain.shadow_events import SHADOW_EVENTS
 from app.domain.timing_facts import TIMING_EVENTS
-from app.store import plan_text
 from app.store.unnamed import reader_of, writer_of
 
 _encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
@@ -162,11 +161,16 @@ def encode_unread(event: Event) -> bytes:
     if (event.KIND, event.V) not in _DECODERS:
         raise InvariantBroken(reason="unknown kind or version of a fact", kind=event.KIND, v=event.V)
     try:
-        if type(event) is RoutePlanned and plan_text.is_ready() and (text := plan_text.texts_of((event,))[0]):
-            return text
-        return _spelled(event)
+        return (_table_text(event) if type(event) is RoutePlanned else b"") or _spelled(event)
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError) as error:
         raise InvariantBroken(reason="a fact that cannot be written", kind=event.KIND, error=str(error)) from error
+
+
+def _table_text(event: RoutePlanned) -> bytes:
+    """As a kernel spells it, empty where none does. Loaded here: who only reads the log does without the compiler."""
+    from app.store import plan_text
+
+    return plan_text.texts_of((event,))[0] if plan_text.is_ready() else b""
 
 
 def _spelled(event: Event) -> bytes:

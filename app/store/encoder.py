@@ -13,7 +13,6 @@ import msgspec
 from app.domain.errors import InvariantBroken
 from app.domain.events import Event, Fact, RoutePlanned
 from app.domain.tabled import TabledPlan
-from app.store import plan_text
 from app.store.codec import UNNAMED, encode, record_of
 
 FIRST_READ_BACK: Final = 256
@@ -70,6 +69,9 @@ class Encoder:
     """
 
     def __init__(self, read_back_every: int) -> None:
+        from app.store import plan_text  # who writes needs its compiler with the first plan; who only reads does not
+
+        self._plan_text_is_ready, self._texts_of = plan_text.is_ready, plan_text.texts_of
         self._every = read_back_every
         self._n_told = dict.fromkeys(UNNAMED, 0)
         self._n_tables = 0
@@ -115,11 +117,11 @@ class Encoder:
         """Of each plan that is a table its text; empty of one to be read back, or that a kernel cannot tell."""
         n_before = self._n_tables
         self._n_tables += len(facts)
-        if not facts or self._every == 1 or n_before < FIRST_READ_BACK or not plan_text.is_ready():
+        if not facts or self._every == 1 or n_before < FIRST_READ_BACK or not self._plan_text_is_ready():
             return [b""] * len(facts)
         events: list[RoutePlanned] = [fact.event for fact in facts]  # type: ignore[misc]
         try:
-            texts = plan_text.texts_of(events)
+            texts = self._texts_of(events)
         except UnicodeEncodeError as error:
             raise _unwritten(RoutePlanned, error) from error
         every = self._every * TABLES_MORE_SELDOM

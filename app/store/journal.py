@@ -164,7 +164,9 @@ class SqliteJournal:
         if not self._allowance.allows(began_s) or not self._guard.acquire(blocking=False):
             return False
         try:
-            self._commit(records, receipts)
+            self._store(records, receipts)
+            self._allowance.spend(began_s, time.perf_counter())
+            self._tell()
         except BaseException as error:  # noqa: BLE001 - as in the writer's thread: nothing may be acknowledged after
             self._fail(error)
         finally:
@@ -216,7 +218,8 @@ class SqliteJournal:
             n += len(turn[0].lines) + len(turn[1])
         return Records.joined(records), receipts
 
-    def _commit(self, records: Records, receipts: list[Receipt]) -> None:
+    def _store(self, records: Records, receipts: list[Receipt]) -> None:
+        """One group, durable when it returns."""
         turn = make_turn(self._hash, records, receipts)
         store_turn(self._writer, turn, self._places.note(turn))
         self._hash, self._stored_seq = turn.chain_hash, turn.last_seq
