@@ -64,12 +64,14 @@ def evidence_of(venue_id: str) -> Evidence:
 
 def parts_of_rows(part: str, path: Path = VENUES) -> dict[str, dict[str, Any]]:
     """By ccxt id, the part `signing` or `sweep` of the rows that have it."""
-    return {row["ccxt_id"]: row[part] for row in _table(path)["venues"].values() if part in row}
+    table = _shipped() if path == VENUES else tomllib.loads(path.read_text(encoding="utf-8"))
+    return {row["ccxt_id"]: row[part] for row in table["venues"].values() if part in row}
 
 
 @cache
-def _table(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+def _shipped() -> dict[str, Any]:
+    """The table that ships does not change under a process; another may."""
+    return tomllib.loads(VENUES.read_text(encoding="utf-8"))
 
 
 @cache
