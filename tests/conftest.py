@@ -47,9 +47,8 @@ def process_state() -> Iterator[None]:
     before = ProcessState.now()
     with lines_put_back():
         yield
-    # A service that a test starts sets both and is ended with its process: the tests after it live with them.
-    kept = ("handlers:", "collector:")
-    left = [said for said in before.changed_to(ProcessState.now()) if not said.startswith(kept)]
+    before.put_service_back()
+    left = before.changed_to(ProcessState.now())
     assert left == [], "left changed for the tests after it"
 
 

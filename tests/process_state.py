@@ -47,6 +47,16 @@ class ProcessState:
             (logging.root.level, logging.root.manager.disable),
         )
 
+    def put_service_back(self) -> None:
+        """Signal handlers and the collector as they were: a service that is started here ends with no process."""
+        for number, handler in zip(_SIGNALS, self.handlers, strict=True):
+            if handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        is_enabled, threshold, calls = self.collector
+        gc.callbacks[:] = [call for call in gc.callbacks if is_hypothesis(call) or call in calls]
+        gc.set_threshold(*threshold)
+        (gc.enable if is_enabled else gc.disable)()
+
     def changed_to(self, later: ProcessState) -> list[str]:
         """What differs in `later`, each as its name with before and after."""
         names = [field.name for field in fields(self)]

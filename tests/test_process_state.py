@@ -50,3 +50,13 @@ def test_log_lines_are_told_as_before(capsys: pytest.CaptureFixture[str]) -> Non
         observe.configure(level="debug", is_pretty=True)
     observe.limits_changed("desk", 2, "op")  # more than debug and less than an error
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_service_leaves_is_put_back() -> None:
+    before = ProcessState.now()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    gc.callbacks.append(print)
+    gc.set_threshold(5_000)
+    assert len(before.changed_to(ProcessState.now())) == 2
+    before.put_service_back()
+    assert before == ProcessState.now()
