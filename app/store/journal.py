@@ -24,10 +24,11 @@ from app.store.allowance import Allowance
 from app.store.chain import GENESIS, link
 from app.store.encoder import Encoder, Records
 from app.store.head import HeadFile, head_path, read_head
-from app.store.journal_schema import insert_turn, open_reader, open_writer
+from app.store.journal_schema import PAGE_BYTES, insert_turn, open_reader, open_writer
 from app.store.lock import WriterLock
 from app.store.places import PlaceRow, Places, write_places
 from app.store.receipts import placed
+from app.store.runway import Runway
 from app.store.stored_turns import StoredTurns
 from app.store.turns import Receipt, Turn, account_lines, decode_line, make_turn
 
@@ -38,6 +39,8 @@ CHECKPOINT_EVERY_S: Final = 2.0
 # Beyond this the writer itself finishes a checkpoint between two commits, so that a log that is never idle starts
 # over at the beginning of its write-ahead file instead of growing it for ever (8,192 pages of 8 KiB = 64 MiB).
 MAX_WAL_PAGES: Final = 8_192
+# How often it is looked whether the write-ahead file has room laid out ahead.
+RUNWAY_EVERY_S: Final = 0.1
 # What one commit takes of what waits: whole turns up to about so many facts and receipts; the caller's thread makes
 # no larger one itself.
 MAX_GROUP: Final = 512
@@ -108,6 +111,7 @@ class SqliteJournal:
         self._failure: BaseException | None = None
         self._is_closed = False
         self._wal_pages = 0
+        self._runway = Runway(path, self._options.max_wal_pages * PAGE_BYTES)
         self._allowance = Allowance(self._options.prompt_commit_s)
         self._guard = threading.Lock()  # of the writing connection and the chain
         self._waiting: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
@@ -239,12 +243,21 @@ class SqliteJournal:
             self._writer.execute("pragma wal_checkpoint(passive)").fetchone()
 
     def _checkpoint(self) -> None:
-        """Moves committed pages into the file on its own connection, so that no commit ever pays for it."""
+        """Moves committed pages into the file on its own connection, so that no commit ever pays for it.
+
+        Between two moves it lays out room for those to come.
+        """
         moved_seq = self._durable_seq
+        every_s = self._options.checkpoint_every_s
+        due_s = time.monotonic() + every_s
         try:
-            while not self._stop_checkpoints.wait(self._options.checkpoint_every_s):
+            while not self._stop_checkpoints.wait(min(every_s, RUNWAY_EVERY_S)):
                 if moved_seq == self._durable_seq:
                     continue
+                self._runway.lay_out(self._guard)
+                if time.monotonic() < due_s:
+                    continue
+                due_s = time.monotonic() + every_s
                 moved_seq = self._durable_seq
                 _, wal_pages, _ = self._checkpointer.execute("pragma wal_checkpoint(passive)").fetchone()
                 self._wal_pages = wal_pages
