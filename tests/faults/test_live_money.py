@@ -40,7 +40,7 @@ RICH = {"BTC": "1000", "USDT": "100000000", "BNB": "0"}
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[LocalExchange]:
-    with LocalExchange(list(VENUES)) as server:
+    with LocalExchange(list(VENUES), beat_s=0.5) as server:  # a market that is silent for seconds is asked for anew
         for venue in VENUES:
             server.control.account(venue, ACCOUNT, f"KeyOf{venue}", CANARY, PASSPHRASE, balances=RICH)
         yield server
