@@ -271,6 +271,24 @@ def gap_book(control_inplace: Int64, n_levels: Int64, row: int) -> int:
     return OK
 
 
+@kernel("", inlined=True)
+def copy_side(
+    price_units: Int64, qty_units: Int64, n_levels: int, out_price_units: Int64, out_qty_units: Int64
+) -> None:
+    """Copies a side's first levels, and zeros behind them. Places are unsigned, as in cost.lay_side."""
+    one, end = np.uint64(1), np.uint64(n_levels)
+    i = np.uint64(0)
+    while i < end:
+        out_price_units[i] = price_units[i]
+        out_qty_units[i] = qty_units[i]
+        i += one
+    end = np.uint64(out_price_units.size)
+    while i < end:
+        out_price_units[i] = 0
+        out_qty_units[i] = 0
+        i += one
+
+
 @kernel(
     "int64(int64[:,::1], int64[:,::1], int64[:,:,::1], int64[:,:,::1], int64,"
     " int64[:,::1], int64[:,::1], int64[:,:,::1], int64[:,:,::1])"
@@ -309,12 +327,8 @@ def copy_books(
                     n_over += n > most
                     n = min(n, most)
                     out_n_levels[k, side_i] = n
-                    for i in range(n):
-                        out_price_units[k, side_i, i] = price_units[row, side_i, i]
-                        out_qty_units[k, side_i, i] = qty_units[row, side_i, i]
-                    for i in range(n, most):
-                        out_price_units[k, side_i, i] = 0
-                        out_qty_units[k, side_i, i] = 0
+                    prices, quantities = price_units[row, side_i], qty_units[row, side_i]
+                    copy_side(prices, quantities, n, out_price_units[k, side_i], out_qty_units[k, side_i])
                 fence()
                 if load_acquire(lock, row) == before:
                     n_cut += n_over

@@ -9,7 +9,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.kernels.cost import CEILING_UNITS, DEN, EST_PPM, FEE_PPM, FIXED_NANO, IS_INVERSE, NUM, PPM, SIGN, money_of
+from app.kernels.cost import (
+    ABOVE,
+    CEILING_UNITS,
+    DEN,
+    EST_PPM,
+    FEE_PPM,
+    FIXED_NANO,
+    IS_INVERSE,
+    NUM,
+    PPM,
+    SIGN,
+    money_of,
+)
 from app.kernels.jit import kernel
 from app.kernels.status import OK
 
@@ -37,7 +49,7 @@ def is_cheaper(price_units: int, fee_ppm: int, witness_upnano: int, rule: Int64)
     return bool(part % PPM < witness_upnano % PPM)
 
 
-@kernel("")
+@kernel("", inlined=True)
 def n_cheaper(price_units: Int64, fee_ppm: int, witness_upnano: int, rule: Int64) -> int:
     """How many of a venue's sorted prices are cheaper than the witness price: is_cheaper of each, until one is not."""
     n = 0
@@ -46,6 +58,9 @@ def n_cheaper(price_units: Int64, fee_ppm: int, witness_upnano: int, rule: Int64
         # One division instead of several a level: a price is cheaper where factor x num x price < witness.
         per_price = factor * rule[NUM]
         if per_price > 0:
+            # Of most venues no level is cheaper, which a product tells sooner than a division.
+            if price_units.size == 0 or float(price_units[0]) * per_price > witness_upnano * ABOVE:
+                return 0
             most = (witness_upnano - 1) // per_price
             while n < price_units.size and price_units[n] <= most:
                 n += 1
@@ -85,16 +100,19 @@ def dual_value(
     n_rounded = 0
     is_exact = rule[IS_INVERSE] == 0 and rule[DEN] == 1
     for v in range(first.size - 1):
-        most = min(terms[v, CEILING_UNITS], target_units)
         ppm = terms[v, FEE_PPM] + terms[v, EST_PPM]
+        prices, qtys = price_units[first[v] : first[v + 1]], qty_units[first[v] : first[v + 1]]
+        n = n_cheaper(prices, ppm, witness_upnano, rule)
+        if n == 0 and is_exact and terms[v, FIXED_NANO] >= 0:
+            continue  # it would take nothing
+        most = min(terms[v, CEILING_UNITS], target_units)
         money = 0
         taken = 0
-        start = first[v]
-        for i in range(start, start + n_cheaper(price_units[start : first[v + 1]], ppm, witness_upnano, rule)):
+        for i in range(n):
             if taken >= most:
                 break
-            take = min(qty_units[i], most - taken)
-            money += money_of(price_units[i], take, rule)
+            take = min(qtys[i], most - taken)
+            money += money_of(prices[i], take, rule)
             taken += take
         i = first[v]
         # Half-even money of a level may undercut its exact value, so a level within a nano of the price may matter too.

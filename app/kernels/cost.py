@@ -51,7 +51,7 @@ PPM: Final = 1_000_000
 ABOVE: Final = 1.000001
 
 
-@kernel("")
+@kernel("", inlined=True)
 def money_of(price_units: int, qty_units: int, rule: Int64) -> int:
     """Gross money of one trade in nano, half to even; all products must fit int64."""
     if rule[IS_INVERSE] != 0:
@@ -69,7 +69,7 @@ def money_of(price_units: int, qty_units: int, rule: Int64) -> int:
     return int(quotient)
 
 
-@kernel("")
+@kernel("", inlined=True)
 def fee_of(money_nano: int, fee_ppm: int) -> int:
     """Fee on money, rounded up to 1e-9; split at a million so that the product stays in int64."""
     whole = money_nano // PPM
@@ -97,16 +97,20 @@ def lay_side(
 ) -> int:
     """Copies the first levels of a side to `start`, each with its all-in unit cost: (ratio x price) x money_frac.
 
-    One loop without a branch, which vectorises. money_frac: what money counts, fee and estimate included. Returns the
-    units copied.
+    One loop without a branch, which vectorises: places are unsigned, for a signed one is asked at each access whether
+    it counts from the end. money_frac: what money counts, fee and estimate included. Returns the units copied.
     """
     depth = 0
-    for i in range(n_levels):
+    one, end = np.uint64(1), np.uint64(n_levels)
+    i, at = np.uint64(0), np.uint64(start)
+    while i < end:
         price, qty = price_units[i], qty_units[i]
-        out_price_units[start + i] = price
-        out_qty_units[start + i] = qty
-        out_unit_nano[start + i] = (ratio * price) * money_frac
+        out_price_units[at] = price
+        out_qty_units[at] = qty
+        out_unit_nano[at] = (ratio * price) * money_frac
         depth += qty
+        i += one
+        at += one
     return int(depth)
 
 
@@ -184,7 +188,7 @@ def lay_levels(
     return OK
 
 
-@kernel("")
+@kernel("", inlined=True)
 def judged_price(price_units: int, limit_units: int, tick_units: int, rule: Int64) -> int:
     """The price a venue sees on a child whose worst level is `price_units`: its own tick, or the cap."""
     if rule[AT_LIMIT] != 0 and limit_units > 0:
@@ -200,14 +204,14 @@ def needed_units(price_units: int, notional_nano: int, rule: Int64) -> int:
     return int(-((-notional_nano * rule[DEN]) // (max(price_units, 1) * rule[NUM])))
 
 
-@kernel("")
+@kernel("", inlined=True)
 def is_payable(price_units: int, qty_units: int, row: Int64, rule: Int64) -> bool:
     """Whether a venue's capacity pays for money at a price with its fee and fixed cost."""
     money = money_of(price_units, qty_units, rule)
     return bool(money + fee_of(money, max(row[FEE_PPM], 0)) + row[FIXED_NANO] <= row[CAPACITY_NANO])
 
 
-@kernel("")
+@kernel("", inlined=True)
 def is_plainly_payable(price_units: float, qty_units: int, row: Int64, rule: Int64) -> bool:
     """Whether is_payable holds with room to spare: what floats and a rounding per level can err by is added."""
     money = price_units * qty_units * rule[NUM] / rule[DEN]
@@ -215,7 +219,7 @@ def is_plainly_payable(price_units: float, qty_units: int, row: Int64, rule: Int
     return bool(rule[IS_INVERSE] == 0 and most <= row[CAPACITY_NANO])
 
 
-@kernel("")
+@kernel("", inlined=True)
 def least_units(price_units: Int64, qty_units: Int64, row: Int64, rule: Int64) -> int:
     """MIN_UNITS raised by the least notional: at a buyer's touch, or at the worst price that a seller's child walks."""
     least = row[MIN_UNITS]
@@ -241,7 +245,7 @@ def least_units(price_units: Int64, qty_units: Int64, row: Int64, rule: Int64) -
     return int(least)
 
 
-@kernel("")
+@kernel("", inlined=True)
 def most_units(price_units: Int64, qty_units: Int64, depth: int, row: Int64, rule: Int64) -> int:
     """Units that the capacity pays for: all where it pays for them at the dearest price, else level by level.
 
@@ -300,17 +304,14 @@ def size_venues(
             depth += qtys[i]
         lot = row[LOT_UNITS]
         least = least_units(prices, qtys, row, rule)
-        most = most_units(prices, qtys, depth, row, rule)
-        most = min(most, terms_inplace[v, MAX_UNITS])
-        terms_inplace[v, CEILING_UNITS] = most
-        terms_inplace[v, USABLE_UNITS] = most // lot * lot
-        terms_inplace[v, MIN_UNITS] = -(-least // lot) * lot
-        is_enough = terms_inplace[v, USABLE_UNITS] >= terms_inplace[v, MIN_UNITS]
-        out_room_units[v] = terms_inplace[v, USABLE_UNITS] if is_enough else 0
+        most = min(most_units(prices, qtys, depth, row, rule), row[MAX_UNITS])
+        usable, whole = most - most % lot, least + -least % lot
+        row[CEILING_UNITS], row[USABLE_UNITS], row[MIN_UNITS] = most, usable, whole
+        out_room_units[v] = usable if usable >= whole else 0
     return OK
 
 
-@kernel("")
+@kernel("", inlined=True)
 def walk_side(price_units: Int64, qty_units: Int64, asked_units: int, rule: Int64) -> tuple[int, int, int]:
     """Walks one child: money nano, worst price, levels read (-1: too short)."""
     left = asked_units

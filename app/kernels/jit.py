@@ -80,19 +80,21 @@ _CACHE_DIR: Final = str(cache_dir())
 
 
 def kernel(
-    signature: str, need: Need = READY, *, allocates: bool = False
+    signature: str, need: Need = READY, *, allocates: bool = False, inlined: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compiles a function on flat arrays, cached on disk; `signature` is Numba's text of the types it is called with.
 
     An empty signature marks a part that only other kernels call: it is compiled into them and cached with them.
     `allocates`: it makes arrays of its own, which must not leave it. Only then are references counted: an atomic step
     for every slice. Without it Numba refuses to make an array.
+    `inlined`: a part that becomes its caller's own code however long it is. An array travels as seven words, so a call
+    that is left a call costs more than many a leaf's work; a leaf of a hot loop says it, a kernel's stage does not.
     """
     settings = {"boundscheck": False, "error_model": "numpy", "_nrt": allocates}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not signature:
-            part: Callable[P, R] = _as_part(function, settings)
+            part: Callable[P, R] = _as_part(function, settings, {"forceinline": inlined})
             return part
         # Numba picks a cache folder when it decorates, from this setting: ours only for our kernels.
         config: Any = numba.config
@@ -150,10 +152,10 @@ class _PartLibrary(JITCodeLibrary):
         return 0
 
 
-def _as_part(function: Callable[..., Any], settings: dict[str, Any]) -> Any:
+def _as_part(function: Callable[..., Any], settings: dict[str, Any], in_callers: dict[str, Any]) -> Any:
     """A dispatcher for kernels alone; whoever calls it from Python calls a whole twin, compiled at the first call."""
     twin = _once_per_type(_njit(**settings)(function))
-    part = _once_per_type(_njit(**settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    part = _once_per_type(_njit(**settings, **in_callers, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
     # Without machine code there is nothing that Python's own table of compiled functions could hold.
     part.add_overload = lambda found: part.overloads.update({tuple(found.signature.args): found})
     part._compile_for_args = lambda *_args, **_kws: twin

@@ -73,7 +73,7 @@ OWN: Final = 1
 DEEPEST: Final = 2
 
 
-@kernel("")
+@kernel("", inlined=True)
 def sent_limit(worst_units: int, row: Int64, rule: Int64) -> int:
     """The price of a child in ticks: the cap where all is sent at it, else the tick at or behind its worst level."""
     tick = row[TICK_UNITS]
@@ -82,7 +82,7 @@ def sent_limit(worst_units: int, row: Int64, rule: Int64) -> int:
     return int(-(-worst_units // tick) if rule[SIDE] > 0 else worst_units // tick)
 
 
-@kernel("")
+@kernel("", inlined=True)
 def broken_laws(
     units: int,
     limit_ticks: int,

@@ -173,3 +173,11 @@ def test_a_part_is_code_for_kernels_alone_and_a_twin_for_python():
     assert all(found.library.get_pointer_to_function(found.fndesc.llvm_func_name) for found in kernel.values())
     assert cost.fee_of(10**12 + 1, 1_000) == 10**9 + 1
     assert list(cost.fee_of.overloads.values()) == [part]
+
+
+@pytest.mark.parametrize("is_inlined", [True, False])
+def test_an_inlined_part_is_marked_as_such_for_its_callers(is_inlined):
+    part = jit.kernel("", inlined=is_inlined)(lambda units: units + 1)
+    part.compile((types.int64,))
+    (found,) = part.overloads.values()
+    assert ("alwaysinline" in found.library.get_llvm_str()) == is_inlined
