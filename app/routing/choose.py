@@ -282,7 +282,7 @@ def _candidates(problem: RouteProblem, panel: Panel) -> tuple[list[Recosted], Wa
         out.units[i] = target.settle_within(problem, panel.solves[i], wanted)
     if mended:
         walks, totals = walk_plans(problem, out.units)
-        return verify.recosted(panel.names, zip(out.units, walks, strict=True), totals), walks, wanted
+        return verify.recosted(panel.names, list(zip(out.units, walks, strict=True)), totals), walks, wanted
     return verify.recosted(panel.names, out.plans, out.total.tolist()), out.walk, wanted
 
 

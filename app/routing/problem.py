@@ -409,12 +409,18 @@ def is_rule_narrow(numerator: int, denominator: int) -> bool:
 
 
 def lay_problem(
-    request: PlanRequest, books: SymbolBooks, asked: Asked, workspace: Workspace, step: Step | None = None
+    request: PlanRequest,
+    books: SymbolBooks,
+    asked: Asked,
+    workspace: Workspace,
+    step: Step | None = None,
+    *,
+    step_i: int = SAID,
 ) -> Laid:
     """Poses the problem in `workspace`, one kernel call over the books as they were seen.
 
-    `step`: solvers and what they are asked for, where the plans shall be made and the best one proven in the same call;
-    with `mid_half_units` below zero nothing is said of it.
+    `step`: solvers and what they are asked for, where more shall be done in the same call: DECIDED, plans made and the
+    best one proven, or SAID, which is that alone too where `mid_half_units` is below zero.
     """
     symbol, listings = request.symbol, asked.listings
     order = request.approved.value
@@ -429,7 +435,7 @@ def lay_problem(
         step = Step(now_ns=request.now_ns, cap_units=request.price_cap_units)
         results = workspace.run(books, decide.POSE, step)
     else:
-        results = workspace.run(books, DECIDED if step.mid_half_units < 0 else SAID, step)
+        results = workspace.run(books, DECIDED if step.mid_half_units < 0 else step_i, step)
     return _laid((results[0], asked, workspace, results))
 
 

@@ -19,7 +19,7 @@ from app.routing.believed import NOTHING_BELIEVED, weigh
 from app.routing.choose import NO_WALKS, SOLVERS, Contest, Panel, Solvers
 from app.routing.findings import NO_PROOF, Recosted
 from app.routing.listings import Listings
-from app.routing.problem import Laid, RouteProblem, Step, Workspace, build_problem, lay_problem
+from app.routing.problem import DECIDED, SAID, Laid, RouteProblem, Step, Workspace, build_problem, lay_problem
 from app.routing.receipt import Outcome
 from app.routing.rounding import Search
 from app.routing.solvers import greedy
@@ -101,8 +101,7 @@ class Router:
         Its arrays live until the next call. Raises InvariantBroken where a child breaks a law.
         """
         books = books if books.is_plain else plain(books)
-        step = choose.step_of(request, self._panel)
-        laid = self._lay(request, books, step and step._replace(mid_half_units=-1))
+        laid = self._lay(request, books, choose.step_of(request, self._panel), DECIDED)
         contest = choose.held(laid, self._panel)
         if contest is None or not choose.is_final(
             contest, request, self._panel, has_fixed=laid.asked.listings.has_fixed
@@ -112,14 +111,16 @@ class Router:
             raise InvariantBroken(reason="plan fails its own check", route_id=request.route_id)
         return contest
 
-    def _lay(self, request: PlanRequest, books: SymbolBooks, step: Step | None) -> Laid:
-        """The problem posed in the symbol's workspace and, where one kernel call can do all, contested and proven."""
+    def _lay(self, request: PlanRequest, books: SymbolBooks, step: Step | None, step_i: int = SAID) -> Laid:
+        """The problem posed in the symbol's workspace and, where one kernel call can do all, taken through `step_i`."""
         key, listings = (request.symbol.name, request.approved.value.side), self._known(request, books)
         n_levels = len(listings.venues) * books.price_units.shape[2]
         workspace = self._workspaces.get(key) if request.pool is None else Workspace(listings, n_levels)
         if workspace is None or not workspace.fits(listings, n_levels):
             workspace = self._workspaces[key] = Workspace(listings, n_levels)
-        return lay_problem(request, books, verify.ask(request, books, listings, workspace), workspace, step)
+        return lay_problem(
+            request, books, verify.ask(request, books, listings, workspace), workspace, step, step_i=step_i
+        )
 
     def _settle(
         self, request: PlanRequest, books: SymbolBooks, laid: Laid, found: Contest | None

@@ -6,7 +6,7 @@ listing itself, and the bound is the Lagrangian value of a witness price, valid 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -254,17 +254,18 @@ def recost(problem: RouteProblem, names: Sequence[str], plans: Sequence[Int64Arr
     """Each candidate (int64[n] units) walked exactly over the seen books, with whether it keeps the venues' rules."""
     units = np.array(plans, dtype=np.int64).reshape(len(plans), problem.n_venues)
     walks, totals = walk_plans(problem, units)
-    return recosted(names, zip(units, walks, strict=True), totals), walks
+    return recosted(names, list(zip(units, walks, strict=True)), totals), walks
 
 
-def recosted(names: Sequence[str], rows: Iterable[tuple[Int64Array, Walks]], totals: Totals) -> list[Recosted]:
+def recosted(names: Sequence[str], rows: Sequence[tuple[Int64Array, Walks]], totals: Totals) -> list[Recosted]:
     """Candidates out of the walk of their units: int64[n] with [n, 4] of each, and its total."""
-    return [
-        make_recosted((name, units, walk, quantity, n_used, money, objective, is_sound == 1, estimated))
-        for name, (units, walk), (objective, money, quantity, n_used, is_sound, estimated) in zip(
-            names, rows, totals, strict=True
+    found = []
+    for i, (objective, money, quantity, n_used, is_sound, estimated) in enumerate(totals):
+        units, walk = rows[i]
+        found.append(
+            make_recosted((names[i], units, walk, quantity, n_used, money, objective, is_sound == 1, estimated))
         )
-    ]
+    return found
 
 
 def prove(problem: RouteProblem, plan: Recosted | None, wanted_units: int) -> Proof:
