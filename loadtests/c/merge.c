@@ -30,11 +30,26 @@ static void sift_down(int64_t *heap, double *key, int64_t size, int64_t start) {
     key[node] = at;
 }
 
+/* How many of a sorted side's first prices are not beyond the limit (0: none is). */
+static int64_t n_within(const int64_t *price, int64_t count, int64_t limit, int64_t side) {
+    if (limit == 0 || count == 0 || (price[count - 1] - limit) * side <= 0) return count;
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if ((price[middle] - limit) * side > 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 /* price, qty: int64[n_books][2][depth]; n_levels: int64[n_books][2]; terms: int64[n][N_TERMS]; rows: int64[n].
  * out_reach: highest and lowest price, all units laid, best bid, best ask. Returns levels laid. */
-int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, const int64_t *rows, int64_t n,
-            int64_t depth, const int64_t *terms, const int64_t *rule, double ratio, int64_t *out_price,
-            int64_t *out_qty, double *out_unit, int64_t *out_first, int64_t *out_seen, double *out_reach) {
+int64_t lay(const int64_t *restrict price, const int64_t *restrict qty, const int64_t *n_levels, const int64_t *rows,
+            int64_t n, int64_t depth, const int64_t *terms, const int64_t *rule, double ratio,
+            int64_t *restrict out_price, int64_t *restrict out_qty, double *restrict out_unit, int64_t *out_first,
+            int64_t *out_seen, double *out_reach) {
     const int64_t side = rule[SIDE];
     const int64_t side_i = side > 0 ? 1 : 0;
     int64_t level = 0;
@@ -42,29 +57,32 @@ int64_t lay(const int64_t *price, const int64_t *qty, const int64_t *n_levels, c
     for (int64_t v = 0; v < n; v++) {
         const int64_t row = rows[v];
         const double factor = (double)rule[SIGN] + (double)(terms[v * N_TERMS + FEE_PPM] + terms[v * N_TERMS + EST_PPM]) * 1e-6;
-        const int64_t limit = terms[v * N_TERMS + LIMIT_UNITS];
-        const int64_t count = n_levels[row * 2 + side_i];
         const int64_t *p = price + (row * 2 + side_i) * depth;
         const int64_t *q = qty + (row * 2 + side_i) * depth;
         const double bid = (double)price[row * 2 * depth], ask = (double)price[(row * 2 + 1) * depth];
         out_first[v] = level;
         if (n_levels[row * 2] > 0 && bid > best_bid) best_bid = bid;
         if (n_levels[row * 2 + 1] > 0 && (best_ask == 0.0 || ask < best_ask)) best_ask = ask;
+        const int64_t count = n_within(p, n_levels[row * 2 + side_i], terms[v * N_TERMS + LIMIT_UNITS], side);
         out_seen[v * 2] = p[0];
-        out_seen[v * 2 + 1] = 0;
+        out_seen[v * 2 + 1] = n_levels[row * 2 + side_i] - count;
+        if (count == 0) continue;
+        int64_t sum = 0;
         for (int64_t i = 0; i < count; i++) {
-            if (limit > 0 && (p[i] - limit) * side > 0) {
-                out_seen[v * 2 + 1] = count - i;
-                break;
-            }
-            out_price[level] = p[i];
-            out_qty[level] = q[i];
-            out_unit[level] = (rule[IS_INVERSE] ? ratio / (double)p[i] : ratio * (double)p[i]) * factor;
-            units += (double)q[i];
-            if ((double)p[i] > highest) highest = (double)p[i];
-            if ((double)p[i] < lowest) lowest = (double)p[i];
-            level++;
+            out_price[level + i] = p[i];
+            out_qty[level + i] = q[i];
+            out_unit[level + i] = (ratio * (double)p[i]) * factor;
+            sum += q[i];
         }
+        if (rule[IS_INVERSE])
+            for (int64_t i = 0; i < count; i++) out_unit[level + i] = ratio / (double)p[i] * factor;
+        units += (double)sum;
+        const double first_price = (double)p[0], last_price = (double)p[count - 1];
+        if (first_price > highest) highest = first_price;
+        if (last_price > highest) highest = last_price;
+        if (first_price < lowest) lowest = first_price;
+        if (last_price < lowest) lowest = last_price;
+        level += count;
     }
     out_first[n] = level;
     out_reach[0] = highest;
