@@ -7,6 +7,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from app.domain.enums import Liquidity
+from app.domain.quick import quick_init
 
 
 @unique
@@ -25,6 +26,7 @@ class ReportKind(StrEnum):
 UNHELD: Final = "unheld"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
     """One message about one child. Fill fields are zero unless `kind` is FILLED.

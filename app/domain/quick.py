@@ -24,8 +24,8 @@ def quick_init(kind: type[T]) -> type[T]:
     For the class itself: a subclass needs a constructor of its own, as every dataclass has.
     """
     params, lines, names = _signature(kind)
-    names |= {"open_kind": _open(cast("Hashable", kind)), "kind": kind, "put": object.__setattr__}
-    body = ["put(self, '__class__', open_kind)", *lines, "self.__class__ = kind"]
+    names |= {"open_kind": _open(cast("Hashable", kind)), "shut_kind": kind, "put": object.__setattr__}
+    body = ["put(self, '__class__', open_kind)", *lines, "self.__class__ = shut_kind"]
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
     written = _written(f"def __init__(self, {', '.join(params)}):", body, names)
@@ -120,10 +120,10 @@ def _of_rows(kind: Hashable) -> Callable[[Iterable[tuple[object, ...]]], list[An
     made = "open_kind()" if open_kind.__init__ is object.__init__ else "new(open_kind)"  # type: ignore[misc]
     body = ["found = []", "add = found.append", f"for {', '.join(names)}, in rows:", f"    one = {made}"]
     body += [f"    one.{name} = {name}" for name in names]
-    body += ["    one.__class__ = kind", "    add(one)", "return found"]
+    body += ["    one.__class__ = shut_kind", "    add(one)", "return found"]
     return cast(
         "Callable[[Iterable[tuple[object, ...]]], list[Any]]",
-        _written("def of_rows(rows):", body, {"new": object.__new__, "open_kind": open_kind, "kind": kind}),
+        _written("def of_rows(rows):", body, {"new": object.__new__, "open_kind": open_kind, "shut_kind": kind}),
     )
 
 
@@ -133,11 +133,16 @@ def _maker(kind: Hashable) -> Callable[..., Any]:
 
 
 def _made(kind: Hashable, names: Sequence[str]) -> Callable[..., Any]:
-    body = ["one = new(open_kind)", *[f"one.{name} = {name}" for name in names], "one.__class__ = kind", "return one"]
+    body = [
+        "one = new(open_kind)",
+        *[f"one.{name} = {name}" for name in names],
+        "one.__class__ = shut_kind",
+        "return one",
+    ]
     return cast(
         "Callable[..., Any]",
         _written(
-            f"def made({', '.join(names)}):", body, {"new": object.__new__, "open_kind": _open(kind), "kind": kind}
+            f"def made({', '.join(names)}):", body, {"new": object.__new__, "open_kind": _open(kind), "shut_kind": kind}
         ),
     )
 
@@ -149,11 +154,11 @@ def _changer(kind: Hashable, changes: tuple[str, ...]) -> Callable[..., Any]:
         raise TypeError(f"{kind} has no such fields: {changes}")
     body = ["one = new(open_kind)"]
     body += [f"one.{name} = {f'new_{name}' if name in changes else f'old.{name}'}" for name in names]
-    body += ["one.__class__ = kind"]
+    body += ["one.__class__ = shut_kind"]
     if hasattr(kind, "__post_init__"):
         body.append("one.__post_init__()")
     head = f"def change({', '.join(['old', *(f'new_{name}' for name in changes)])}):"
     return cast(
         "Callable[..., Any]",
-        _written(head, [*body, "return one"], {"new": object.__new__, "open_kind": _open(kind), "kind": kind}),
+        _written(head, [*body, "return one"], {"new": object.__new__, "open_kind": _open(kind), "shut_kind": kind}),
     )

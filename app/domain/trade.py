@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.enums import Side
+from app.domain.quick import quick_init
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TradePrint:
     """One trade, or several at one price that are told as one. `aggressor`: the taker's side, None if untold."""
@@ -20,6 +22,7 @@ class TradePrint:
     received_ts_ns: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class MarkPrice:
     """What a venue says that a perpetual is worth: the price that its margins, and its stops by mark, go by."""

@@ -18,6 +18,7 @@ from app.domain.errors import InvariantBroken
 from app.domain.fees import FeeTier, fee_nano
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
+from app.domain.quick import quick_init
 
 
 @unique
@@ -48,6 +49,7 @@ class Listing:
     fee: FeeTier
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SimulatedFill:
     """One trade of a child. `cum_qty_lots` runs over the child's fills.
@@ -140,10 +142,12 @@ class Footprint:
     refill_ns: int
     lot_units: int = 1
     _taken: dict[Side, deque[_Taken]] = field(default_factory=lambda: {Side.BUY: deque(), Side.SELL: deque()})
+    _kept_units: dict[Side, int] = field(default_factory=lambda: {Side.BUY: 0, Side.SELL: 0})  # of all of `_taken`
 
     def take(self, side: Side, price_units: int, qty_units: int, now_ns: int) -> None:
         """Notes that a taker of `side` (buy takes asks) took `qty_units` at `price_units`."""
         taken = self._taken[side]
+        self._kept_units[side] += qty_units
         last = taken[-1] if taken else None
         if last is not None and last[0] == price_units and now_ns - last[2] < self.refill_ns // _MERGE:
             last[1] += qty_units
@@ -151,9 +155,16 @@ class Footprint:
         else:
             taken.append([price_units, qty_units, now_ns])
 
+    def best_units(self, side: Side, levels: Sequence[Level], now_ns: int) -> int:
+        """The price of the first level of `left`, 0 where nothing is left; mostly without looking at what was taken."""
+        if levels and self._kept_units[side] < levels[0][1]:
+            return levels[0][0]  # not even all of it, none of it back, would empty the level
+        left = self.left(side, levels, now_ns)
+        return left[0][0] if left else 0
+
     def left(self, side: Side, levels: Sequence[Level], now_ns: int) -> tuple[Level, ...]:
         """`levels` that a taker of `side` sees, best first, without what is still missing; empty levels are gone."""
-        missing = self._missing(side, now_ns) if self._taken[side] else None
+        missing = self._missing(side, levels[0][0], now_ns) if levels and self._taken[side] else None
         if not missing:
             return tuple(levels)
         sign = side.sign
@@ -177,16 +188,19 @@ class Footprint:
                 shown.append((price_units, qty_units))
         return tuple(shown)
 
-    def _missing(self, side: Side, now_ns: int) -> list[Level]:
-        """What is still missing, nearest price first, each price once; what has come back is forgotten."""
-        refill_ns, lot_units = self.refill_ns, self.lot_units
-        taken, back_ns = self._taken[side], now_ns - refill_ns
+    def _missing(self, side: Side, best_units: int, now_ns: int) -> list[Level]:
+        """What is still missing, nearest price first, each price once; what has come back is forgotten.
+
+        What was taken at a better price than `best_units` leaves no trace, and is left out.
+        """
+        refill_ns, lot_units, is_buy = self.refill_ns, self.lot_units, side is Side.BUY
+        taken, back_ns, lot_refill_ns = self._taken[side], now_ns - refill_ns, refill_ns * lot_units
         while taken and taken[0][2] <= back_ns:
-            taken.popleft()
+            self._kept_units[side] -= taken.popleft()[1]
         missing: dict[int, int] = {}
         for price_units, qty_units, ts_ns in taken:
-            if ts_ns <= back_ns:  # the venue's clock had stepped back before it
-                continue
-            back_units = qty_units * (now_ns - ts_ns) // refill_ns // lot_units * lot_units if ts_ns < now_ns else 0
+            if (price_units < best_units if is_buy else price_units > best_units) or ts_ns <= back_ns:
+                continue  # ts_ns <= back_ns: the venue's clock had stepped back before it
+            back_units = qty_units * (now_ns - ts_ns) // lot_refill_ns * lot_units if ts_ns < now_ns else 0
             missing[price_units] = missing.get(price_units, 0) + qty_units - back_units
-        return sorted(missing.items(), reverse=side is Side.SELL)
+        return sorted(missing.items(), reverse=not is_buy)

@@ -241,7 +241,7 @@ class PaperExchange:
             return VenueRefusal.TIME_IN_FORCE.value
         if child.display_lots and is_answered:
             return VenueRefusal.ICEBERG.value
-        if child.is_post_only and would_take(child, *self.shown(child.symbol, now_ns)):
+        if child.is_post_only and would_take(child, self.shown(child.symbol, now_ns)[child.side is Side.BUY]):
             return VenueRefusal.POST_ONLY.value
         return self.faults.reject_code
 
@@ -306,12 +306,15 @@ class PaperExchange:
         now_ns = self.clock.wall_ns()
         listing = self._tiers.listing_for(child.account, child.symbol, now_ns)
         footprint = self._footprints[child.symbol]
-        bids, asks = self.shown(child.symbol, now_ns)
-        is_late = child.is_post_only and would_take(child, bids, asks)
-        levels = None if is_late else self._met(child, now_ns, asks if child.side is Side.BUY else bids)
+        sides, is_buy = self.market.sides(self.venue_id, child.symbol, now_ns), child.side is Side.BUY
+        near, far = (sides.bids, sides.asks) if is_buy else (sides.asks, sides.bids)
+        shown = footprint.left(child.side, far, now_ns)
+        near_units = footprint.best_units(Side.SELL if is_buy else Side.BUY, near, now_ns)
+        is_late = child.is_post_only and would_take(child, shown)
+        levels = None if is_late else self._met(child, now_ns, shown)
         if levels is None:
             return self._finish(order, "canceled", VenueRefusal.POST_ONLY.value)
-        mid_half = bids[0][0] + asks[0][0] if bids and asks else 0
+        mid_half = near_units + shown[0][0] if near_units and shown else 0
         lines: list[LedgerLine] = []
         cum_lots = 0
         lot_units, tick_units = listing.instrument.lot_units, listing.instrument.tick_units

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from app.domain.book import Level
-from app.domain.enums import MarketKind, Side, TimeInForce
+from app.domain.enums import MarketKind, TimeInForce
 from app.domain.fees import FeeSchedule
 from app.domain.fills import ExecutionReport, ReportKind
 from app.domain.orders import ChildOrder
@@ -78,9 +78,8 @@ class Flow(Protocol):
     def since_last(self, sides: Sides, now_ns: int) -> list[TradePrint]: ...
 
 
-def would_take(child: ChildOrder, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
-    """Whether a child meets what these sides show."""
-    far = asks if child.side is Side.BUY else bids
+def would_take(child: ChildOrder, far: Sequence[Level]) -> bool:
+    """Whether a child meets what its far side shows."""
     return bool(far) and child.side.sign * (far[0][0] - child.price_units) <= 0
 
 

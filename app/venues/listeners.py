@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.domain.book import BookSnapshot
 from app.domain.fills import ExecutionReport
 from app.domain.ports import BookSink, MarksSink, ReportSink, TradesSink
+from app.domain.quick import changed
 from app.domain.trade import MarkPrice, TradePrint
 
 
@@ -47,11 +48,11 @@ class Listeners:
 
     def tell(self, book: BookSnapshot, trades: Sequence[TradePrint], mark: MarkPrice, now_ns: int) -> None:
         """A book, then what was traded before it and what its venue says that it is worth (0: nothing)."""
-        book = BookSnapshot(book.venue, book.symbol, book.book_seq, book.venue_ts_ns, now_ns, book.bids, book.asks)
-        told = [replace(trade, received_ts_ns=now_ns) for trade in trades]
+        book = changed(book, received_ts_ns=now_ns)
+        told = [changed(trade, received_ts_ns=now_ns) for trade in trades]
         for each in list(self._all):
             each.on_book(book)
             if each.on_trades is not None and told:
                 each.on_trades(told)
             if each.on_marks is not None and mark.price_units:
-                each.on_marks([replace(mark, received_ts_ns=now_ns)])
+                each.on_marks([changed(mark, received_ts_ns=now_ns)])

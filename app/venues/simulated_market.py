@@ -9,7 +9,7 @@ are batched. What we take from a book is not known here: see execution/simulator
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from app.venues.registry import SIMULATED, ns_of_ms, read_table
 MAX_CATCH_UP_STEPS: Final = 1_000
 # Levels nearer than this vary as near depth does, deeper ones as deep bands do: where the calibration draws the line.
 DEEP_BPS: Final = 2.0
+DRAWN_MOVES: Final = 64  # of a book at once: the generator is asked seldom
 
 Floats = npt.NDArray[np.float64]
 
@@ -187,6 +188,8 @@ class _Book:
         update_s = spec.update_steps * step_ns / 1e9
         self._stray_keep = 0.5 ** (update_s / spec.stray_half_life_s)
         self._noise_keep = 0.5 ** (update_s / spec.qty_half_life_s)
+        self._stray_fresh = math.sqrt(1 - self._stray_keep * self._stray_keep) * spec.stray_bps
+        self._noise_fresh = math.sqrt(1 - self._noise_keep * self._noise_keep)
         edges = np.array(spec.edges_bps)
         self._away = edges * 1e-4
         self._noise_of_level = np.maximum(0, np.arange(edges.size) - np.searchsorted(edges, DEEP_BPS) + 1)
@@ -196,21 +199,29 @@ class _Book:
         self._lots: Floats = np.array(spec.level_qty) * spec.share * lots_per_base
         self._stray = spec.stray_bps * self._chance.standard_normal()
         self._noise: Floats = self._chance.standard_normal((2, self._noise_of_level[-1] + 1))
+        self._drawn: Iterator[tuple[float, Floats]] = iter(())  # of the moves to come, in their order
         self._price = price
         self._update_n = 1
         self._sides: Sides | None = None
 
     def move(self, price: float) -> None:
         """One update at the efficient price `price`."""
-        spec, keep = self.spec, self._stray_keep
-        fresh = math.sqrt(1 - keep * keep)
-        self._stray = keep * self._stray + fresh * spec.stray_bps * self._chance.standard_normal()
-        keep = self._noise_keep
-        fresh = math.sqrt(1 - keep * keep)
-        self._noise = keep * self._noise + fresh * self._chance.standard_normal(self._noise.shape)
+        drawn = next(self._drawn, None)
+        if drawn is None:
+            self._drawn = self._draw()
+            drawn = next(self._drawn)
+        self._stray = self._stray_keep * self._stray + drawn[0]
+        self._noise *= self._noise_keep
+        self._noise += drawn[1]
         self._price = price
         self._update_n += 1
         self._sides = None
+
+    def _draw(self) -> Iterator[tuple[float, Floats]]:
+        """What is new in the stray and in the noise of the next moves: the same numbers as if each drew its own."""
+        drawn = self._chance.standard_normal((DRAWN_MOVES, 1 + self._noise.size))
+        strays = (self._stray_fresh * drawn[:, 0]).tolist()
+        return zip(strays, (self._noise_fresh * drawn[:, 1:]).reshape(-1, *self._noise.shape), strict=True)
 
     def sides(self) -> Sides:
         if self._sides is None:

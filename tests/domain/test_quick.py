@@ -142,3 +142,16 @@ def test_a_tuple_with_names_is_what_its_constructor_makes():
 
     made = quick.tupled(Pair)((1, "b"))
     assert (type(made), made, made.second) == (Pair, Pair(1, "b"), "b")
+
+
+def test_a_field_may_be_called_as_the_words_of_this_module_are():
+    @quick.quick_init
+    @dataclass(frozen=True, slots=True)
+    class Named:
+        kind: str
+        value: int = 1
+
+    made = Named("a")
+    assert (type(made), made.kind, made.value) == (Named, "a", 1)
+    assert quick.maker(Named)("a", 1) == quick.values(Named, [("a", 1)])[0] == made
+    assert quick.changed(made, kind="b") == Named("b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,53 @@ def test_what_is_left_is_a_book_and_no_more_than_was_there(
     assert missing_units <= sum(lots * LOT for _, lots, _ in taken)
     other = Side.SELL if side is Side.BUY else Side.BUY
     assert footprint.left(other, levels, now_ns) == levels
+
+
+def left_plainly(
+    side: Side, levels: tuple[tuple[int, int], ...], taken: list[tuple[int, int, int]], now_ns: int
+) -> tuple[tuple[int, int], ...]:
+    """The law of `Footprint`, lot by lot: each missing lot is the first one left that is no worse than its price."""
+    left = [[price, qty] for price, qty in levels]
+    for price_units, qty_units, ts_ns in sorted(taken, key=lambda take: side.sign * take[0]):
+        back_units = qty_units * max(0, now_ns - ts_ns) // REFILL_NS // LOT * LOT
+        for _ in range(max(0, qty_units - back_units) // LOT):
+            within = [level for level in left if level[1] and side.sign * (level[0] - price_units) <= 0]
+            if within:
+                within[0][1] -= LOT
+    return tuple((price, qty) for price, qty in left if qty)
+
+
+@given(sides, steps, takes, st.lists(st.integers(0, 2 * REFILL_NS), min_size=1, max_size=3))
+def test_what_is_left_is_what_the_plain_law_leaves(
+    side: Side, drawn: list[tuple[int, int]], taken: list[tuple[int, int, int]], nows_ns: list[int]
+) -> None:
+    levels = book(side, [(step, qty * LOT) for step, qty in drawn])
+    footprint = Footprint(REFILL_NS, LOT)
+    in_time = [
+        ((600_000 + side.sign * ticks) * TICK, lots * LOT, ts_ns)
+        for ticks, lots, ts_ns in sorted(taken, key=lambda item: item[2])
+    ]
+    apart = all(  # what is taken at one price almost at once is kept as one, and comes back as one
+        one[0] != other[0] or other[2] - one[2] >= REFILL_NS // 64 for one, other in pairwise(in_time)
+    )
+    for take in in_time:
+        footprint.take(side, *take)
+    for now_ns in sorted(nows_ns):
+        left = footprint.left(side, levels, now_ns)
+        assert footprint.best_units(side, levels, now_ns) == (left[0][0] if left else 0)
+        if apart:
+            assert left == left_plainly(side, levels, in_time, now_ns)
+
+
+def test_the_best_price_is_said_without_looking_where_no_take_could_empty_it() -> None:
+    footprint = Footprint(REFILL_NS, LOT)
+    footprint.take(Side.BUY, 6_000_000, 900, 0)
+    assert footprint.best_units(Side.BUY, ((6_000_000, 1_000),), 0) == 6_000_000
+    footprint.take(Side.BUY, 6_000_000, 100, 0)
+    assert footprint.best_units(Side.BUY, ((6_000_000, 1_000),), 0) == 0
+    assert footprint.best_units(Side.BUY, ((6_000_000, 1_000), (6_000_100, LOT)), 0) == 6_000_100
+    assert footprint.best_units(Side.BUY, ((6_000_000, 1_000),), REFILL_NS) == 6_000_000
+    assert footprint.best_units(Side.BUY, (), 0) == 0
 
 
 @given(sides, steps, st.integers(1, 1_000), st.integers(1, 1_000))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.venues import simulated_market
 from app.venues.registry import load_universe
-from app.venues.simulated_market import MAX_CATCH_UP_STEPS, Sides, SimulatedMarket, load_market_spec
+from app.venues.simulated_market import DRAWN_MOVES, MAX_CATCH_UP_STEPS, Sides, SimulatedMarket, load_market_spec
 
 UNIVERSE = load_universe()
 SPEC = load_market_spec(UNIVERSE)
@@ -32,6 +33,22 @@ def test_batching_of_steps_changes_nothing(seed: int, batches: list[int]) -> Non
         now_ns += n_steps * SPEC.step_ns
         in_parts.sides("sim_alpha", BTC, now_ns)
     assert all_sides(at_once) == all_sides(in_parts, now_ns)
+
+
+def test_moves_drawn_at_once_are_those_that_each_draws_for_itself() -> None:
+    (place, spec), step_ns = next(iter(SPEC.books.items())), SPEC.step_ns
+    book = simulated_market._Book(spec, step_ns, 7, 60_000.0)
+    chance = simulated_market._generator(7, "book", *place)
+    update_s = spec.update_steps * step_ns / 1e9
+    keep, noise_keep = 0.5 ** (update_s / spec.stray_half_life_s), 0.5 ** (update_s / spec.qty_half_life_s)
+    stray = spec.stray_bps * chance.standard_normal()
+    noise = chance.standard_normal(book._noise.shape)
+    for _ in range(2 * DRAWN_MOVES + 3):
+        book.move(60_000.0)
+        stray = keep * stray + math.sqrt(1 - keep * keep) * spec.stray_bps * chance.standard_normal()
+        noise = noise_keep * noise + math.sqrt(1 - noise_keep * noise_keep) * chance.standard_normal(noise.shape)
+        assert book._stray == stray  # to the last bit: recorded runs of a seed stay what they were
+        assert np.array_equal(book._noise, noise)
 
 
 def test_another_seed_is_another_market() -> None:
