@@ -50,6 +50,10 @@ class Symbol:
     price_scale: int
     qty_scale: int
 
+    def __hash__(self) -> int:
+        """Of its name: symbols are keys of what each decision looks up, and two of one name are rare."""
+        return hash(self.name)
+
     def __post_init__(self) -> None:
         if not 0 <= self.price_scale <= NANO_SCALE or not 0 <= self.qty_scale <= NANO_SCALE:
             raise InvariantBroken(symbol=self.name, price_scale=self.price_scale, qty_scale=self.qty_scale)

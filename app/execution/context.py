@@ -13,15 +13,7 @@ import numpy.typing as npt
 from app.domain.bending import Outlook
 from app.domain.enums import ChildState, ExclusionCode, KillScope, Mode, RefusalCode, Side
 from app.domain.errors import InvariantBroken
-from app.domain.events import (
-    ChildFilled,
-    ChildSending,
-    Event,
-    Fact,
-    OrderAccepted,
-    RoutePlanned,
-    TcaReported,
-)
+from app.domain.events import ChildFilled, ChildSending, Event, Fact, OrderAccepted, RoutePlanned, TcaReported
 from app.domain.ids import counted_ulid
 from app.domain.instrument import Symbol
 from app.domain.orders import ChildOrder, ParentOrder
@@ -45,6 +37,7 @@ from app.execution.taken import COUNTED, Taken
 from app.learning.pretrade import CostEstimator
 from app.learning.quote_age import QuoteAges
 from app.risk.exposure import is_in_dollars
+from app.risk.plain import Frame
 from app.risk.reference import Reference, read_reference, without
 from app.risk.throttle import Throttle
 from app.shm.books import SymbolBooks
@@ -305,6 +298,8 @@ class Memory:
     loop: LoopMemory = field(default_factory=LoopMemory)
     hits: Hits = field(default_factory=Hits)
     taken: Taken = field(default_factory=Taken)
+    # (account, symbol, side) -> what its frame was made of, and the frame
+    frames: dict[tuple[str, str, Side], tuple[tuple[object, ...], Frame | None]] = field(default_factory=dict)
     last_id_ms: int = 0
     n_ids_in_ms: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,14 @@ from app.domain.fees import FeeTier
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ParentOrder
 from app.domain.plan import Exclusion
-from app.domain.quick import tupled
 from app.domain.records import ParentRecord
 from app.execution.context import Context
 from app.execution.fees import fees_of
 from app.execution.ledger import Ledger
 from app.execution.shares import Reserve, reserve
 from app.risk.exposure import AccountView, GateView, Stakes
-from app.risk.plain import Bounds, Footing, Place, bounds_of, pays_in
+from app.risk.plain import Bounds, Footing, bounds_of, frame_of
 
-_place: Final = tupled(Place)
 FarSide = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
 
@@ -172,28 +170,36 @@ def ground_of(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
 
 
 def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
-    ledger, universe, account, name = ctx.ledger, ctx.world.universe, order.account, order.symbol
+    ledger, universe, account, name, side = ctx.ledger, ctx.world.universe, order.account, order.symbol, order.side
     if ledger.definitions.open_by_account.get(account) or ctx.world.child_cap_nano:
         return None
     symbol, listings = universe.symbols[name], universe.listings(name)
     standing, mid_half_units = _standing(ctx, account, symbol), ctx.market(name)[1].mid_half_units
-    (barred, eligible), fees, balances = _barred(ctx, order, mode, None, standing), standing.fees, ledger.balances
-    mid_units, currency, sign = max(1, mid_half_units // 2), pays_in(symbol, order.side), order.side.sign
-    held = {venue: ledger.positions.get((account, venue, name), 0) for venue in listings}
-    places = [
-        _place(
-            (
-                listings[venue],
-                fees[venue].taker_fee_ppm,
-                balances.get((account, venue, currency), 0),
-                sign * _signed_nano(symbol, mid_units, held[venue]) if held[venue] else 0,
-            )
-        )
-        for venue in eligible
-    ]
-    footing = Footing(ledger.limits.get(account), standing.killed, mid_half_units, sum(held.values()), places)
-    bounds = bounds_of(order, symbol, footing)
-    return None if bounds is None else Ground(bounds, listings, fees, barred)
+    barred, eligible = _barred(ctx, order, mode, None, standing)
+    key, limits = (account, name, side), ledger.limits.get(account)
+    made_of = limits, symbol, listings, eligible, standing.fees
+    known = ctx.memory.frames.get(key)
+    if known is None or known[0] != made_of:
+        places = [(listings[venue], standing.fees[venue].taker_fee_ppm) for venue in eligible]
+        known = ctx.memory.frames[key] = made_of, frame_of(account, side, symbol, limits, places)
+    frame = known[1]
+    if frame is None:
+        return None
+    balances, positions, venues = ledger.balances, ledger.positions, frame.venues
+    held = [positions.get((account, venue, name), 0) for venue in venues]
+    position_units = sum(held)
+    if len(venues) < len(listings):
+        position_units += sum([positions.get((account, v, name), 0) for v in listings if v not in venues])
+    mid_units, sign = max(1, mid_half_units // 2), side.sign
+    footing = Footing(
+        standing.killed,
+        mid_half_units,
+        position_units,
+        [balances.get(key, 0) for key in frame.reserved_keys],
+        [sign * _signed_nano(symbol, mid_units, units) if units else 0 for units in held],
+    )
+    bounds = bounds_of(frame, footing)
+    return None if bounds is None else Ground(bounds, listings, standing.fees, barred)
 
 
 def account_fees(ctx: Context, account: str, symbol: Symbol) -> Mapping[str, FeeTier]:

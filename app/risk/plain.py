@@ -16,7 +16,7 @@ from app.domain.enums import ContractKind, KillScope, OrderType, Side, TimeInFor
 from app.domain.instrument import Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ParentOrder
-from app.domain.quick import quick_init, tupled
+from app.domain.quick import maker
 from app.domain.units import NANO_SCALE, PPM
 from app.risk.exposure import cap_units_of, qty_nano
 
@@ -41,49 +41,49 @@ class Sums(Protocol):
     def flying_nano(self) -> Mapping[tuple[str, str, str, Side], int]: ...
 
 
-class Place(NamedTuple):
-    """A venue that nothing bars: its listing, and the account's fee, balance and stake there without what is in flight.
+class Frame(NamedTuple):
+    """What bounds of one account, symbol and side keep until a limit, a fee, a listing or what is open changes.
 
-    `held_nano`: of the currency that `pays_in` names. `stake_nano`: the position at the mid, counted for the order's
-    side, in quote nano.
+    `venues`: the eligible ones; keys are of Sums, floors each venue's (least quantity, least notional), all in their
+    order. The rest as in Bounds.
     """
 
-    listing: Instrument
-    taker_fee_ppm: int
-    held_nano: int
-    stake_nano: int
+    symbol: Symbol
+    side: Side
+    limits: Limits
+    lot_units: int
+    tick_units: int
+    fee_ppm: int
+    most_order_units: int
+    most_held_units: int
+    money_scale: int
+    floors: tuple[tuple[int, int], ...]
+    venues: tuple[str, ...]
+    reserved_keys: tuple[tuple[str, str, str], ...]
+    flying_keys: tuple[tuple[str, str, str, Side], ...]
+    side_key: tuple[str, str, Side]
 
 
 class Footing(NamedTuple):
-    """An account in one symbol and on one side, between two facts: what its bounds are made of.
+    """An account in one symbol and on one side, between two facts: what its bounds are made of beside their frame.
 
-    `mid_half_units` above 0: some venue's book is believed. `position_units`: of all listings together.
+    `mid_half_units` above 0: some venue's book is believed. `position_units`: of all listings together. Of each venue
+    of the frame `held_nano`, of the currency that `pays_in` names, and `stake_nano`: the position at the mid, counted
+    for the order's side, in quote nano; both without what is in flight.
     """
 
-    limits: Limits | None
     killed: frozenset[tuple[KillScope, str]]
     mid_half_units: int
     position_units: int
-    places: Sequence[Place]
+    held_nano: Sequence[int]
+    stake_nano: Sequence[int]
 
 
-class Room(NamedTuple):
-    """One eligible venue: what may be spent or delivered there, and what of it orders in flight have taken already.
-
-    `held_nano`: the balance that pays. `credit_nano`: the venue's limit less the position's part on this side.
-    """
-
-    venue: str
-    held_nano: int
-    credit_nano: int
-    reserved_key: tuple[str, str, str]
-    flying_key: tuple[str, str, str, Side]
+# One eligible venue: its name, the balance that pays there, the venue's limit less the position's part on this side,
+# and the keys of what orders in flight have taken already, of the balance and of the limit.
+Room = tuple[str, int, int, tuple[str, str, str], tuple[str, str, str, Side]]
 
 
-_room_at: Final = tupled(Room)
-
-
-@quick_init
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What plain orders of one account, symbol and side are held against until a limit, balance, book or venue changes.
@@ -110,6 +110,9 @@ class Bounds:
     floors: tuple[tuple[int, int], ...]
     rooms: tuple[Room, ...]
     side_key: tuple[str, str, Side]
+
+
+_bounds: Final = maker(Bounds)
 
 
 class Instant(NamedTuple):
@@ -141,47 +144,63 @@ def pays_in(symbol: Symbol, side: Side) -> str:
     return fungible.base if fungible.kind is ContractKind.SPOT and side is Side.SELL else fungible.settle
 
 
-def bounds_of(order: ParentOrder, symbol: Symbol, found: Footing) -> Bounds | None:
-    """The bounds of plain orders of `order`'s account, symbol and side; None where one of them needs the checks
-    themselves.
+def frame_of(
+    account: str, side: Side, symbol: Symbol, limits: Limits | None, places: Sequence[tuple[Instrument, int]]
+) -> Frame | None:
+    """The frame of plain orders; None where one of them needs the checks themselves. `places`: the listing of each
+    venue that nothing bars, with the account's taker fee in ppm.
     """
-    limits, fungible, places, side = found.limits, symbol.fungible, found.places, order.side
-    if limits is None or found.killed or not places or found.mid_half_units <= 0 or fungible.is_inverse:
+    fungible, name = symbol.fungible, symbol.name
+    if limits is None or not places or fungible.is_inverse:
         return None
-    if limits.allowed_symbols and symbol.name not in limits.allowed_symbols:
+    if limits.allowed_symbols and name not in limits.allowed_symbols:
         return None
     is_spot, one_nano, currency = fungible.kind is ContractKind.SPOT, qty_nano(symbol, 1), pays_in(symbol, side)
-    account, name, credit_nano = order.account, symbol.name, limits.venue_credit_nano
-    (first, least_fee_ppm, _, _), mid_units = places[0], max(1, found.mid_half_units // 2)
-    lot_units, tick_units = first.lot_units, first.tick_units
-    rooms, floors = [], []
-    for listing, fee_ppm, held_nano, stake_nano in places:
-        venue, own_lot_units = listing.venue, listing.lot_units
-        lot_units = min(lot_units, own_lot_units)
-        tick_units = min(tick_units, listing.tick_units)
-        least_fee_ppm = min(least_fee_ppm, fee_ppm)
-        floors.append((listing.min_qty_lots * own_lot_units, listing.min_notional_nano))
-        keys = (account, venue, currency), (account, venue, name, side)
-        rooms.append(_room_at((venue, held_nano, credit_nano - stake_nano, *keys)))
-    money_scale = 10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0
-    is_sale = is_spot and side is Side.SELL
-    return Bounds(
+    listings = [listing for listing, _ in places]
+    venues = tuple([listing.venue for listing in listings])
+    return Frame(
         symbol=symbol,
         side=side,
         limits=limits,
-        mid_half_units=found.mid_half_units,
-        lot_units=lot_units,
-        tick_units=tick_units,
-        fee_ppm=0 if is_sale else max(0, least_fee_ppm),
-        held_units=side.sign * found.position_units,
+        lot_units=min(listing.lot_units for listing in listings),
+        tick_units=min(listing.tick_units for listing in listings),
+        fee_ppm=0 if is_spot and side is Side.SELL else max(0, min(fee_ppm for _, fee_ppm in places)),
         most_order_units=limits.max_order_qty_nano // one_nano,
         most_held_units=limits.max_position_nano // one_nano,
-        money_scale=money_scale,
-        taken_per_unit_nano=one_nano if is_sale else mid_units * money_scale,
-        sold_per_nano=(10**symbol.price_scale, max(1, -(-found.mid_half_units // 2))) if is_sale else None,
-        floors=tuple(floors),
-        rooms=tuple(rooms),
+        money_scale=10 ** (NANO_SCALE - symbol.price_scale - symbol.qty_scale) if is_spot else 0,
+        floors=tuple([(listing.min_qty_lots * listing.lot_units, listing.min_notional_nano) for listing in listings]),
+        venues=venues,
+        reserved_keys=tuple([(account, venue, currency) for venue in venues]),
+        flying_keys=tuple([(account, venue, name, side) for venue in venues]),
         side_key=(account, name, side),
+    )
+
+
+def bounds_of(frame: Frame, found: Footing) -> Bounds | None:
+    """The bounds of a frame's plain orders on `found`; None where one of them needs the checks themselves."""
+    killed, mid_half_units, position_units, held_nano, stake_nano = found
+    if killed or mid_half_units <= 0:
+        return None
+    symbol, side, limits, *_, money_scale, floors, venues, reserved_keys, flying_keys, side_key = frame
+    is_sale, credit_nano = side is Side.SELL and money_scale > 0, limits.venue_credit_nano
+    credits_nano = [credit_nano - stake for stake in stake_nano]
+    return _bounds(
+        symbol,
+        side,
+        limits,
+        mid_half_units,
+        frame.lot_units,
+        frame.tick_units,
+        frame.fee_ppm,
+        side.sign * position_units,
+        frame.most_order_units,
+        frame.most_held_units,
+        money_scale,
+        qty_nano(symbol, 1) if is_sale else max(1, mid_half_units // 2) * money_scale,
+        (10**symbol.price_scale, max(1, -(-mid_half_units // 2))) if is_sale else None,
+        floors,
+        tuple(zip(venues, held_nano, credits_nano, reserved_keys, flying_keys, strict=True)),
+        side_key,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain import events as ev
-from app.domain.enums import ContractKind, KillAction, KillScope, Mode, Side
+from app.domain.enums import ContractKind, FeeStatus, KillAction, KillScope, MarketKind, Mode, Side
 from app.domain.fills import ReportKind
 from app.domain.orders import VenueFilter
 from app.domain.records import ChildRecord
@@ -17,7 +17,7 @@ from app.execution.commitments import reservation
 from app.execution.context import Context, Memory
 from app.execution.inputs import Turn
 from app.execution.parent import accept, approve_and_plan
-from app.execution.stakes import account_view, free_nano, gate_view
+from app.execution.stakes import account_view, free_nano, gate_view, ground_of
 from app.risk.exposure import order_notional_nano
 from tests.worlds import BTC_USDT, LIMITS, Desk, contract_world, held_order, make_desk, make_order
 
@@ -181,3 +181,29 @@ def test_orders_of_one_turn_see_what_those_before_them_took(desk: Desk) -> None:
     assert after.account.free_nano[slot] < before.account.free_nano[slot]
     assert after.account.open_buy_units == before.account.open_buy_units + 100
     assert after.account == account_view(look(desk), "desk", BTC_USDT)
+
+
+def cheap_tier(venue: str) -> ev.FeeTierSet:
+    at = "desk", venue, MarketKind.SPOT, "one"
+    return ev.FeeTierSet(*at, 7, 0, 7, 0, 0, 0, False, "test", "2026-01-01", FeeStatus.VERIFIED)
+
+
+def test_what_bounds_are_made_of_once_follows_limits_fees_and_venues(desk: Desk) -> None:
+    """Each change is seen by the next order of the same memory as by one that has remembered nothing."""
+    ctx = Context(desk.core.world, desk.core.ledger, desk.core.memory, desk.now_ns, Turn())
+    order = make_order(qty_units=100, max_slippage_ppm=2_500)
+    facts = (
+        ev.LimitsSet("desk", replace(LIMITS, version=2, max_order_qty_nano=NANO), "op"),
+        ev.BalanceSet("desk", "ven_a", "USDT", 7 * NANO, "correction"),
+        *[cheap_tier(venue) for venue in ("ven_a", "ven_b", "ven_c")],
+        ev.VenueSet("", "ven_c", False, "op"),
+    )
+    seen = [ground_of(ctx, order, Mode.PAPER)]
+    for fact in facts:
+        ctx.emit(fact)
+        seen.append(ground_of(ctx, order, Mode.PAPER))
+        assert seen[-1] == ground_of(look(desk), order, Mode.PAPER)
+        assert seen[-1] != seen[-2]
+    first, last = (ground.bounds for ground in (seen[0], seen[-1]) if ground is not None)
+    assert (last.limits.version, last.most_order_units, last.fee_ppm, len(last.rooms)) == (2, 100_000, 7, 2)
+    assert (first.most_order_units, len(first.rooms)) != (100_000, 2)

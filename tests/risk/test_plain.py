@@ -17,7 +17,7 @@ from app.domain.units import NANO
 from app.risk import gate
 from app.risk.checks import CHECK_CODES
 from app.risk.exposure import AccountView, GateView, capacity_nano, price_cap_units
-from app.risk.plain import Bounds, Footing, Instant, Place, bounds_of, is_plain, measure, pays_in
+from app.risk.plain import Bounds, Footing, Instant, bounds_of, frame_of, is_plain, measure, pays_in
 from app.risk.reference import Reference
 from tests.worlds import LIMITS, make_order
 
@@ -45,6 +45,8 @@ class Case:
 
     order: ParentOrder
     symbol: Symbol
+    limits: Limits | None
+    places: list[tuple[Instrument, int]]
     footing: Footing
     sums: Sums
     now: Instant
@@ -52,7 +54,8 @@ class Case:
 
     @property
     def bounds(self) -> Bounds | None:
-        return bounds_of(self.order, self.symbol, self.footing)
+        frame = frame_of(self.order.account, self.order.side, self.symbol, self.limits, self.places)
+        return None if frame is None else bounds_of(frame, self.footing)
 
 
 def some_limits(rng: Random, symbol: Symbol, order: ParentOrder) -> Limits:
@@ -117,8 +120,9 @@ def some_case(rng: Random) -> Case:
     mid_half = MID_HALF if rng.random() < 0.98 else 0
     now = Instant(7, rng.choice([0] * 30 + [1]), rng.choice([0, 0, 1, 2]), rng.choice([""] * 30 + ["ord_x"]))
     held = base if pays_in(symbol, order.side) == "BTC" else settle
-    places = [Place(listings[v], fees[v], held[v], stake[v]) for v in eligible]
-    footing = Footing(limits, killed, mid_half, sum(positions.values()), places)
+    places = [(listings[v], fees[v]) for v in eligible]
+    at_venues = [held[v] for v in eligible], [stake[v] for v in eligible]
+    footing = Footing(killed, mid_half, sum(positions.values()), *at_venues)
     side, name = order.side, symbol.name
     free = {(v, "BTC"): base[v] - sums.reserved_nano.get(("desk", v, "BTC"), 0) for v in venues}
     free |= {(v, "USDT"): settle[v] - sums.reserved_nano.get(("desk", v, "USDT"), 0) for v in venues}
@@ -148,7 +152,7 @@ def some_case(rng: Random) -> Case:
         lookalike_id=now.lookalike_id,
         eligible=eligible,
     )
-    return Case(order, symbol, footing, sums, now, view)
+    return Case(order, symbol, limits, places, footing, sums, now, view)
 
 
 KILLS = [
@@ -239,5 +243,4 @@ def test_an_inverse_contract_is_never_measured() -> None:
     fungible = FungibilityClass("BTC", "USD", "BTC", ContractKind.INVERSE)
     symbol = Symbol("BTC/USD:BTC", fungible, 1, 0)
     listing = Instrument("ven_a", symbol.name, "X", fungible, 1, 1)
-    footing = Footing(LIMITS, frozenset(), MID_HALF, 0, [Place(listing, 100, 10**18, 0)])
-    assert bounds_of(make_order(symbol=symbol.name), symbol, footing) is None
+    assert frame_of("desk", Side.BUY, symbol, LIMITS, [(listing, 100)]) is None
