@@ -57,7 +57,8 @@ class Call(Request):
     @property
     def services(self) -> Services:
         if self._services is None:
-            self._services = self.app.state.services
+            # Where Starlette's State keeps what it was given: asked by the name, it looks in two wrong places first.
+            self._services = self.scope["app"].state._state["services"]
         return self._services
 
     @property

@@ -30,6 +30,7 @@ _unnamed: Final = writer_of(Exclusion)
 # Of a number of 64 bits, with its sign and what parts it from the next.
 _DIGITS: Final = 21
 _NO_NUMBER: Final = -(2**63)
+_NOBODY: Final = ()
 _scalars: Final = attrgetter(
     "order_id",
     "route_id",
@@ -102,6 +103,7 @@ def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
     """
     found = [b""] * len(events)
     groups: dict[_Said, _Group] = {}
+    group, last = None, None  # of one market all plans of a turn say the same
     for i, event in enumerate(events):
         plan = event.plan
         if type(plan) is not TabledPlan:
@@ -109,21 +111,42 @@ def texts_of(events: Sequence[RoutePlanned]) -> list[bytes]:
         words, venues, rivals, left_out, seal, _ = plan.table
         objective, bound, gap, status, solver, certified, estimated, receipt, mean, low, high, is_searched = seal
         order_id, route_id, side, code, wave, *amounts, conversions, symbol, mid, bid, ask = _scalars(plan)
-        if order_id != event.order_id or conversions or _NO_NUMBER in amounts or "" in venues:
-            continue
-        amounts = [_NO_NUMBER if value is None else value for value in amounts]
-        try:
-            numbers = _pack(wave, *amounts, mid, bid, ask, objective, bound, gap, mean, low, high, is_searched)
-        except error:
+        if order_id != event.order_id or conversions or _NO_NUMBER in amounts:
             continue
         said = rivals, venues, symbol, status, solver, certified
-        group = groups.get(said)
+        if said != last:
+            last, group = said, groups.get(said)
+            if group is None and "" not in venues:
+                group = groups[said] = _Group(_form(said))
         if group is None:
-            group = groups[said] = _Group(_form(said))
+            continue
+        qty, notional, placed, spent, rest, rest_notional = amounts
+        try:
+            numbers = _pack(
+                wave,
+                _NO_NUMBER if qty is None else qty,
+                _NO_NUMBER if notional is None else notional,
+                placed,
+                spent,
+                _NO_NUMBER if rest is None else rest,
+                _NO_NUMBER if rest_notional is None else rest_notional,
+                mid,
+                bid,
+                ask,
+                objective,
+                bound,
+                gap,
+                mean,
+                low,
+                high,
+                is_searched,
+            )
+        except error:
+            continue
         group.indices.append(i)
         group.words.append(words)
         group.numbers.append(numbers)
-        before = [_unnamed(one) for one in left_out]
+        before = [_unnamed(one) for one in left_out] if left_out else _NOBODY
         group.lines += (before, event.account, order_id, route_id, side, code, estimated, receipt)
     for group in groups.values():
         _spell(group, found)
