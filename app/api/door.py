@@ -232,6 +232,11 @@ class _Written(Response):
         self.background = None
         self.raw_headers = raw_headers
 
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Sends it over HTTP, which is all that a door speaks, with nothing to follow it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
 
 def problem_response(call: Call, problem: Problem) -> Response:
     """The problem as an answer to this request."""

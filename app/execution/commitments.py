@@ -50,7 +50,8 @@ class _Live(NamedTuple):
 
 class _Lane(NamedTuple):
     """What children of one account, venue, symbol and side share until a fee tier changes. `spot_scale`: nano of the
-    quote in one unit of price and one of quantity, 0 of a contract.
+    quote in one unit of price and one of quantity, 0 of a contract. `base_nano`: nano of the base in one unit of what a
+    sale of spot delivers, 0 of any other.
     """
 
     balance_key: tuple[str, str, str]
@@ -58,6 +59,7 @@ class _Lane(NamedTuple):
     tier: FeeTier
     spot_scale: int
     fee_ppm: int
+    base_nano: int
 
 
 Taking = tuple[str, int, int]  # a venue, units, and the limit in price units
@@ -140,16 +142,19 @@ class Commitments:
         account, name, side, qty_units = order.account, order.symbol, order.side, order.qty_units
         assert qty_units is not None, "a plain order has a quantity"
         cap_units, mid_half_units, sent_half_units = judged
-        nano = universe.symbols[name].notional_nano(_judged_units(side, cap_units, mid_half_units), qty_units)
+        if universe is not self._universe:
+            self._lanes, self._universe = {}, universe
+        live, lanes, scale = [], self._lanes, 0
+        for venue, leaves_units, price_units in takings:
+            key = account, venue, name, side
+            lane = lanes.get(key) or self._lane(ledger, key)
+            scale = lane.spot_scale
+            live.append(self._add_child(lane, key, leaves_units, (price_units, sent_half_units)))
+        price_units = _judged_units(side, cap_units, mid_half_units)
+        nano = price_units * qty_units * scale or universe.symbols[name].notional_nano(price_units, qty_units)
         part = _open((account, (account, name, side), qty_units, nano))
         self.seq += 2 + len(takings)
         self._add_parent(part)
-        if universe is not self._universe:
-            self._lanes, self._universe = {}, universe
-        live = []
-        for venue, leaves_units, price_units in takings:
-            key = account, venue, name, side
-            live.append(self._add_child(self._lane(ledger, key), key, leaves_units, (price_units, sent_half_units)))
         return part, live
 
     def name(self, order_id: str, parts: Parts, sent: Sequence[ChildRecord]) -> None:
@@ -208,17 +213,19 @@ class Commitments:
         self, lane: _Lane, venue_key: tuple[str, str, str, Side], leaves_units: int, prices: tuple[int, int]
     ) -> _Live:
         """Adds what a live child may take; `prices`: its limit, and twice the mid that it was sent at."""
-        balance_key, symbol, tier, spot_scale, fee_ppm = lane
+        balance_key, symbol, tier, spot_scale, fee_ppm, base_nano = lane
         price_units, mid_half_units = prices
         if not spot_scale:
             dear_units, cheap_units = _dear_units(venue_key[3], *prices), _cheap_units(venue_key[3], *prices)
             amount_nano, flying_nano = _amounts(symbol, tier, venue_key[3], leaves_units, (dear_units, cheap_units))
-        elif venue_key[3] is Side.BUY:  # as `_amounts`: most are of spot, and each one comes by several times
+        elif not base_nano:  # as `_amounts`: most are of spot, and each one comes by several times
             flying_nano = price_units * leaves_units * spot_scale
-            amount_nano = flying_nano + max(0, -(-flying_nano * fee_ppm // PPM)) + tier.fixed_nano
+            due_nano = -(-flying_nano * fee_ppm // PPM)
+            amount_nano = flying_nano + (due_nano if due_nano > 0 else 0) + tier.fixed_nano
         else:
-            flying_nano = max(price_units, -(-mid_half_units // 2)) * leaves_units * spot_scale
-            amount_nano = qty_nano(symbol, leaves_units)
+            mid_units = -(-mid_half_units // 2)
+            flying_nano = (price_units if price_units > mid_units else mid_units) * leaves_units * spot_scale
+            amount_nano = leaves_units * base_nano
         if amount_nano:
             self.reserved_nano[balance_key] = self.reserved_nano.get(balance_key, 0) + amount_nano
         if flying_nano:
@@ -231,9 +238,14 @@ def _lane_of(ledger: Ledger, universe: Universe, venue_key: tuple[str, str, str,
     symbol = universe.symbols[name]
     tier = ledger.fees.tiers.get((account, venue, market_of(name))) or universe.fees[venue]
     is_spot = symbol.fungible.kind is ContractKind.SPOT
-    currency = symbol.fungible.base if is_spot and side is Side.SELL else symbol.money_currency
+    is_sale = is_spot and side is Side.SELL
     return _Lane(
-        (account, venue, currency), symbol, tier, symbol.money_nano(1, 1) if is_spot else 0, tier.taker_fee_ppm
+        balance_key=(account, venue, symbol.fungible.base if is_sale else symbol.money_currency),
+        symbol=symbol,
+        tier=tier,
+        spot_scale=symbol.money_nano(1, 1) if is_spot else 0,
+        fee_ppm=tier.taker_fee_ppm,
+        base_nano=qty_nano(symbol, 1) if is_sale else 0,
     )
 
 
@@ -265,8 +277,10 @@ def leaves(universe: Universe, parent: ParentRecord) -> tuple[int, int]:
 
 
 def _judged_units(side: Side, cap_units: int, mid_half_units: int) -> int:
-    mid_units = max(1, div_up(mid_half_units, 2))
-    return max(cap_units, mid_units) if side is Side.SELL else (cap_units or mid_units)
+    mid_units = -(-mid_half_units // 2) or 1
+    if side is Side.SELL:
+        return cap_units if cap_units > mid_units else mid_units
+    return cap_units or mid_units
 
 
 def reservation(universe: Universe, record: ChildRecord, tier: FeeTier) -> tuple[str, str, int]:

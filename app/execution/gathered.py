@@ -14,7 +14,7 @@ from app.execution.commitments import Parts
 
 class Decided(NamedTuple):
     """A plain order with its first wave. `reply_i`: which of the turn's replies is its; `cap_units`: its price cap, 0
-    for none. `rows`: (venue, lots, limit in ticks) of each child. `parts`, `takes`: what Commitments and Taken count of
+    for none. `rows`: of each child (execution/plain_wave.py). `parts`, `takes`: what Commitments and Taken count of
     it already, for them to be given the names of.
     """
 
@@ -25,7 +25,7 @@ class Decided(NamedTuple):
     cap_units: int
     planned: Planned
     reply_i: int
-    rows: Sequence[tuple[str, int, int]]
+    rows: Sequence[tuple[str, int, int, int, int, int]]
     parts: Parts
     takes: Sequence[Any]
 

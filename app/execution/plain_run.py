@@ -37,19 +37,18 @@ def gathers(ctx: Context, item: Submit, approval: Approval) -> bool:
     ledger, memory, order, planned = ctx.ledger, ctx.memory, item.order, approval.planned
     if planned is None or ledger.definitions.open or ledger.hidden.is_waiting:
         return False
-    plan, universe, order_id = planned.plan, ctx.world.universe, approval.order_id
-    rows = rows_of(plan) if is_plain_plan(ctx, order, plan) else ()
+    plan, order_id = planned.plan, approval.order_id
+    rows = rows_of(ctx, order, plan) if is_plain_plan(ctx, order, plan) else ()
     if not rows:
         return False
     name, cap_units, taken = order.symbol, approval.price_cap_units, memory.taken
     place, takings, takes = (name, order.side), [], []
-    for venue, qty_lots, limit_ticks in rows:
-        listing, until_ns = universe.instruments[venue, name], ctx.now_ns + universe.venues[venue].request_deadline_ns
-        qty_units, limit_units = qty_lots * listing.lot_units, limit_ticks * listing.tick_units
+    for venue, qty_lots, limit_ticks, tick_units, lot_units, until_ns in rows:
+        qty_units, limit_units = qty_lots * lot_units, limit_ticks * tick_units
         takings.append((venue, qty_units, limit_units))
         takes.append(taken.take(place, venue, limit_units, qty_units, until_ns))
     judged = cap_units, ctx.market(name)[1].mid_half_units, plan.mid_half_units
-    parts = memory.commitments.decide(ledger, universe, order, judged, takings)
+    parts = memory.commitments.decide(ledger, ctx.world.universe, order, judged, takings)
     reply_i = len(ctx.turn.replies)
     ctx.gathered.add(
         _decided((order, item.mode, approval.approved, order_id, cap_units, planned, reply_i, rows, parts, takes))
@@ -75,7 +74,7 @@ def _write(ctx: Context, decided: Decided) -> None:
         ledger.account_seqs.get(account, 0),
     )
     accepted = acceptance(ctx, order, mode, (order_id, version, cap_units), said_of(ctx, order, mode, cap_units, None))
-    children = children_of(ctx, order, rows, _wave((order_id, now_ns, 1, 0, TimeInForce.IOC)))
+    children = children_of(order, rows, _wave((order_id, now_ns, 1, 0, TimeInForce.IOC)))
     sendings = sendings_of(children, version, plan)
     facts = facts_behind(seq, account_seq, now_ns, [accepted, _planned(account, order_id, plan), *sendings])
     parent, records = begun(facts[0], accepted), [sent(each, seq + i, now_ns) for i, each in enumerate(sendings, 3)]

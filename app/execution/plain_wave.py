@@ -32,7 +32,9 @@ _child: Final = maker(ChildOrder)
 _send: Final = maker_of(SendChild, "approved", "delay_ns")
 
 
-Row = tuple[str, int, int]
+# Of a child: its venue, lots, limit in ticks, and of its listing and venue the units of a tick and of a lot, and until
+# when it may be on its way.
+Row = tuple[str, int, int, int, int, int]
 
 
 class Wave(NamedTuple):
@@ -66,10 +68,8 @@ def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_fo
     """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
     ledger, plan, version = ctx.ledger, planned.plan, ctx.ledger.limits[parent.account].version
     wave = Wave(parent.order_id, parent.created_ts_ns, parent.n_waves + 1, len(parent.children), time_in_force)
-    children, version = (
-        children_of(ctx, parent.accepted.order, rows_of(plan), wave),
-        ledger.limits[parent.account].version,
-    )
+    order = parent.accepted.order
+    children = children_of(order, rows_of(ctx, order, plan), wave)
     sendings = sendings_of(children, version, plan)
     commands = approve(ctx, parent, children, version, ledger.seq + 2)
     fold_wave(ctx, parent, _planned(parent.account, parent.order_id, plan), sendings)
@@ -77,19 +77,23 @@ def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_fo
     ctx.turn.commands += commands
 
 
-def rows_of(plan: RoutePlan) -> list[Row]:
-    """(venue, lots, limit in ticks) of each of the plan's children."""
-    return [row for row in tabled.children_of(plan) if row[1] > 0]
+def rows_of(ctx: Context, order: ParentOrder, plan: RoutePlan) -> list[Row]:
+    """A row for each of the plan's children."""
+    universe, name, now_ns, rows = ctx.world.universe, order.symbol, ctx.now_ns, []
+    for venue, qty_lots, limit_ticks in tabled.children_of(plan):
+        if qty_lots > 0:
+            listing, until_ns = universe.instruments[venue, name], now_ns + universe.venues[venue].request_deadline_ns
+            rows.append((venue, qty_lots, limit_ticks, listing.tick_units, listing.lot_units, until_ns))
+    return rows
 
 
-def children_of(ctx: Context, order: ParentOrder, rows: Sequence[Row], wave: Wave) -> list[ChildOrder]:
+def children_of(order: ParentOrder, rows: Sequence[Row], wave: Wave) -> list[ChildOrder]:
     """A plan's children in the words of their venues; ids go on from those of the order's earlier children."""
-    universe, account, name, side, now_ns = ctx.world.universe, order.account, order.symbol, order.side, ctx.now_ns
+    account, name, side = order.account, order.symbol, order.side
     order_id, accepted_ns, wave_i, n_children, time_in_force = wave
     made = []
-    for venue, qty_lots, limit_ticks in rows:
+    for venue, qty_lots, limit_ticks, tick_units, lot_units, until_ns in rows:
         n_children += 1
-        listing = universe.instruments[venue, name]
         client_id = venue_client_id(accepted_ns, order_id, n_children)
         made.append(
             _child(
@@ -104,9 +108,9 @@ def children_of(ctx: Context, order: ParentOrder, rows: Sequence[Row], wave: Wav
                 time_in_force,
                 limit_ticks,
                 qty_lots,
-                listing.tick_units,
-                listing.lot_units,
-                now_ns + universe.venues[venue].request_deadline_ns,
+                tick_units,
+                lot_units,
+                until_ns,
                 _NO,
                 0,
                 None,

@@ -121,8 +121,13 @@ class Taken:
         """A child that is about to be sent there takes so much; `name` tells it later. None: nothing is counted."""
         if self.is_shown:
             return None
-        take = _Take(limit_units, qty_units, until_ns)
-        self._takes.setdefault(place, {}).setdefault(venue, []).append(take)
+        take, takes = _Take(limit_units, qty_units, until_ns), self._takes.get(place)
+        if takes is None:
+            takes = self._takes[place] = {}
+        if (own := takes.get(venue)) is None:
+            takes[venue] = [take]
+        else:
+            own.append(take)
         if (cut := self._cuts.get(place)) is not None:
             cut.later.append((venue, take))
         return take

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 GENESIS: Final = bytes(32)
@@ -15,17 +15,19 @@ def links(previous_hash: bytes, first_seq: int, records: Iterable[bytes]) -> lis
     """The chain's hash at each of `records`, which follow each other from `first_seq` on."""
     found = []
     for seq, record in enumerate(records, first_seq):
-        previous_hash = link(previous_hash, seq, record)
+        covered = previous_hash + seq.to_bytes(8, "big") + record
+        previous_hash = sha256(covered).digest() if len(covered) <= _PIECE_BYTES else _in_pieces(covered)
         found.append(previous_hash)
     return found
 
 
 def link(previous_hash: bytes, seq: int, record: bytes) -> bytes:
     """The chain's hash up to and with record `seq`."""
-    covered = previous_hash + seq.to_bytes(8, "big") + record
-    if len(covered) <= _PIECE_BYTES:
-        return hashlib.sha256(covered).digest()
-    digest = hashlib.sha256(covered[:_PIECE_BYTES])
+    return links(previous_hash, seq, (record,))[0]
+
+
+def _in_pieces(covered: bytes) -> bytes:
+    digest = sha256(covered[:_PIECE_BYTES])
     for start in range(_PIECE_BYTES, len(covered), _PIECE_BYTES):
         digest.update(covered[start : start + _PIECE_BYTES])
     return digest.digest()
