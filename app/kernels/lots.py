@@ -24,12 +24,13 @@ def span_cost(first: Int64, unit_nano: Float64, qty_units: Int64, v: int, start_
     """Cost in nano of a venue's units from `start_units` to `stop_units` of its ladder."""
     cost = 0.0
     depth = 0
-    for i in range(first[v], first[v + 1]):
+    prices, qtys = unit_nano[first[v] : first[v + 1]], qty_units[first[v] : first[v + 1]]
+    for i in range(qtys.size):
         low = max(depth, start_units)
-        depth += qty_units[i]
+        depth += qtys[i]
         high = min(depth, stop_units)
         if high > low:
-            cost += (high - low) * unit_nano[i]
+            cost += (high - low) * prices[i]
         if depth >= stop_units:
             break
     return cost
@@ -254,8 +255,9 @@ def share_by_depth(first: Int64, qty_units: Int64, room_units: Int64, target_uni
     total = 0.0
     for v in range(n):
         depth = 0
-        for i in range(first[v], first[v + 1]):
-            depth += qty_units[i]
+        qtys = qty_units[first[v] : first[v + 1]]
+        for i in range(qtys.size):
+            depth += qtys[i]
         out_units[v] = min(depth, room_units[v])
         total += out_units[v]
     left = target_units

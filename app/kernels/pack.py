@@ -85,17 +85,19 @@ def pack_levels(
     steps, qtys = out_levels[0], out_levels[1]
     k = 0
     for v in range(n):
+        costs = unit_nano[first[v] : first[v + 1]]
+        prices, quantities = price_units[first[v] : first[v + 1]], qty_units[first[v] : first[v + 1]]
         count = 0
-        while first[v] + count < first[v + 1] and unit_nano[first[v] + count] <= horizon_nano:
+        while count < costs.size and costs[count] <= horizon_nano:
             count += 1
         count += 1
         for plan_i in range(walk.shape[0]):
             count = max(count, walk[plan_i, v, 3])
-        kept[v] = min(count, first[v + 1] - first[v])
-        base[v] = price_units[first[v]] if kept[v] > 0 else 0
-        for i in range(first[v], first[v] + kept[v]):
-            steps[k] = (price_units[i] - price_units[i - 1]) * side if i > first[v] else 0
-            qtys[k] = qty_units[i]
+        kept[v] = min(count, costs.size)
+        base[v] = prices[0] if kept[v] > 0 else 0
+        for i in range(kept[v]):
+            steps[np.uint64(k)] = (prices[i] - prices[i - 1]) * side if i > 0 else 0
+            qtys[np.uint64(k)] = quantities[i]
             k += 1
     at = pack_column(kept, n, out_bytes, start)
     at = pack_column(base, n, out_bytes, at)
