@@ -84,15 +84,13 @@ def _written(head: str, body: Iterable[str], names: Mapping[str, object]) -> Any
 
 @cache
 def _open(kind: Hashable) -> type:
-    """An open class laid out as `kind`: the same bases and the same slots of its own.
+    """An open class laid out as `kind`, for it is one of its kind without a slot of its own: so the interpreter sees at
+    once that a value may become the frozen one, and compares no slots.
 
     Both ways of changing a field are the object's, for a frozen base's way of deleting one would slow every setting.
     """
-    shut = cast("Any", kind)
-    room = {"__slots__": shut.__slots__, "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    if "__orig_bases__" in vars(shut):  # without the type variables a base of Generic may not be named
-        room["__orig_bases__"] = shut.__orig_bases__
-    return type("Open", shut.__bases__, room)
+    room = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type("Open", (cast("Any", kind),), {**room, "__init__": object.__init__})
 
 
 def _signature(kind: object) -> tuple[list[str], list[str], dict[str, object]]:
@@ -116,8 +114,9 @@ def _signature(kind: object) -> tuple[list[str], list[str], dict[str, object]]:
 def _of_rows(kind: Hashable) -> Callable[[Iterable[tuple[object, ...]]], list[Any]]:
     names = [field.name for field in _fields(kind)]
     open_kind = _open(kind)
-    # Where no base has a constructor, the class called is an empty value too, made sooner.
-    made = "open_kind()" if open_kind.__init__ is object.__init__ else "new(open_kind)"  # type: ignore[misc]
+    # Where no class has a way of its own to make one, the class called is an empty value too, made sooner.
+    is_plain: bool = cast("Any", open_kind).__new__ is object.__new__
+    made = "open_kind()" if is_plain else "new(open_kind)"
     body = ["found = []", "add = found.append", f"for {', '.join(names)}, in rows:", f"    one = {made}"]
     body += [f"    one.{name} = {name}" for name in names]
     body += ["    one.__class__ = shut_kind", "    add(one)", "return found"]

@@ -84,7 +84,7 @@ def _grown(kind):
 def test_a_field_over_a_frozen_base_is_set_as_any_other():
     """While the base's own way of setting or deleting is in sight, each field takes several times as long."""
     open_kind = quick._open(RoutePlanned)
-    assert Event in open_kind.__mro__
+    assert {RoutePlanned, Event} <= set(open_kind.__mro__)
     assert (open_kind.__setattr__, open_kind.__delattr__) == (object.__setattr__, object.__delattr__)
     made = quick.maker(RoutePlanned)("acc", "ord", None)
     assert made == RoutePlanned("acc", "ord", None)
