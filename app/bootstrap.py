@@ -71,7 +71,7 @@ from app.store.folding import FoldingReader
 from app.store.journal import JournalOptions, JournalReader, SqliteJournal
 from app.store.projector import Apart, Projection
 from app.store.recalls import RecallFile, recalls_path
-from app.store.refold import refold
+from app.store.refold import kept_by_a_start_ns, refold
 from app.store.replica import LocalFileReplica
 from app.store.reverify import round_seq, verify_next
 from app.tca.attribution import attribute
@@ -214,7 +214,7 @@ class Process:
         if not (keep_ns := keep_closed_ns(settings)):
             engine.core.ledger = recover(self._reader.replay())
             return
-        found = refold(self._reader, path, keep_ns)
+        found = refold(self._reader, path, kept_by_a_start_ns(keep_ns))
         engine.core.ledger, self._snapshot_seq = found.ledger, found.snapshot_seq
         verify_next(self._reader, path, self._snapshot_seq)  # where an earlier process found a broken link
         observe.log_folded(found.n_folded, found.snapshot_seq, found.why)

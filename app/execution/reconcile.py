@@ -111,7 +111,7 @@ def _ask_for_last_words(ctx: Context) -> None:
     for child in memory.last_words:
         if child.venue in memory.unreachable:
             waiting.append(child)
-        elif child.child_id in ctx.ledger.child_parent:
+        else:  # even where its order has left memory meanwhile: a word brings it back
             ctx.turn.commands.append(QueryChild(child))
     memory.last_words = waiting
 

@@ -14,6 +14,7 @@ from app.domain.events import Fact
 from app.domain.ids import ULID_LENGTH, ulid_ms
 from app.domain.records import ParentRecord
 from app.execution.ledger import Ledger, evolve
+from app.execution.reconcile import LAST_WORDS_NS
 from app.execution.settling import Settling
 from app.execution.working_set import adopt, is_lacking, order_of
 from app.store.chain import GENESIS
@@ -36,6 +37,15 @@ class Refolded:
     @property
     def n_folded(self) -> int:
         return self.ledger.seq - self.snapshot_seq
+
+
+def kept_by_a_start_ns(keep_ns: int) -> int:
+    """How long before the log's end an order that a start still holds may have closed.
+
+    A start asks about what ended shortly before it, whose last word may have died with the process before; so it holds
+    at least those, however soon a running process lets go of them.
+    """
+    return max(keep_ns, LAST_WORDS_NS)
 
 
 def refold(reader: JournalReader, journal_path: Path, keep_ns: int) -> Refolded:

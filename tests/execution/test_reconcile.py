@@ -17,6 +17,7 @@ from app.execution import reconcile
 from app.execution.context import Memory
 from app.execution.ledger import fold
 from app.execution.reconcile import LAST_WORDS_NS
+from app.execution.working_set import put_away
 from tests.worlds import MS, Desk, held_order, make_desk, make_order
 
 
@@ -150,6 +151,16 @@ def test_what_ended_short_just_before_a_crash_is_asked_about_once(desk: Desk) ->
     parent = desk.core.ledger.parents[short.order_id]
     desk.fill(short, lots=1, trade_id="said-while-down")
     assert parent.children[short.child_id].cum_qty_units == 2 * short.lot_units
+
+
+def test_what_has_left_memory_meanwhile_is_asked_about_all_the_same(desk: Desk) -> None:
+    _, children = desk.accepted(make_order(qty_units=100, strategy=Strategy.SWEEP))
+    for child in children:
+        desk.report(child, ReportKind.CANCELED, cum_qty_lots=0)
+    restart(desk)
+    put_away(desk.core.ledger, desk.core.ledger.parents[children[0].order_id])
+    desk.refresh()
+    assert set(asked_about(desk.turn(inp.Tick()))) == {child.child_id for child in children}
 
 
 def test_what_ended_long_before_is_not(desk: Desk) -> None:

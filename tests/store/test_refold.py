@@ -9,10 +9,11 @@ import pytest
 from app.domain.errors import InvariantBroken
 from app.domain.events import ChildFilled, Fact
 from app.execution.ledger import Ledger, fold
+from app.execution.reconcile import LAST_WORDS_NS
 from app.execution.working_set import adopt, adopt_definition, may_have_left
 from app.store.chain import GENESIS
 from app.store.journal import JournalReader, SqliteJournal
-from app.store.refold import fold_on, refold, write_on
+from app.store.refold import fold_on, kept_by_a_start_ns, refold, write_on
 from app.store.snapshot import snapshot_path
 from tests.conditionals import oco, taken
 from tests.store.logs import Turn, story_facts, turns
@@ -97,6 +98,25 @@ def told_by(desk: Desk) -> tuple[list[Fact], list[tuple[str, bytes]]]:
 
     desk.turn = turn  # type: ignore[method-assign]
     return desk.facts, receipts
+
+
+def test_a_start_holds_what_may_still_have_a_last_word(tmp_path: Path) -> None:
+    desk = make_desk()
+    facts, receipts = told_by(desk)
+    ended = []
+    for _ in range(40):
+        desk.now_ns += LAST_WORDS_NS // 20
+        desk.refresh()
+        parent, children = desk.accepted(make_order())
+        for child in children:
+            desk.fill(child)
+        ended.append(parent)
+    path = tmp_path / "journal.db"
+    reader = written(path, [(facts, receipts)])
+    short = refold(reader, path, kept_by_a_start_ns(1)).ledger.parents
+    reader.close()
+    assert list(short) == [p.order_id for p in ended if p.updated_ts_ns > facts[-1].ts_ns - LAST_WORDS_NS]
+    assert kept_by_a_start_ns(10 * LAST_WORDS_NS) == 10 * LAST_WORDS_NS
 
 
 def test_a_late_fill_finds_its_order_in_the_log(tmp_path: Path) -> None:
