@@ -185,19 +185,18 @@ def _ground(ctx: Context, order: ParentOrder, mode: Mode) -> Ground | None:
     frame = known[1]
     if frame is None:
         return None
-    balances, positions, venues = ledger.balances, ledger.positions, frame.venues
-    held = [positions.get((account, venue, name), 0) for venue in venues]
-    position_units = sum(held)
+    balance_of, position_of, venues, scale = ledger.balances.get, ledger.positions.get, frame.venues, frame.money_scale
+    held = [position_of(key, 0) for key in frame.position_keys]
+    position_units, mid_units = sum(held), max(1, mid_half_units // 2)
     if len(venues) < len(listings):
-        position_units += sum([positions.get((account, v, name), 0) for v in listings if v not in venues])
-    mid_units, sign = max(1, mid_half_units // 2), side.sign
-    footing = Footing(
-        standing.killed,
-        mid_half_units,
-        position_units,
-        [balances.get(key, 0) for key in frame.reserved_keys],
-        [sign * _signed_nano(symbol, mid_units, units) if units else 0 for units in held],
-    )
+        position_units += sum([position_of((account, v, name), 0) for v in listings if v not in venues])
+    if scale:  # of spot, where nothing is rounded
+        unit_nano = side.sign * mid_units * scale
+        stakes = [units * unit_nano for units in held]
+    else:
+        stakes = [side.sign * _signed_nano(symbol, mid_units, units) if units else 0 for units in held]
+    free = [balance_of(key, 0) for key in frame.reserved_keys]
+    footing = Footing(standing.killed, mid_half_units, position_units, free, stakes)
     bounds = bounds_of(frame, footing)
     return None if bounds is None else Ground(bounds, listings, standing.fees, barred)
 

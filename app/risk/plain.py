@@ -44,8 +44,8 @@ class Sums(Protocol):
 class Frame(NamedTuple):
     """What bounds of one account, symbol and side keep until a limit, a fee, a listing or what is open changes.
 
-    `venues`: the eligible ones; keys are of Sums, floors each venue's (least quantity, least notional), all in their
-    order. The rest as in Bounds.
+    `venues`: the eligible ones; keys are of Sums and of positions, floors each venue's (least quantity, least
+    notional), all in their order. The rest as in Bounds.
     """
 
     symbol: Symbol
@@ -60,6 +60,7 @@ class Frame(NamedTuple):
     floors: tuple[tuple[int, int], ...]
     venues: tuple[str, ...]
     reserved_keys: tuple[tuple[str, str, str], ...]
+    position_keys: tuple[tuple[str, str, str], ...]
     flying_keys: tuple[tuple[str, str, str, Side], ...]
     side_key: tuple[str, str, Side]
 
@@ -171,6 +172,7 @@ def frame_of(
         floors=tuple([(listing.min_qty_lots * listing.lot_units, listing.min_notional_nano) for listing in listings]),
         venues=venues,
         reserved_keys=tuple([(account, venue, currency) for venue in venues]),
+        position_keys=tuple([(account, venue, name) for venue in venues]),
         flying_keys=tuple([(account, venue, name, side) for venue in venues]),
         side_key=(account, name, side),
     )
@@ -181,7 +183,7 @@ def bounds_of(frame: Frame, found: Footing) -> Bounds | None:
     killed, mid_half_units, position_units, held_nano, stake_nano = found
     if killed or mid_half_units <= 0:
         return None
-    symbol, side, limits, *_, money_scale, floors, venues, reserved_keys, flying_keys, side_key = frame
+    symbol, side, limits, *_, money_scale, floors, venues, reserved_keys, _, flying_keys, side_key = frame
     is_sale, credit_nano = side is Side.SELL and money_scale > 0, limits.venue_credit_nano
     credits_nano = [credit_nano - stake for stake in stake_nano]
     return _bounds(
