@@ -87,6 +87,8 @@ class PlanRequest:
     to +-`max_estimate_ppm` (at most MAX_ESTIMATE_PPM); a venue without one is ranked by what is certain.
     `pool`: the order's other quote currencies, if it has any now; their listings are sources beside the venues
     (`quote_pool.source_of`), of their own class and all in units of this symbol: ticks of one unit, money at the rate.
+    `standing`: who gives the same one again, other than None, vouches that `instruments`, `fees`, `max_book_age_ns` and
+    `barred` hold what they held; so a planner compares them once.
     """
 
     approved: Approved[ParentOrder]
@@ -107,6 +109,7 @@ class PlanRequest:
     estimates: Mapping[str, VenueEstimate] = field(default_factory=dict)
     max_estimate_ppm: int = 100
     pool: PoolUse | None = None
+    standing: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

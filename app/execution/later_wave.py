@@ -67,5 +67,6 @@ def later_request(ctx: Context, parent: ParentRecord, qty_units: int) -> PlanReq
         {},
         DEFAULT_ESTIMATE_PPM,
         None,
+        None,
     )
     return with_beliefs(ctx, request) if world.beliefs is not None or ctx.is_loop_on else request

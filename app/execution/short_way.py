@@ -44,7 +44,7 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
     if passed is None:
         return None
     approved, cap_units, capacity_nano = passed
-    order_id = ctx.next_order_id("ord")
+    order_id, is_informed = ctx.next_order_id("ord"), world.beliefs is not None or ctx.is_loop_on
     request = _request(
         approved,
         bounds.symbol,
@@ -64,8 +64,9 @@ def approve_plain(ctx: Context, order: ParentOrder, mode: Mode, wait_ns: int) ->
         {},
         DEFAULT_ESTIMATE_PPM,
         None,
+        None if is_informed else ground,
     )
-    if world.beliefs is not None or ctx.is_loop_on:
+    if is_informed:
         request = with_beliefs(ctx, request)
     books = ctx.left(order.symbol, order.side)
     prepared = world.away.prepare(request, books) if world.away is not None else None

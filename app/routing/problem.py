@@ -179,7 +179,8 @@ class Workspace:
         self.reach = self.floats[decide.REACH : decide.REACH + pose.N_REACH]
         # What a decision found, and what is said of it: N_ADMITTED and all that follows, up to the answer's rows.
         self._results = self.ints[decide.N_ADMITTED : decide.N_HEADER + answer.N_HEAD]
-        self.asked_of: tuple[object, ...] = ()
+        self.asked_of: tuple[object, object] = (), ()
+        self.vouched: object = None  # the `standing` of the request that was asked of last
         self._told: dict[int, Sequence[int] | int] = {}
         self._row, self._rows_bytes = Struct(f"{n}q"), self.table.reshape(-1).data.cast("B")
         self._told_row = Struct(f"{n}Q")

@@ -47,6 +47,7 @@ class Router:
         """`solvers`: all of them as shipped; one alone, and no search, where a market replay measures that rival."""
         self._panel = Panel(solvers, searches)
         self._listings: dict[str, Listings] = {}
+        self._vouched: dict[tuple[str, Side], tuple[object, Listings]] = {}  # what a request's `standing` stands for
         # Buyers and sellers ask different things of the same listings: each finds what its side asked last.
         self._workspaces: dict[tuple[str, Side], Workspace] = {}
 
@@ -155,9 +156,16 @@ class Router:
             admitted = verify.admit_listings(request)
             verify.check_pool(request, books)
             return admitted
-        listings = self._listings.get(request.symbol.name)
+        name, standing = request.symbol.name, request.standing
+        side = request.approved.value.side
+        if standing is not None:
+            vouched = self._vouched.get((name, side))
+            if vouched is not None and vouched[0] is standing:
+                return vouched[1]
+        listings = self._listings.get(name)
         if listings is None or not listings.are_of(request):
-            listings = self._listings[request.symbol.name] = verify.admit_listings(request)
+            listings = self._listings[name] = verify.admit_listings(request)
+        self._vouched[name, side] = standing, listings
         return listings
 
 

@@ -146,10 +146,16 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
     """What the request says of each listing, written into `workspace`; estimates are cut to what they may weigh."""
     order, ages, asked = request.approved.value, request.max_book_age_ns, workspace.asked
     wanted, bound_ppm = order.venues, request.max_estimate_ppm
-    told = ages, request.barred, request.estimates
-    # Compared by value with copies of our own, for whoever made these mappings may change them.
-    is_known = workspace.asked_of == (books.venues, order.side, wanted.include, wanted.exclude, bound_ppm, told)
+    told, standing = (ages, request.barred, request.estimates), request.standing if not request.estimates else None
+    whose, (known_whose, known_told) = (
+        (books.venues, order.side, wanted.include, wanted.exclude, bound_ppm),
+        workspace.asked_of,
+    )
+    # Compared by value with copies of our own, for whoever made these mappings may change them, and has not vouched.
+    is_vouched = standing is not None and standing is workspace.vouched
+    is_known = whose == known_whose and (is_vouched or told == known_told)
     capacity_nano = listings.capacities_of(request.capacity_nano)
+    workspace.vouched = standing
     if asked is not None and is_known and asked.capacity_nano == capacity_nano:
         return asked
     workspace.asked = None  # until all of it is told
@@ -163,8 +169,7 @@ def ask(request: PlanRequest, books: SymbolBooks, listings: Listings, workspace:
         workspace.tell(pose.ESTIMATE_PPM, estimates_ppm(request, listings) if request.estimates else 0)
         workspace.tell(pose.IS_WANTED, _are_wanted(request, listings.venues))
         workspace.count_capacities(order.side)
-        copies = tuple(map(dict, told))
-        workspace.asked_of = (books.venues, order.side, wanted.include, wanted.exclude, bound_ppm, copies)
+        workspace.asked_of = whose, tuple(map(dict, told))
         asked = Asked(listings, workspace.table, workspace.wish, rows, max_age_ns, capacity_nano)
     workspace.tell_capacity(request, capacity_nano)
     workspace.asked = asked

@@ -78,6 +78,28 @@ def test_a_router_that_has_planned_before_plans_the_same(scene):
     assert router.plan(scene.request(), scene.books()) == Router().plan(scene.request(), scene.books())
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_request_that_is_vouched_for_is_planned_as_one_that_is_compared(seed):
+    """Whichever scenes, sides and wishes come between requests of one standing, of other standings and of none."""
+    rng, router, n_vouched = Random(seed), Router(), 0
+    scenes = [random_scene(rng) for _ in range(3)]
+    scenes += [
+        replace(scenes[0], side=Side.SELL if scenes[0].side is Side.BUY else Side.BUY),
+        replace(scenes[0], places=scenes[0].places[::-1]),
+    ]
+    standings = [object() for _ in scenes]
+    before = None
+    for _ in range(40):
+        i = rng.choice([0, 0, 0, 1, 2, 3, 4])
+        scene = replace(scenes[i], include=rng.choice([(), (), (), (scenes[i].places[0].name,)]))
+        vouched = rng.random() < 0.8
+        request = replace(scene.request(), standing=standings[i] if vouched else None)
+        n_vouched += vouched and before == i
+        before = i if vouched else None
+        assert router.plan(request, scene.books()) == Router().plan(scene.request(), scene.books())
+    assert n_vouched
+
+
 @given(scenes)
 def test_no_number_of_a_receipt_depends_on_a_level_that_it_leaves_out(scene):
     """Cut every book to the levels of the receipt: the same plan costs the same and has the same bound."""
