@@ -82,6 +82,7 @@ class Encoder:
         Raises InvariantBroken as `codec.encode`, what is not read back excepted, and for a gap in `seq`.
         """
         lines, tables, accounts, next_seq = list[bytes](), list[Fact](), dict[str, int](), facts[0].seq
+        n_told, every = self._n_told, self._every
         for fact in facts:
             event, seq, account_seq = fact.event, fact.seq, fact.account_seq
             if seq != next_seq:
@@ -93,7 +94,11 @@ class Encoder:
                 tables.append(fact)
                 lines.append(b"")
                 continue
-            is_read_back = self._is_read_back(kind)
+            if kind in n_told:
+                n_told[kind] = n = n_told[kind] + 1
+                is_read_back = n <= FIRST_READ_BACK or n % every == 0
+            else:
+                is_read_back = True
             try:
                 said = msgspec.Raw(encode(event)) if is_read_back else UNNAMED[kind](event)
                 lines.append(_encode(_Record(seq, fact.ts_ns, account_seq, kind.KIND, kind.V, said)))
@@ -105,13 +110,6 @@ class Encoder:
                 _Record(fact.seq, fact.ts_ns, fact.account_seq, RoutePlanned.KIND, RoutePlanned.V, said)
             )
         return Records(facts[0].seq, facts[-1].ts_ns, accounts, lines)
-
-    def _is_read_back(self, kind: type[Event]) -> bool:
-        n_told = self._n_told.get(kind)
-        if n_told is None:
-            return True
-        self._n_told[kind] = n_told = n_told + 1
-        return n_told <= FIRST_READ_BACK or n_told % self._every == 0
 
     def _texts(self, facts: Sequence[Fact]) -> list[bytes]:
         """Of each plan that is a table its text; empty of one to be read back, or that a kernel cannot tell."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.enums import Mode, Scope
 from app.domain.errors import BadRequest
-from app.services.accounts import OPERATOR_ACCOUNT, Accounts, Principal, hash_token, new_key
+from app.services.accounts import OPERATOR_ACCOUNT, TOKEN_LENGTH, Accounts, Principal, hash_token, new_key
 from tests.api.gateway import Gateway, open_gateway
 
 
@@ -27,7 +27,7 @@ def test_a_token_is_its_prefix_and_a_secret() -> None:
         assert re.fullmatch(r"bx_[a-z0-9]{8}_[A-Za-z0-9_-]{43}", key.token)
         assert key.token.split("_")[1] == key.prefix
         assert key.key_sha256 == hash_token(key.token)
-        assert len(key.key_sha256) == 64
+        assert (len(key.key_sha256), len(key.token)) == (64, TOKEN_LENGTH)
     assert len({key.token for key in keys}) == len(keys)
 
 
@@ -65,7 +65,8 @@ async def test_a_changed_token_is_nobodys(gateway: Gateway) -> None:
 @given(text=st.text(max_size=80))
 def test_no_text_is_a_key(text: str) -> None:
     nobody = SimpleNamespace(ledger=SimpleNamespace(keys={}))
-    assert Accounts(nobody).authenticate(text) is None  # type: ignore[arg-type]
+    for odd in (text, text.ljust(TOKEN_LENGTH)[:TOKEN_LENGTH], "\ud800" * TOKEN_LENGTH):
+        assert Accounts(nobody).authenticate(odd) is None  # type: ignore[arg-type]
 
 
 async def test_keys_without_scopes_or_with_odd_names_are_refused(gateway: Gateway) -> None:
