@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 
 from app.domain.enums import ExclusionCode
 from app.domain.plan import Exclusion
+from app.domain.quick import quick_init
 from app.shm.books import SymbolBooks
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Reference:
     """`mid_half_units`: median of valid venues' bid + ask (twice the mid), 0 when there is none.
@@ -42,9 +44,7 @@ def read_reference(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_n
     gapped = books.is_gapped.tolist()
     tops = books.price_units[:, :, 0].tolist()
     for i, venue in enumerate(books.venues):
-        limit_ns = max_book_age_ns.get(venue, 0)
-        age_ns = now_ns - received[i]
-        bid_units, ask_units = tops[i]
+        limit_ns, age_ns, (bid_units, ask_units) = max_book_age_ns.get(venue, 0), now_ns - received[i], tops[i]
         if not sequences[i]:
             barred[venue] = Exclusion(venue, ExclusionCode.NO_BOOK)
         elif gapped[i]:
@@ -57,8 +57,9 @@ def read_reference(books: SymbolBooks, max_book_age_ns: Mapping[str, int], now_n
             barred[venue] = Exclusion(venue, ExclusionCode.CROSSED_BOOK, limit=ask_units, value=bid_units)
         else:
             mids[venue] = bid_units + ask_units
-            best_bid_units = max(best_bid_units, bid_units)
-            best_ask_units = min(best_ask_units or ask_units, ask_units)
+            # Words in the place of max and min, which would cost as much as all else here.
+            best_bid_units = bid_units if bid_units > best_bid_units else best_bid_units
+            best_ask_units = ask_units if not 0 < best_ask_units <= ask_units else best_ask_units
     return Reference(_median(sorted(mids.values())), best_bid_units, best_ask_units, barred, mids, any(sequences))
 
 
