@@ -8,6 +8,7 @@ accounts; now and then a new process goes on with the log.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from random import Random
 from typing import Final
@@ -33,6 +34,7 @@ from app.domain.fills import ReportKind
 from app.domain.instrument import FungibilityClass, Instrument, Symbol
 from app.domain.limits import Limits
 from app.domain.orders import ChildOrder, ParentOrder, VenueFilter
+from app.domain.pretrade import PretradeLaw
 from app.domain.scheduled import Amendment
 from app.domain.units import NANO
 from app.domain.universe import Universe
@@ -40,9 +42,11 @@ from app.domain.venue import Venue
 from app.execution import inputs as inp
 from app.execution.ledger import fold
 from app.execution.step import Core
+from app.learning.pretrade import CostEstimator
 from app.shm.books import BookBoard
 from app.store.encoder import Encoder
 from app.store.turns import decode_line
+from tests.learning.costs import made_law
 from tests.worlds import LIMITS, MS, T0_NS, make_core, make_order, report, sent
 
 ACCOUNTS: Final = ("desk", "alpha", "beta")
@@ -65,6 +69,12 @@ KILLS: Final = (
     (KillScope.VENUE, "ven_a"),
     (KillScope.VENUE, "ven_c"),
 )
+
+
+@cache
+def _law() -> PretradeLaw:
+    """By which acceptances say what their orders will cost."""
+    return made_law()
 
 
 def make_universe() -> Universe:
@@ -124,7 +134,9 @@ class Life:
     def begun(seed: int) -> Life:
         universe = make_universe()
         board = BookBoard(list(universe.instruments), depth=12)
-        life = Life(Random(seed), board, make_core(universe, board))
+        core = make_core(universe, board)
+        core.world = replace(core.world, costs=CostEstimator(_law()))
+        life = Life(Random(seed), board, core)
         life.show_books(1.0)
         items: list[inp.Input] = [inp.Start("s0", "epoch", "test", Mode.PAPER)]
         for account in ACCOUNTS:
