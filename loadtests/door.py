@@ -201,7 +201,7 @@ class Cpu:
 
 @dataclass(slots=True)
 class Batch:
-    """CPU us per order of a batch: until answered (`plan_us` of it in the planner, wall), afterwards, the yardsticks."""
+    """CPU us per order of a batch: until answered (`plan_us` of it, wall, in the planner), afterwards, yardsticks."""
 
     door_us: float
     plan_us: float
