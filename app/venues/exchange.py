@@ -57,6 +57,7 @@ from app.venues.underway import Underway
 
 _NS: Final = 1_000_000_000
 _TIMER_NS: Final = 1_000_000  # a loop's timer may end so much early
+_TOLD_ONCE_NS: Final = 2_000_000  # own time up to which an order is answered once, as exchanges answer an order
 _CONFLATE_S: Final = 0.05  # at most 20 books a second more, however often we trade
 
 
@@ -83,6 +84,7 @@ class PaperExchange:
     _keeping: RestingMarket | None = None
     _publishing: asyncio.Task[None] | None = None
     _due: set[str] = field(default_factory=set)
+    _unacked: set[str] = field(default_factory=set)  # at work, and told of when that is done
     _book_seq: int = 0
     _is_running: bool = False
 
@@ -285,16 +287,21 @@ class PaperExchange:
         self._tell(order.client_id, fate_of(self.faults, self.spec.seed, self.venue_id, order.client_id), told)
 
     def _work(self, child: ChildOrder, order: AcceptedLine, fate: Fate, acked: list[ExecutionReport]) -> None:
-        """Acknowledges, lets the venue's own time pass, matches, writes, tells."""
+        """Acknowledges, lets the venue's own time pass, matches, writes, tells; where that is short, it tells once."""
         if not self.ledger.is_open(child.client_id):
             return  # canceled while it was held
-        if self.spec.processing_ns:
+        if self.spec.processing_ns > _TOLD_ONCE_NS:
             self._tell(child.client_id, fate, acked)
-            self._underway.after(self.spec.processing_ns, self._fill, child, order, fate, [])
+            acked = []
+        else:
+            self._unacked.add(child.client_id)
+        if self.spec.processing_ns:
+            self._underway.after(self.spec.processing_ns, self._fill, child, order, fate, acked)
         else:
             self._fill(child, order, fate, acked)
 
     def _fill(self, child: ChildOrder, order: AcceptedLine, fate: Fate, acked: list[ExecutionReport]) -> None:
+        self._unacked.discard(child.client_id)
         if not self.ledger.is_open(child.client_id):
             return  # canceled meanwhile
         told = acked + self._match(child, order)
@@ -375,8 +382,8 @@ class PaperExchange:
         order = self.ledger.open_order(child.client_id)
         if order is not None:
             self._finish(order, "canceled", "client")
-            n_told = 0 if self.faults.is_holding else 1  # a held order has not been acknowledged yet
-            self._tell(child.client_id, fate, self._reports_of(child.client_id)[n_told:])
+            is_acked = not self.faults.is_holding and child.client_id not in self._unacked
+            self._tell(child.client_id, fate, self._reports_of(child.client_id)[is_acked:])
             return
         report = cancel_rejected(self.venue_id, self.ledger, child.client_id, self.clock.wall_ns())
         self._tell(child.client_id, fate, [report])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from app.venues.exchange import PaperExchange
 from app.venues.exchange_spec import ExchangeSpec
 from app.venues.faults import Faults
 from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, RefusedLine, VenueLedger, read_ledger
+from app.venues.listeners import Listeners
 from app.venues.registry import load_universe
 from app.venues.simulated_market import Sides
 
@@ -145,6 +146,44 @@ async def test_a_cancel_while_the_venue_is_at_work_beats_the_match(tmp_path: Pat
     await asyncio.sleep(0.08)
     assert [r.kind.value for r in made.reports] == ["acked", "canceled"]
     assert made.reports[-1].cum_qty_lots == 0
+    await made.exchange.close()
+
+
+@pytest.mark.parametrize(("processing_ms", "n_messages"), [(0, 1), (2, 1), (3, 2)])
+async def test_a_venue_that_is_quick_answers_an_order_once(tmp_path: Path, processing_ms: int, n_messages: int) -> None:
+    clock = VirtualClock(1_000)
+    made = Stand(make_exchange(tmp_path, clock, processing_ns=processing_ms * 1_000_000), clock)
+    messages: list[list[str]] = []
+
+    class Heard(Listeners):
+        def tell_reports(self, reports: Sequence[ExecutionReport]) -> None:
+            messages.append([report.kind.value for report in reports])
+
+    made.exchange._listeners = Heard()
+    made.exchange.open()
+    made.exchange.submit(CHILD, 1, 1)
+    await asyncio.sleep(0.03)
+    outcome = ["filled", "filled", "canceled"]
+    assert messages == ([["acked", *outcome]] if n_messages == 1 else [["acked"], outcome])
+    assert not made.exchange._unacked
+    await made.exchange.close()
+
+
+async def test_a_cancel_of_what_was_to_be_told_once_tells_that_it_was_taken(tmp_path: Path) -> None:
+    clock = VirtualClock(1_000)
+    made = Stand(make_exchange(tmp_path, clock, processing_ns=2_000_000), clock)
+    made.exchange.attach(made.reports.append, made.books.append)
+    made.exchange.open()
+    made.exchange.submit(CHILD, 1, 1)
+    made.exchange.cancel(CHILD)
+    await asyncio.sleep(0.03)
+    assert [r.kind.value for r in made.reports] == ["acked", "canceled"]
+    rests = replace(CHILD, client_id="id-2", time_in_force=TimeInForce.GTC, price_ticks=5_999_700, rest_until_ns=10**12)
+    made.exchange.submit(rests, 1, 1)
+    await asyncio.sleep(0.03)
+    made.exchange.cancel(rests)
+    await asyncio.sleep(0.03)
+    assert [r.kind.value for r in made.reports if r.client_id == "id-2"] == ["acked", "canceled"]
     await made.exchange.close()
 
 
