@@ -461,11 +461,6 @@ def memory_swept(n_freed: int, took_s: float) -> None:
     _log().info("memory_swept", n_freed=n_freed, took_ms=round(took_s * 1e3))
 
 
-def memory_gathered(n_bytes: int, took_s: float) -> None:
-    """What of the heap lies on large pages since the start; 0 where the kernel does not do it."""
-    _log().info("memory_gathered", n_mb=n_bytes >> 20, took_ms=round(took_s * 1e3))
-
-
 def projection_lagging(n_facts: int) -> None:
     _projection.set(n_facts)
 

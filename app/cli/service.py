@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -24,7 +23,6 @@ from app import observe
 from app.api.ws.server import StreamServer, uvicorn_options
 from app.cli.exits import CommandError, Exit
 from app.cli.port import busy_text, is_free
-from app.workers.large_pages import gather_large_pages
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -94,7 +92,6 @@ class Gateway(StreamServer):
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
-            threading.Thread(target=_gather_memory, name="memory-gather", daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal ends in order, watched; the second one at once."""
@@ -135,13 +132,6 @@ class Watched:
             await send(message)
 
         await self._app(scope, receive, watched)
-
-
-def _gather_memory() -> None:
-    """Once all that every order needs is there, and beside it: answers wait for no more than one page of it."""
-    began_s = time.monotonic()
-    n_bytes = gather_large_pages()
-    observe.memory_gathered(n_bytes, time.monotonic() - began_s)
 
 
 def arm_watchdog(after_s: float) -> None:
