@@ -111,7 +111,7 @@ class SqliteJournal:
         self._failure: BaseException | None = None
         self._is_closed = False
         self._wal_pages = 0
-        self._runway = Runway(path, self._options.max_wal_pages * PAGE_BYTES)
+        self._runway = Runway(path, 3 * self._options.max_wal_pages * PAGE_BYTES // 2)
         self._allowance = Allowance(self._options.prompt_commit_s)
         self._guard = threading.Lock()  # of the writing connection and the chain
         self._waiting: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()

@@ -50,6 +50,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "shared_buffers": "64MB",
     "max_connections": "50",
     "max_wal_size": "1GB",
+    "wal_init_zero": "off",  # sixteen megabytes of zeros at once hold the disk for 4 ms, and the log's commits with it
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
