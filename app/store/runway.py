@@ -1,9 +1,10 @@
 """Room laid out ahead in a busy write-ahead file, so that a commit writes over what is there and grows nothing.
 
 The sync of a file that has grown writes the file's own record, too, in turn and before the flush: beside 500 orders a
-second half of all syncs took 0.26 ms and one in a hundred 3 ms, over what was laid out 0.14 and 1.3 (docs/adr/0061). Zeros after the last frame are no frame to SQLite: their salt is not the file's, and it reads no
-further (https://www.sqlite.org/fileformat2.html#walformat). The file beside it that says how far the frames reach is
-never opened here: closing it would let go of the locks that SQLite holds on it.
+second half of all syncs took 0.26 ms and one in a hundred 3 ms, over what was laid out 0.14 and 1.3 (docs/adr/0061).
+Zeros after the last frame are no frame to SQLite: their salt is not the file's, and it reads no further
+(https://www.sqlite.org/fileformat2.html#walformat). The file beside it that says how far the frames reach is never
+opened here: closing it would let go of the locks that SQLite holds on it.
 """
 
 from __future__ import annotations
