@@ -57,6 +57,7 @@ from app.services.reads import Reads
 from app.services.reconcile import Reconciler
 from app.services.record import Recorder
 from app.services.recover import recover
+from app.services.rehearsal import Rehearsal
 from app.services.shadow import ShadowService
 from app.services.snapshots import Snapshots
 from app.services.streams import Streams
@@ -186,7 +187,8 @@ class Process:
         services = make_services(engine, self._reader, self._projection, calibration, archive, log=verifying)
         self._streams, self._shadow = services.streams, services.shadow
         await seed_first_start(services, settings.home, Mode(settings.mode))
-        await self._watch(*self._watchers_of(engine, archive), verifying, OverdueWatch(engine))
+        rehearsal = Rehearsal(engine, self._journal.rehearse, settings.rehearse_every_ms / 1e3)
+        await self._watch(*self._watchers_of(engine, archive), verifying, OverdueWatch(engine), rehearsal)
         return services
 
     def _watchers_of(self, engine: Engine, archive: Archive | None) -> list[Watcher]:
@@ -211,7 +213,7 @@ class Process:
         options = JournalOptions(settings.journal_queue, read_back_every=settings.journal_read_back, replica=replica)
         self._journal = SqliteJournal(path, on_durable=engine.on_durable_from_thread, on_fatal=_die, options=options)
         self._reader = FoldingReader(path, observe.log_folding)
-        if not (keep_ns := keep_closed_ns(settings)):
+        if not (keep_ns := settings.keep_closed_ns):
             engine.core.ledger = recover(self._reader.replay())
             return
         found = refold(self._reader, path, kept_by_a_start_ns(keep_ns))
@@ -242,7 +244,7 @@ class Process:
 
 def make_archive(settings: Settings, engine: Engine, projection: Projection, measurer: Measurer) -> Archive | None:
     """The way out of memory for closed orders; None where the settings or the want of a database keep them for ever."""
-    keep_ns = keep_closed_ns(settings)
+    keep_ns = settings.keep_closed_ns
     if not keep_ns:
         return None
     projection.least_seq = engine.ledger.seq if engine.ledger.closed is not None else 0
@@ -253,11 +255,6 @@ def make_archive(settings: Settings, engine: Engine, projection: Projection, mea
 def make_verifying(engine: Engine, reader: JournalReader, path: Path, trusted_seq: int) -> Verifying:
     """Rounds over the log; `trusted_seq`: up to where the start has verified nothing."""
     return Verifying(engine, path, trusted_seq, partial(round_seq, reader, path), partial(verify_next, reader, path))
-
-
-def keep_closed_ns(settings: Settings) -> int:
-    """How long closed orders stay in memory; 0: for ever, as where no database could answer for them."""
-    return int(settings.keep_closed_s * NANO) if settings.database_url else 0
 
 
 def listen(settings: Settings, engine: Engine) -> tuple[Tape, OutflowMeter]:

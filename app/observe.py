@@ -461,6 +461,11 @@ def memory_swept(n_freed: int, took_s: float) -> None:
     _log().info("memory_swept", n_freed=n_freed, took_ms=round(took_s * 1e3))
 
 
+def rehearsal_failed(error: str) -> None:
+    """A turn that was only rehearsed broke: our bug, and no order's loss. No more are."""
+    _log().error("rehearsal_failed", error=error)
+
+
 def projection_lagging(n_facts: int) -> None:
     _projection.set(n_facts)
 

@@ -186,6 +186,9 @@ class Settings(BaseSettings):
     journal_queue: int = Field(default=65_536, ge=64)
     journal_read_back: int = Field(default=16, ge=1)
     """One in so many of an order's common facts is read back before it is written; 1: each one."""
+    rehearse_every_ms: int = Field(default=5, ge=0)
+    """How often the turn of an order that waits near the market is rehearsed, so that the real one is quick; each takes
+    up to a millisecond of one core; 0: never."""
     drain_s: float = Field(default=3.0, ge=0)
     keep_closed_s: float = Field(default=900.0, ge=0)
     """How long a closed order stays in the engine's memory after its last change, and until it is measured and in the
@@ -216,6 +219,11 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.home / "journal.db"
+
+    @property
+    def keep_closed_ns(self) -> int:
+        """How long closed orders stay in memory; 0: for ever, as where no database could answer for them."""
+        return int(self.keep_closed_s * NANO) if self.database_url else 0
 
     @property
     def listings_path(self) -> Path:

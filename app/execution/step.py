@@ -35,6 +35,7 @@ from app.execution.pooling import with_pool
 from app.execution.preview import Preview, preview
 from app.execution.quoted import follow_hidden, on_quoted
 from app.execution.reconcile import flush_refusals, on_start, on_tick
+from app.execution.rehearsal import rehearse
 from app.execution.repeated import repeated_definition, repeated_order
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
@@ -78,6 +79,10 @@ class Core:
         """The gate's answers and the plan that `order` would get; changes nothing, calls no venue."""
         now_ns, memory = max(now_ns, self.ledger.ts_ns), self.memory.foreseeing()
         return preview(Context(self.world, self.ledger, memory, now_ns, Turn()), order, mode)
+
+    def rehearse(self, symbol: str, now_ns: int) -> Turn | None:
+        """The turn that the order of `symbol` nearest to its limit would have there; None for none. Changes nothing."""
+        return rehearse(self.world, self.ledger, self.memory, symbol, max(now_ns, self.ledger.ts_ns))
 
     def why_stopped(self, child: ChildOrder, now_ns: int) -> str:
         """The last gate before the wire: why `child` may not leave any more since its intent was written, or empty."""

@@ -438,3 +438,23 @@ def test_a_failed_sync_is_never_acknowledged(tmp_path: Path) -> None:
     journal = open_journal(path, heard)
     assert journal.durable_seq >= last_ack
     journal.close()
+
+
+def test_a_rehearsal_makes_the_row_and_leaves_the_log_and_what_is_counted_for_it(tmp_path: Path) -> None:
+    path, heard = tmp_path / "journal.db", Heard()
+    journal = open_journal(path, heard)
+    some, named = next(turns(FACTS, RECEIPTS))
+    counted = journal._spell.__self__  # type: ignore[attr-defined]
+    n_told = dict(counted._n_told)
+    journal.rehearse(some, named)
+    journal.rehearse([], [])
+    assert counted._n_told == n_told
+    assert journal.durable_seq == 0
+    with pytest.raises(InvariantBroken):
+        journal.rehearse(some, [("0" * 64, b"of no route")])
+    journal.append(some, named)
+    heard.wait_for(some[-1].seq)
+    journal.close()
+    reader = JournalReader(path)
+    assert reader.read(0, 1_000) == list(some)
+    reader.close()

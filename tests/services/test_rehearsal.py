@@ -1,0 +1,85 @@
+"""Rehearsals come while an order waits near and nothing else has run, leave nothing, and break nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from app import observe
+from app.domain.enums import Mode
+from app.domain.events import Fact
+from app.execution import inputs as inp
+from app.services.rehearsal import Rehearsal
+from tests.services.test_engine import Rig, rig, settle
+from tests.worlds import held_order
+
+__all__ = ["rig"]
+
+EVERY_S = 0.002
+Written = list[tuple[Sequence[Fact], Sequence[tuple[str, bytes]]]]
+
+
+async def an_order_that_waits(rig: Rig, limit_price_units: int = 5_999_000) -> None:
+    asking = asyncio.create_task(
+        rig.engine.ask(inp.Submit(held_order(limit_price_units=limit_price_units), Mode.PAPER))
+    )
+    await settle()
+    rig.journal.flush()
+    await asking
+    assert rig.desk.core.memory.awaited["BTC/USDT"]
+
+
+async def beats(ours: Rehearsal, s: float = 0.1) -> int:
+    """How many are rehearsed in that time."""
+    await ours.open()
+    await asyncio.sleep(s)
+    await ours.close()
+    return ours.n_rehearsed
+
+
+async def test_the_turn_of_an_order_that_waits_near_is_written_aside_and_nothing_leaves(rig: Rig) -> None:
+    await an_order_that_waits(rig)
+    written: Written = []
+    seq, n_batches = rig.engine.ledger.seq, len(rig.batches)
+    n = await beats(Rehearsal(rig.engine, lambda facts, receipts: written.append((facts, receipts)), EVERY_S))
+    assert n == len(written) >= 3
+    facts, receipts = written[0]
+    assert [fact.event.KIND for fact in facts][:2] == ["route_planned", "child_sending"]
+    assert len(receipts) == 1
+    assert (rig.engine.ledger.seq, len(rig.batches)) == (seq, n_batches)
+    assert not rig.sent
+    assert not rig.fatal
+
+
+async def test_none_comes_while_no_order_waits_or_where_they_are_switched_off(rig: Rig) -> None:
+    assert await beats(Rehearsal(rig.engine, lambda *_: None, EVERY_S)) == 0
+    await an_order_that_waits(rig)
+    assert await beats(Rehearsal(rig.engine, lambda *_: None, 0.0)) == 0
+
+
+async def test_a_beat_in_which_the_log_has_grown_is_left_out(rig: Rig) -> None:
+    ours = Rehearsal(rig.engine, lambda *_: None, EVERY_S)
+    counts = []
+    for is_new in (True, False, False, True, False):
+        if is_new:
+            await an_order_that_waits(rig)
+        ours.beat()
+        counts.append(ours.n_rehearsed)
+    assert counts == [0, 1, 2, 2, 3]
+
+
+async def test_a_rehearsal_that_breaks_is_told_and_ends_them_not_the_process(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await an_order_that_waits(rig)
+    told: list[str] = []
+    monkeypatch.setattr(observe, "rehearsal_failed", told.append)
+
+    def breaks(*_: object) -> None:
+        raise ValueError("a fact that cannot be written")
+
+    assert await beats(Rehearsal(rig.engine, breaks, EVERY_S)) == 0
+    assert told == ["ValueError('a fact that cannot be written')"]
+    assert not rig.fatal
