@@ -56,6 +56,7 @@ from app.services.engine import Engine
 from app.services.first_start import DEMO_ACCOUNT
 from app.services.garbage import Garbage
 from app.services.marketdata import MarketData
+from app.services.rehearsal import Rehearsal
 from app.services.replay_lane import LIMITS
 from app.services.replay_protocol import ServedVenue, load_protocol
 from app.settings import Settings
@@ -256,7 +257,8 @@ class Run:
                 )
             )
             waiting.begin(accepted.approved_ts_ns)
-            self.watch.probes[accepted.order_id] = waiting
+            if not self.engine.ledger.parents[accepted.order_id].n_waves:  # else it was reached before it could wait
+                self.watch.probes[accepted.order_id] = waiting
             for _ in range(100):
                 if accepted.order_id in self.watch.ended:
                     break
@@ -365,8 +367,10 @@ async def run(
     )
     journal.watch = watch
     garbage = Garbage(engine)
+    rehearsal = Rehearsal(engine, journal.rehearse, Settings.model_fields["rehearse_every_ms"].default / 1e3)
     await engine.open(journal)
     await garbage.open()
+    await rehearsal.open()
     for venue_id, currency in itertools.product(universe.venues, ("USDT", "BTC")):
         await engine.ask(SetBalance(DEMO_ACCOUNT, venue_id, currency, 10**8 * NANO, "bench"))
     await engine.ask(SetLimits(DEMO_ACCOUNT, LIMITS, "bench"))
@@ -376,6 +380,7 @@ async def run(
     await played.warm([event for _, parts in events for event in parts if isinstance(event, BookSnapshot)])
     played.open()
     await played.play(seconds)
+    await rehearsal.close()
     await garbage.close()
     await engine.close(1.0)
     journal.close()

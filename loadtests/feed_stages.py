@@ -3,9 +3,9 @@
 As loadtests/feed.py, but with more probes than the recording has events that reach one: an order waits a tick beyond
 the touch for WAIT_S of recorded feed, then a *made* event brings one venue's book to its limit, and another takes it
 back. Made events are numbered among the recorded ones; what they contradict for a moment is repaired by a copy of a
-sibling. Each step is the wall time from one instant to the next, and the CPU of the loop's thread in it: what is wall
-and not CPU was the disk's, or a neighbour's on the same cores. Once on the folder's disk, once in memory (/dev/shm),
-where there is nothing to wait for.
+sibling. Rehearsals (docs/adr/0062) are on and off in turns of half a second. Each step is the wall time from one
+instant to the next, and the CPU of the loop's thread in it: what is wall and not CPU was the disk's, or a neighbour's
+on the same cores. Once on the folder's disk, once in memory (/dev/shm), where there is nothing to wait for.
 
     python -m loadtests.feed_stages [--seconds 20] [--write docs/results/feed_stages.md]
 """
@@ -33,6 +33,7 @@ import uvloop
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import Side
 from app.kernels import jit
+from app.services.rehearsal import Rehearsal
 from app.services.replay_protocol import load_protocol
 from app.shm.books import SymbolBooks
 from loadtests import probe
@@ -40,6 +41,7 @@ from loadtests.feed import RECORDING, SPEED, BookEvent, Run, run
 from loadtests.feed_watch import Probe, Watch
 
 WAIT_S, LEFT_S, LOOK_S = 0.015, 0.005, 0.002
+TURN_S: Final = 0.5
 MADE_LOTS: Final = 1_000
 MEMORY: Final = Path("/dev/shm")
 # name of the instant, module, class, function, whether it is at the function's end
@@ -68,9 +70,11 @@ Instant = tuple[str, int, int]
 
 @dataclass(slots=True)
 class Timeline:
-    """The instants since the newest book event that came while an order waited; `done`: those that ended in bytes."""
+    """The instants since the newest book event that came while an order waited; `done`: those that ended in bytes,
+    each with whether orders were rehearsed then.
+    """
 
-    done: list[list[Instant]] = field(default_factory=list)
+    done: list[tuple[bool, list[Instant]]] = field(default_factory=list)
     _now: list[Instant] | None = None
     _thread_id: int = field(default_factory=threading.get_ident)
 
@@ -86,7 +90,7 @@ class Timeline:
         """A probe's first bytes are written."""
         self.mark(WRITTEN)
         if self._now is not None:
-            self.done.append(self._now)
+            self.done.append((is_rehearsed(), self._now))
         self._now = None
 
     def around(self, function: Callable[..., Any], before: Sequence[str], after: Sequence[str]) -> Callable[..., Any]:
@@ -102,6 +106,22 @@ class Timeline:
             return result
 
         return marked
+
+
+def is_rehearsed() -> bool:
+    """Whether orders are rehearsed in this turn."""
+    return int(time.perf_counter() / TURN_S) % 2 == 0
+
+
+def rehearse_in_turns() -> None:
+    """Every other turn without, for the rest of the process."""
+    beat = Rehearsal.beat
+
+    def beat_in_turn(rehearsal: Rehearsal) -> None:
+        if is_rehearsed():
+            beat(rehearsal)
+
+    Rehearsal.beat = beat_in_turn  # type: ignore[method-assign]
 
 
 def put_marks(timeline: Timeline) -> None:
@@ -263,11 +283,15 @@ def steps_of(done: Sequence[Sequence[Instant]]) -> dict[str, list[tuple[int, int
     return found
 
 
-def measure(folder: Path, seconds: float) -> tuple[dict[str, list[tuple[int, int]]], int]:
-    """The steps of a run whose journal is in `folder`, and how many probes were timed in all."""
+Steps = dict[str, list[tuple[int, int]]]
+
+
+def measure(folder: Path, seconds: float) -> tuple[Steps, Steps, int]:
+    """The steps of a run whose journal is in `folder`, with rehearsals and without; how many probes were timed."""
     jit.warm()
     timeline = Timeline()
     put_marks(timeline)
+    rehearse_in_turns()
     sink = subprocess.Popen([sys.executable, "-m", "loadtests.feed_sink"], stdout=subprocess.PIPE)
     try:
         assert sink.stdout is not None
@@ -278,14 +302,19 @@ def measure(folder: Path, seconds: float) -> tuple[dict[str, list[tuple[int, int
     finally:
         sink.kill()
         sink.communicate(timeout=10)
-    return steps_of(timeline.done), len(timeline.done)
+    with_them, without = ([instants for was, instants in timeline.done if was is which] for which in (True, False))
+    return steps_of(with_them), steps_of(without), len(timeline.done)
 
 
-def table(found: dict[str, list[tuple[int, int]]]) -> list[str]:
-    """Rows of us: wall p10 and p50, CPU p10 and p50."""
-    rows = ["| step | wall us p10 | wall us p50 | CPU us p10 | CPU us p50 |", "| --- | ---: | ---: | ---: | ---: |"]
-    for step, times_ns in found.items():
-        figures = np.percentile(np.array(times_ns or [(0, 0)]) / 1e3, (10, 50), axis=0).T.ravel()
+def table(rehearsed: Steps, not_rehearsed: Steps) -> list[str]:
+    """Rows of us: of either, wall p10 and p50, and CPU p50."""
+    heads = [f"{what}, {figure}" for what in ("rehearsed", "not") for figure in ("wall p10", "wall p50", "CPU p50")]
+    rows = [f"| step | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
+    for step in rehearsed:
+        figures: list[float] = []
+        for found in (rehearsed, not_rehearsed):
+            wall_us, cpu_us = np.array(found[step] or [(0, 0)]).T / 1e3
+            figures += [*np.percentile(wall_us, (10, 50)), np.median(cpu_us)]
         rows.append(f"| {step} | {' | '.join(f'{figure:.0f}' for figure in figures)} |")
     return rows
 
@@ -315,9 +344,10 @@ def main() -> None:
     parser.add_argument("--only", type=Path, help="one table, of a journal in this folder")
     asked = parser.parse_args()
     if asked.only is not None:
-        found, n_timed = measure(asked.only, asked.seconds)
-        print("\n".join(table(found)))
-        print(f"\n{len(found['all'])} orders of {n_timed} that were timed; the rest was not committed on the spot.")
+        rehearsed, not_rehearsed, n_timed = measure(asked.only, asked.seconds)
+        print("\n".join(table(rehearsed, not_rehearsed)))
+        n_of_each = f"{len(rehearsed['all'])} and {len(not_rehearsed['all'])} orders of {n_timed} that were timed"
+        print(f"\nus. {n_of_each}; the rest was not committed on the spot.")
         return
     text = page(asked.seconds, asked.disk)
     if asked.write is None:

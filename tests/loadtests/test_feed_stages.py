@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.book import BookDelta, BookSnapshot
+from app.services.rehearsal import Rehearsal
 from loadtests import feed_stages
 from loadtests.feed import RECORDING
 from loadtests.feed_stages import INSTANTS, RECEIVED, STEPS, WRITTEN, Instant, Timeline
@@ -51,7 +52,7 @@ def test_marks_are_taken_only_of_an_event_that_somebody_waits_for() -> None:
     timeline.begin()
     marked()
     timeline.end()
-    (instants,) = timeline.done
+    ((_, instants),) = timeline.done
     assert [name for name, *_ in instants] == [RECEIVED, "before", "after", WRITTEN]
     assert [wall for _, wall, _ in instants] == sorted(wall for _, wall, _ in instants)
     marked()
@@ -69,8 +70,8 @@ def test_an_instant_of_another_thread_takes_its_order_out() -> None:
         else:
             timeline.mark(name)
     timeline.end()
-    assert len(timeline.done) == 1
-    assert not feed_stages.steps_of(timeline.done)["all"]
+    ((_, instants),) = timeline.done
+    assert not feed_stages.steps_of([instants])["all"]
 
 
 def test_recorded_events_are_numbered_after_the_made_ones() -> None:
@@ -83,9 +84,27 @@ def test_recorded_events_are_numbered_after_the_made_ones() -> None:
     assert (snapshot.book_seq, snapshot.received_ts_ns, snapshot.asks) == (10, 99, whole.asks)
 
 
-def test_a_table_says_wall_and_cpu_apart() -> None:
-    rows = feed_stages.table({"plan": [(1_000, 500)] * 10 + [(3_000, 700)]})
-    assert rows[-1] == "| plan | 1 | 1 | 0 | 0 |"
+def test_a_table_says_wall_and_cpu_of_orders_rehearsed_and_not() -> None:
+    slow = {"plan": [(1_000, 500)] * 10 + [(3_000, 700)]}
+    rows = feed_stages.table({"plan": [(2_000, 1_000)]}, slow)
+    assert rows[-1] == "| plan | 2 | 2 | 1 | 1 | 1 | 0 |"
+
+
+async def test_orders_are_rehearsed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_beats = 0
+
+    def beat(_: Rehearsal) -> None:
+        nonlocal n_beats
+        n_beats += 1
+
+    monkeypatch.setattr(Rehearsal, "beat", beat)
+    feed_stages.rehearse_in_turns()
+    ours, counts = Rehearsal(None, lambda *_: None, 1.0), []  # type: ignore[arg-type]
+    for turn in range(4):
+        monkeypatch.setattr(feed_stages.time, "perf_counter", lambda turn=turn: (turn + 0.5) * feed_stages.TURN_S)
+        ours.beat()
+        counts.append(n_beats)
+    assert counts == [1, 1, 2, 2]
 
 
 @pytest.mark.shared_data
@@ -95,8 +114,10 @@ def test_a_short_run_times_orders_through_every_step(tmp_path: Path, monkeypatch
     for _, module_name, class_name, function_name, _ in INSTANTS:  # taken back when the test is over
         owner = getattr(importlib.import_module(module_name), class_name)
         monkeypatch.setattr(owner, function_name, getattr(owner, function_name))
-    found, n_timed = feed_stages.measure(tmp_path, 3.0)
-    assert 0 < len(found["all"]) <= n_timed
-    assert all(len(times) == len(found["all"]) for times in found.values())
-    assert all(wall_ns > 0 for wall_ns, _ in found["all"])
+    monkeypatch.setattr(Rehearsal, "beat", Rehearsal.beat)
+    *founds, n_timed = feed_stages.measure(tmp_path, 3.0)
+    assert 0 < sum(len(found["all"]) for found in founds) <= n_timed
+    for found in founds:
+        assert all(len(times) == len(found["all"]) for times in found.values())
+        assert all(wall_ns > 0 for wall_ns, _ in found["all"])
     assert not list(tmp_path.iterdir())
