@@ -257,7 +257,7 @@ class Run:
                 )
             )
             waiting.begin(accepted.approved_ts_ns)
-            if not self.engine.ledger.parents[accepted.order_id].n_waves:  # else it was reached before it could wait
+            if not self.engine.ledger.parents[accepted.order_id].children:  # else it was reached before it could wait
                 self.watch.probes[accepted.order_id] = waiting
             for _ in range(100):
                 if accepted.order_id in self.watch.ended:
