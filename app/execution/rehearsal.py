@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from app.domain.enums import TimeInForce
 from app.domain.records import ParentRecord
+from app.domain.tabled import children_of
 from app.domain.units import PPM
-from app.execution.context import Context, Memory, World, side_price
+from app.execution.context import Context, Memory, World, remaining_qty_units, side_price
 from app.execution.hidden_record import HiddenRecord
 from app.execution.inputs import Turn
-from app.execution.later_wave import is_plain_later
+from app.execution.later_wave import is_plain_later, later_request
 from app.execution.ledger import Ledger
-from app.execution.parent import advance
+from app.execution.plain_wave import is_plain, write_plain
 
 # How far the touch may be from a limit: what is further off is reached in one leap, if at all.
 NEAR_PPM: Final = 1_000
@@ -26,18 +28,25 @@ NEAR_PPM: Final = 1_000
 def rehearse(world: World, ledger: Ledger, memory: Memory, symbol: str, now_ns: int) -> Turn | None:
     """The turn in which the order of `symbol` that waits nearest to the touch gets its next wave, at that touch.
 
-    None where none waits near, or none whose wave is a plain one. `world` and the state behind it are only read.
+    None where none waits near, or none whose wave is a plain one. `world` and the state behind it are only read: what a
+    plain wave's facts change, and no others are written, is the rehearsal's own.
     """
     ctx = Context(world, ledger, Memory(), now_ns, Turn())
     found = _nearest(ctx, memory, symbol)
-    if found is None or not is_plain_later(ctx, found):
+    if found is None or ledger.kills or not is_plain_later(ctx, found):
         return None
-    touch_units = side_price(ctx.market(symbol)[1], found.accepted.order.side)
-    at_the_touch = replace(found.accepted, price_cap_units=touch_units)
+    order, qty_units = found.accepted.order, remaining_qty_units(found)
+    at_the_touch = replace(found.accepted, price_cap_units=side_price(ctx.market(symbol)[1], order.side))
     parent = replace(found, accepted=at_the_touch, children={}, fills=[], routes=[])
     ctx.ledger = _set_aside(ledger, parent)
-    ctx.memory = Memory(unreachable=memory.unreachable, rejected_until_ns=dict(memory.rejected_until_ns))
-    advance(ctx, parent)
+    ctx.memory = Memory(unreachable=memory.unreachable, rejected_until_ns=memory.rejected_until_ns)
+    asked = later_request(ctx, parent, qty_units) if qty_units else None
+    if asked is None:
+        return None
+    planned = world.planner.plan(asked, ctx.left(symbol, order.side))
+    if not is_plain(ctx, parent, planned.plan) or not children_of(planned.plan):
+        return None
+    write_plain(ctx, parent, planned, TimeInForce.IOC)
     return ctx.turn
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +13,7 @@ from app import observe
 from app.domain.enums import Mode
 from app.domain.events import Fact
 from app.execution import inputs as inp
-from app.services.rehearsal import Rehearsal
+from app.services.rehearsal import MOST, Rehearsal
 from tests.services.test_engine import Rig, rig, settle
 from tests.worlds import held_order
 
@@ -83,3 +85,18 @@ async def test_a_rehearsal_that_breaks_is_told_and_ends_them_not_the_process(
     assert await beats(Rehearsal(rig.engine, breaks, EVERY_S)) == 0
     assert told == ["ValueError('a fact that cannot be written')"]
     assert not rig.fatal
+
+
+async def test_they_take_a_bounded_share_of_the_loop_however_long_one_takes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_s: list[float] = []
+
+    def slow(_: Rehearsal) -> None:
+        began_s.append(time.perf_counter())
+        time.sleep(0.01)
+
+    monkeypatch.setattr(Rehearsal, "beat", slow)
+    await beats(Rehearsal(rig.engine, lambda *_: None, EVERY_S), 0.4)
+    assert len(began_s) >= 2
+    assert all(later - one >= 0.01 / MOST for one, later in pairwise(began_s))
