@@ -40,7 +40,7 @@ from loadtests import probe
 from loadtests.feed import RECORDING, SPEED, BookEvent, Run, run
 from loadtests.feed_watch import Probe, Watch
 
-WAIT_S, LEFT_S, LOOK_S = 0.015, 0.005, 0.002
+WAIT_S, LEFT_S, LOOK_S = 0.08, 0.005, 0.002
 TURN_S: Final = 0.5
 MADE_LOTS: Final = 1_000
 MEMORY: Final = Path("/dev/shm")
