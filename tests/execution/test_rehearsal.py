@@ -89,6 +89,7 @@ def test_none_is_rehearsed_that_waits_far_off_or_not_at_all_or_not_for_a_plain_w
     assert desk.core.memory.awaited[BTC]
     assert desk.core.rehearse(BTC, desk.now_ns) is None
     waiting(desk, side=Side.SELL, qty_units=None, notional_nano=3_000 * NANO)
+    assert desk.core.memory.awaited[BTC]
     assert desk.core.rehearse(BTC, desk.now_ns) is None
     assert desk.core.rehearse("ETH/USDT", desk.now_ns) is None
 

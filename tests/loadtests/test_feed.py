@@ -83,7 +83,8 @@ def test_a_decision_on_an_old_book_is_not_reported_as_a_figure():
 def test_a_short_run_measures_probes_and_sprays(monkeypatch: pytest.MonkeyPatch):
     if not feed.RECORDING.is_dir():
         pytest.skip("needs ../shared/data/public/l2/binance_3mkt_20240808")
-    row = feed.measure(seconds=3.0, speed=5.0)[0]
+    row = feed.measure(seconds=3.0, speed=10.0)[0]
+    assert row["n_probes"] > 0
     assert row["n_plans"] > 0
     assert row["n_sprays"] > 0
     assert row["oldest_book_ms"] <= row["age_limit_ms"]
