@@ -155,6 +155,7 @@ class Process:
             posting=make_posting(settings, universe),
             stops=make_stops(settings, universe),
             costs=CostEstimator(load_pretrade(settings.pretrade_path)) if settings.foretell else None,
+            may_reserve=settings.reserve_children,
         )
         engine = Engine(
             core=core,
@@ -280,6 +281,7 @@ def make_core(
     posting: Posting | None = None,
     costs: CostEstimator | None = None,
     stops: Mapping[str, StopOffer] = MappingProxyType({}),
+    may_reserve: bool = False,
 ) -> Core:
     """A core over given reference data and books; replays and tests build theirs here too."""
     world = World(
@@ -301,6 +303,7 @@ def make_core(
         split_hidden=allocate,
         max_pings=routing.max_pings,
         may_loop=routing.loop,
+        may_reserve=may_reserve,
         costs=costs,
         max_align_ns=routing.max_align_ms * 1_000_000,
     )

@@ -189,6 +189,9 @@ class Settings(BaseSettings):
     rehearse_every_ms: int = Field(default=5, ge=0)
     """How often the turn of an order that waits near the market is rehearsed, so that the real one is quick; each takes
     up to a millisecond of one core; 0: never."""
+    reserve_children: bool = True
+    """Whether the log says ahead which children may leave for orders that wait near the market: their bytes then need
+    not wait for the disk. After a crash their venues are asked about each of them."""
     drain_s: float = Field(default=3.0, ge=0)
     keep_closed_s: float = Field(default=900.0, ge=0)
     """How long a closed order stays in the engine's memory after its last change, and until it is measured and in the

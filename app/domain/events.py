@@ -197,6 +197,19 @@ class ChildSending(Event):
     mid_half_units: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChildrenReserved(Event):
+    """From now on one of `children` may leave before its own fact is durable: intent before effect (docs/adr/0063).
+
+    At most one of them, no larger and at no worse price, until a child of the order is told; it leaves with the
+    deadline that its own fact says, theirs is 0. Empty: none may any more. No account's stream tells it.
+    """
+
+    KIND: ClassVar[str] = "children_reserved"
+    order_id: str
+    children: tuple[ChildOrder, ...]
+
+
 @quick_init
 @dataclass(frozen=True, slots=True)
 class ChildAcked(Event):
@@ -436,6 +449,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RefusalsAggregated,
     RoutePlanned,
     ChildSending,
+    ChildrenReserved,
     ChildAcked,
     ChildFilled,
     ChildCanceled,

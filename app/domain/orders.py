@@ -75,6 +75,7 @@ class ChildOrder:
     nowhere. `is_post_only`: the venue must refuse it where it would take anything. `stop`: it waits at the venue for a
     price, and is what it is only then. `display_lots`: what it shows of one that rests at a time; 0: all.
     `min_qty_lots`: the least that may be executed at once, 0 is any; `quote_id`: of the dealer's quote that it accepts.
+    `wave` 0: it was reserved, and a bound of what may have left (docs/adr/0063).
     """
 
     child_id: str
@@ -102,6 +103,11 @@ class ChildOrder:
     def rests(self) -> bool:
         """Whether it may stand in a book after its venue has taken it."""
         return self.rest_until_ns > 0
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is what was reserved, not what was sent: no larger and no worse one of this name may have left."""
+        return not self.wave
 
     @property
     def price_units(self) -> int:

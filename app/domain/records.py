@@ -132,8 +132,14 @@ class ParentRecord:
 
     @property
     def in_flight_qty_units(self) -> int:
-        """`worst_case_fill_qty` beyond what is filled: everything that may still trade."""
-        return sum(c.leaves_qty_units for c in self.children.values())
+        """`worst_case_fill_qty` beyond what is filled: everything that may still trade. Of bounds one at most left."""
+        sent_units = bound_units = 0
+        for record in self.children.values():
+            if record.child.is_bound:
+                bound_units = max(bound_units, record.leaves_qty_units)
+            else:
+                sent_units += record.leaves_qty_units
+        return sent_units + bound_units
 
 
 _NO: Final = False  # a field's first word, by its place

@@ -33,9 +33,16 @@ from app.execution.inputs import CancelChild, QueryChild, Recall
 from app.execution.machine import ChildStep, may_child
 from app.execution.parent import advance
 from app.execution.posting import POST_ONLY_CODE
+from app.execution.reserve_record import NEVER_LEFT
+from app.execution.reserving import others_never_left
 from app.risk.exposure import qty_nano
 
 ENGINE_ACTOR: Final = "engine"  # of the kill switches that no person has set
+
+# Words about a child that no venue has which never had it.
+_IS_THERE: Final = frozenset(
+    {ReportKind.ACKED, ReportKind.FILLED, ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED}
+)
 
 
 def on_report(ctx: Context, report: ExecutionReport) -> None:
@@ -54,6 +61,8 @@ def on_report(ctx: Context, report: ExecutionReport) -> None:
     if report.venue != record.child.venue:
         ctx.memory.n_foreign_reports += 1
         return
+    if record.child.is_bound and not record.state.is_terminal and report.kind in _IS_THERE:
+        others_never_left(ctx, parent, record.child)
     if report.kind is ReportKind.FILLED:
         _filled(ctx, parent, record, report)
     elif not record.state.is_terminal:
@@ -114,7 +123,10 @@ def _not_found(ctx: Context, parent: ParentRecord, record: ChildRecord, report: 
     if was_seen or not is_expired:
         lose(ctx, parent, record, "not_found")
         return
-    _reject(ctx, parent, record, "not_accepted", report)
+    if child.is_bound:  # it never left us, which says nothing of its venue
+        ctx.emit(ChildRejected(child.account, child.order_id, child.child_id, NEVER_LEFT, report.text, report.evidence))
+    else:
+        _reject(ctx, parent, record, "not_accepted", report)
 
 
 def lose(ctx: Context, parent: ParentRecord, record: ChildRecord, reason: str) -> None:

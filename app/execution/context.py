@@ -194,6 +194,7 @@ class World:
     child_cap_nano: Mapping[str, int] = field(default_factory=dict)
     volumes: Volumes | None = None
     may_loop: bool = False  # whether the loop may be on at all; the switch is a fact
+    may_reserve: bool = False  # whether children are reserved for orders that wait near the market
     posting: Posting | None = None  # None: no child rests anywhere
     stops: Mapping[str, StopOffer] = field(default_factory=dict)  # venues that hold stops for us
     marks: Marks | None = None

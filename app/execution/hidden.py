@@ -178,13 +178,13 @@ def _asks(
     for i, (place, belief) in enumerate(zip(places, beliefs, strict=True)):
         n = min(place.room_units // unit_units, volume_units)
         table[i, :n] = worth(belief, place.saving_ppm)[:n]
-    asks = list[DarkAsk]()
+    asks, n_named = list[DarkAsk](), ctx.ledger.reserved.n_named(parent)
     for place, belief, units in zip(places, beliefs, split(table, volume_units).tolist(), strict=True):
         venue = place.listing.venue
         if not units:
             left_out[venue] = "not_worth_asking" if place.room_units >= unit_units else "insufficient_balance"
             continue
-        client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + len(asks) + 1)
+        client_id = venue_client_id(parent.created_ts_ns, parent.order_id, n_named + len(asks) + 1)
         asks.append(
             DarkAsk(
                 venue=venue,

@@ -420,12 +420,14 @@ class Turn:
     """One step's outcome. Nothing of it leaves the process before `facts` are durable.
 
     `replies[i]` answers input i. `receipts`: (sha256 hex, bytes) referenced from RoutePlanned facts of this turn.
+    `n_reserved`: how many of the children sent were reserved, and need not wait for this turn's facts.
     """
 
     facts: list[Fact] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     receipts: list[tuple[str, bytes]] = field(default_factory=list)
+    n_reserved: int = 0
 
 
 Inputs = Sequence[Input]

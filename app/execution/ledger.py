@@ -31,6 +31,7 @@ from app.execution.cost_record import CostRecord, note_foretold, note_marked, no
 from app.execution.fee_record import FeeRecord
 from app.execution.hidden_record import HiddenRecord
 from app.execution.machine import ChildStep, next_child, next_parent
+from app.execution.reserve_record import ReserveRecord
 from app.execution.shadow_ledger import Shadows
 
 REFUSALS_KEPT: Final = 1_000
@@ -76,6 +77,7 @@ class Ledger:
     shadows: Shadows = field(default_factory=dict)
     costs: CostRecord = field(default_factory=CostRecord)
     hidden: HiddenRecord = field(default_factory=HiddenRecord)
+    reserved: ReserveRecord = field(default_factory=ReserveRecord)
     volumes: dict[str, dict[int, VolumeBin]] = field(default_factory=dict)  # symbol -> bin -> its newest word
     closed: Marks | None = None  # of orders and definitions that memory has let go; None: none has left
 
@@ -198,6 +200,11 @@ def _child_sending(ledger: Ledger, fact: Fact, event: ev.ChildSending) -> None:
     ledger.by_venue_client_id[child.client_id] = child.child_id
     ledger.live_children[child.child_id] = record
     ledger.hidden.note_child(child)
+    ledger.reserved.note_child(child.order_id, child.client_id)
+
+
+def _children_reserved(ledger: Ledger, fact: Fact, event: ev.ChildrenReserved) -> None:
+    ledger.reserved.note(event)
 
 
 def _touched_child(ledger: Ledger, fact: Fact, order_id: str, child_id: str, step: ChildStep) -> ChildRecord:
@@ -344,6 +351,7 @@ def _order_done(ledger: Ledger, fact: Fact, event: ev.OrderDone) -> None:
     parent.done_reason, parent.done_detail = event.reason, event.detail
     ledger.open_parents.pop(event.order_id, None)
     ledger.hidden.forget(event.order_id)
+    ledger.reserved.forget(event.order_id)
     ledger.open_by_account[event.account].pop(event.order_id, None)
 
 
@@ -427,6 +435,7 @@ _EVOLVE: Final[dict[type[Event], _Handler]] = {
     ev.RefusalsAggregated: _refused,
     ev.RoutePlanned: _route_planned,
     ev.ChildSending: _child_sending,
+    ev.ChildrenReserved: _children_reserved,
     ev.ChildAcked: _child_acked,
     ev.ChildFilled: _child_filled,
     ev.ChildCanceled: _child_canceled,

@@ -37,7 +37,7 @@ STILL_SHARE_FRAC: Final = 1 / 512
 MAX_STILL: Final = 2_048  # remembered of the log: older ones weigh a fiftieth
 _BPS: Final = 10_000
 # A child that our own last gate stopped, or a post that came too late, says nothing of its venue.
-_OURS: Final = frozenset({"not_sent", "post_only"})
+_OURS: Final = frozenset({"not_sent", "post_only", "never_left"})
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class LoopMemory:
 
     def _acked(self, record: ChildRecord) -> None:
         round_trip_ns = record.acked_ts_ns - record.sent_ts_ns
-        if round_trip_ns <= 0:
+        if round_trip_ns <= 0 or record.child.is_bound:
             return
         venue, one_way_ns = record.child.venue, round_trip_ns // 2
         known_ns = self.one_way_ns.get(venue, one_way_ns)
@@ -170,7 +170,7 @@ class LoopMemory:
 
 def _takes_shown(child: ChildOrder) -> bool:
     """Whether it was sent for what a book showed of that moment: neither a stop, nor for what is hidden or quoted."""
-    is_shown = child.stop is None and not child.min_qty_lots and not child.quote_id
+    is_shown = child.stop is None and not child.min_qty_lots and not child.quote_id and not child.is_bound
     return is_shown and child.time_in_force is TimeInForce.IOC
 
 

@@ -38,6 +38,8 @@ from app.execution.inputs import CancelChild, SearchAway
 from app.execution.later_wave import is_plain_later, later_request
 from app.execution.pooling import destination, pooled, with_pool
 from app.execution.queues import post_again
+from app.execution.reserve_record import NEVER_LEFT
+from app.execution.reserving import reserve, withdraw
 from app.execution.scheduled import ScheduledApproval, begin, take_slice, work
 from app.execution.stakes import gate_view, lookalike_key
 from app.execution.swept import post_rest, posts_rest, require_posting
@@ -275,13 +277,13 @@ def _ending(ctx: Context, parent: ParentRecord) -> tuple[DoneReason, str] | None
 
 
 def _exhausted(parent: ParentRecord, detail: str) -> tuple[DoneReason, str]:
-    children = parent.children.values()
+    children = [record for record in parent.children.values() if record.code != NEVER_LEFT]
     order = parent.accepted.order
     is_whole_notional = order.notional_nano is not None and needs_single_venue(order)
     if is_whole_notional and children and all(c.state is ChildState.FILLED for c in children):
         return DoneReason.FILLED, "residual_below_lot"
     if children and not parent.cum_qty_units and all(c.state is ChildState.REJECTED for c in children):
-        return DoneReason.REJECTED, next(iter(children)).code
+        return DoneReason.REJECTED, children[0].code
     return DoneReason.CANCELED, detail
 
 
@@ -341,6 +343,8 @@ def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool
     `why`: an UnallocatedCode or a word of ours, empty where the plan gave no reason.
     """
     order = parent.accepted.order
+    if why != UnallocatedCode.BEYOND_LIMIT:
+        withdraw(ctx, parent.order_id)
     if why != "kill_switch" and post_rest(ctx, parent):
         return
     waits = is_held(order) or (order.order_type is OrderType.MARKET and order.time_in_force is TimeInForce.GTC)
@@ -352,6 +356,7 @@ def _wait_or_end(ctx: Context, parent: ParentRecord, why: str, *, has_live: bool
         cap_units = parent.accepted.price_cap_units
         if why == UnallocatedCode.BEYOND_LIMIT and cap_units and not has_live:
             ctx.memory.awaited.setdefault(order.symbol, {})[parent.order_id] = (order.side.sign, cap_units)
+            reserve(ctx, parent)
     elif is_dust and parent.cum_qty_units and order.notional_nano is not None:
         finish(ctx, parent, DoneReason.FILLED, "residual_below_lot")
     else:

@@ -38,12 +38,12 @@ Row = tuple[str, int, int, int, int, int]
 
 
 class Wave(NamedTuple):
-    """Whose children: the order's id, when it was accepted, how many children it has had, and what they are called."""
+    """Whose children: the order's id, when it was accepted, its wave, and how many names of children are used up."""
 
     order_id: str
     accepted_ns: int
     wave: int
-    n_children: int
+    n_named: int
     time_in_force: TimeInForce
 
 
@@ -67,9 +67,15 @@ def is_plain_plan(ctx: Context, order: ParentOrder, plan: RoutePlan) -> bool:
 def write_plain(ctx: Context, parent: ParentRecord, planned: Planned, time_in_force: TimeInForce) -> None:
     """RoutePlanned, one ChildSending for each of the plan's children, and the commands that may leave after them."""
     ledger, plan, version = ctx.ledger, planned.plan, ctx.ledger.limits[parent.account].version
-    wave = Wave(parent.order_id, parent.created_ts_ns, parent.n_waves + 1, len(parent.children), time_in_force)
-    order = parent.accepted.order
-    children = children_of(order, rows_of(ctx, order, plan), wave)
+    order, order_id = parent.accepted.order, parent.order_id
+    rows, reserved = rows_of(ctx, order, plan), ledger.reserved
+    n_named = reserved.n_before(parent, rows[0], time_in_force) if len(rows) == 1 else None
+    if n_named is None:
+        n_named = reserved.n_named(parent)
+    else:
+        ctx.turn.n_reserved += 1
+    wave = Wave(order_id, parent.created_ts_ns, parent.n_waves + 1, n_named, time_in_force)
+    children = children_of(order, rows, wave)
     sendings = sendings_of(children, version, plan)
     commands = approve(ctx, parent, children, version, ledger.seq + 2)
     fold_wave(ctx, parent, _planned(parent.account, parent.order_id, plan), sendings)
@@ -90,11 +96,11 @@ def rows_of(ctx: Context, order: ParentOrder, plan: RoutePlan) -> list[Row]:
 def children_of(order: ParentOrder, rows: Sequence[Row], wave: Wave) -> list[ChildOrder]:
     """A plan's children in the words of their venues; ids go on from those of the order's earlier children."""
     account, name, side = order.account, order.symbol, order.side
-    order_id, accepted_ns, wave_i, n_children, time_in_force = wave
+    order_id, accepted_ns, wave_i, n_named, time_in_force = wave
     made = []
     for venue, qty_lots, limit_ticks, tick_units, lot_units, until_ns in rows:
-        n_children += 1
-        client_id = venue_client_id(accepted_ns, order_id, n_children)
+        n_named += 1
+        client_id = venue_client_id(accepted_ns, order_id, n_named)
         made.append(
             _child(
                 "chd_" + client_id,

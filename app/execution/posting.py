@@ -322,7 +322,8 @@ def write_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
 def send_post(ctx: Context, parent: ParentRecord, post: Post) -> None:
     """The child of a post whose fact has been written, past the last gate."""
     order, listing, policy = parent.accepted.order, post.listing, _posting(ctx, parent).policy
-    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
+    n_named = ctx.ledger.reserved.n_named(parent)
+    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, n_named + 1)
     child = ChildOrder(
         child_id=f"chd_{client_id}",
         client_id=client_id,

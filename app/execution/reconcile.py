@@ -14,6 +14,8 @@ from app.execution.discretion import watch_discretion
 from app.execution.fees import settle_tiers
 from app.execution.inputs import QueryChild
 from app.execution.parent import advance
+from app.execution.reserve_record import NEVER_LEFT
+from app.execution.reserving import take_for_unknown
 from app.execution.swept import watch
 
 _NS_PER_S = 1_000_000_000
@@ -90,6 +92,7 @@ def on_start(ctx: Context, ended_ts_ns: int) -> None:
         n_asked[record.child.venue] += 1
         if n_asked[record.child.venue] <= MAX_LAST_WORDS:
             ctx.memory.last_words.append(record.child)
+    take_for_unknown(ctx)
     for record in list(ctx.ledger.live_children.values()):
         if record.state is not ChildState.UNKNOWN:
             child = record.child
@@ -98,6 +101,8 @@ def on_start(ctx: Context, ended_ts_ns: int) -> None:
 
 def _may_have_spoken(record: ChildRecord, ended_ts_ns: int) -> bool:
     """Ended with less than the whole, so shortly before the process that a fill may have come in between."""
+    if record.code == NEVER_LEFT:
+        return False
     is_short = record.state.is_terminal and record.cum_qty_units < record.child.qty_units
     return is_short and record.updated_ts_ns >= ended_ts_ns - LAST_WORDS_NS
 

@@ -20,6 +20,7 @@ from app.execution.inputs import Turn
 from app.execution.later_wave import is_plain_later, later_request
 from app.execution.ledger import Ledger
 from app.execution.plain_wave import is_plain, write_plain
+from app.execution.reserve_record import ReserveRecord
 
 # How far the touch may be from a limit: what is further off is reached in one leap, if at all.
 NEAR_PPM: Final = 1_000
@@ -62,6 +63,12 @@ def _nearest(ctx: Context, memory: Memory, symbol: str) -> ParentRecord | None:
     return ctx.ledger.open_parents.get(nearest_id)
 
 
+def _reserved(ledger: Ledger, order_id: str) -> ReserveRecord:
+    """What stands for the order, to be used up in a rehearsal."""
+    standing = ledger.reserved.by_order.get(order_id)
+    return ReserveRecord({} if standing is None else {order_id: standing})
+
+
 def _set_aside(ledger: Ledger, parent: ParentRecord) -> Ledger:
     """A ledger that knows of no other order; what a wave's facts change is its own, the rest is shared to be read."""
     only, account = {parent.order_id: parent}, parent.account
@@ -75,4 +82,5 @@ def _set_aside(ledger: Ledger, parent: ParentRecord) -> Ledger:
         by_venue_client_id={},
         live_children={},
         hidden=HiddenRecord(),
+        reserved=_reserved(ledger, parent.order_id),
     )

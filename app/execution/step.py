@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Final
 
 from app.domain import events as ev
@@ -37,6 +38,7 @@ from app.execution.quoted import follow_hidden, on_quoted
 from app.execution.reconcile import flush_refusals, on_start, on_tick
 from app.execution.rehearsal import rehearse
 from app.execution.repeated import repeated_definition, repeated_order
+from app.execution.reserving import withdraw_all
 from app.execution.scheduled import ScheduledApproval, approve_scheduled
 from app.execution.shadow import tell_incumbent, tell_met, tell_shadow
 from app.execution.short_way import approve_plain
@@ -139,9 +141,10 @@ def _check_universe(ctx: Context) -> None:
     for definition in ctx.ledger.definitions.open.values():
         if definition.definition.symbol not in universe.symbols:
             raise InvariantBroken(conditional_id=definition.conditional_id, missing_symbol=definition.definition.symbol)
-    for record in ctx.ledger.live_children.values():
-        if (record.child.venue, record.child.symbol) not in universe.instruments:
-            raise InvariantBroken(child_id=record.child.child_id, missing_venue=record.child.venue)
+    live = [record.child for record in ctx.ledger.live_children.values()]
+    for child in chain(live, *(event.children for event in ctx.ledger.reserved.by_order.values())):
+        if (child.venue, child.symbol) not in universe.instruments:
+            raise InvariantBroken(child_id=child.child_id, missing_venue=child.venue)
 
 
 def _submit(ctx: Context, item: inp.Submit) -> Reply:
@@ -304,6 +307,7 @@ def _tick(ctx: Context, item: inp.Tick) -> Reply:
 
 def _drain(ctx: Context, item: inp.Drain) -> Reply:
     ctx.memory.is_draining = True
+    withdraw_all(ctx)
     watch(ctx, list(ctx.ledger.live_children.values()))
     return Done()
 

@@ -120,7 +120,7 @@ def send_child(ctx: Context, parent: ParentRecord, child: ChildOrder, mid_half_u
 def _child(ctx: Context, parent: ParentRecord, allocation: Allocation, to: Destination) -> ChildOrder:
     order, listing = parent.accepted.order, to.listing
     venue = ctx.world.universe.venues[listing.venue]
-    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, len(parent.children) + 1)
+    client_id = venue_client_id(parent.created_ts_ns, parent.order_id, ctx.ledger.reserved.n_named(parent) + 1)
     return ChildOrder(
         child_id=f"chd_{client_id}",
         client_id=client_id,

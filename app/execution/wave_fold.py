@@ -88,6 +88,8 @@ def _fold(ledger: Ledger, parent: ParentRecord, planned: Fact, records: Sequence
         parent.children[child_id] = ledger.live_children[child_id] = record
         ledger.child_parent[child_id] = order_id
         ledger.by_venue_client_id[child.client_id] = child_id
+        if order_id in ledger.reserved.by_order:
+            ledger.reserved.note_child(order_id, child.client_id)
     ts_ns, account_seq = planned.ts_ns, planned.account_seq + n_children
     parent.updated_ts_ns, parent.last_seq, parent.last_account_seq = ts_ns, seq + n_children, account_seq
     parent.version += 1 + n_children

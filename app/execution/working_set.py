@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from app.domain.conditional_records import ConditionalRecord
 from app.domain.enums import ParentState
-from app.domain.events import ChildSending, Event, OrderAccepted
+from app.domain.events import ChildrenReserved, ChildSending, Event, OrderAccepted
 from app.domain.records import ParentRecord
 from app.execution.closed import Marks, fill_mark, name_mark
 from app.execution.ledger import Ledger
 
 
 def order_of(event: Event) -> str:
-    """The order that a fact concerns, empty if none."""
+    """The order that a fact concerns, empty if none: a reservation changes nothing of its order."""
     if isinstance(event, ChildSending):
         return event.child.order_id
+    if isinstance(event, ChildrenReserved):
+        return ""
     return str(getattr(event, "order_id", ""))
 
 

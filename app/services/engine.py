@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from typing import Final, TypeVar
 
 from app import observe
@@ -53,11 +53,12 @@ from app.execution.inputs import (
 )
 from app.execution.ledger import Ledger
 from app.execution.preview import Preview
+from app.execution.reserve_record import may_leave_ahead
 from app.execution.step import Core
 from app.services.alarms import alarm
 from app.services.asking import open_client_ids
 from app.services.at_once import runs_whole
-from app.services.health import EngineHealth
+from app.services.health import EngineHealth, health_of
 from app.services.marketdata import MarketData
 from app.services.quotes import quote_of
 from app.shm.books import SymbolBooks
@@ -164,8 +165,8 @@ class Engine:
         assert self._loop is not None
         if self.queue is not None:
             await self.queue.stop()  # what was away is planned here, and its children are part of the drain
-        if not self._is_broken and any(record.child.rests for record in self.ledger.live_children.values()):
-            await self.ask(Drain())  # what rests would be left alone
+        if not self._is_broken:
+            await self.ask(Drain())  # what rests would be left alone, and what is reserved be asked about
         deadline_s = self._loop.time() + drain_s
         while self.ledger.n_to_drain and self._loop.time() < deadline_s:  # noqa: ASYNC110 - bounded drain
             await asyncio.sleep(TICK_S)
@@ -298,18 +299,33 @@ class Engine:
             self._loop.call_soon(self._run_scheduled)
         try:
             turn = self.core.turn([item for item, _ in taken], self.clock.wall_ns())
+            is_awaited = bool(turn.commands)
+            if turn.n_reserved:
+                self._send_ahead(turn)
         except Exception as error:  # noqa: BLE001 - memory may now differ from the log: the process must end
             self._break(error)
             return
         askers = [asker for _, asker in taken]
+        is_awaited = is_awaited or any(asker is not None for asker in askers)
         self._undurable.append(_Waiting(self.ledger.seq, turn, askers))
         if turn.facts:
             self._held.append(turn)
             self._n_held_facts += len(turn.facts)
-        is_awaited = bool(turn.commands) or any(asker is not None for asker in askers)
         self._commit_in_time(is_awaited=is_awaited)
         assert self.journal is not None
         self.on_durable(self.journal.durable_seq)
+
+    def _send_ahead(self, turn: Turn) -> None:
+        """Lets children out before their own facts are durable, where those that reserved them are (docs/adr/0063)."""
+        sending = [command for command in turn.commands if isinstance(command, SendChild)]
+        if turn.n_reserved < len(turn.commands) or len(sending) < len(turn.commands):
+            return
+        undurable = chain(turn.facts, *(waiting.turn.facts for waiting in self._undurable))
+        if may_leave_ahead({command.approved.value.order_id for command in sending}, undurable):
+            turn.commands, self._is_leaving = [], True
+            for command in sending:
+                self._perform(command)
+            self._is_leaving = False
 
     def _commit_in_time(self, *, is_awaited: bool) -> None:
         """Sees to it that what is held goes to the journal: now, or after the ride."""
@@ -476,17 +492,5 @@ class Engine:
         return dict(zip(self.venues, await asyncio.gather(*map(open_client_ids, self.venues.values())), strict=True))
 
     def health(self) -> EngineHealth:
-        memory, ledger = self.core.memory, self.ledger
-        return EngineHealth(
-            seq=ledger.seq,
-            durable_seq=self.journal.durable_seq if self.journal else 0,
-            n_open_orders=len(ledger.open_parents),
-            n_live_children=len(ledger.live_children),
-            n_waiting_inputs=len(self._inbox),
-            is_draining=self.is_draining,
-            book_age_ns=self.market.book_age_ns(self.clock.wall_ns()),
-            n_duplicate_fills=memory.n_duplicate_fills,
-            n_foreign_reports=memory.n_foreign_reports,
-            n_overfills=ledger.n_overfills,
-            n_late_fills=ledger.n_late_fills,
-        )
+        durable_seq, ages_ns = self.journal.durable_seq if self.journal else 0, self.market.book_age_ns(self.now_ns())
+        return health_of(self.core, durable_seq, len(self._inbox), ages_ns, is_draining=self.is_draining)

@@ -102,7 +102,7 @@ class Recorder:
         self._note()
 
     def on_facts(self, facts: Sequence[Fact]) -> None:
-        """Durable facts: a child's intent is durable in the instant it leaves."""
+        """Durable facts: a child leaves in the instant of its own, whether it waits for the disk or not."""
         for fact in facts:
             if isinstance(fact.event, ChildSending):
                 self._batch.sent.append(SentChild(fact.ts_ns, fact.event.child))

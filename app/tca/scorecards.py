@@ -72,11 +72,14 @@ class _Seen:
 def scorecards(
     records: Iterable[ParentRecord], symbols: Mapping[str, Symbol], marked: Sequence[Marked]
 ) -> list[Scorecard]:
-    """Every venue that a child of `records` (in order of time) was sent to, by name; what was to rest is left out."""
+    """Every venue that a child of `records` (in order of time) was sent to, by name.
+
+    What was to rest is left out, and what is but a bound of what was sent.
+    """
     seen: dict[str, _Seen] = {}
     for record in records:
         for child in record.children.values():
-            if child.state.is_terminal and not child.child.rests:
+            if child.state.is_terminal and not child.child.rests and not child.child.is_bound:
                 symbol = symbols.get(child.child.symbol)
                 _note(seen.setdefault(child.child.venue, _Seen()), record, child, symbol)
     return [_card(venue, found, marked) for venue, found in sorted(seen.items())]

@@ -51,7 +51,7 @@ from app.venues.paper_account import PaperAccount
 from app.venues.paper_marks import PaperMarks
 from app.venues.paper_stops import WaitingStops, child_of
 from app.venues.resting import RestingOrders, lines_of, taker_fill
-from app.venues.retelling import cancel_rejected, not_found, reports_of
+from app.venues.retelling import answer_of, cancel_rejected, reports_of
 from app.venues.tiers import VenueTiers
 from app.venues.underway import Underway
 
@@ -391,8 +391,7 @@ class PaperExchange:
     def _query(self, child: ChildOrder) -> None:
         if self.faults.is_down or self.faults.is_holding:
             return
-        now_ns = self.clock.wall_ns()
-        reports = self._reports_of(child.client_id) or [not_found(self.venue_id, self.ledger, child, now_ns)]
+        reports = answer_of(self.venue_id, self.ledger, child, self.clock.wall_ns())
         self._underway.after(self.spec.venue.latency_ns, self._listeners.tell_reports, reports)
 
     def _finish(self, order: AcceptedLine, how: How, code: str) -> list[ExecutionReport]:

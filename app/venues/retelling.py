@@ -40,6 +40,20 @@ def reports_of(venue_id: str, lines: Sequence[tuple[int, LedgerLine]]) -> list[E
     return reports or first_refused
 
 
+def answer_of(venue_id: str, ledger: VenueLedger, child: ChildOrder, now_ns: int) -> list[ExecutionReport]:
+    """The answer to a question about `child`: all that the ledger holds of it, or NOT_FOUND.
+
+    Who asks after a crash may know no more than a bound of what left: an order that was filled and was smaller than
+    `child` is told to have ended with what it had.
+    """
+    lines = ledger.lines_of(child.client_id)
+    reports = reports_of(venue_id, lines)
+    for offset, line in lines:
+        if isinstance(line, DoneLine) and line.how == "filled" and line.cum_qty_lots < child.qty_lots:
+            reports.append(_of_end(venue_id, line, ReportKind.EXPIRED, evidence(venue_id, offset)))
+    return reports or [not_found(venue_id, ledger, child, now_ns)]
+
+
 def evidence(venue_id: str, offset: int) -> str:
     """The place in the ledger where it stands."""
     return f"ledger:{venue_id}:{offset}"
@@ -120,8 +134,10 @@ def _of_fill(venue_id: str, line: FillLine, proof: str) -> ExecutionReport:
 def _of_done(venue_id: str, line: DoneLine, proof: str) -> ExecutionReport | None:
     """None at the end of a filled order: its last fill tells the total."""
     kind = _HOW.get(line.how)
-    if kind is None:
-        return None
+    return None if kind is None else _of_end(venue_id, line, kind, proof)
+
+
+def _of_end(venue_id: str, line: DoneLine, kind: ReportKind, proof: str) -> ExecutionReport:
     return ExecutionReport(
         kind,
         venue_id,

@@ -106,7 +106,10 @@ async def rig() -> AsyncIterator[Rig]:
     await opening
     yield Rig(engine, journal, desk, venues, batches, fatal)
     journal.flush()
-    await engine.close(0)
+    closing = asyncio.create_task(engine.close(0))
+    await settle()
+    journal.flush()
+    await closing
 
 
 async def settle() -> None:

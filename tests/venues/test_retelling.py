@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from app.domain.enums import Liquidity, Side, TimeInForce
 from app.domain.fills import ExecutionReport, ReportKind
-from app.venues.ledger import AbsentLine, AcceptedLine, DoneLine, FillLine, LedgerLine, RefusedLine
-from app.venues.retelling import evidence, received, reports_of
+from app.domain.orders import ChildOrder
+from app.venues.ledger import (
+    AbsentLine,
+    AcceptedLine,
+    DoneLine,
+    FillLine,
+    LedgerLine,
+    RefusedLine,
+    VenueLedger,
+    ledger_path,
+)
+from app.venues.retelling import answer_of, evidence, received, reports_of
 
 ACCEPTED = AcceptedLine(1, "a", "v-1", "chd", "ord", "desk", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, 5, 9, 1, 1)
 FILL = FillLine(2, "a", "v-1", "t-1", "BTC/USDT", 99, 3, 3, -7, "USDT", 201, 5)
@@ -39,6 +51,23 @@ def told(*lines: LedgerLine) -> list[str]:
 )
 def test_the_story_of_one_client_id(lines: tuple[LedgerLine, ...], kinds: list[str]) -> None:
     assert told(*lines) == kinds
+
+
+@pytest.mark.parametrize("asked_lots", [3, 5])
+def test_an_order_that_was_filled_and_is_less_than_asked_about_has_ended(tmp_path: Path, asked_lots: int) -> None:
+    ledger = VenueLedger(ledger_path(tmp_path, "v"))
+    ledger.open()
+    ledger.append([msgspec.structs.replace(ACCEPTED, qty_lots=3), FILL, DoneLine(2, "a", "v-1", "filled", 3, "")])
+    child = ChildOrder(
+        "chd", "a", "ord", "desk", 1, "v", "BTC/USDT", Side.BUY, TimeInForce.IOC, 100, asked_lots, 1, 1, 9
+    )
+    reports = answer_of("v", ledger, child, 10)
+    ends = [(report.kind.value, report.cum_qty_lots) for report in reports[2:]]
+    assert [report.kind.value for report in reports[:2]] == ["acked", "filled"]
+    assert ends == ([] if asked_lots == 3 else [("expired", 3)])
+    (unknown,) = answer_of("v", ledger, replace(child, client_id="b"), 10)
+    assert (unknown.kind, unknown.code) == (ReportKind.NOT_FOUND, "never_accepted")
+    ledger.close()
 
 
 def test_every_figure_of_a_fill_is_passed_on() -> None:

@@ -343,11 +343,11 @@ class CcxtVenue(VenueBase):
             return  # the answer is on its way
         order.is_asked_about = True
         try:
-            await self._query(order)
+            await self._query(order, child)
         finally:
             order.is_asked_about = False
 
-    async def _query(self, order: OwnOrder) -> None:
+    async def _query(self, order: OwnOrder, asked: ChildOrder) -> None:
         found = await self._desk.order(order)
         looked_ns = 0
         if found is None:
@@ -371,6 +371,7 @@ class CcxtVenue(VenueBase):
         self._orders.take_order(found, "rest")
         if order.lacks_fills:
             await self._fill_gap(order)
+        self._orders.tell_end(order, asked)
 
     async def open_client_ids(self) -> Sequence[str]:
         """Raises Unavailable where the venue does not answer."""

@@ -197,7 +197,7 @@ class OwnOrders:
             order.next_look_ns = 0
         if state is ChildState.FILLED and _words(raw):
             # The vendor's own word for the whole outweighs a number beside it: fills of it are lacking somewhere.
-            order.seen_qty = max(order.seen_qty, order.whole_qty)
+            order.seen_qty = max(order.seen_qty, _whole_qty(order, raw))
         if state is not None and order.end_state is None:
             order.end_state = state
             order.end = self._end(order, state, ts_ns, f"{source} order:{venue_id}")
@@ -363,6 +363,17 @@ class OwnOrders:
         if order.is_told and order.end is not None:
             self._tell(order.end)
 
+    def tell_end(self, order: OwnOrder, asked: ChildOrder) -> None:
+        """Says that a filled order has ended to who asks with more than it was: after a crash with a bound of it."""
+        child = order.child
+        if order.told_lots == child.qty_lots < asked.qty_lots:
+            kind, venue_order_id = ReportKind.EXPIRED, order.venue_order_id
+            self._tell(
+                ExecutionReport(
+                    kind, child.venue, child.client_id, venue_order_id, cum_qty_lots=order.told_lots, evidence="known"
+                )
+            )
+
     def absent(self, order: OwnOrder) -> None:
         """The venue knows no such order: it may be forgotten in its turn."""
         if not order.is_placed:
@@ -382,6 +393,12 @@ class OwnOrders:
 
     def _tell(self, report: ExecutionReport) -> None:
         self._on_report(report)
+
+
+def _whole_qty(order: OwnOrder, raw: Mapping[str, Any]) -> Decimal:
+    """What was asked for; of a child that is but a bound of it, what the venue says, where that is less."""
+    stated = (decimal_of(raw.get("amount")) or decimal_of(raw.get("filled"))) if order.child.is_bound else None
+    return min(order.whole_qty, stated) if stated else order.whole_qty
 
 
 def _untold_money_nano(order: OwnOrder, ticks: int, lots: int, fee_currency: str) -> int:

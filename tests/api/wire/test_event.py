@@ -63,6 +63,7 @@ VALUES = {
     "tuple[StillPath, ...]": (),
     "IntervalStats | None": IntervalStats(1, 2, 1, 9, 12, 0, 0, ((1, 12),)),
     "int | None": 7,
+    "tuple[ChildOrder, ...]": (CHILDREN[0],),
     "Side": Side.BUY,
     "Measure": Measure.FADE,
     "tuple[tuple[str, int, int], ...]": (("ven_a", 50_000, 7),),

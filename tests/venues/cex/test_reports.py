@@ -25,10 +25,10 @@ CHILD = ChildOrder(
 )
 
 
-def made(listings=LISTINGS):
+def made(listings=LISTINGS, child=CHILD):
     told: list[ExecutionReport] = []
     orders = OwnOrders(profile_of("binance"), listings, told.append, lambda: 1)
-    return orders, orders.add(CHILD), told
+    return orders, orders.add(child), told
 
 
 def trade(n, qty, fee="0.000001", **changes):
@@ -106,6 +106,29 @@ def test_the_vendors_word_for_the_whole_counts_the_whole_whatever_number_is_besi
     orders.take_trade(trade(1, "0.001"), "rest")
     assert [report.kind for report in told] == [R.ACKED, R.FILLED, R.FILLED]
     assert (own.told_lots, own.is_over) == (3, True)
+
+
+@pytest.mark.parametrize("amount", ["0.002", None])
+def test_what_is_but_a_bound_ends_with_what_the_venue_says_that_it_was(amount):
+    whole = word("closed", "0.002") | {"amount": amount}
+    for wave, ends in ((0, [R.CANCELED]), (1, [])):
+        orders, _, told = made(child=replace(CHILD, wave=wave))
+        orders.take_order(whole, "rest")
+        orders.take_trade(trade(1, "0.002"), "rest")
+        assert [report.kind for report in told] == [R.ACKED, R.FILLED, *ends]
+        assert all(report.cum_qty_lots == 2 for report in told[1:])
+
+
+def test_who_asks_with_a_bound_is_told_that_the_filled_order_has_ended():
+    """The engine died, the venue's own process did not: it holds what really left."""
+    orders, real, told = made()
+    orders.take_report(real, ACK)
+    orders.take_trade(trade(1, "0.003"), "stream")
+    told.clear()
+    orders.tell_end(real, CHILD)
+    assert not told
+    orders.tell_end(real, replace(CHILD, qty_lots=5))
+    assert [(report.kind, report.client_id, report.cum_qty_lots) for report in told] == [(R.EXPIRED, ID, 3)]
 
 
 def test_ccxts_word_for_the_whole_may_be_less_of_it():
