@@ -89,6 +89,21 @@ def check_intents(log: Log, venues: dict[str, list[dict]]) -> list[str]:
     return breaches
 
 
+def check_reserved(log: Log, venues: dict[str, list[dict]]) -> list[str]:
+    """Of what one reservation names, one child at most has come to a venue, no larger and at no worse price."""
+    breaches = []
+    taken = {line["client_id"]: line for lines in venues.values() for line in lines if line["event"] == "accepted"}
+    for seq, event in log.of("children_reserved"):
+        came = [child for child in event["children"] if child["client_id"] in taken]
+        if len(came) > 1:
+            breaches.append(f"seq {seq}: {len(came)} children of one reservation came")
+        for child in came:
+            line, sign = taken[child["client_id"]], 1 if child["side"] == "buy" else -1
+            if line["qty_lots"] > child["qty_lots"] or sign * (line["price_ticks"] - child["price_ticks"]) > 0:
+                breaches.append(f"seq {seq}: {child['client_id']} came beyond what was reserved")
+    return breaches
+
+
 def check_fills(log: Log, venues: dict[str, list[dict]]) -> list[str]:
     """I5: the log's fills are exactly the venues' fills, each once, with the same quantity and price."""
     breaches = []
@@ -114,8 +129,12 @@ def check_fills(log: Log, venues: dict[str, list[dict]]) -> list[str]:
 
 
 def check_quantities(log: Log) -> list[str]:
-    """I1, I3: nothing is sent beyond a parent's quantity, counted with what was in flight at that time."""
+    """I1, I3: nothing is sent beyond a parent's quantity, counted with what was in flight at that time.
+
+    Of the children that a process had reserved when it died, one at most has left: together they count as the largest.
+    """
     breaches = []
+    reserved = {event["child_id"] for _, event in log.of("child_unknown") if event["reason"] == "may_have_left"}
     asked = {e["order_id"]: e["order"]["qty_units"] for _, e in log.of("order_accepted")}
     leaves: dict[str, dict[str, int]] = defaultdict(dict)
     cum: Counter[str] = Counter()
@@ -123,8 +142,11 @@ def check_quantities(log: Log) -> list[str]:
     for seq, _, _, kind, event in log.rows:
         if kind == "child_sending":
             child = event["child"]
-            leaves[child["order_id"]][child["child_id"]] = child["qty_lots"] * child["lot_units"]
-            committed = cum[child["order_id"]] + sum(leaves[child["order_id"]].values())
+            live = leaves[child["order_id"]]
+            live[child["child_id"]] = child["qty_lots"] * child["lot_units"]
+            doubtful = max((units for child_id, units in live.items() if child_id in reserved), default=0)
+            sure = sum(units for child_id, units in live.items() if child_id not in reserved)
+            committed = cum[child["order_id"]] + sure + doubtful
             if asked[child["order_id"]] is not None and committed > asked[child["order_id"]]:
                 breaches.append(f"seq {seq}: {committed} committed of {asked[child['order_id']]}")
         elif kind == "child_filled":
@@ -169,6 +191,7 @@ def check_all(log: Log, venues: dict[str, list[dict]], acks: dict[str, str]) -> 
         *check_sequences(log),
         *check_acks(log, acks),
         *check_intents(log, venues),
+        *check_reserved(log, venues),
         *check_fills(log, venues),
         *check_quantities(log),
         *check_evidence(log),

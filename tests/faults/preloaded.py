@@ -12,6 +12,24 @@ import signal
 import sys
 
 
+def die_ahead(n_left: int) -> None:
+    """Has this process die the `n_left`-th time that a child leaves ahead of its facts: after it, before them."""
+    from app.execution.inputs import Turn
+    from app.services.engine import Engine
+
+    send_ahead = Engine._send_ahead
+
+    def and_die(engine: Engine, turn: Turn) -> None:
+        nonlocal n_left
+        n_commands = len(turn.commands)
+        send_ahead(engine, turn)
+        n_left -= len(turn.commands) < n_commands
+        if not n_left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Engine._send_ahead = and_die  # type: ignore[method-assign]
+
+
 def serve() -> None:
     """The forked child: one gateway until it is killed."""
     import faulthandler
@@ -22,6 +40,8 @@ def serve() -> None:
     from app.settings import Settings
 
     faulthandler.register(signal.SIGUSR1, all_threads=True)
+    if n_ahead := int(os.environ.get("DIE_AHEAD", "0")):
+        die_ahead(n_ahead)
     settings = Settings()
     uvicorn.run(
         create_app(settings),
