@@ -9,6 +9,8 @@ orders are placed, so that the log reads back as few of its facts as that of a s
 
     event to bytes   from the receipt of the first event that reaches a probe's limit, when the engine has it, until the
                      kernel has the bytes of its first child: by its own stamp of the packet at the far side
+    ahead            of those orders, the part whose child had been reserved and left before its own facts were durable
+                     (docs/adr/0063)
     event to return  until our write of them came back: the kernel may let the woken reader run first
     spray skew       from the first to the last child's write of one wave
     book age         the oldest book that any plan was decided on, against its limit
@@ -86,10 +88,11 @@ class TimedVenue(RemoteVenue):
     """The product's venue over TCP, with the instant at which a child's bytes were handed to the socket."""
 
     watch: Watch
+    journal: TimedJournal
 
     async def _transmit(self, child: ChildOrder, limits_version: int, decision_seq: int) -> None:
         await super()._transmit(child, limits_version, decision_seq)
-        self.watch.on_written(child)
+        self.watch.on_written(child, is_ahead=decision_seq > self.journal.durable_seq)
 
 
 class TimedJournal(SqliteJournal):
@@ -345,13 +348,12 @@ async def run(
     universe = make_universe(markets, served)
     board, watch = BookBoard(list(universe.instruments), depth=DEPTH), watch or Watch()
     feed = player.prepared(events, universe)
-    clock, venues = SystemClock(), {}
-    for venue_id in universe.venues:
-        venues[venue_id] = TimedVenue(venue_id, clock, "127.0.0.1", port)
-        venues[venue_id].watch = watch
+    clock = SystemClock()
+    venues = {venue_id: TimedVenue(venue_id, clock, "127.0.0.1", port) for venue_id in universe.venues}
     fatal: list[BaseException] = []
+    may_reserve = Settings.model_fields["reserve_children"].default
     engine = Engine(
-        core=make_core(universe, board, Mode.PAPER, Router()),
+        core=make_core(universe, board, Mode.PAPER, Router(), may_reserve=may_reserve),
         clock=clock,
         market=MarketData(board),
         venues=venues,
@@ -366,6 +368,8 @@ async def run(
         options=JournalOptions(read_back_every=Settings.model_fields["journal_read_back"].default),
     )
     journal.watch = watch
+    for venue in venues.values():
+        venue.watch, venue.journal = watch, journal
     garbage = Garbage(engine)
     rehearsal = Rehearsal(engine, journal.rehearse, Settings.model_fields["rehearse_every_ms"].default / 1e3)
     await engine.open(journal)
@@ -403,6 +407,7 @@ def row_of(watch: Watch, seconds: float, speed: float, before: probe.Probe, afte
         "n_probes": len(delays),
         "event_to_bytes_ms_p50": _at(delays, 0.5),
         "event_to_bytes_ms_p99": _at(delays, 0.99),
+        "ahead_percent": round(100 * sum(p.is_ahead for p in reached) / max(1, len(reached))),
         "event_to_return_ms_p50": _at(returns, 0.5),
         "append_ms_p50": _at(sorted(watch.appends_ns), 0.5),
         "prompt_percent": round(100 * watch.n_prompt / max(1, len(watch.appends_ns))),

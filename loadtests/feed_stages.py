@@ -3,9 +3,10 @@
 As loadtests/feed.py, but with more probes than the recording has events that reach one: an order waits a tick beyond
 the touch for WAIT_S of recorded feed, then a *made* event brings one venue's book to its limit, and another takes it
 back. Made events are numbered among the recorded ones; what they contradict for a moment is repaired by a copy of a
-sibling. Rehearsals (docs/adr/0062) are on and off in turns of half a second. Each step is the wall time from one
-instant to the next, and the CPU of the loop's thread in it: what is wall and not CPU was the disk's, or a neighbour's
-on the same cores. Once on the folder's disk, once in memory (/dev/shm), where there is nothing to wait for.
+sibling. In turns of half a second, orders are rehearsed (docs/adr/0062) and their children leave ahead of the disk
+(docs/adr/0063), only the one, only the other. Each step is the wall time from one instant to the next, and the CPU of
+the loop's thread in it: what is wall and not CPU was the disk's, or a neighbour's on the same cores. Once on the
+folder's disk, once in memory (/dev/shm), where there is nothing to wait for.
 
     python -m loadtests.feed_stages [--seconds 20] [--write docs/results/feed_stages.md]
 """
@@ -32,7 +33,10 @@ import uvloop
 
 from app.domain.book import BookDelta, BookSnapshot, Level
 from app.domain.enums import Side
+from app.domain.orders import ChildOrder
+from app.execution.inputs import Turn
 from app.kernels import jit
+from app.services.engine import Engine
 from app.services.rehearsal import Rehearsal
 from app.services.replay_protocol import load_protocol
 from app.shm.books import SymbolBooks
@@ -55,7 +59,8 @@ INSTANTS: Final = (
 )
 RECEIVED, WRITTEN = "received", "bytes written"
 ELSEWHERE: Final = "on another thread"  # whose CPU is not the loop's
-# What lies between two instants.
+LET_OUT: Final = "let out, last gate, bytes to the kernel"
+# What lies between two instants, of a child that waits for its facts and of one that leaves ahead of them.
 STEPS: Final = {
     (RECEIVED, "turn begins"): "book on the board, its limit looked at",
     ("turn begins", "plan asked"): "books copied, the gate's view, the request",
@@ -63,18 +68,23 @@ STEPS: Final = {
     ("planned", "decided"): "children made and approved, facts folded",
     ("decided", "encoded"): "facts to bytes",
     ("encoded", "durable"): "chain, rows, pages, sync",
-    ("durable", WRITTEN): "let out, last gate, bytes to the kernel",
+    ("durable", WRITTEN): LET_OUT,
 }
+AHEAD: Final = dict(list(STEPS.items())[:4]) | {("decided", WRITTEN): LET_OUT}
+# The turns: what is on in each.
+BOTH, REHEARSED, RESERVED = "both", "only rehearsed", "only reserved"
+TURNS: Final = (BOTH, REHEARSED, RESERVED)
 Instant = tuple[str, int, int]
+Steps = dict[str, list[tuple[int, int]]]
 
 
 @dataclass(slots=True)
 class Timeline:
     """The instants since the newest book event that came while an order waited; `done`: those that ended in bytes,
-    each with whether orders were rehearsed then.
+    each with the turn that it was in.
     """
 
-    done: list[tuple[bool, list[Instant]]] = field(default_factory=list)
+    done: list[tuple[str, list[Instant]]] = field(default_factory=list)
     _now: list[Instant] | None = None
     _thread_id: int = field(default_factory=threading.get_ident)
 
@@ -90,7 +100,7 @@ class Timeline:
         """A probe's first bytes are written."""
         self.mark(WRITTEN)
         if self._now is not None:
-            self.done.append((is_rehearsed(), self._now))
+            self.done.append((turn_of_now(), self._now))
         self._now = None
 
     def around(self, function: Callable[..., Any], before: Sequence[str], after: Sequence[str]) -> Callable[..., Any]:
@@ -108,20 +118,25 @@ class Timeline:
         return marked
 
 
-def is_rehearsed() -> bool:
-    """Whether orders are rehearsed in this turn."""
-    return int(time.perf_counter() / TURN_S) % 2 == 0
+def turn_of_now() -> str:
+    """Which of TURNS it is."""
+    return TURNS[int(time.perf_counter() / TURN_S) % len(TURNS)]
 
 
-def rehearse_in_turns() -> None:
-    """Every other turn without, for the rest of the process."""
-    beat = Rehearsal.beat
+def take_turns() -> None:
+    """Rehearsals and what leaves ahead are on and off in turns, for the rest of the process."""
+    beat, send_ahead = Rehearsal.beat, Engine._send_ahead
 
     def beat_in_turn(rehearsal: Rehearsal) -> None:
-        if is_rehearsed():
+        if turn_of_now() != RESERVED:
             beat(rehearsal)
 
+    def send_in_turn(engine: Engine, turn: Turn) -> None:
+        if turn_of_now() != REHEARSED:
+            send_ahead(engine, turn)
+
     Rehearsal.beat = beat_in_turn  # type: ignore[method-assign]
+    Engine._send_ahead = send_in_turn  # type: ignore[method-assign]
 
 
 def put_marks(timeline: Timeline) -> None:
@@ -139,10 +154,10 @@ class TimedWatch(Watch):
 
     timeline: Timeline = field(default_factory=Timeline)
 
-    def on_written(self, child: Any) -> None:
+    def on_written(self, child: ChildOrder, *, is_ahead: bool = False) -> None:
         found = self.probes.get(child.order_id)
         is_first = found is not None and not found.written_ns
-        super(TimedWatch, self).on_written(child)
+        super(TimedWatch, self).on_written(child, is_ahead=is_ahead)
         if is_first:
             self.timeline.end()
 
@@ -266,32 +281,28 @@ def _levels(books: SymbolBooks, i: int, side_i: int) -> tuple[Level, ...]:
     return tuple(zip(prices, quantities, strict=True))
 
 
-def steps_of(done: Sequence[Sequence[Instant]]) -> dict[str, list[tuple[int, int]]]:
-    """Step -> (wall ns, CPU ns) of each timeline that went every step once, in order; `all`: from end to end.
+def steps_of(done: Sequence[Sequence[Instant]], steps: dict[tuple[str, str], str]) -> Steps:
+    """Step -> (wall ns, CPU ns) of each timeline that went every one of `steps` once, in order; `all`: end to end.
 
-    One that was committed by the journal's own thread, or planned twice, is left out: its steps are others.
+    One that went another way, or was planned twice, is left out: its steps are others.
     """
-    names = [RECEIVED, *[name for name, *_ in INSTANTS], WRITTEN]
-    found: dict[str, list[tuple[int, int]]] = {step: [] for step in STEPS.values()}
+    found: Steps = {step: [] for step in STEPS.values()}
     found["all"] = []
     for instants in done:
-        if [name for name, *_ in instants] != names:
+        if list(pairwise(name for name, *_ in instants)) != list(steps):
             continue
-        for (one, other), step in zip(pairwise(instants), STEPS.values(), strict=True):
+        for (one, other), step in zip(pairwise(instants), steps.values(), strict=True):
             found[step].append((other[1] - one[1], other[2] - one[2]))
         found["all"].append((instants[-1][1] - instants[0][1], instants[-1][2] - instants[0][2]))
     return found
 
 
-Steps = dict[str, list[tuple[int, int]]]
-
-
-def measure(folder: Path, seconds: float) -> tuple[Steps, Steps, int]:
-    """The steps of a run whose journal is in `folder`, with rehearsals and without; how many probes were timed."""
+def measure(folder: Path, seconds: float) -> tuple[dict[str, Steps], int]:
+    """The steps of a run whose journal is in `folder`, by turn; how many probes were timed."""
     jit.warm()
     timeline = Timeline()
     put_marks(timeline)
-    rehearse_in_turns()
+    take_turns()
     sink = subprocess.Popen([sys.executable, "-m", "loadtests.feed_sink"], stdout=subprocess.PIPE)
     try:
         assert sink.stdout is not None
@@ -302,20 +313,24 @@ def measure(folder: Path, seconds: float) -> tuple[Steps, Steps, int]:
     finally:
         sink.kill()
         sink.communicate(timeout=10)
-    with_them, without = ([instants for was, instants in timeline.done if was is which] for which in (True, False))
-    return steps_of(with_them), steps_of(without), len(timeline.done)
+    by_turn = {turn: [instants for was, instants in timeline.done if was == turn] for turn in TURNS}
+    found = {turn: steps_of(done, STEPS if turn == REHEARSED else AHEAD) for turn, done in by_turn.items()}
+    return found, len(timeline.done)
 
 
-def table(rehearsed: Steps, not_rehearsed: Steps) -> list[str]:
-    """Rows of us: of either, wall p10 and p50, and CPU p50."""
-    heads = [f"{what}, {figure}" for what in ("rehearsed", "not") for figure in ("wall p10", "wall p50", "CPU p50")]
+def table(by_turn: dict[str, Steps]) -> list[str]:
+    """Rows of us: of each turn, wall p10 and p50, and CPU p50; a dash where a step is not on the way."""
+    heads = [f"{turn}, {figure}" for turn in by_turn for figure in ("wall p10", "wall p50", "CPU p50")]
     rows = [f"| step | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
-    for step in rehearsed:
-        figures: list[float] = []
-        for found in (rehearsed, not_rehearsed):
-            wall_us, cpu_us = np.array(found[step] or [(0, 0)]).T / 1e3
-            figures += [*np.percentile(wall_us, (10, 50)), np.median(cpu_us)]
-        rows.append(f"| {step} | {' | '.join(f'{figure:.0f}' for figure in figures)} |")
+    for step in next(iter(by_turn.values())):
+        figures: list[str] = []
+        for found in by_turn.values():
+            if not found[step]:
+                figures += ["-"] * 3
+                continue
+            wall_us, cpu_us = np.array(found[step]).T / 1e3
+            figures += [f"{figure:.0f}" for figure in (*np.percentile(wall_us, (10, 50)), np.median(cpu_us))]
+        rows.append(f"| {step} | {' | '.join(figures)} |")
     return rows
 
 
@@ -344,10 +359,10 @@ def main() -> None:
     parser.add_argument("--only", type=Path, help="one table, of a journal in this folder")
     asked = parser.parse_args()
     if asked.only is not None:
-        rehearsed, not_rehearsed, n_timed = measure(asked.only, asked.seconds)
-        print("\n".join(table(rehearsed, not_rehearsed)))
-        n_of_each = f"{len(rehearsed['all'])} and {len(not_rehearsed['all'])} orders of {n_timed} that were timed"
-        print(f"\nus. {n_of_each}; the rest was not committed on the spot.")
+        by_turn, n_timed = measure(asked.only, asked.seconds)
+        print("\n".join(table(by_turn)))
+        n_of_each = ", ".join(f"{len(found['all'])} ({turn})" for turn, found in by_turn.items())
+        print(f"\nus. Orders: {n_of_each}, of {n_timed} that were timed; the rest went another way.")
         return
     text = page(asked.seconds, asked.disk)
     if asked.write is None:

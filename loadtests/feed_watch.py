@@ -19,7 +19,7 @@ from app.domain.orders import ChildOrder
 @dataclass(slots=True)
 class Probe:
     """A waiting order: its limit, when a book first reached it, when its first child's bytes had left, and when our
-    write of them came back (ns, 0: not).
+    write of them came back (ns, 0: not); whether that was before its facts were durable.
     """
 
     symbol: str
@@ -28,6 +28,7 @@ class Probe:
     reached_ns: int = 0
     written_ns: int = 0
     returned_ns: int = 0
+    is_ahead: bool = False
 
     def begin(self, accepted_ns: int) -> None:
         """The engine has the order since `accepted_ns`: a book that came before it was not for it to act on."""
@@ -52,7 +53,7 @@ class Watch:
     n_prompt: int = 0
     bare_syncs_ns: list[int] = field(default_factory=list)
 
-    def on_written(self, child: ChildOrder) -> None:
+    def on_written(self, child: ChildOrder, *, is_ahead: bool = False) -> None:
         now_ns, found = time.time_ns(), self.probes.get(child.order_id)
         wave = self.writes_ns.setdefault((child.order_id, child.wave), {})
         wave[child.client_id] = now_ns
@@ -60,6 +61,7 @@ class Watch:
         self.sent[child.client_id] = (wave, found if is_first else None)
         if found is not None and is_first:
             found.written_ns = found.returned_ns = now_ns
+            found.is_ahead = is_ahead
 
     def on_report(self, report: ExecutionReport) -> None:
         """Bytes that the far side's kernel had by its stamp had left by then, though our write came back later: the
