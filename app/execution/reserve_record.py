@@ -11,6 +11,7 @@ from typing import Final
 
 from app.domain.enums import TimeInForce
 from app.domain.events import (
+    CancelRequested,
     ChildAcked,
     ChildCanceled,
     ChildExpired,
@@ -21,6 +22,7 @@ from app.domain.events import (
     ChildUnknown,
     Event,
     Fact,
+    OrderAccepted,
     OrderDone,
     RoutePlanned,
     TcaReported,
@@ -50,6 +52,8 @@ _LOSABLE: Final[frozenset[type[Event]]] = frozenset(
         TcaReported,
     }
 )
+# Facts of one order on which no other's child hangs.
+_ITS_OWN: Final[frozenset[type[Event]]] = frozenset({OrderAccepted, ChildrenReserved, CancelRequested})
 
 
 def may_leave_ahead(order_ids: Collection[str], undurable: Iterable[Fact]) -> bool:
@@ -58,7 +62,7 @@ def may_leave_ahead(order_ids: Collection[str], undurable: Iterable[Fact]) -> bo
     Nothing that they hang on may be among them: an order's acceptance or change, its reservation, what lets it trade.
     """
     return all(
-        type(fact.event) in _LOSABLE or (type(fact.event) is ChildrenReserved and fact.event.order_id not in order_ids)
+        type(fact.event) in _LOSABLE or (type(fact.event) in _ITS_OWN and fact.event.order_id not in order_ids)  # type: ignore[attr-defined]
         for fact in undurable
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.enums import DoneReason, KillScope, TimeInForce
 from app.domain.events import (
+    CancelRequested,
     ChildrenReserved,
     ChildSending,
     ChildUnknown,
@@ -76,6 +77,8 @@ def fact(event: Event) -> Fact:
         (OrderDone("desk", "ord_2", DoneReason.FILLED, ""), True),
         (ChildrenReserved("", "ord_2", ()), True),
         (ChildrenReserved("", "ord_1", ()), False),
+        (CancelRequested("desk", "ord_2", "t", "t"), True),
+        (CancelRequested("desk", "ord_1", "t", "t"), False),
         (KillSwitchCleared("", KillScope.GLOBAL, "", "t"), False),
         (VenueSet("", "ven_a", True, "t"), False),
     ],
@@ -92,3 +95,4 @@ def test_its_own_facts_need_not_be() -> None:
     assert may_leave_ahead({child.order_id}, [fact(ChildSending("desk", child, 1, 0))])
     acceptance = next(f for f in desk.facts if f.event.KIND == "order_accepted")
     assert not may_leave_ahead({child.order_id}, [acceptance])
+    assert may_leave_ahead({"another"}, [acceptance])
