@@ -188,7 +188,7 @@ class RoutePlanned(Event):
 @quick_init
 @dataclass(frozen=True, slots=True)
 class ChildSending(Event):
-    """Intent before effect: durable before the child leaves."""
+    """Intent before effect: durable before the child leaves, or reserved by a fact that is (ChildrenReserved)."""
 
     KIND: ClassVar[str] = "child_sending"
     V: ClassVar[int] = 4

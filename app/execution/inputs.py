@@ -417,7 +417,7 @@ Reply = Accepted | ConditionalTaken | Done | Failed
 
 @dataclass(slots=True)
 class Turn:
-    """One step's outcome. Nothing of it leaves the process before `facts` are durable.
+    """One step's outcome. Nothing of it leaves the process before `facts` are durable, but what was reserved.
 
     `replies[i]` answers input i. `receipts`: (sha256 hex, bytes) referenced from RoutePlanned facts of this turn.
     `n_reserved`: how many of the children sent were reserved, and need not wait for this turn's facts.

@@ -21,6 +21,7 @@ from app.domain.markouts import HORIZONS_NS, MidPath, PathKind, StillPath
 from app.domain.orders import ChildOrder
 from app.domain.records import ChildRecord, ParentRecord
 from app.execution.ledger import Ledger
+from app.execution.reserve_record import NEVER_LEFT
 from app.learning.beliefs import BeliefBook
 from app.learning.quote_age import QuoteAges
 
@@ -37,7 +38,7 @@ STILL_SHARE_FRAC: Final = 1 / 512
 MAX_STILL: Final = 2_048  # remembered of the log: older ones weigh a fiftieth
 _BPS: Final = 10_000
 # A child that our own last gate stopped, or a post that came too late, says nothing of its venue.
-_OURS: Final = frozenset({"not_sent", "post_only", "never_left"})
+_OURS: Final = frozenset({"not_sent", "post_only", NEVER_LEFT})
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The sans-I/O heart: `turn(inputs, now_ns)` gives facts, commands and replies, and nothing else happens.
 
 Decisions write facts with `Context.emit`; state changes only by folding them (execution/ledger.py). The driver makes
-the facts durable before any reply or command leaves, in order.
+the facts durable before any reply or command leaves, in order; what was reserved need not wait (docs/adr/0063).
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""The asyncio driver of the core: one queue in, one log, and nothing out before its facts are durable.
+"""The asyncio driver of the core: one queue in, one log, and nothing out before its facts are durable, but a child that
+durable facts have reserved (docs/adr/0063).
 
 Flow of one pass: inputs -> core.turn -> journal -> (writer thread syncs) -> replies, children and listeners, in
 sequence order. A reply that wrote nothing waits all the same until what it shows is durable.
 
 A commit costs the same for one fact as for twenty. Facts that somebody waits for (an asker, a child that may leave) go
 to the journal at once, and what comes while it is busy is its next group; facts that nobody waits for (a venue's acks
-and fills) ride along with them, or go alone after RIDE_S. Held or not, nothing leaves before it is durable, and never
-out of order.
+and fills) ride along with them, or go alone after RIDE_S. Held or not, nothing else leaves before it is durable,
+and never out of order.
 """
 
 from __future__ import annotations

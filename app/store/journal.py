@@ -1,4 +1,4 @@
-"""The local log, durable before anything leaves the process: one writer thread, one synced commit per group.
+"""The local log, durable before what hangs on it leaves the process: one writer thread, one synced commit per group.
 
 `append` queues a turn's facts and returns; the writer takes everything that waits, chains it and commits it as one row
 (docs/adr/0049), then says how far the log is durable. A commit that fails ends the process: nothing is acknowledged
