@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvloop
 
 from loadtests.door import Door, open_door
-from loadtests.http import Bodies
+from loadtests.open_loop import Bodies
 
 # name, module, class ("" for a function of the module, wherever it was imported), function
 STAGES: Final = (

@@ -1,13 +1,10 @@
-"""The service under HTTP: CPU of the server per order, beside an idle idiomatic service, and latency at fixed rates.
-
-Latency is open-loop: orders leave by the clock whether or not earlier ones have been answered, and each is timed from
-the instant it should have left, so that a stall counts for every order it delays (no coordinated omission).
+"""The service under HTTP: CPU of the server per order, beside an idle idiomatic service, and latency at fixed rates
+(loadtests/open_loop.py), the last of them several times, for one stall of the machine is a run's 99th percentile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
@@ -16,22 +13,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.cli.cpu import children, cpu_s
 from loadtests import probe
+from loadtests.open_loop import LARGE, N_CONNECTIONS, Bodies, open_loop, request_head
 from loadtests.running import Running, free_port, running_service
 
-RATES_PER_S = (50, 100, 200, 500)
+RATES_PER_S = (50, 100, 200, 500, 500, 500, 500, 500)
 RATE_SECONDS = 5.0
-N_CONNECTIONS = 8
 CPU_ORDERS = 400
 CPU_ROUNDS = 3
 # Until the last order's rows are made: a batch gathers for a third of a second.
 SETTLE_S = 0.7
-# In BTC. A small order fits the top of one book; a large one is split over several and leaves the books time to refill.
-SMALL, LARGE = "0.01", "1"
 LARGE_RATE_PER_S, LARGE_SECONDS = 5, 6.0
 
 
@@ -40,8 +35,7 @@ class Connection:
 
     def __init__(self, host: str, port: int, key: str) -> None:
         self._host, self._port = host, port
-        self._head = f"POST /v1/orders HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n".encode()
-        self._head += b"Content-Type: application/json\r\nContent-Length: "
+        self._head = request_head(host, port, key)
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -62,89 +56,6 @@ class Connection:
             self._writer.close()
             with suppress(OSError):  # the server may have hung up on a connection that was idle for long
                 await self._writer.wait_closed()
-
-
-class Bodies:
-    """Market orders of one size, ioc, buys and sells in turn, each with its own client id."""
-
-    def __init__(self, prefix: str, qty: str = SMALL) -> None:
-        self._prefix, self._qty, self._n = prefix, qty, 0
-
-    def next(self) -> bytes:
-        self._n += 1
-        order = {
-            "client_order_id": f"{self._prefix}-{self._n}",
-            "symbol": "BTC/USDT",
-            "side": "buy" if self._n % 2 else "sell",
-            "type": "market",
-            "time_in_force": "ioc",
-            "qty": self._qty,
-            "max_slippage_bps": "25",
-        }
-        return json.dumps(order).encode()
-
-
-@dataclass(slots=True)
-class Rate:
-    """One fixed rate: latencies in ms from the instant an order was due, and what came back."""
-
-    rate_per_s: int
-    latency_ms: list[float] = field(default_factory=list)
-    n_errors: int = 0
-    late_ms: list[float] = field(default_factory=list)
-
-    def row(self) -> dict[str, object]:
-        values = sorted(self.latency_ms)
-
-        def at(fraction: float) -> float:
-            return round(values[min(len(values) - 1, int(len(values) * fraction))], 2) if values else float("nan")
-
-        generator = round(sorted(self.late_ms)[int(len(self.late_ms) * 0.99)], 2) if self.late_ms else 0.0
-        return {
-            "rate_per_s": self.rate_per_s,
-            "n_orders": len(values) + self.n_errors,
-            "n_errors": self.n_errors,
-            "p50_ms": at(0.5),
-            "p90_ms": at(0.9),
-            "p99_ms": at(0.99),
-            "max_ms": round(values[-1], 2) if values else float("nan"),
-            "generator_late_ms_p99": generator,
-        }
-
-
-async def open_loop(host: str, port: int, key: str, rate_per_s: int, seconds: float, qty: str = SMALL) -> Rate:
-    """Orders at `rate_per_s`; a connection that is busy is never waited for, another one is opened."""
-    result, bodies = Rate(rate_per_s), Bodies(f"rate{rate_per_s}-{time.monotonic_ns()}", qty)
-    idle: list[Connection] = [Connection(host, port, key) for _ in range(N_CONNECTIONS)]
-    everyone = list(idle)
-    loop = asyncio.get_running_loop()
-    begin = loop.time() + 0.1
-    tasks = []
-
-    async def one(due: float) -> None:
-        connection = idle.pop() if idle else Connection(host, port, key)
-        if connection not in everyone:
-            everyone.append(connection)
-        result.late_ms.append((loop.time() - due) * 1e3)
-        try:
-            status = await asyncio.wait_for(connection.post(bodies.next()), 10)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError):
-            result.n_errors += 1
-            return
-        if status == 201:
-            result.latency_ms.append((loop.time() - due) * 1e3)
-        else:
-            result.n_errors += 1
-        idle.append(connection)
-
-    for number in range(int(rate_per_s * seconds)):
-        due = begin + number / rate_per_s
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        tasks.append(loop.create_task(one(due)))
-    await asyncio.gather(*tasks)
-    for connection in everyone:
-        await connection.close()
-    return result
 
 
 async def post_many(host: str, port: int, key: str, n_orders: int) -> int:
@@ -226,7 +137,7 @@ def cpu_per_order_us(host: str, port: int, key: str, pid: int) -> float:
 def cpu_per_split_us(host: str, port: int, key: str, pid: int, idle_share: float) -> float:
     """As `cpu_per_order_us` for large orders at a slow rate; what the idle service takes meanwhile is taken off."""
     before, started = spent(pid), time.monotonic()
-    result = asyncio.run(open_loop(host, port, key, LARGE_RATE_PER_S, LARGE_SECONDS, LARGE))
+    result = open_loop(host, port, key, LARGE_RATE_PER_S, LARGE_SECONDS, LARGE)
     time.sleep(0.5)
     if not result.latency_ms:
         raise RuntimeError("no large order was placed")
@@ -313,6 +224,6 @@ def _rates(service: Running, seconds: float) -> list[dict[str, object]]:
     rows = []
     for rate in RATES_PER_S:
         before = probe.look()
-        result = asyncio.run(open_loop(service.host, service.port, service.key, rate, seconds))
+        result = open_loop(service.host, service.port, service.key, rate, seconds, home=service.home)
         rows.append(result.row() | {"probe_p50": before.stretch_p50, "probe_p99": before.stretch_p99})
     return rows

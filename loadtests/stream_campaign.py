@@ -30,7 +30,7 @@ from app.cli.cpu import cpu_s
 from app.services.streams import StreamItem, Streams
 from app.store.journal import JournalReader
 from loadtests import probe
-from loadtests.http import open_loop
+from loadtests.open_loop import open_loop
 from loadtests.running import Running, running_service
 from tests.api.ws.test_campaign import Listener
 from tests.services.fact_stories import FakeEngine, LogReader
@@ -136,7 +136,7 @@ async def last_seq_of(service: Running) -> int:
 async def load(service: Running, rate_per_s: int, seconds: float) -> dict[str, Any]:
     """Orders at a fixed rate: their latency, and the server's CPU meanwhile."""
     before_s = cpu_s(service.pid)
-    result = await open_loop(service.host, service.port, service.key, rate_per_s, seconds)
+    result = await asyncio.to_thread(open_loop, service.host, service.port, service.key, rate_per_s, seconds)
     row = result.row()
     return {name: row[name] for name in ("n_orders", "n_errors", "p50_ms", "p99_ms", "generator_late_ms_p99")} | {
         "server_cpu_share": round((cpu_s(service.pid) - before_s) / seconds, 2)

@@ -1,0 +1,50 @@
+"""Orders leave by the clock; what is refused, unanswered or hung up on is an error, and none is counted twice."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from loadtests.open_loop import open_loop
+
+
+def _served(answer: Callable[[socket.socket, int], bool]) -> int:
+    """A port whose every line is given its n-th request to `answer`, until that says False and the line is closed."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(line: socket.socket) -> None:
+        with line:
+            n = 0
+            while line.recv(65_536) and answer(line, n):
+                n += 1
+
+    def accept() -> None:
+        while True:
+            line, _ = listener.accept()
+            threading.Thread(target=serve, args=(line,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def _say(line: socket.socket, status: int) -> bool:
+    line.sendall(b"HTTP/1.1 %d X\r\nContent-Le" % status)
+    line.sendall(b"ngth: 2\r\n\r\n{")
+    line.sendall(b"}")
+    return True
+
+
+def test_every_order_is_timed_and_so_is_the_disk(tmp_path: Path) -> None:
+    port = _served(lambda line, n: _say(line, 201))
+    result = open_loop("127.0.0.1", port, "k", 100, 0.5, home=tmp_path)
+    assert (len(result.latency_ms), result.n_errors, len(result.late_ms)) == (50, 0, 50)
+    assert result.sync_ms
+
+
+def test_a_refusal_and_a_hang_up_are_one_error_each() -> None:
+    refused = open_loop("127.0.0.1", _served(lambda line, n: _say(line, 429)), "k", 100, 0.2)
+    hung_up = open_loop("127.0.0.1", _served(lambda line, n: False), "k", 100, 0.2)
+    assert (refused.n_errors, refused.latency_ms) == (20, [])
+    assert (hung_up.n_errors, hung_up.latency_ms) == (20, [])
