@@ -173,7 +173,8 @@ PARTS = (
     Part(
         "rates",
         "Latency at fixed rates",
-        "Open loop, wall ms from the instant an order was due to its durable answer; not gated.",
+        "Open loop, wall ms from the instant an order was due to its durable answer; not gated. Bare sync: the "
+        "longest of those written beside it on the same disk, by nothing of the service; the probe ran just before.",
         "http:measure_rates",
     ),
 )

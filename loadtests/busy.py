@@ -22,7 +22,7 @@ from pathlib import Path
 import uvloop
 
 from loadtests.door import Door, open_door
-from loadtests.open_loop import Bodies
+from loadtests.load import Bodies
 
 Row = dict[str, object]
 LOADS = (0.25, 0.5)

@@ -36,7 +36,7 @@ from app.main import create_app
 from app.services.engine import Engine
 from app.settings import Settings
 from loadtests import idiomatic, idiomatic_whole
-from loadtests.open_loop import Bodies
+from loadtests.load import Bodies
 
 Row = dict[str, object]
 CONCURRENCY = (1, 8, 32)

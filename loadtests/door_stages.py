@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvloop
 
 from loadtests.door import Door, open_door
-from loadtests.open_loop import Bodies
+from loadtests.load import Bodies
 
 # name, module, class ("" for a function of the module, wherever it was imported), function
 STAGES: Final = (

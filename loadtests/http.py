@@ -1,10 +1,9 @@
 """The service under HTTP: CPU of the server per order, beside an idle idiomatic service, and latency at fixed rates
-(loadtests/open_loop.py), the last of them several times, for one stall of the machine is a run's 99th percentile.
+(loadtests/load.py), the last of them several times, for one stall of the machine is a run's 99th percentile.
 """
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from app.cli.cpu import children, cpu_s
 from loadtests import probe
-from loadtests.open_loop import LARGE, N_CONNECTIONS, Bodies, open_loop, request_head
+from loadtests.load import LARGE, closed_loop, open_loop
 from loadtests.running import Running, free_port, running_service
 
 RATES_PER_S = (50, 100, 200, 500, 500, 500, 500, 500)
@@ -28,51 +27,6 @@ CPU_ROUNDS = 3
 # Until the last order's rows are made: a batch gathers for a third of a second.
 SETTLE_S = 0.7
 LARGE_RATE_PER_S, LARGE_SECONDS = 5, 6.0
-
-
-class Connection:
-    """One keep-alive HTTP/1.1 connection that posts orders, as little client as possible."""
-
-    def __init__(self, host: str, port: int, key: str) -> None:
-        self._host, self._port = host, port
-        self._head = request_head(host, port, key)
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-
-    async def post(self, body: bytes) -> int:
-        """Posts `body`; the status. Raises OSError or asyncio.IncompleteReadError where no answer comes."""
-        if self._writer is None or self._writer.is_closing():
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        assert self._reader is not None
-        self._writer.write(self._head + str(len(body)).encode() + b"\r\n\r\n" + body)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        lowered = head.lower()
-        at = lowered.index(b"content-length:") + 15
-        await self._reader.readexactly(int(lowered[at : lowered.index(b"\r\n", at)]))
-        return int(head[9:12])
-
-    async def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            with suppress(OSError):  # the server may have hung up on a connection that was idle for long
-                await self._writer.wait_closed()
-
-
-async def post_many(host: str, port: int, key: str, n_orders: int) -> int:
-    """`n_orders` as fast as a few connections carry them; how many were placed."""
-    bodies = Bodies(f"cpu-{time.monotonic_ns()}")
-    placed = 0
-
-    async def worker(share: int) -> None:
-        nonlocal placed
-        connection = Connection(host, port, key)
-        for _ in range(share):
-            status = await connection.post(bodies.next())
-            placed += status == 201
-        await connection.close()
-
-    await asyncio.gather(*(worker(n_orders // N_CONNECTIONS) for _ in range(N_CONNECTIONS)))
-    return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +74,7 @@ def spent_on_orders(host: str, port: int, key: str, pid: int, idle_share: float 
     The last children fill and the last rows are made while nothing more comes: what an idle gateway takes then is off.
     """
     before = spent(pid)
-    placed = asyncio.run(post_many(host, port, key, CPU_ORDERS))
+    placed = closed_loop(host, port, key, CPU_ORDERS)
     time.sleep(SETTLE_S)
     if placed < CPU_ORDERS * 0.99:
         raise RuntimeError(f"only {placed} of {CPU_ORDERS} orders were placed")

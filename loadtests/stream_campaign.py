@@ -30,7 +30,7 @@ from app.cli.cpu import cpu_s
 from app.services.streams import StreamItem, Streams
 from app.store.journal import JournalReader
 from loadtests import probe
-from loadtests.open_loop import open_loop
+from loadtests.load import open_loop
 from loadtests.running import Running, running_service
 from tests.api.ws.test_campaign import Listener
 from tests.services.fact_stories import FakeEngine, LogReader

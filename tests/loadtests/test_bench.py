@@ -8,8 +8,8 @@ import pytest
 
 from loadtests import decision, probe
 from loadtests.bench import BUDGETS, PARTS, broken, columns, goals, machine, markdown
+from loadtests.load import Rate
 from loadtests.markets import make_market
-from loadtests.open_loop import Rate
 
 LIMITS = tomllib.loads(BUDGETS.read_text())
 PART_ROWS = {

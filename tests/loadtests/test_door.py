@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from loadtests import idiomatic_whole
 from loadtests.door import Batch, CountedJournal, open_door, row_of, timed_planner
-from loadtests.open_loop import Bodies
+from loadtests.load import Bodies
 
 
 async def test_held_venues_part_the_answer_from_what_follows_it(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from loadtests.open_loop import open_loop
+import pytest
+
+from loadtests import load
+from loadtests.load import closed_loop, open_loop
 
 
 def _served(answer: Callable[[socket.socket, int], bool]) -> int:
@@ -48,3 +51,17 @@ def test_a_refusal_and_a_hang_up_are_one_error_each() -> None:
     hung_up = open_loop("127.0.0.1", _served(lambda line, n: False), "k", 100, 0.2)
     assert (refused.n_errors, refused.latency_ms) == (20, [])
     assert (hung_up.n_errors, hung_up.latency_ms) == (20, [])
+
+
+def test_what_is_never_answered_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "GIVE_UP_S", 0.2)
+    silent = _served(lambda line, n: True)
+    assert open_loop("127.0.0.1", silent, "k", 100, 0.1).n_errors == 10
+    assert closed_loop("127.0.0.1", silent, "k", 10) == 0
+
+
+def test_a_closed_loop_places_what_it_is_told_on_a_few_lines() -> None:
+    lines = set[int]()
+    port = _served(lambda line, n: lines.add(line.fileno()) or _say(line, 201 if n else 429))
+    assert closed_loop("127.0.0.1", port, "k", 100) == 100 - len(lines)
+    assert 1 <= len(lines) <= load.N_CONNECTIONS

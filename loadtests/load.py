@@ -1,6 +1,6 @@
-"""Orders by the clock: each leaves when it is due, whether or not earlier ones have been answered.
+"""Orders sent to a service: by the clock, whether or not earlier ones have been answered, or a few at a time.
 
-Every order is timed from the instant it should have left, so that a stall counts for every order it delays (no
+By the clock, each is timed from the instant it should have left, so that a stall counts for every order it delays (no
 coordinated omission). One thread, plain sockets and a wait that is exact to microseconds: a loop that sleeps in whole
 milliseconds, or that costs a core a tenth of its time, would be measured along with the service. Beside it a thread
 writes and syncs a few bytes on the service's own disk now and then: a disk that stands still is told as such.
@@ -28,12 +28,6 @@ SYNC_EVERY_S: Final = 0.02
 _SYNC_BYTES: Final = b"\1" * 8_192
 # In BTC. A small order fits the top of one book; a large one is split over several and leaves the books time to refill.
 SMALL, LARGE = "0.01", "1"
-
-
-def request_head(host: str, port: int, key: str) -> bytes:
-    """What comes before the length of a posted order."""
-    head = f"POST /v1/orders HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {key}\r\n"
-    return f"{head}Content-Type: application/json\r\nContent-Length: ".encode()
 
 
 class Bodies:
@@ -111,11 +105,11 @@ class Line:
 
 @dataclass(slots=True)
 class _Sender:
-    """Sends by the clock and takes what is answered; a line that is busy is never waited for, another one is opened."""
+    """Sends and takes what is answered; a line that is busy is never waited for, another one is opened."""
 
     host: str
     port: int
-    head: bytes
+    key: str
     bodies: Bodies
     result: Rate
     lines: dict[int, Line] = field(default_factory=dict)
@@ -124,7 +118,8 @@ class _Sender:
 
     def send(self, due_s: float) -> None:
         body = self.bodies.next()
-        request = b"%s%d\r\n\r\n%s" % (self.head, len(body), body)
+        head = f"POST /v1/orders HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self.result.late_ms.append((time.monotonic() - due_s) * 1e3)
         try:
             line = self.idle.pop() if self.idle else self.opened()
@@ -133,7 +128,7 @@ class _Sender:
             return
         line.due_s = due_s
         with contextlib.suppress(ConnectionError):  # a line that hung up is let go of when that is read
-            line.socket.sendall(request)
+            line.socket.sendall(head.encode() + body)
 
     def opened(self) -> Line:
         line = Line(self.host, self.port)
@@ -141,10 +136,10 @@ class _Sender:
         self.lines[line.socket.fileno()] = line
         return line
 
-    def take(self, wait_s: float) -> None:
-        """What has been answered within `wait_s`. (epoll itself waits for whole milliseconds.)"""
+    def take(self, wait_s: float) -> bool:
+        """Takes what comes within `wait_s`; whether anything did. (epoll itself waits for whole milliseconds.)"""
         if not select.select([self.answers], [], [], max(0.0, wait_s))[0]:
-            return
+            return False
         for descriptor, _ in self.answers.poll(0):
             line = self.lines[descriptor]
             try:
@@ -158,6 +153,7 @@ class _Sender:
                 self.result.n_errors += 1
             if status:
                 self.idle.append(line)
+        return True
 
     @property
     def n_busy(self) -> int:
@@ -185,7 +181,7 @@ def open_loop(
     """Orders at `rate_per_s`; `home`: a folder on the service's disk, where bare syncs are timed meanwhile."""
     result = Rate(rate_per_s)
     bodies = Bodies(f"rate{rate_per_s}-{time.monotonic_ns()}", qty)
-    sender = _Sender(host, port, request_head(host, port, key), bodies, result)
+    sender = _Sender(host, port, key, bodies, result)
     with _syncing(home, result.sync_ms), contextlib.closing(sender):
         sender.idle += [sender.opened() for _ in range(N_CONNECTIONS)]
         begin_s = time.monotonic() + 0.1
@@ -199,6 +195,19 @@ def open_loop(
         while sender.n_busy and (wait_s := give_up_s - time.monotonic()) > 0:
             sender.take(wait_s)
     return result
+
+
+def closed_loop(host: str, port: int, key: str, n_orders: int) -> int:
+    """`n_orders`, N_CONNECTIONS at a time, as fast as they are answered; how many were placed."""
+    result, n_sent = Rate(0), 0
+    with contextlib.closing(_Sender(host, port, key, Bodies(f"cpu-{time.monotonic_ns()}"), result)) as sender:
+        while n_sent < n_orders or sender.n_busy:
+            while n_sent < n_orders and sender.n_busy < N_CONNECTIONS:
+                sender.send(time.monotonic())
+                n_sent += 1
+            if sender.n_busy and not sender.take(GIVE_UP_S):
+                break
+    return len(result.latency_ms)
 
 
 @contextlib.contextmanager
