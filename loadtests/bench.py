@@ -174,7 +174,8 @@ PARTS = (
         "rates",
         "Latency at fixed rates",
         "Open loop, wall ms from the instant an order was due to its durable answer; not gated. Bare sync: the "
-        "longest of those written beside it on the same disk, by nothing of the service; the probe ran just before.",
+        "longest of those written beside it on the same disk, by nothing of the service; the probe ran before it. The "
+        "last row is all orders at that rate, its probe the median of the runs' medians and the worst of their p99s.",
         "http:measure_rates",
     ),
 )

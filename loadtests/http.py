@@ -10,14 +10,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.cli.cpu import children, cpu_s
 from loadtests import probe
-from loadtests.load import LARGE, closed_loop, open_loop
+from loadtests.load import LARGE, Rate, closed_loop, open_loop
 from loadtests.running import Running, free_port, running_service
 
 RATES_PER_S = (50, 100, 200, 500, 500, 500, 500, 500)
@@ -175,9 +175,19 @@ def _cpu(service: Running, twin_port: int, twin_pid: int, n_rounds: int) -> dict
 
 
 def _rates(service: Running, seconds: float) -> list[dict[str, object]]:
-    rows = []
+    """A row a run, then one of all the runs of the last rate together: a run alone has a dozen orders in its tail."""
+    rows, runs, looks = [], list[Rate](), list[probe.Probe]()
     for rate in RATES_PER_S:
-        before = probe.look()
-        result = open_loop(service.host, service.port, service.key, rate, seconds, home=service.home)
-        rows.append(result.row() | {"probe_p50": before.stretch_p50, "probe_p99": before.stretch_p99})
-    return rows
+        looks.append(probe.look())
+        runs.append(open_loop(service.host, service.port, service.key, rate, seconds, home=service.home))
+        rows.append(_rate_row(1, runs[-1], looks[-1:]))
+    n = RATES_PER_S.count(RATES_PER_S[-1])
+    return [*rows, _rate_row(n, Rate.joined(runs[-n:]), looks[-n:])]
+
+
+def _rate_row(n_runs: int, result: Rate, looks: Sequence[probe.Probe]) -> dict[str, object]:
+    return result.row() | {
+        "n_runs": n_runs,
+        "probe_p50": statistics.median(look.stretch_p50 for look in looks),
+        "probe_p99": max(look.stretch_p99 for look in looks),
+    }

@@ -16,7 +16,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -59,6 +59,17 @@ class Rate:
     n_errors: int = 0
     late_ms: list[float] = field(default_factory=list)
     sync_ms: list[float] = field(default_factory=list)
+
+    @classmethod
+    def joined(cls, runs: Sequence[Rate]) -> Rate:
+        """Runs at one rate as if they had been one."""
+        whole = cls(runs[0].rate_per_s)
+        for run in runs:
+            whole.latency_ms += run.latency_ms
+            whole.n_errors += run.n_errors
+            whole.late_ms += run.late_ms
+            whole.sync_ms += run.sync_ms
+        return whole
 
     def row(self) -> dict[str, object]:
         values = sorted(self.latency_ms)

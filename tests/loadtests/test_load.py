@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import load
-from loadtests.load import closed_loop, open_loop
+from loadtests.load import Rate, closed_loop, open_loop
 
 
 def _served(answer: Callable[[socket.socket, int], bool]) -> int:
@@ -65,3 +65,10 @@ def test_a_closed_loop_places_what_it_is_told_on_a_few_lines() -> None:
     port = _served(lambda line, n: lines.add(line.fileno()) or _say(line, 201 if n else 429))
     assert closed_loop("127.0.0.1", port, "k", 100) == 100 - len(lines)
     assert 1 <= len(lines) <= load.N_CONNECTIONS
+
+
+def test_runs_at_one_rate_are_told_as_one() -> None:
+    calm, stalled = Rate(500, [1.0] * 98 + [9.0], 1, [0.1], [2.0]), Rate(500, [1.0] * 100 + [40.0], 0, [0.3], [7.0])
+    row = Rate.joined([calm, stalled]).row()
+    assert (row["n_orders"], row["n_errors"], row["p99_ms"], row["max_ms"]) == (201, 1, 9.0, 40.0)
+    assert (row["generator_late_ms_p99"], row["bare_sync_ms_max"]) == (0.3, 7.0)
