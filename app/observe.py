@@ -6,6 +6,7 @@ every order or book are debug lines: the journal is the record of orders, this i
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from bisect import bisect_left
@@ -481,7 +482,10 @@ def projection_failed(error: str) -> None:
 
 
 def _dumps(value: Any, **_: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # half a surrogate pair in a venue's text: a line must not break who writes it
+        return json.dumps(value, default=str)
 
 
 def _log() -> Any:

@@ -72,6 +72,12 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ValueError: why" in lines[1]["exception"]
 
 
+def test_half_a_character_breaks_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    observe.configure(level="info", is_pretty=False)
+    observe.projection_lost("no \ud83d")
+    assert json.loads(capsys.readouterr().err)["error"] == "no \ud83d"
+
+
 def test_pretty_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     observe.configure(is_pretty=True)
     observe.limits_changed("desk", 2, "op")

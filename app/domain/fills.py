@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum, unique
 from typing import Final
 
 from app.domain.enums import Liquidity
-from app.domain.quick import quick_init
+from app.domain.quick import changed, quick_init
 
 
 @unique
@@ -55,3 +55,15 @@ class ExecutionReport:
     text: str = ""
     evidence: str = ""
     gas_nano: int = 0
+
+
+_TEXTS: Final = tuple(field.name for field in fields(ExecutionReport) if field.type == "str")
+
+
+def legible(report: ExecutionReport) -> ExecutionReport:
+    """`report` without what neither the log nor the database can hold, and what JSON's escapes let through: half a
+    surrogate pair becomes `?`, NUL a space.
+    """
+    told = {name: getattr(report, name) for name in _TEXTS}
+    clean = {name: text.encode("utf-8", "replace").decode().replace("\0", " ") for name, text in told.items()}
+    return report if clean == told else changed(report, **clean)

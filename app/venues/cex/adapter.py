@@ -17,7 +17,7 @@ from ccxt.base import errors as ccxt_errors
 from app import observe
 from app.domain.enums import TimeInForce
 from app.domain.errors import Unavailable
-from app.domain.fills import ExecutionReport, ReportKind
+from app.domain.fills import ExecutionReport, ReportKind, legible
 from app.domain.instrument import Instrument, Symbol
 from app.domain.orders import ChildOrder
 from app.domain.ports import BookSink, Clock, ReportSink, TradesSink
@@ -488,7 +488,7 @@ class CcxtVenue(VenueBase):
 
     def _report(self, report: ExecutionReport) -> None:
         assert self._on_report is not None
-        self._on_report(replace(report, received_ts_ns=self._clock.wall_ns()))
+        self._on_report(replace(legible(report), received_ts_ns=self._clock.wall_ns()))
 
 
 def listings_of(universe: Universe, venue_id: str) -> dict[str, tuple[Symbol, Instrument]]:
