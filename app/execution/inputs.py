@@ -329,6 +329,8 @@ Input = (
 )
 # What is turned away while the log cannot keep up; a word about what is there already never is.
 NEW_ORDERS: Final[frozenset[type]] = frozenset({Submit, SubmitConditional, TellShadow, TellIncumbent})
+# Whoever asks this has time: its facts wait for a commit of others, as a venue's words do.
+PATIENT: Final[frozenset[type]] = frozenset({MarketMeasured})
 
 
 @quick_init

@@ -32,6 +32,7 @@ from app.domain.statement import VenueHealth, VenueState
 from app.domain.universe import Universe
 from app.execution.inputs import (
     NEW_ORDERS,
+    PATIENT,
     Accepted,
     AskQuote,
     BookReached,
@@ -307,7 +308,7 @@ class Engine:
             self._break(error)
             return
         askers = [asker for _, asker in taken]
-        is_awaited = is_awaited or any(asker is not None for asker in askers)
+        is_awaited = is_awaited or any(asker is not None and type(item) not in PATIENT for item, asker in taken)
         self._undurable.append(_Waiting(self.ledger.seq, turn, askers))
         if turn.facts:
             self._held.append(turn)

@@ -24,7 +24,9 @@ from app.tca.tracker import Tracker, Traded, nothing_traded
 EVERY_NS: Final = 100_000_000
 MIN_GAP_NS: Final = 20_000_000
 COLLECT_NS: Final = 1_000_000_000
-TOLD_AT_ONCE: Final = 8  # of one turn and one commit: all of a second's would hold the loop
+# Of one turn, at one look: all of a second's would hold the loop. A backlog is told within so many looks.
+TOLD_AT_ONCE: Final = 8
+BACKLOG_LOOKS: Final = 10
 _NS: Final = 1e9
 
 
@@ -86,12 +88,12 @@ class Measurer:
         for symbol in watched:
             self._look(symbol, MIN_GAP_NS if symbol in due else EVERY_NS)
         self._tracker.settle(now_ns)
-        if now_ns - self._collected_ns >= COLLECT_NS:
+        n_ready = self._tracker.n_ready(now_ns)
+        if n_ready >= TOLD_AT_ONCE or now_ns - self._collected_ns >= COLLECT_NS:
             self._collected_ns = now_ns
-            ready = self._tracker.collect(now_ns)
+            ready = self._tracker.collect(now_ns, max(TOLD_AT_ONCE, n_ready // BACKLOG_LOOKS))
             self._telling = {item.order_id for item in ready}
-            for start in range(0, len(ready), TOLD_AT_ONCE):
-                await asyncio.gather(*map(self._tell, ready[start : start + TOLD_AT_ONCE]))
+            await asyncio.gather(*map(self._tell, ready))
             self._telling = set()
         if not watched:
             self._has_work.clear()

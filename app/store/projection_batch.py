@@ -58,6 +58,7 @@ class Batch:
     routes: list[tuple[Fact, ev.RoutePlanned]] = field(default_factory=list)
     reports: dict[str, Row] = field(default_factory=dict)
     markouts: list[Row] = field(default_factory=list)
+    told_whole: dict[str, None] = field(default_factory=dict)  # orders of which nothing more is expected
     still: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
     accounts: dict[str, None] = field(default_factory=dict)
@@ -174,6 +175,8 @@ def _reported(batch: Batch, ledger: Ledger, fact: Fact, event: ev.TcaReported) -
 
 def _measured(batch: Batch, ledger: Ledger, fact: Fact, event: ev.MarkoutsMeasured) -> None:
     batch.markouts.append(rows.markouts_row(fact, event))
+    if event.interval is not None:
+        batch.told_whole[event.order_id] = None
 
 
 def _still(batch: Batch, ledger: Ledger, fact: Fact, event: ev.StillMeasured) -> None:

@@ -23,6 +23,7 @@ from app import observe
 from app.domain.enums import ParentState
 from app.domain.errors import InvariantBroken, Unavailable
 from app.domain.events import Fact
+from app.domain.markouts import HORIZONS_NS
 from app.domain.ports import FactReader
 from app.execution.ledger import Ledger, evolve
 from app.execution.working_set import adopt, is_lacking, order_of, release
@@ -56,7 +57,8 @@ class ProjectionState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ProjectionOptions:
     """`linger_s`: how long a batch gathers, unless it is full or somebody waits. `keep_done_ns`: how long, in the log's
-    own time, a done order stays in memory after it was projected. `max_waiting_facts`: beyond it the log itself is the
+    own time, a done order stays in memory after it was projected: longer than until it is measured, which ends its stay
+    (or all would be asked back from the database for that). `max_waiting_facts`: beyond it the log itself is the
     queue. `most_rows`: rows of one statement; making them holds the loop a millisecond for some sixteen. `rows_s`: how
     long a question after a start waits for the rows of before; a process that makes them must start first."""
 
@@ -64,7 +66,7 @@ class ProjectionOptions:
     most_rows: int = MOST_ROWS
     linger_s: float = 0.25
     max_waiting_facts: int = 16_384
-    keep_done_ns: int = 60_000_000_000
+    keep_done_ns: int = HORIZONS_NS[-1] + 30_000_000_000
     backoff_s: float = 0.1
     max_backoff_s: float = 2.0
     connect_timeout_s: float = 5.0
@@ -462,12 +464,15 @@ class Projection:
             adopt(self._ledger, found[order_id])
 
     def _let_go(self, batch: Batch) -> None:
-        """Forgets orders that are done and projected long enough ago."""
+        """Forgets orders that are done and told whole, or projected long enough ago."""
         ledger = self._ledger
         for order_id in batch.orders:
             parent = ledger.parents[order_id]
             if parent.state is ParentState.DONE:
-                self._done.append((parent.updated_ts_ns, order_id))
+                if order_id in batch.told_whole:
+                    release(ledger, order_id)
+                else:
+                    self._done.append((parent.updated_ts_ns, order_id))
         for conditional_id in batch.conditionals:
             if ledger.definitions.all[conditional_id].is_done:
                 ledger.definitions.release(conditional_id)

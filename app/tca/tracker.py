@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import log
 from typing import Final, NamedTuple
 
@@ -104,8 +105,9 @@ class Tracker:
     n_left: int = 0
     _tapes: dict[str, Tape] = field(default_factory=dict)
     _orders: dict[str, _Order] = field(default_factory=dict)
-    # Of these, the only ones that `collect` looks at: with finished paths, and by when the interval after their end is
-    # past. Of thirty thousand orders under measurement a few have something to tell at any second.
+    # Of these: what `collect` tells next; at work with finished paths, the longest held first; and by when the interval
+    # after their end is past. Of thirty thousand orders under measurement a few have something to tell at any second.
+    _ready: dict[str, None] = field(default_factory=dict)
     _with_paths: dict[str, None] = field(default_factory=dict)
     _ends: list[tuple[int, str]] = field(default_factory=list)
     _open: dict[str, int] = field(default_factory=dict)  # symbol -> orders at work
@@ -186,28 +188,31 @@ class Tracker:
         """When the next mid is owed; 0: none is."""
         return self._dues[0][0] if self._dues else 0
 
-    def collect(self, now_ns: int) -> list[Measurement]:
-        """What is ready to be told, each once: finished orders whole, working ones in batches, still instants."""
-        ready: list[Measurement] = []
-        for order_id in self._to_look_at(now_ns):
-            order = self._orders[order_id]
-            interval = self._interval(order, now_ns)
-            is_over = order.end_ts_ns > 0 and order.n_owed == 0 and (order.is_told or interval is not None)
-            has_waited = bool(order.done) and now_ns - order.held_since_ns >= MAX_HELD_NS
-            if is_over or len(order.done) >= MAX_BATCH_PATHS or (has_waited and not order.end_ts_ns):
-                interval = interval if is_over else None
-                if order.done or interval is not None:
-                    ready.append(Measurement(order_id, order.done, interval))
-                order.is_told = order.is_told or interval is not None
-                order.done = ()
-                self._with_paths.pop(order_id, None)
-            if is_over:
-                del self._orders[order_id]
+    def n_ready(self, now_ns: int) -> int:
+        """How many orders have something to tell."""
+        while self._ends and self._ends[0][0] <= now_ns:
+            self._ripen(heapq.heappop(self._ends)[1], now_ns)
+        while self._with_paths:
+            order_id = next(iter(self._with_paths))
+            if now_ns - self._orders[order_id].held_since_ns < MAX_HELD_NS:
+                break
+            del self._with_paths[order_id]
+            self._ready[order_id] = None
+        return len(self._ready)
+
+    def collect(self, now_ns: int, n_most: int = 1_000_000) -> list[Measurement]:
+        """What is ready, each once, of at n_most so many orders: done ones whole, working ones in batches; and still
+        instants.
+        """
+        told: list[Measurement] = []
+        for order_id in list(islice(self._ready, min(self.n_ready(now_ns), n_most))):
+            del self._ready[order_id]
+            told += self._told(order_id, now_ns)
         has_waited = bool(self._still) and now_ns - self._still_since_ns >= MAX_HELD_NS
         if len(self._still) >= MAX_STILL_BATCH or has_waited:
-            ready.append(Measurement("", still=tuple(self._still), seed=self.seed))
+            told.append(Measurement("", still=tuple(self._still), seed=self.seed))
             self._still = []
-        return ready
+        return told
 
     def is_measuring(self, order_id: str) -> bool:
         """Whether something of the order is still to be told."""
@@ -215,12 +220,29 @@ class Tracker:
 
     # within
 
-    def _to_look_at(self, now_ns: int) -> list[str]:
-        """Orders with finished paths, and those whose last horizon after the end is past; each once."""
-        found = dict(self._with_paths)
-        while self._ends and self._ends[0][0] <= now_ns:
-            found[heapq.heappop(self._ends)[1]] = None
-        return [order_id for order_id in found if order_id in self._orders]
+    def _ripen(self, order_id: str, now_ns: int) -> None:
+        """Something of the order has come to its end: is there enough to tell?"""
+        order = self._orders.get(order_id)
+        if order is not None and (self._is_over(order, now_ns) or len(order.done) >= MAX_BATCH_PATHS):
+            self._with_paths.pop(order_id, None)
+            self._ready[order_id] = None
+
+    def _is_over(self, order: _Order, now_ns: int) -> bool:
+        """Nothing is owed any more, and the last horizon after its end is past."""
+        is_past = order.is_told or now_ns >= order.end_ts_ns + HORIZONS_NS[-1]
+        return order.end_ts_ns > 0 and order.n_owed == 0 and is_past
+
+    def _told(self, order_id: str, now_ns: int) -> list[Measurement]:
+        """All that is left of one that is over, the paths of one at work; nothing of one that is owed more by now."""
+        order = self._orders[order_id]
+        is_over = self._is_over(order, now_ns)
+        if not is_over and order.end_ts_ns and len(order.done) < MAX_BATCH_PATHS:
+            return []
+        interval = self._interval(order) if is_over and not order.is_told else None
+        done, order.done = order.done, ()
+        if is_over:
+            del self._orders[order_id]
+        return [Measurement(order_id, done, interval)] if done or interval is not None else []
 
     def _begin(self, ts_ns: int, event: OrderAccepted) -> None:
         order = event.order
@@ -258,6 +280,7 @@ class Tracker:
         order = self._orders.get(event.order_id)
         if order is not None and not order.end_ts_ns:
             order.end_ts_ns = fact.ts_ns
+            self._with_paths.pop(event.order_id, None)
             heapq.heappush(self._ends, (fact.ts_ns + HORIZONS_NS[-1], event.order_id))
             tape = self._tapes.setdefault(order.symbol, Tape())
             order.ended, last = tape.mark(fact.ts_ns), tape.at(fact.ts_ns)
@@ -329,8 +352,6 @@ class Tracker:
             return
         order = self._orders[owed.order_id]
         order.n_owed -= 1
-        order.held_since_ns = order.held_since_ns if order.done else now_ns
-        self._with_paths[owed.order_id] = None
         path = MidPath(
             owed.kind,
             owed.ref_id,
@@ -342,7 +363,12 @@ class Tracker:
             owed.move_ubps,
             owed.cleanup_units,
         )
+        if not order.done:
+            order.held_since_ns = now_ns
+            if not order.end_ts_ns:
+                self._with_paths[owed.order_id] = None
         order.done = (*order.done, path)
+        self._ripen(owed.order_id, now_ns)
 
     def _finish_still(self, owed: _Owed, now_ns: int) -> None:
         mids, after = owed.still_half_units, owed.still_after_half_units
@@ -353,11 +379,7 @@ class Tracker:
         venues = tuple((venue, mid, _four(after[venue])) for venue, mid in mids.items() if mid)
         self._still.append(StillPath(owed.symbol, owed.start_ts_ns, owed.move_ubps, venues))
 
-    def _interval(self, order: _Order, now_ns: int) -> IntervalStats | None:
-        """Once the last horizon after its end is past."""
-        after_ns = order.end_ts_ns + HORIZONS_NS[-1]
-        if order.is_told or not order.end_ts_ns or now_ns < after_ns:
-            return None
+    def _interval(self, order: _Order) -> IntervalStats:
         tape = self._tapes.get(order.symbol, Tape())
         is_busy = len(self._orders) > MAX_STRIPPED_ORDERS
         strip = () if is_busy else tape.focused_strip(order.start_ts_ns, order.end_ts_ns, LOOK_BACK_NS)

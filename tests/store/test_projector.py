@@ -18,14 +18,17 @@ import pytest
 
 from app.domain.enums import ParentState, Side
 from app.domain.errors import Unavailable
-from app.domain.events import TcaReported
+from app.domain.events import MarkoutsMeasured, TcaReported
+from app.domain.markouts import HORIZONS_NS, IntervalStats
+from app.domain.records import ParentRecord
 from app.execution.ledger import fold
 from app.store.memory import MemoryJournal
 from app.store.migrate import upgrade
-from app.store.projector import Projection, ProjectionState
+from app.store.projector import Projection, ProjectionOptions, ProjectionState
 from app.store.statehash import database_hash, ledger_hash
 from app.workers import postgres as postgres_module
 from app.workers.postgres import EmbeddedPostgres
+from tests.services.fact_stories import Story
 from tests.store.logs import story_facts
 from tests.store.projecting import FAST, WAIT_S, Log, caught_up, projecting
 from tests.store.test_projection_batch import late_filled
@@ -123,16 +126,44 @@ async def test_a_done_order_is_let_go_and_taken_back_for_a_late_fill(database_ur
     await assert_equal_states(database_url, log)
 
 
+async def test_a_done_order_is_kept_until_it_is_measured_and_no_longer(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is measured a minute after its end, and asked back from the database for that by nobody."""
+    log = Log(900, seed=8)
+    async with projecting(
+        database_url, log, replace(FAST, keep_done_ns=ProjectionOptions().keep_done_ns)
+    ) as projection:
+        log.tell_all(projection)
+        await caught_up(projection, log.seq)
+        n_before = projection.n_held_orders
+        monkeypatch.setattr("app.store.projector.load_parents", None)
+        story, done = story_after(log, HORIZONS_NS[-1] + 2 * 10**9)
+        done = [parent for parent in done if parent.interval is None]
+        for parent in done:
+            interval = IntervalStats(parent.created_ts_ns, parent.updated_ts_ns, 1, 0, 0, 0, 0, ())
+            story.tell(MarkoutsMeasured(parent.account, parent.order_id, (), interval))
+        log.journal.append(story.facts, [])
+        projection.offer(story.facts)
+        await caught_up(projection, story.facts[-1].seq)
+        assert projection.error == ""
+        assert 0 < len(done) == n_before - projection.n_held_orders
+    await assert_equal_states(database_url, log)
+
+
+def story_after(log: Log, wait_ns: int) -> tuple[Story, list[ParentRecord]]:
+    """What goes on after the log, so much later, and the orders that are done by then and had a child."""
+    story = Story()
+    story.ledger, story.facts, story.ts_ns = fold(log.facts), [], log.facts[-1].ts_ns + wait_ns
+    return story, [p for p in story.ledger.parents.values() if p.state is ParentState.DONE and p.children]
+
+
 def late_fills(log: Log) -> list:
     """Late fills of orders that are done; appended to the log."""
-    from tests.services.fact_stories import Story
-
-    story = Story()
-    story.ledger, story.facts, story.ts_ns = fold(log.facts), [], log.facts[-1].ts_ns + 10**12
+    story, done = story_after(log, 10**12)
     story.n_fills = 10**6
-    done = [p.order_id for p in story.ledger.parents.values() if p.state is ParentState.DONE and p.children]
-    for order_id in done[:5]:
-        story.late_fill(order_id)
+    for parent in done[:5]:
+        story.late_fill(parent.order_id)
     log.journal.append(story.facts, [])
     return story.facts
 

@@ -26,6 +26,7 @@ class MeasuredDesk:
     desk: Desk = field(default_factory=make_desk)
     samples: list[Sample] = field(default_factory=list)
     mid_units: int = 6_000_000
+    most_told: int = 1_000_000  # orders at a time
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -62,7 +63,7 @@ class MeasuredDesk:
         self.tracker.note(self.desk.facts[self.n_told :])
         self.n_told = len(self.desk.facts)
         self.tracker.watched(self.desk.now_ns)
-        for item in self.tracker.collect(self.desk.now_ns):
+        for item in self.tracker.collect(self.desk.now_ns, self.most_told):
             self.desk.turn(inp.MarketMeasured(item))
 
     def order(self, **changes: object) -> ParentRecord:

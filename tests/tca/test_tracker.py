@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.events import MarkoutsMeasured, OrderDone, StillMeasured
 from app.domain.markouts import PathKind
 from app.execution.ledger import fold
-from app.tca.tracker import CLEAR_NS, MAX_OWED, Tracker
+from app.tca.tracker import CLEAR_NS, MAX_HELD_NS, MAX_OWED, Tracker
 from tests.tca.measured_desk import SYMBOL, MeasuredDesk
 from tests.worlds import MS
 
@@ -122,9 +124,9 @@ def test_only_orders_with_something_to_tell_are_looked_at(monkeypatch: pytest.Mo
     made, looked = MeasuredDesk(1), []
     interval = Tracker._interval
 
-    def seen(self, order, now_ns):
+    def seen(self, order):
         looked.append(order)
-        return interval(self, order, now_ns)
+        return interval(self, order)
 
     monkeypatch.setattr(Tracker, "_interval", seen)
     for _ in range(5):
@@ -141,5 +143,48 @@ def test_only_orders_with_something_to_tell_are_looked_at(monkeypatch: pytest.Mo
     assert {order.account for order in looked} == {"desk"}
     assert len({id(order) for order in looked}) == n_orders
     assert not tracker._orders
+    assert len(looked) == n_orders
     assert not tracker._ends
     assert not tracker._with_paths
+    assert not tracker._ready
+
+
+def test_what_is_ready_may_be_told_a_few_at_a_time() -> None:
+    """Each order once, the first that was ready first, and the same as when all are told at once."""
+    few, whole = (MeasuredDesk(4, most_told=0) for _ in range(2))
+    for made in (few, whole):
+        for _ in range(7):
+            made.order()
+        for _ in range(900):
+            made.step()
+    now_ns = few.desk.now_ns
+    assert few.tracker.n_ready(now_ns) == 7
+    parts = [[m for m in few.tracker.collect(now_ns, 3) if m.order_id] for _ in range(4)]
+    assert [len(part) for part in parts] == [3, 3, 1, 0]
+    assert [m for part in parts for m in part] == [m for m in whole.tracker.collect(now_ns) if m.order_id]
+
+
+def test_a_working_orders_paths_are_told_in_time_and_the_rest_at_its_end() -> None:
+    made = MeasuredDesk(1)
+    made.order()
+    for _ in range(20):
+        made.step()
+    facts = made.desk.facts
+    done = next(f for f in facts if isinstance(f.event, OrderDone))
+    working = Tracker(9)
+    working.take(SYMBOL, made.samples[0])
+    working.note([f for f in facts if f is not done])
+    paths_at_ns = max(f.ts_ns for f in facts) + 62_000 * MS
+    working.settle(paths_at_ns)
+    assert working.n_ready(paths_at_ns) == 0
+    waited_ns = paths_at_ns + MAX_HELD_NS
+    assert working.n_ready(waited_ns) == 1
+    (told,) = working.collect(waited_ns)
+    assert told.paths
+    assert told.interval is None
+    working.note([replace(done, ts_ns=waited_ns)])
+    assert working.n_ready(waited_ns + 59_999 * MS) == 0
+    (rest,) = (m for m in working.collect(waited_ns + 60_000 * MS) if m.order_id)
+    assert rest.paths == ()
+    assert rest.interval is not None
+    assert not working.is_measuring(told.order_id)
