@@ -201,7 +201,7 @@ class Tracker:
         return len(self._ready)
 
     def collect(self, now_ns: int, n_most: int = 1_000_000) -> list[Measurement]:
-        """What is ready, each once, of at n_most so many orders: done ones whole, working ones in batches; and still
+        """What is ready, each once, of at most `n_most` orders: done ones whole, working ones in batches; and still
         instants.
         """
         told: list[Measurement] = []
