@@ -178,6 +178,14 @@ PARTS = (
         "last row is all orders at that rate, its probe the median of the runs' medians and the worst of their p99s.",
         "http:measure_rates",
     ),
+    Part(
+        "lasting",
+        "A rate that lasts",
+        "Orders at one rate for over a minute: CPU us an order of the gateway, of what stands beside it (the projector)"
+        " and of Postgres, at the beginning and once every new order has an old one beside it whose minute of markouts "
+        "is over.",
+        "http:measure_lasting",
+    ),
 )
 
 

@@ -33,7 +33,7 @@ async def cost_s(door: Door, n_orders: int) -> float:
     """Seconds of the loop's thread an order, everything that follows it included."""
     bodies, began_s = Bodies(f"cost-{time.monotonic_ns()}"), time.thread_time()
     for _ in range(n_orders // N_AT_ONCE):
-        await door.place(door.app, bodies, N_AT_ONCE)
+        await door.place(door.app, bodies.some(N_AT_ONCE))
     await door.settle()
     return (time.thread_time() - began_s) / (n_orders // N_AT_ONCE * N_AT_ONCE)
 
@@ -44,7 +44,7 @@ async def latencies_s(door: Door, every_s: float, n_orders: int) -> list[float]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(due_s: float) -> None:
-        await door.place(door.app, bodies, 1)
+        await door.place(door.app, bodies.some(1))
         found.append(time.thread_time() - due_s)
 
     began_s = time.thread_time()

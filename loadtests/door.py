@@ -107,9 +107,9 @@ class Door:
         await app(scope, receive, send)
         return said[0]["status"], said[1]["body"]
 
-    async def place(self, app: Any, bodies: Bodies, n_orders: int) -> None:
-        """`n_orders` at once, as so many connections would; raises RuntimeError where one is not placed."""
-        answers = await asyncio.gather(*(self.post(app, bodies.next()) for _ in range(n_orders)))
+    async def place(self, app: Any, bodies: Sequence[bytes]) -> None:
+        """All at once, as so many connections would; raises RuntimeError where one is not placed."""
+        answers = await asyncio.gather(*(self.post(app, body) for body in bodies))
         for status, answer in answers:
             if status != 201:
                 raise RuntimeError(f"an order was not placed: {status} {answer.decode()[:300]}")
@@ -221,19 +221,20 @@ async def measure_batches(door: Door, n_at_once: int, n_orders: int, idle: float
         planner.ns = journal.n_groups = 0
         for venue in door.venues:
             venue.is_held = True
+        ours, theirs, whole_ones = (bodies.some(n_at_once) for _ in range(3))  # their making is nobody's cost
         planner.is_on = journal.is_on = True
         with placing():
-            await door.place(door.app, bodies, n_at_once)
+            await door.place(door.app, ours)
         planner.is_on = journal.is_on = False
         with after():
             for venue in door.venues:
                 await venue.release()
             await door.settle()
         with twin():
-            await door.place(idiomatic.app, bodies, n_at_once)
+            await door.place(idiomatic.app, theirs)
         door.show_market()
         with whole():
-            await door.place(idiomatic_whole.app, bodies, n_at_once)
+            await door.place(idiomatic_whole.app, whole_ones)
         door_us, after_us, twin_us, whole_us = (1e6 * c.total_s / n_at_once for c in (placing, after, twin, whole))
         plan_us = planner.ns / n_at_once / 1e3
         batches.append(Batch(door_us, plan_us, after_us, twin_us, whole_us, journal.n_groups / n_at_once))

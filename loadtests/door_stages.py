@@ -106,7 +106,7 @@ async def measure(door: Door, watch: Watch, n_at_once: int, n_batches: int) -> d
         for venue in door.venues:
             venue.is_held = True
         watch.ns = {}
-        await door.place(door.app, bodies, n_at_once)
+        await door.place(door.app, bodies.some(n_at_once))
         batches.append(watch.ns)
         watch.ns = {}  # what follows is not the door's
         for venue in door.venues:

@@ -27,6 +27,9 @@ CPU_ROUNDS = 3
 # Until the last order's rows are made: a batch gathers for a third of a second.
 SETTLE_S = 0.7
 LARGE_RATE_PER_S, LARGE_SECONDS = 5, 6.0
+# An order is measured against the market until a minute after its end, and leaves the projector's memory then: what
+# that costs beside new orders is seen from the second minute on.
+LASTING_RATE_PER_S, LASTING_SECONDS, LASTING_GAP_S = 200, 10.0, 55.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,28 @@ def measure_rates(*, is_quick: bool = False) -> list[dict[str, object]]:
     """Latencies at the fixed rates, a contention probe beside each: one row a rate."""
     with _service() as service:
         return _rates(service, RATE_SECONDS / 2 if is_quick else RATE_SECONDS)
+
+
+def measure_lasting(*, is_quick: bool = False) -> list[dict[str, object]]:
+    """One rate held for more than a minute: a row of its beginning, one of what comes after; quick is no quicker."""
+    rows = []
+    with _service() as service:
+        closed_loop(service.host, service.port, service.key, CPU_ORDERS)  # what is loaded lazily
+        for after_s, wait_s in ((0.0, 0.0), (LASTING_SECONDS + LASTING_GAP_S, LASTING_GAP_S)):
+            if wait_s:
+                open_loop(service.host, service.port, service.key, LASTING_RATE_PER_S, wait_s)
+            rows.append({"after_s": after_s} | _lasting_row(service))
+    return rows
+
+
+def _lasting_row(service: Running) -> dict[str, object]:
+    before = spent(service.pid)
+    result = open_loop(service.host, service.port, service.key, LASTING_RATE_PER_S, LASTING_SECONDS, home=service.home)
+    cost, n = spent(service.pid).since(before), LASTING_RATE_PER_S * LASTING_SECONDS
+    names = ("rate_per_s", "n_orders", "n_errors", "p50_ms", "p99_ms", "bare_sync_ms_max")
+    latency = {name: value for name, value in result.row().items() if name in names}
+    parts = {"gateway_us": cost.gateway_s, "beside_us": cost.beside_s, "database_us": cost.database_s}
+    return latency | {name: round(each_s / n * 1e6) for name, each_s in parts.items()}
 
 
 def _enterable(folder: Path) -> Path:

@@ -49,6 +49,9 @@ class Bodies:
         }
         return json.dumps(order).encode()
 
+    def some(self, n_orders: int) -> list[bytes]:
+        return [self.next() for _ in range(n_orders)]
+
 
 @dataclass(slots=True)
 class Rate:

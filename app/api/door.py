@@ -57,8 +57,8 @@ class Call(Request):
     @property
     def services(self) -> Services:
         if self._services is None:
-            # Where Starlette's State keeps what it was given: asked by the name, it looks in two wrong places first.
-            self._services = self.scope["app"].state._state["services"]
+            # By its key: asked for an attribute, a State looks in two wrong places first.
+            self._services = self.scope["app"].state["services"]
         return self._services
 
     @property

@@ -84,6 +84,7 @@ class Gateway(StreamServer):
             log_level="critical",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here asks who calls, or over what: a key says whose an order is
             **uvicorn_options(),
         )
         super().__init__(config, drain_s=settings.drain_s)

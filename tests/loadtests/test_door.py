@@ -20,7 +20,7 @@ async def test_held_venues_part_the_answer_from_what_follows_it(tmp_path: Path) 
             venue.is_held = True
         planner, journal = timed_planner(door), CountedJournal(door)
         planner.is_on = journal.is_on = True
-        await door.place(door.app, Bodies("test"), 3)
+        await door.place(door.app, Bodies("test").some(3))
         journal.leave()
         assert planner.ns > 0
         assert 1 <= journal.n_groups <= 3
