@@ -215,4 +215,5 @@ def _rate_row(n_runs: int, result: Rate, looks: Sequence[probe.Probe]) -> dict[s
         "n_runs": n_runs,
         "probe_p50": statistics.median(look.stretch_p50 for look in looks),
         "probe_p99": max(look.stretch_p99 for look in looks),
+        "far_ns": statistics.median(look.far_ns for look in looks),
     }

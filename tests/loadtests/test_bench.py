@@ -84,6 +84,16 @@ def test_latency_quantiles_come_from_due_times():
 def test_the_probe_never_reports_less_than_its_best():
     seen = probe.look(20)
     assert 1.0 <= seen.stretch_p50 <= seen.stretch_p99
+    assert seen.far_ns > 1.0
+
+
+def test_the_far_walk_comes_by_every_line_once():
+    ring, seen, at = probe._ring(), set(), 0
+    while at not in seen:
+        seen.add(at)
+        at = int(ring[at])
+    assert at == 0
+    assert seen == set(range(0, probe.FAR_BYTES // 8, 8))
 
 
 def test_a_whole_decision_allocates_what_is_asked():
