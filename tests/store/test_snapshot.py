@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_it_gives_back_the_ledger(i: int, tmp_path: Path) -> None:
     for child_id, record in found[0].live_children.items():
         assert found[0].child(child_id) is record
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_how_an_interpreter_names_the_members_of_enums_is_nobodys_concern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11.2 names them by a call of `getattr`, which no reader makes."""
+    monkeypatch.setattr(Enum, "__reduce_ex__", lambda self, _: (getattr, (type(self), self.name)))
+    ledger, path = stories()[1], tmp_path / "journal.snapshot"
+    write_snapshot(path, ledger, HASH)
+    assert b"getattr" not in path.read_bytes()
+    assert read_snapshot(path) == (ledger, HASH)
 
 
 def test_none_is_none(tmp_path: Path) -> None:
