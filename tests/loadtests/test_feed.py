@@ -74,7 +74,7 @@ def test_bytes_have_left_when_the_far_side_had_them_even_before_the_write_return
 
 
 def test_a_decision_on_an_old_book_is_not_reported_as_a_figure():
-    quiet = Contention(1.0, 1.0, 1.0)
+    quiet = Contention(1.0, 1.0, 1.0, 20.0)
     with pytest.raises(AssertionError, match="age limit"):
         feed.row_of(Watch(oldest_book_ns=feed.MAX_BOOK_AGE_NS + 1), 1.0, 10.0, quiet, quiet)
 
