@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from app.bootstrap import Process, venue_groups
 from app.domain.enums import Mode, Side
+from app.domain.errors import OrderRefused
 from app.domain.events import ChildUnknown
 from app.domain.ports import Clock
 from app.domain.statement import VenueState
@@ -64,8 +66,9 @@ async def trade(services: Services, murder: asyncio.Task[None]) -> int:
         )
         preview = services.engine.preview(order, Mode.PAPER)
         if placed < N_ORDERS and all(check.refusal is None for check in preview.checks):
-            await services.submit.place(order, Mode.PAPER)
-            placed += 1
+            with contextlib.suppress(OrderRefused):  # the process died between the look and the order's turn
+                await services.submit.place(order, Mode.PAPER)
+                placed += 1
         await asyncio.sleep(chance.random() * 0.03)
     return placed
 

@@ -21,6 +21,7 @@ LATE_S = 0.05
 def server() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as made:
         made.setsockopt(socket.SOL_SOCKET, feed_sink.SO_TIMESTAMPNS, 1)
+        time.sleep(0.2)  # the kernel begins to stamp a moment after it was first asked
         yield made
 
 
