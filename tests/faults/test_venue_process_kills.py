@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
 from pathlib import Path
 
 from app.bootstrap import Process, venue_groups
-from app.domain.enums import Mode, Side
+from app.domain.enums import Mode, RefusalCode, Side
 from app.domain.errors import OrderRefused
 from app.domain.events import ChildUnknown
 from app.domain.ports import Clock
@@ -66,9 +65,11 @@ async def trade(services: Services, murder: asyncio.Task[None]) -> int:
         )
         preview = services.engine.preview(order, Mode.PAPER)
         if placed < N_ORDERS and all(check.refusal is None for check in preview.checks):
-            with contextlib.suppress(OrderRefused):  # the process died between the look and the order's turn
+            try:
                 await services.submit.place(order, Mode.PAPER)
                 placed += 1
+            except OrderRefused as refused:  # the process died between the look and the order's turn
+                assert refused.code is RefusalCode.BOOK_INVALID, refused
         await asyncio.sleep(chance.random() * 0.03)
     return placed
 

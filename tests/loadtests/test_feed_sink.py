@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -21,8 +22,20 @@ LATE_S = 0.05
 def server() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as made:
         made.setsockopt(socket.SOL_SOCKET, feed_sink.SO_TIMESTAMPNS, 1)
-        time.sleep(0.2)  # the kernel begins to stamp a moment after it was first asked
+        for _ in range(3_000):  # the kernel begins to stamp a moment after it was first asked
+            if stamps(made):
+                break
         yield made
+
+
+def stamps(server: socket.socket) -> bool:
+    """Whether a packet of now is stamped."""
+    with socket.create_connection(server.getsockname()) as ours, server.accept()[0] as line:
+        ours.sendall(b"some")
+        with suppress(LookupError):
+            return feed_sink.read_stamped(line)[1] > 0
+    time.sleep(0.01)
+    return False
 
 
 def child(client_id: str) -> ChildOrder:
